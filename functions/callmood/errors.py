@@ -1,0 +1,57 @@
+"""Errors that callmood raises: each says what happened, to which recording, and what to do."""
+
+
+class CallmoodError(Exception):
+    """Anything callmood itself raises; catch this to catch them all."""
+
+
+class SettingsError(CallmoodError):
+    """A setting is missing or makes no sense; the message names it and what it may be."""
+
+
+class ModelError(CallmoodError):
+    """The model file cannot be loaded, or no TFLite runtime is installed."""
+
+
+class SchemaError(CallmoodError):
+    """A row does not fit its table's schema; nothing of its batch was written."""
+
+
+class WarehouseError(CallmoodError):
+    """The warehouse refused rows or a query for a reason that a retry may cure."""
+
+
+class BadRecording(CallmoodError):
+    """The recording can never be analysed: a permanent failure, recorded once and not retried.
+
+    Parameters
+    ----------
+    code : str
+        One of `FAILURE_CODES`.
+    message : str
+        A plain sentence for the person who reads the failures table.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        if code not in FAILURE_CODES:
+            raise ValueError(f"unknown failure code {code!r}")
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+FAILURE_CODES = {
+    "empty_file": "The object holds no bytes.",
+    "not_audio": "The bytes are no audio container that callmood knows.",
+    "damaged": "The container is audio, but its header or stream cannot be read.",
+    "unsupported_codec": "The container is known, its codec is not.",
+    "encrypted": "The recording is encrypted or locked by a password.",
+    "no_audio": "The container is readable but holds no audio stream or no samples.",
+    "invalid_format": "The header states an impossible format, such as a sample rate of zero.",
+    "too_long": "The recording is longer than the limit (MAX_DURATION_S).",
+    "too_large": "The object is larger than the limit (MAX_SIZE_BYTES).",
+    "gone": "The object was deleted or replaced before it could be read.",
+    "forbidden": "The function may not read the object.",
+    "undeliverable": "Every attempt failed; the event ended in the dead letter topic.",
+}
+"""dict of str to str: every code in the `failures` table, and what it means."""

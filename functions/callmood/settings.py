@@ -1,0 +1,74 @@
+"""Every setting, in one typed place: read from the environment, checked once, documented by its own description."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from callmood.errors import SettingsError
+from callmood.recording import ROLES, Role
+
+
+class Settings(BaseSettings):
+    """Settings by environment variable: the field's name in capitals.
+
+    `docs/settings.md` is this class as a table.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    dataset: str = Field("callmood", description="BigQuery dataset that rows are written to, as `dataset` or `project.dataset`.")
+    model_uri: str | None = Field(None, description="`gs://` or local path of another emotion model; default: the one deployed with the code.")
+    channel_roles: Annotated[tuple[Role, ...], NoDecode] = Field(
+        ("agent", "customer"),
+        description="Roles of channels 0, 1, … of a recording with more than one, by comma; the object's metadata `channel-roles` overrides it.",
+    )
+    analyze_agent_emotion: bool = Field(False, description="Infer emotion for the agent's channel too. Unlawful at work in the EU (AI Act, Article 5(1)(f)).")
+    erase_on_delete: bool = Field(False, description="Erase results when the audio object is deleted. Leave off where a retention rule deletes audio and results should stay.")
+    filename_pattern: str = Field(
+        "",
+        description="Regular expression with named groups (call_id, agent_id, queue, customer_id, started_at, direction, language, or any label) searched in the object's name.",
+    )
+    time_zone: str = Field("UTC", description="Zone of the call's day, and of start times that state none.")
+    max_duration_s: float = Field(4 * 3600.0, gt=0, description="Longest recording that is analysed, in seconds.")
+    max_size_bytes: int = Field(2**31, gt=0, description="Largest object that is fetched, in bytes.")
+    prior: dict[str, float] | None = Field(None, description="Share of each emotion in the speech of calls, as JSON; default: the model's own.")
+    confidence_threshold: float | None = Field(None, ge=0, le=1, description="Confidence under which a segment is `uncertain`; default: the model's own.")
+
+    @field_validator("channel_roles", mode="before")
+    @classmethod
+    def _split_roles(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is no IANA time zone; write one such as Europe/Berlin")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of `time_zone`."""
+        return ZoneInfo(self.time_zone)
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment.
+
+    Raises
+    ------
+    SettingsError
+        A variable's value makes no sense; the message names the variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = (f"{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise SettingsError("; ".join(lines)) from None
+
+
+__all__ = ["ROLES", "Settings", "load_settings"]
