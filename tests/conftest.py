@@ -1,0 +1,15 @@
+"""Fixtures that more than one test module uses."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_root() -> Path:
+    """The shared corpora and calls: CALLMOOD_DATA, else ../shared/data beside the project."""
+    root = Path(os.environ.get("CALLMOOD_DATA") or Path(__file__).parents[2] / "shared/data")
+    if not root.is_dir():
+        pytest.skip(f"needs the data folder, and {root} is not there (set CALLMOOD_DATA)")
+    return root
