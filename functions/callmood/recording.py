@@ -12,6 +12,8 @@ from typing import Literal
 Role = Literal["agent", "customer", "mixed"]
 ROLES: tuple[Role, ...] = ("agent", "customer", "mixed")
 
+EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
+
 
 def recording_id(bucket: str, name: str, generation: int) -> str:
     """Id of one object's one generation: the same input gives the same id, always.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -9,7 +10,12 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from callmood.errors import SettingsError
-from callmood.recording import ROLES, Role
+from callmood.recording import EMOTIONS, Role
+
+DEFAULT_FILENAME_PATTERN = (
+    r"(?P<started_at>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:Z|[+-]\d{4})?)_call-(?P<call_id>[^_/.]+)"
+    r"(?:_queue-(?P<queue>[^_/.]+))?(?:_agent-(?P<agent_id>[^_/.]+))?(?:_customer-(?P<customer_id>[^_/.]+))?"
+)
 
 
 class Settings(BaseSettings):
@@ -20,28 +26,80 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    dataset: str = Field("callmood", description="BigQuery dataset that rows are written to, as `dataset` or `project.dataset`.")
-    model_uri: str | None = Field(None, description="`gs://` or local path of another emotion model; default: the one deployed with the code.")
+    dataset: str = Field(
+        "callmood",
+        description="BigQuery dataset that rows are written to, as `dataset` or `project.dataset`.",
+    )
+    model_uri: str | None = Field(
+        None,
+        description="`gs://` or local path of another emotion model; default: the one deployed with the code.",
+    )
     channel_roles: Annotated[tuple[Role, ...], NoDecode] = Field(
         ("agent", "customer"),
-        description="Roles of channels 0, 1, … of a recording with more than one, by comma; the object's metadata `channel-roles` overrides it.",
+        description="Roles of channels 0, 1, … of a recording with more than one, by comma; "
+        "the object's metadata `channel-roles` overrides it.",
     )
-    analyze_agent_emotion: bool = Field(False, description="Infer emotion for the agent's channel too. Unlawful at work in the EU (AI Act, Article 5(1)(f)).")
-    erase_on_delete: bool = Field(False, description="Erase results when the audio object is deleted. Leave off where a retention rule deletes audio and results should stay.")
+    analyze_agent_emotion: bool = Field(
+        False,
+        description="Infer emotion for the agent's channel too. "
+        "The EU AI Act, Article 5(1)(f), prohibits inferring employees' emotions at work.",
+    )
+    erase_on_delete: bool = Field(
+        False,
+        description="Erase results when the audio object is deleted. "
+        "Leave off where a retention rule deletes audio and results should stay.",
+    )
     filename_pattern: str = Field(
-        "",
-        description="Regular expression with named groups (call_id, agent_id, queue, customer_id, started_at, direction, language, or any label) searched in the object's name.",
+        DEFAULT_FILENAME_PATTERN,
+        description="Regular expression with named groups (call_id, agent_id, queue, customer_id, started_at, direction, "
+        "language, or any label) searched in the object's name. Default: reads "
+        "`2026-11-02T09-14-00Z_call-1001_queue-billing_agent-a17_customer-c204.wav`, parts after the call optional.",
     )
-    time_zone: str = Field("UTC", description="Zone of the call's day, and of start times that state none.")
-    max_duration_s: float = Field(4 * 3600.0, gt=0, description="Longest recording that is analysed, in seconds.")
-    max_size_bytes: int = Field(2**31, gt=0, description="Largest object that is fetched, in bytes.")
-    prior: dict[str, float] | None = Field(None, description="Share of each emotion in the speech of calls, as JSON; default: the model's own.")
-    confidence_threshold: float | None = Field(None, ge=0, le=1, description="Confidence under which a segment is `uncertain`; default: the model's own.")
+    time_zone: str = Field(
+        "UTC",
+        description="IANA zone of the call's day, and of start times that state none.",
+    )
+    max_duration_s: float = Field(
+        4 * 3600.0,
+        gt=0,
+        description="Longest recording that is analysed, in seconds.",
+    )
+    max_size_bytes: int = Field(
+        2**31,
+        gt=0,
+        description="Largest object that is fetched, in bytes.",
+    )
+    prior: dict[str, float] | None = Field(
+        None,
+        description="Share of each emotion in the speech of calls, as JSON; default: the model's own.",
+    )
+    confidence_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Confidence under which a segment is `uncertain`; default: the model's own.",
+    )
 
     @field_validator("channel_roles", mode="before")
     @classmethod
     def _split_roles(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("filename_pattern")
+    @classmethod
+    def _compiles(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{value!r} is no regular expression: {error}") from None
+        return value
+
+    @field_validator("prior")
+    @classmethod
+    def _positive_shares(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        if value is not None and (set(value) != set(EMOTIONS) or not all(0 < share < 1 for share in value.values())):
+            raise ValueError(f"give each of {', '.join(EMOTIONS)} a share between 0 and 1")
+        return value
 
     @field_validator("time_zone")
     @classmethod
@@ -69,6 +127,3 @@ def load_settings() -> Settings:
     except ValidationError as error:
         lines = (f"{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise SettingsError("; ".join(lines)) from None
-
-
-__all__ = ["ROLES", "Settings", "load_settings"]

@@ -1,0 +1,149 @@
+"""Tables as `schemas/tables/*.json` defines them, and the check that a row fits its table."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+from callmood.errors import SchemaError
+from callmood.resources import SCHEMAS
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column, in BigQuery's terms."""
+
+    name: str
+    type: str
+    mode: str
+    description: str
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its columns, the day column that partitions it and the columns that cluster it."""
+
+    name: str
+    description: str
+    partition_field: str
+    clustering: tuple[str, ...]
+    fields: tuple[Field, ...]
+
+    @property
+    def id_field(self) -> str:
+        """The first column: the row's id."""
+        return self.fields[0].name
+
+
+def _field(spec: Mapping[str, Any]) -> Field:
+    nested = tuple(_field(sub) for sub in spec.get("fields", ()))
+    return Field(spec["name"], spec["type"], spec["mode"], spec["description"], nested)
+
+
+@cache
+def tables() -> Mapping[str, Table]:
+    """Every table by name, read once."""
+    found = {}
+    for path in sorted((SCHEMAS / "tables").glob("*.json")):
+        spec = json.loads(path.read_text(encoding="utf-8"))
+        found[path.stem] = Table(
+            name=path.stem,
+            description=spec["description"],
+            partition_field=spec["partitioning"]["field"],
+            clustering=tuple(spec["clustering"]),
+            fields=tuple(_field(sub) for sub in spec["fields"]),
+        )
+    return found
+
+
+def _is_timestamp(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        return datetime.fromisoformat(value).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _is_date(value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+# What JSON can carry for each of BigQuery's types. bool is an int in Python, but no INT64.
+_FITS: Mapping[str, Callable[[object], bool]] = {
+    "STRING": lambda v: isinstance(v, str),
+    "INT64": lambda v: isinstance(v, int) and not isinstance(v, bool) and -(2**63) <= v < 2**63,
+    "FLOAT64": lambda v: isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v),
+    "BOOL": lambda v: isinstance(v, bool),
+    "DATE": _is_date,
+    "TIMESTAMP": _is_timestamp,
+}
+
+
+def _problems(row: Row, fields: Sequence[Field], where: str = "") -> Iterable[str]:
+    for unknown in sorted(set(row) - {field.name for field in fields}):
+        yield f"{where}{unknown} is no column"
+    for field in fields:
+        value, name = row.get(field.name), where + field.name
+        if field.mode == "REPEATED":
+            if not isinstance(value, list):
+                yield f"{name} must be a list"
+                continue
+            values = value
+        elif value is None:
+            if field.mode == "REQUIRED":
+                yield f"{name} is required"
+            continue
+        else:
+            values = [value]
+        for item in values:
+            if field.type == "RECORD":
+                yield from (
+                    _problems(item, field.fields, f"{name}.")
+                    if isinstance(item, Mapping)
+                    else [f"{name} must be a record"]
+                )
+            elif not _FITS[field.type](item):
+                yield f"{name} must be {field.type}, not {item!r:.60}"
+
+
+def check_rows(table: str, rows: Iterable[Row]) -> None:
+    """Check rows before they are sent: columns known, required ones there, every value of its column's type.
+
+    Parameters
+    ----------
+    table : str
+        Name of a table in `schemas/tables`.
+    rows : iterable of mapping
+        JSON-able rows: dates and timestamps as ISO 8601 strings, timestamps with their offset.
+
+    Raises
+    ------
+    SchemaError
+        The first row that does not fit, with all that is wrong with it.
+
+    Examples
+    --------
+    >>> check_rows("erasures", [{"erasure_id": "e", "recording_id": "r", "reason": "request"}])
+    Traceback (most recent call last):
+    callmood.errors.SchemaError: erasures, row 0: erased_at is required
+    """
+    fields = tables()[table].fields
+    for number, row in enumerate(rows):
+        problems = list(_problems(row, fields))
+        if problems:
+            raise SchemaError(f"{table}, row {number}: {'; '.join(problems)}")
