@@ -21,6 +21,10 @@ class WarehouseError(CallmoodError):
     """The warehouse refused rows or a query for a reason that a retry may cure."""
 
 
+class QueryError(CallmoodError):
+    """A query is no valid BigQuery SQL, or the local store has nothing like what it asks for."""
+
+
 class BadRecording(CallmoodError):
     """The recording can never be analysed: a permanent failure, recorded once and not retried.
 
