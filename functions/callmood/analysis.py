@@ -1,4 +1,4 @@
-"""The analysis of one recording: audio in, spoken segments with their emotion out. Pure: no network, no clock, no environment."""
+"""The analysis of one recording: audio in, segments with their emotion out. No network, no clock, no environment."""
 
 from __future__ import annotations
 
@@ -199,7 +199,8 @@ def _listen(
             if samples > settings.max_duration_s * SAMPLE_RATE:
                 raise BadRecording(
                     "too_long",
-                    f"The recording is longer than {settings.max_duration_s / 3600:g} hours. Split it, or raise MAX_DURATION_S.",
+                    f"The recording is longer than {settings.max_duration_s / 3600:g} hours. "
+                    "Split it, or raise MAX_DURATION_S.",
                 )
             if len(voices) > 1:
                 likeness.push(block)

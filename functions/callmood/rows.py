@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from callmood import __version__
-from callmood.analysis import Analysis
 from callmood.recording import EMOTIONS, ObjectRef
 from callmood.settings import Settings
+
+if TYPE_CHECKING:  # rows are written by programs that never listen
+    from callmood.analysis import Analysis
 
 JsonRow = dict[str, Any]
 
