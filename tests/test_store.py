@@ -46,7 +46,7 @@ def test_copies_count_once_and_erased_recordings_not_at_all(store):
     later = {"uploaded_at": "2026-11-03T10:00:00+00:00"}
     write_analysis(store, [segment_row(0)], commit_row())
     write_analysis(
-        store, [segment_row(0, **{k: other[k] for k in ("recording_id", "analysis_id")})], commit_row(**other)
+        store, [segment_row(0, **{k: other[k] for k in ("recording_id", "analysis_id")})], commit_row(**other, **later)
     )
     assert store.query("SELECT uri FROM recordings_current") == [{"uri": "gs://calls/a.wav"}]
     erasure = {

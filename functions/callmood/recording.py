@@ -6,13 +6,43 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 Role = Literal["agent", "customer", "mixed"]
 ROLES: tuple[Role, ...] = ("agent", "customer", "mixed")
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
+
+
+_SIDE_SUFFIXES = frozenset(
+    ".json .jsonl .xml .csv .tsv .txt .log .md .srt .vtt .html .pdf .docx .xlsx .md5 .sha256 .tmp .part .crdownload".split()
+)
+
+
+def is_side_file(name: str) -> bool:
+    """Whether an object lies beside recordings and is none itself, told from its name alone.
+
+    Folders (a name that ends in a slash), hidden files and anything below a path part that begins with a dot or
+    an underscore, and what recorders write beside audio: transcripts, metadata, checksums, unfinished uploads.
+    Any other name, whatever its suffix, is taken for a recording and judged by its bytes.
+
+    Parameters
+    ----------
+    name : str
+        Object name, or path below the folder.
+
+    Examples
+    --------
+    >>> [is_side_file(n) for n in ("2026/a.wav", "2026/a.wav.json", "2026/", "_done/a.wav", "a")]
+    [False, True, True, True, False]
+    """
+    path = PurePosixPath(name)
+    return (
+        name.endswith("/")
+        or any(part.startswith((".", "_")) for part in path.parts)
+        or path.suffix.lower() in _SIDE_SUFFIXES
+    )
 
 
 def recording_id(bucket: str, name: str, generation: int) -> str:

@@ -1,0 +1,117 @@
+"""A folder in a bucket's place: which files are recordings, and how one is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from callmood.errors import BadRecording, CallmoodError
+from callmood.metadata import call_metadata
+from callmood.recording import ObjectRef, Recording, is_side_file
+from callmood.settings import Settings
+
+
+def find_recordings(paths: Iterable[Path]) -> Iterator[Path]:
+    """Files that may be recordings: those named, and those below folders that are named.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Files and folders. A named file is always taken; below a folder hidden files and side files
+        (`recording.is_side_file`) are passed over.
+
+    Yields
+    ------
+    Path
+        Absolute, sorted within each folder, each once.
+
+    Raises
+    ------
+    CallmoodError
+        A path does not exist.
+    """
+    seen = set()
+    for path in paths:
+        if not path.exists():
+            raise CallmoodError(f"{path} does not exist")
+        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+        for file in inside:
+            below = file.relative_to(path).as_posix()
+            if path.is_dir() and (not file.is_file() or is_side_file(below)):
+                continue
+            if (absolute := file.absolute()) not in seen:
+                seen.add(absolute)
+                yield absolute
+
+
+def file_ref(path: Path) -> ObjectRef:
+    """Identity of a file as it is now: its path and the time of its last change.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file.
+
+    Returns
+    -------
+    ObjectRef
+        With an empty bucket.
+    """
+    return ObjectRef("", str(path.absolute()), path.stat().st_mtime_ns)
+
+
+def read_file(path: Path, settings: Settings) -> Recording:
+    """Take a file in hand: its identity, hash and what its name says of the call.
+
+    Parameters
+    ----------
+    path : Path
+        An existing file.
+    settings : Settings
+        File-name pattern, time zone and size limit.
+
+    Returns
+    -------
+    Recording
+        Its audio is the path itself: nothing is read into memory.
+
+    Raises
+    ------
+    BadRecording
+        The file is larger than `settings.max_size_bytes`, or may not be read.
+    """
+    stat = path.stat()
+    if stat.st_size > settings.max_size_bytes:
+        raise too_large(stat.st_size, settings)
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except PermissionError:
+        raise BadRecording("forbidden", "The file may not be read. Give callmood's user read access.") from None
+    return Recording(
+        ref=file_ref(path),
+        audio=path,
+        size_bytes=stat.st_size,
+        content_sha256=digest,
+        uploaded_at=datetime.fromtimestamp(stat.st_mtime, UTC),
+        call=call_metadata(path.name, {}, settings),
+    )
+
+
+def too_large(size_bytes: int, settings: Settings) -> BadRecording:
+    """The failure of an object above the size limit.
+
+    Parameters
+    ----------
+    size_bytes : int
+        Size of the object.
+    settings : Settings
+        Its `max_size_bytes` is the limit.
+    """
+    return BadRecording(
+        "too_large",
+        f"The recording has {size_bytes / 2**20:.0f} MiB, the limit is {settings.max_size_bytes / 2**20:.0f}. "
+        "Split it, or raise MAX_SIZE_BYTES.",
+    )
