@@ -15,9 +15,11 @@ ROLES: tuple[Role, ...] = ("agent", "customer", "mixed")
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
 
 
-_SIDE_SUFFIXES = frozenset(
-    ".json .jsonl .xml .csv .tsv .txt .log .md .srt .vtt .html .pdf .docx .xlsx .md5 .sha256 .tmp .part .crdownload".split()
-)
+_SIDE_SUFFIXES = {
+    *(".json", ".jsonl", ".xml", ".csv", ".tsv", ".txt", ".log", ".srt", ".vtt"),  # metadata and transcripts
+    *(".md", ".html", ".pdf", ".docx", ".xlsx", ".md5", ".sha256"),
+    *(".tmp", ".part", ".crdownload"),  # unfinished uploads
+}
 
 
 def is_side_file(name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -139,7 +139,7 @@ class Store:
                 [json.dumps(rows)],
             )
 
-    def query(self, sql: str, parameters: dict[str, object] | None = None) -> list[JsonRow]:
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[JsonRow]:
         """Rows of a BigQuery SQL query.
 
         Parameters

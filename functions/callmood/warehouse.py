@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from callmood.rows import JsonRow
@@ -23,7 +23,7 @@ class Warehouse(Protocol):
         """
         ...
 
-    def query(self, sql: str, parameters: dict[str, object] | None = None) -> list[JsonRow]:
+    def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[JsonRow]:
         """Rows of a BigQuery SQL query; ``@name`` in it takes the parameter's value."""
         ...
 

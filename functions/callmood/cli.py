@@ -1,0 +1,259 @@
+"""The command line: `callmood analyze`, `watch`, `query`, `failures`, `erase`, `settings`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from enum import StrEnum
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from callmood import __version__
+from callmood.errors import CallmoodError
+from callmood.settings import Settings, load_settings
+
+app = typer.Typer(
+    name="callmood",
+    help="How did your customers feel, second by second? Recordings in, rows of emotion out.",
+    epilog="Exit codes: 0 all well; 1 at least one recording failed (see `callmood failures`); "
+    "2 wrong use, or an error that stopped the command.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+out = Console()
+err = Console(stderr=True)
+
+StoreOption = Annotated[
+    Path,
+    typer.Option("--store", help="The local store, one DuckDB file.", envvar="CALLMOOD_STORE", dir_okay=False),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line, for scripts.")]
+DEFAULT_STORE = Path("callmood.duckdb")
+
+
+def _example(*lines: str) -> str:
+    return "Example:\n\n" + "\n\n".join(f"    {line}" for line in lines)
+
+
+def _plain_errors(command: Callable[..., None]) -> Callable[..., None]:
+    """Say what is wrong in a sentence and leave with code 2; a traceback is for faults of our own."""
+
+    @wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except CallmoodError as error:
+            err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
+            raise typer.Exit(2) from None
+
+    return wrapped
+
+
+def _jsonable(value: object) -> object:
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def print_json(rows: Iterable[object]) -> None:
+    """Print one JSON object a line."""
+    for row in rows:
+        print(json.dumps(row, default=_jsonable, ensure_ascii=False))
+
+
+def print_table(rows: Sequence[dict[str, Any]], title: str | None = None) -> None:
+    """Print rows as a table, numbers to the right."""
+    if not rows:
+        out.print("no rows")
+        return
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name, value in rows[0].items():
+        table.add_column(name, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if v is None else escape(v if isinstance(v, str) else _cell(v)) for v in row.values()))
+    out.print(table)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".")
+    return str(_jsonable(value))
+
+
+@contextmanager
+def progress_bar(total: int, what: str) -> Any:
+    """A progress bar on standard error; nothing where that is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
+
+
+@app.callback()
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
+) -> None:
+    if version:
+        out.print(f"callmood {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.command(epilog=_example("callmood analyze recordings/ --store calls.duckdb"))
+@_plain_errors
+def analyze(
+    paths: Annotated[list[Path], typer.Argument(help="Recordings, and folders that hold some.", show_default=False)],
+    store: StoreOption = DEFAULT_STORE,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; one keeps one core busy.")] = os.cpu_count() or 1,
+    again: Annotated[bool, typer.Option("--again", help="Analyse what was analysed before, too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Analyse recordings and write their segments to the local store.
+
+    What this model version has analysed already is skipped. Exit code 1: a recording failed.
+    """
+    from callmood.folder import find_recordings
+    from callmood.local import Analyst
+    from callmood.store import Store
+    from callmood.summary import calls_of, print_calls
+
+    settings = load_settings()
+    files = list(find_recordings(paths))
+    local_store = Store(store, settings.time_zone)
+    outcomes = []
+    with progress_bar(len(files), "Analysing") as advance:
+        for outcome in Analyst(local_store, settings, workers).run(files, again=again):
+            outcomes.append(outcome)
+            advance()
+            if as_json:
+                print_json([{"path": str(outcome.path), "status": outcome.status, **(outcome.row or {})}])
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    if not as_json:
+        print_calls(outcomes, calls_of(local_store, [outcome.path for outcome in outcomes]), out)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command(epilog=_example("callmood watch inbox/ --store calls.duckdb"))
+@_plain_errors
+def watch(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder to watch, with all below it.", exists=True, file_okay=False)
+    ],
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+) -> None:
+    """Analyse every recording that is dropped into a folder, as the cloud does with a bucket; end with Ctrl-C.
+
+    What lies there already is analysed first. A file is taken when it has stopped growing.
+    """
+    from callmood.local import Analyst
+    from callmood.store import Store
+    from callmood.summary import describe
+    from callmood.watch import settled_files
+
+    settings = load_settings()
+    analyst = Analyst(Store(store, settings.time_zone), settings)
+    err.print(f"Watching {escape(str(folder))}, rows go to {escape(str(store))}; end with Ctrl-C.", highlight=False)
+    for path in settled_files(folder):
+        for outcome in analyst.run([path]):
+            if outcome.status == "skipped":
+                continue
+            if as_json:
+                print_json([{"path": str(outcome.path), "status": outcome.status, **(outcome.row or {})}])
+            else:
+                out.print(describe(outcome), highlight=False)
+
+
+class Format(StrEnum):
+    """How a query's rows are printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+@app.command(epilog=_example('callmood query "SELECT emotion, COUNT(*) AS n FROM segments_current GROUP BY emotion"'))
+@_plain_errors
+def query(
+    sql: Annotated[str, typer.Argument(help="BigQuery SQL, one statement.", show_default=False)],
+    store: StoreOption = DEFAULT_STORE,
+    fmt: Annotated[Format, typer.Option("--format", help="How rows are printed.")] = Format.TABLE,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the local store in BigQuery's SQL; tables and views are named as in the cloud."""
+    import pandas as pd
+
+    from callmood.store import Store
+
+    rows = open_store(Store, store).query(sql)
+    if as_json or fmt is Format.JSON:
+        print_json(rows)
+    elif fmt is Format.CSV:
+        pd.DataFrame(rows).to_csv(sys.stdout, index=False)
+    else:
+        print_table(rows)
+
+
+@app.command(epilog=_example("callmood failures --json"))
+@_plain_errors
+def failures(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """List the recordings that could not be analysed, each with the reason."""
+    from callmood.store import Store
+
+    rows = open_store(Store, store).query(
+        "SELECT failed_at, code, message, uri FROM failures_current ORDER BY failed_at DESC"
+    )
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(rows)
+    else:
+        out.print("No failures.")
+
+
+@app.command(name="settings", epilog=_example("callmood settings --json"))
+@_plain_errors
+def show_settings(as_json: JsonOption = False) -> None:
+    """List every setting: its environment variable, its value now, and what it does."""
+    settings = load_settings()
+    rows = [
+        {"variable": name.upper(), "value": getattr(settings, name), "description": field.description}
+        for name, field in Settings.model_fields.items()
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table([{**row, "value": _setting_text(row["value"])} for row in rows])
+
+
+def _setting_text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def open_store(store_class: Any, path: Path) -> Any:
+    """Open a store that must exist: asking an empty new one would answer nothing and leave a file behind.
+
+    Raises
+    ------
+    CallmoodError
+        There is no such store.
+    """
+    if not path.exists():
+        raise CallmoodError(f"there is no store {path}; make one: callmood analyze FOLDER --store {path}")
+    return store_class(path, load_settings().time_zone)
+
+
+if __name__ == "__main__":
+    app()
