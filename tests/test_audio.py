@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import soundfile
+
 from callmood.audio import open_audio
 from callmood.errors import BadRecording
 

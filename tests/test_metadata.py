@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+
 from callmood.metadata import call_metadata, parse_time
 from callmood.settings import Settings
 

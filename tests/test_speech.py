@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from callmood.speech import MAX_SEGMENT_S, MIN_SEGMENT_S, Segmenter
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from callmood.speech import MAX_SEGMENT_S, MIN_SEGMENT_S, Segmenter
 
 
 def read(path: Path) -> np.ndarray:

@@ -4,6 +4,7 @@ from datetime import date
 
 import duckdb
 import pytest
+
 from callmood.errors import QueryError
 from callmood.sql import render, to_duckdb, view_templates
 

@@ -2,6 +2,7 @@
 
 import duckdb
 import pytest
+
 from callmood.errors import QueryError, SchemaError, WarehouseError
 from callmood.store import Store
 from callmood.warehouse import write_analysis

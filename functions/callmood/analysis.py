@@ -151,8 +151,8 @@ def channel_roles(channels: int, recording: Recording, settings: Settings) -> tu
         As many roles as channels; ``mixed`` where nothing is said of a channel.
     """
     stated = recording.call.channel_roles or (settings.channel_roles if channels > 1 else ())
-    unstated: tuple[Role, ...] = ("mixed",) * channels
-    return (stated + unstated)[:channels]
+    unstated: list[Role] = ["mixed"] * channels
+    return (*stated, *unstated)[:channels]
 
 
 @dataclass
