@@ -44,6 +44,22 @@ class BadRecording(CallmoodError):
         self.message = message
 
 
+class BadEvent(CallmoodError):
+    """A message is no Cloud Storage notification, and never will be.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong with it, without its content.
+    event_id : str or None
+        Pub/Sub's message id, where it has one.
+    """
+
+    def __init__(self, message: str, event_id: str | None = None) -> None:
+        super().__init__(message)
+        self.event_id = event_id
+
+
 FAILURE_CODES = {
     "empty_file": "The object holds no bytes.",
     "not_audio": "The bytes are no audio container that callmood knows.",
@@ -56,6 +72,7 @@ FAILURE_CODES = {
     "too_large": "The object is larger than the limit (MAX_SIZE_BYTES).",
     "gone": "The object was deleted or replaced before it could be read.",
     "forbidden": "The function may not read the object.",
+    "bad_event": "A message in the events' topic is no Cloud Storage notification.",
     "undeliverable": "Every attempt failed; the event ended in the dead letter topic.",
 }
 """dict of str to str: every code in the `failures` table, and what it means."""

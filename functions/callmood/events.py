@@ -1,0 +1,102 @@
+"""Events: what Pub/Sub pushes, and what Cloud Storage says in it of an object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from callmood.errors import BadEvent
+from callmood.recording import ObjectRef
+
+FINALIZED = "OBJECT_FINALIZE"
+DELETED = "OBJECT_DELETE"
+
+# Cloud Storage and BigQuery both count in 64 bits with a sign.
+_GENERATIONS = range(1, 2**63)
+
+
+@dataclass(frozen=True)
+class StorageEvent:
+    """One thing that happened to one generation of one object.
+
+    Parameters
+    ----------
+    kind : str
+        Cloud Storage's event type, such as ``OBJECT_FINALIZE``.
+    ref : ObjectRef
+        What it happened to.
+    event_id : str
+        Pub/Sub's message id: the same in every delivery.
+    overwrote : ObjectRef or None
+        The generation whose place this one took, where the event says so.
+    overwritten : bool
+        A newer generation took this one's place: this is the delete event of an overwrite.
+    attributes : mapping of str to str
+        All that came with the message.
+    """
+
+    kind: str
+    ref: ObjectRef
+    event_id: str
+    overwrote: ObjectRef | None = None
+    overwritten: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse_push(body: object) -> StorageEvent:
+    """Read the body of a Pub/Sub push request that carries a Cloud Storage notification.
+
+    All that matters stands in the message's attributes, so the payload is not looked at, whatever it is.
+    https://cloud.google.com/storage/docs/pubsub-notifications and https://cloud.google.com/pubsub/docs/push.
+
+    Parameters
+    ----------
+    body : object
+        The decoded JSON: ``{"message": {"messageId": …, "attributes": {…}, …}, "subscription": …}``.
+
+    Returns
+    -------
+    StorageEvent
+        What happened.
+
+    Raises
+    ------
+    BadEvent
+        The body is something else.
+    """
+    message = body.get("message") if isinstance(body, Mapping) else None
+    if not isinstance(message, Mapping):
+        raise BadEvent("The request is no Pub/Sub push: it holds no message.")
+    event_id = message.get("messageId")
+    if not isinstance(event_id, str) or not event_id:
+        raise BadEvent("The request is no Pub/Sub push: its message has no id.")
+    attributes = message.get("attributes")
+    if not isinstance(attributes, Mapping) or not all(_is_text(text) for pair in attributes.items() for text in pair):
+        raise BadEvent("The message has no attributes: it is no Cloud Storage notification.", event_id)
+    missing = [name for name in ("eventType", "bucketId", "objectId", "objectGeneration") if not attributes.get(name)]
+    if missing:
+        raise BadEvent(f"The message lacks {', '.join(missing)}: it is no Cloud Storage notification.", event_id)
+
+    bucket, name = attributes["bucketId"], attributes["objectId"]
+    generation = _generation(attributes["objectGeneration"])
+    if generation is None:
+        raise BadEvent("The message's objectGeneration is no generation.", event_id)
+    overwrote = _generation(attributes.get("overwroteGeneration", ""))
+    return StorageEvent(
+        kind=attributes["eventType"],
+        ref=ObjectRef(bucket, name, generation),
+        event_id=event_id,
+        overwrote=ObjectRef(bucket, name, overwrote) if overwrote else None,
+        overwritten="overwrittenByGeneration" in attributes,
+        attributes=attributes,
+    )
+
+
+def _is_text(value: object) -> bool:
+    """A string that UTF-8 can carry: JSON can smuggle in half a character."""
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _generation(text: str) -> int | None:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    return number if number in _GENERATIONS else None

