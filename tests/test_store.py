@@ -2,11 +2,11 @@
 
 import duckdb
 import pytest
+from rows_made import commit_row, segment_row
 
 from callmood.errors import QueryError, SchemaError, WarehouseError
 from callmood.store import Store
 from callmood.warehouse import write_analysis
-from rows_made import commit_row, segment_row
 
 
 @pytest.fixture

@@ -1,0 +1,164 @@
+"""Speed and memory of the analysis on this machine: `./run bench`.
+
+Everything runs on one core unless the line says otherwise. The hour is the example calls one after the other, again and
+again: two channels, 8 kHz mu-law, the customer's speech classified, the agent's only timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import soundfile
+
+EXAMPLES = Path(__file__).parent / "examples"
+
+
+def one_core() -> None:
+    """Keep this process, and every library in it, on one core."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+
+
+def stereo_hour(path: Path, seconds: float) -> None:
+    """Write a call of the wanted length, made of the two-channel examples."""
+    calls = [file for file in sorted(EXAMPLES.glob("*.wav")) if soundfile.info(file).channels == 2]
+    with soundfile.SoundFile(path, "w", 8000, 2, format="WAV", subtype="ULAW") as out:
+        while out.frames < seconds * 8000:
+            for call in calls:
+                out.write(soundfile.read(call, dtype="float32")[0][: int(seconds * 8000) - out.frames])
+
+
+def stages(path: Path) -> dict[str, float]:
+    """Seconds of each stage, one after the other, on one recording."""
+    import numpy as np
+
+    from callmood.audio import open_audio
+    from callmood.emotion import load_model
+    from callmood.features import log_mel
+    from callmood.speech import Segmenter
+
+    model, taken = load_model(), {}
+
+    def timed(name: str, work):
+        start = time.perf_counter()
+        result = work()
+        taken[name] = time.perf_counter() - start
+        return result
+
+    def decode():
+        with open_audio(path) as stream:
+            return list(stream.blocks())
+
+    def segment():
+        segmenters = [Segmenter(), Segmenter()]
+        found = [[], []]
+        for block in blocks:
+            for channel in range(2):
+                found[channel] += segmenters[channel].push(block[channel])
+        return [found[channel] + segmenters[channel].flush() for channel in range(2)]
+
+    blocks = timed("decode and resample", decode)
+    _, customer = timed("find speech, both channels", segment)
+    timed("log-mel, customer", lambda: [log_mel(s.samples) for s in customer])
+    embeddings = timed("log-mel and embed, customer", lambda: np.stack([model.embed(s.samples) for s in customer]))
+    durations = np.array([s.end_s - s.start_s for s in customer], np.float32)
+    timed("classify, customer", lambda: model.classify(embeddings, model.baseline(embeddings, durations)))
+    return taken
+
+
+def measure(what: str, path: str) -> None:
+    """Run one measurement in this process, on one core, and print it as JSON."""
+    one_core()
+    if what == "stages":
+        print(json.dumps(stages(Path(path))))
+        return
+    from callmood.emotion import load_model
+    from callmood.local import analyse_file
+    from callmood.settings import Settings
+
+    model = load_model()
+    start = time.perf_counter()
+    outcome = analyse_file(Path(path), model, Settings())
+    seconds = time.perf_counter() - start
+    assert outcome.status == "analysed", outcome.row
+    print(json.dumps({"seconds": seconds, "rows": len(outcome.segments), "runtime": model.runtime}))
+
+
+def child(*args: str) -> tuple[dict[str, float], float, float]:
+    """Run a measurement in a process of its own: what it printed, its wall seconds and its peak memory in MB."""
+    start = time.perf_counter()
+    process = subprocess.Popen([sys.executable, __file__, *args], stdout=subprocess.PIPE, env=environment())
+    printed = process.stdout.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{' '.join(args)} ended with status {status}")
+    scale = 1 if sys.platform == "darwin" else 1024
+    return json.loads(printed), time.perf_counter() - start, usage.ru_maxrss * scale / 1e6
+
+
+def environment() -> dict[str, str]:
+    """One thread to a process, and the package on its path."""
+    functions = str(Path(__file__).parents[1] / "functions")
+    return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": functions}
+
+
+def folder(path: Path, copies: int, workers: int) -> float:
+    """Wall seconds for `callmood analyze` on a folder of copies."""
+    calls = path.parent / "folder"
+    calls.mkdir()
+    for number in range(copies):
+        shutil.copy(path, calls / f"{number}.wav")
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "callmood.cli", "analyze", str(calls), "--workers", str(workers)]
+    store = ["--store", str(path.parent / "bench.duckdb"), "--json"]
+    subprocess.run([*command, *store], check=True, stdout=subprocess.DEVNULL, env=environment())
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60, help="length of the long call (default 60)")
+    parser.add_argument("--repeat", type=int, default=3, help="runs of each; the median counts (default 3)")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        long, short = Path(temporary) / "long.wav", Path(temporary) / "short.wav"
+        length = arguments.minutes * 60
+        stereo_hour(long, length)
+        stereo_hour(short, 1)
+        print(f"{arguments.minutes:g} minutes, two channels, 8 kHz mu-law; medians of {arguments.repeat}; one core\n")
+
+        runs = [child("stages", str(long))[0] for _ in range(arguments.repeat)]
+        print(f"{'stage':32}{'seconds':>10}{'x real time':>14}")
+        for name in runs[0]:
+            seconds = sorted(run[name] for run in runs)[len(runs) // 2]
+            print(f"{name:32}{seconds:10.2f}{length / seconds:14.0f}")
+
+        whole = sorted((child("whole", str(long)) for _ in range(arguments.repeat)), key=lambda run: run[0]["seconds"])
+        result, _, megabytes = whole[len(whole) // 2]
+        print(f"{'all: bytes to rows':32}{result['seconds']:10.2f}{length / result['seconds']:14.0f}")
+        print(f"\npeak memory for it: {megabytes:.0f} MB; {result['rows']} segments; runtime {result['runtime']}")
+
+        cold = sorted(child("whole", str(short))[1] for _ in range(arguments.repeat))[arguments.repeat // 2]
+        print(f"process start to the first analysed second: {cold:.2f} s")
+
+        workers, copies = os.cpu_count() or 1, 2 * (os.cpu_count() or 1)
+        seconds = folder(long, copies, workers)
+        print(
+            f"folder of {copies} such, {workers} workers: {seconds:.1f} s, {copies * length / seconds:.0f} x real time"
+        )
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2 and sys.argv[1] in ("stages", "whole"):
+        measure(sys.argv[1], sys.argv[2])
+    else:
+        main()
