@@ -3,11 +3,12 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from callmood.errors import BadEvent
 from callmood.events import parse_push
 from callmood.recording import ObjectRef
-from hypothesis import given
-from hypothesis import strategies as st
 
 ATTRIBUTES = {
     "bucketId": "calls",

@@ -165,7 +165,7 @@ def print_calls(outcomes: Sequence[Outcome], rows: Sequence[dict[str, Any]], con
     shown = [i for i, column in enumerate(zip(*cells, strict=True)) if any(column)]
     table = Table(header_style="bold")
     for i in shown:
-        table.add_column(_COLUMNS[i], justify="right" if 1 <= i <= 4 else "left", overflow="fold")
+        table.add_column(_COLUMNS[i], justify="right" if 1 <= i <= 4 else "left", overflow="ellipsis", no_wrap=i < 7)
     for row in cells:
         table.add_row(*(row[i] for i in shown))
     if cells:

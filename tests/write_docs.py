@@ -1,0 +1,57 @@
+"""Write the tables in docs/ that the code knows best, between their markers: `./run docs`."""
+
+from pathlib import Path
+
+from callmood.errors import FAILURE_CODES
+from callmood.schema import tables
+from callmood.settings import Settings
+
+DOCS = Path(__file__).parents[1] / "docs"
+BEGIN, END = "<!-- written by ./run docs -->\n", "<!-- end -->\n"
+
+
+def settings_table():
+    lines = ["| variable | default | what it does |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        shown = (
+            ""
+            if default is None or name == "filename_pattern"
+            else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        )
+        lines.append(f"| `{name.upper()}` | {shown} | {field.description} |")
+    return "\n".join(lines)
+
+
+def failures_table():
+    return "\n".join(["| code | what it means |", "|---|---|", *(f"| `{c}` | {m} |" for c, m in FAILURE_CODES.items())])
+
+
+def columns_tables():
+    parts = []
+    for table in tables().values():
+        parts += [f"## `{table.name}`", "", table.description, "", "| column | type | what it holds |", "|---|---|---|"]
+        for field in table.fields:
+            kind = field.type + {"REQUIRED": ", required", "REPEATED": ", repeated"}.get(field.mode, "")
+            parts.append(f"| `{field.name}` | {kind} | {field.description} |")
+            parts += [f"| `{field.name}.{sub.name}` | {sub.type} | {sub.description} |" for sub in field.fields]
+        parts.append("")
+    return "\n".join(parts).strip()
+
+
+PAGES = {"settings.md": settings_table, "failures.md": failures_table, "tables.md": columns_tables}
+
+
+def rewritten(page, text):
+    """The page with its table as the code has it now."""
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    return f"{before}{BEGIN}{PAGES[page]()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    for name in PAGES:
+        path = DOCS / name
+        path.write_text(rewritten(name, path.read_text(encoding="utf-8")), encoding="utf-8")
