@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import BinaryIO, Self
 
 import numpy as np
-import soundfile
 import soxr
-from numpy.typing import NDArray
 
-from callmood.errors import BadRecording
+from callmood.decoders import AudioInfo, Decoder, Samples, open_decoder
 
-Samples = NDArray[np.float32]
+__all__ = ["SAMPLE_RATE", "AudioInfo", "AudioStream", "open_audio"]
 
 SAMPLE_RATE = 16_000
 """int: rate of all audio inside callmood, in Hz."""
 
-
-@dataclass(frozen=True)
-class AudioInfo:
-    """What the recording's header says.
-
-    Parameters
-    ----------
-    container : str
-        Name of the container, such as `wav`, `ogg`, `mp4`.
-    codec : str
-        Name of the codec, such as `pcm_16`, `ulaw`, `opus`.
-    sample_rate : int
-        The recording's own rate, in Hz.
-    channels : int
-        Number of channels.
-    """
-
-    container: str
-    codec: str
-    sample_rate: int
-    channels: int
+OVER_FULL_SCALE = 2.0
+"""float: lossy codecs overshoot full scale by a little; samples this far beyond it are wrongly scaled."""
 
 
 class AudioStream:
@@ -51,13 +31,15 @@ class AudioStream:
     info : AudioInfo
         The recording's own format.
     warnings : list of str
-        Codes of what was odd but survivable; complete after the last block.
+        What was odd but survivable, complete after the last block: `truncated`, `decode_errors`, `format_changed`,
+        `extra_audio_streams`, `non_finite_samples`, `over_full_scale`.
     """
 
-    def __init__(self, sound: soundfile.SoundFile) -> None:
-        self._sound = sound
-        self.info = AudioInfo(sound.format.lower(), sound.subtype.lower(), sound.samplerate, sound.channels)
-        self.warnings: list[str] = []
+    def __init__(self, decoder: Decoder, resources: ExitStack) -> None:
+        self._decoder = decoder
+        self._resources = resources
+        self.info = decoder.info
+        self.warnings = decoder.warnings
 
     def __enter__(self) -> Self:
         return self
@@ -65,7 +47,7 @@ class AudioStream:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._sound.close()
+        self._resources.close()
 
     def blocks(self, seconds: float = 10.0) -> Iterator[Samples]:
         """Decode and resample, one block at a time.
@@ -78,37 +60,45 @@ class AudioStream:
         Yields
         ------
         numpy.ndarray
-            Float32 of shape (channels, n) at 16 kHz, in [-1, 1]; n is `seconds * 16000` but for the last.
+            Float32 of shape (channels, n) at 16 kHz, in [-1, 1]; n is `seconds * 16000` but in the last block.
         """
         size = round(seconds * SAMPLE_RATE)
-        pending: list[Samples] = []
-        held = 0
+        block = np.empty((self.info.channels, size), np.float32)
+        filled = 0
         for chunk in self._resampled():
-            pending.append(chunk)
-            held += len(chunk)
-            if held >= size:
-                joined = np.concatenate(pending)
-                for start in range(0, held - held % size, size):
-                    yield np.ascontiguousarray(joined[start : start + size].T)
-                pending = [joined[held - held % size :]]
-                held %= size
-        if held:
-            yield np.ascontiguousarray(np.concatenate(pending).T)
+            rest = chunk.T
+            while rest.shape[1]:
+                taken = min(size - filled, rest.shape[1])
+                block[:, filled : filled + taken] = rest[:, :taken]
+                rest = rest[:, taken:]
+                filled += taken
+                if filled == size:
+                    yield block
+                    block, filled = np.empty_like(block), 0
+        if filled:
+            yield block[:, :filled].copy()
 
     def _resampled(self) -> Iterator[Samples]:
         rate, channels = self.info.sample_rate, self.info.channels
-        resampler = soxr.ResampleStream(rate, SAMPLE_RATE, channels) if rate != SAMPLE_RATE else None
-        for chunk in self._decoded():
-            yield np.clip(resampler.resample_chunk(chunk) if resampler else chunk, -1, 1)
-        if resampler:
-            yield np.clip(resampler.resample_chunk(np.empty((0, channels), np.float32), last=True), -1, 1)
+        if rate == SAMPLE_RATE:
+            yield from self._cleaned()
+            return
+        resampler = soxr.ResampleStream(rate, SAMPLE_RATE, channels, quality="HQ")
+        for chunk in self._cleaned():
+            yield np.clip(resampler.resample_chunk(chunk), -1, 1)
+        yield np.clip(resampler.resample_chunk(np.empty((0, channels), np.float32), last=True), -1, 1)
 
-    def _decoded(self) -> Iterator[Samples]:
-        while len(chunk := self._sound.read(self.info.sample_rate, dtype="float32", always_2d=True)):
-            if not np.isfinite(chunk).all():
-                np.nan_to_num(chunk, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    def _cleaned(self) -> Iterator[Samples]:
+        """Yield the decoder's samples, all finite and in [-1, 1]."""
+        for chunk in self._decoder.chunks():
+            peak = max(chunk.max(), -chunk.min())
+            if not np.isfinite(peak):
                 self._warn("non_finite_samples")
-            yield chunk
+                np.nan_to_num(chunk, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+                peak = max(chunk.max(), -chunk.min())
+            if peak > OVER_FULL_SCALE:
+                self._warn("over_full_scale")
+            yield np.clip(chunk, -1, 1, out=chunk) if peak > 1 else chunk
 
     def _warn(self, code: str) -> None:
         if code not in self.warnings:
@@ -121,7 +111,7 @@ def open_audio(audio: Path | bytes) -> AudioStream:
     Parameters
     ----------
     audio : Path or bytes
-        A file, or the file's bytes (not copied).
+        A file, or a file's bytes (which are not copied).
 
     Returns
     -------
@@ -131,16 +121,14 @@ def open_audio(audio: Path | bytes) -> AudioStream:
     Raises
     ------
     BadRecording
-        The bytes can never be heard: `empty_file`, `not_audio`, `damaged`, `no_audio`, ….
+        The bytes can never be heard: `empty_file`, `not_audio`, `encrypted`, `damaged`, `unsupported_codec`,
+        `no_audio` or `invalid_format`.
+    OSError
+        The file cannot be read.
     """
-    import io
-
-    source: Any = io.BytesIO(audio) if isinstance(audio, bytes) else audio.open("rb")
-    if not source.read(1):
-        raise BadRecording("empty_file", "The file is empty (0 bytes): nothing was recorded, or the upload failed.")
-    source.seek(0)
-    try:
-        return AudioStream(soundfile.SoundFile(source))
-    except soundfile.LibsndfileError as error:
-        source.close()
-        raise BadRecording("not_audio", f"The file is no audio that callmood can read: {error.error_string}") from None
+    with ExitStack() as resources:
+        file: BinaryIO = io.BytesIO(audio) if isinstance(audio, bytes) else audio.open("rb")
+        resources.enter_context(file)
+        decoder = open_decoder(file)
+        resources.callback(decoder.close)
+        return AudioStream(decoder, resources.pop_all())
