@@ -113,7 +113,7 @@ def analyse_files(paths: Iterable[Path], settings: Settings, workers: int) -> It
         As they are ready. A file whose decoder takes the whole process down costs no other file its analysis.
     """
     left = list(paths)
-    if len(left) == 1 or workers == 1:
+    if len(left) <= 1 or workers == 1:
         yield from (_in_worker(path, settings) for path in left)
         return
     try:

@@ -137,16 +137,7 @@ def calls_of(warehouse: Warehouse, paths: Iterable[Path]) -> list[dict[str, Any]
     return [{**row, "segments": segments[row["analysis_id"]]} for row in rows]
 
 
-_COLUMNS = (
-    "call",
-    "length",
-    "agent talks",
-    "customer talks",
-    "both (one channel)",
-    "customer mostly",
-    "worst moment",
-    "odd",
-)
+_COLUMNS = ("call", "length", "agent", "customer", "both", "sounds mostly", "worst moment", "odd")
 
 
 def print_calls(outcomes: Sequence[Outcome], rows: Sequence[dict[str, Any]], console: Console) -> None:
