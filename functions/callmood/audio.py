@@ -12,15 +12,29 @@ from typing import BinaryIO, Self
 import numpy as np
 import soxr
 
-from callmood.decoders import AudioInfo, Decoder, Samples, open_decoder
+from callmood import libsndfile
+from callmood.containers import identify
+from callmood.decoding import AudioInfo, Decoder, Samples
 
-__all__ = ["SAMPLE_RATE", "AudioInfo", "AudioStream", "open_audio"]
+__all__ = ["SAMPLE_RATE", "WARNINGS", "AudioInfo", "AudioStream", "open_audio"]
 
 SAMPLE_RATE = 16_000
 """int: rate of all audio inside callmood, in Hz."""
 
 OVER_FULL_SCALE = 2.0
 """float: lossy codecs overshoot full scale by a little; samples this far beyond it are wrongly scaled."""
+
+
+WARNINGS = {
+    "truncated": "There is less audio than the header states: the recorder or the upload stopped early.",
+    "decode_errors": "Parts of the stream are damaged and were passed over.",
+    "gaps_filled": "The stream's timestamps leave holes (lost packets, or silence not sent); silence fills them.",
+    "format_changed": "The sample rate or number of channels changes on the way; analysed up to the change.",
+    "extra_audio_streams": "The container holds several audio streams; only the main one is analysed.",
+    "non_finite_samples": "Some samples are NaN or infinite; they were set to zero.",
+    "over_full_scale": "Some samples are far beyond full scale and were clipped: the recorder scales them wrongly.",
+}
+"""dict of str to str: what may be odd about a recording's audio, as in the `recordings` table's `warnings`."""
 
 
 class AudioStream:
@@ -31,8 +45,7 @@ class AudioStream:
     info : AudioInfo
         The recording's own format.
     warnings : list of str
-        What was odd but survivable, complete after the last block: `truncated`, `decode_errors`, `format_changed`,
-        `extra_audio_streams`, `non_finite_samples`, `over_full_scale`.
+        Codes of `WARNINGS`: what was odd but survivable. Complete after the last block.
     """
 
     def __init__(self, decoder: Decoder, resources: ExitStack) -> None:
@@ -129,6 +142,23 @@ def open_audio(audio: Path | bytes) -> AudioStream:
     with ExitStack() as resources:
         file: BinaryIO = io.BytesIO(audio) if isinstance(audio, bytes) else audio.open("rb")
         resources.enter_context(file)
-        decoder = open_decoder(file)
+        decoder = _decoder(file)
         resources.callback(decoder.close)
         return AudioStream(decoder, resources.pop_all())
+
+
+def _decoder(file: BinaryIO) -> Decoder:
+    """Choose the decoder by the bytes: libsndfile for plain files, FFmpeg for others.
+
+    libsndfile is five times as fast, and a function that hears nothing but WAV never loads FFmpeg's 100 MB. See
+    docs/adr/0003-decoding.md.
+    """
+    container = identify(file)
+    if container.name in libsndfile.CONTAINERS:
+        try:
+            return libsndfile.LibsndfileDecoder(file, container)
+        except libsndfile.NotPlain:
+            pass
+    from callmood.ffmpeg import FfmpegDecoder
+
+    return FfmpegDecoder(file, container)
