@@ -1,18 +1,13 @@
-"""Makers of audio files as recorders write them: real bytes in every format that callmood claims to read.
-
-`PYTHONPATH=functions python -m tests.audio_files` writes their table into docs/formats.md.
-"""
+"""Makers of audio files as recorders write them: real bytes in every format that callmood claims to read."""
 
 from __future__ import annotations
 
 import base64
 import io
-import re
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import av
@@ -21,7 +16,6 @@ import soundfile
 from numpy.typing import NDArray
 
 from callmood.audio import WARNINGS
-from callmood.errors import FAILURE_CODES
 
 Signal = NDArray[np.float32]
 """Samples of shape (n, channels)."""
@@ -260,29 +254,24 @@ def wav(
     return b"RIFF" + (4 + len(chunks)).to_bytes(4, "little") + b"WAVE" + chunks
 
 
-def table(*columns: str, rows: Iterable[tuple[str, ...]]) -> str:
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [columns, ("---",) * len(columns), *rows])
-
-
-def document() -> str:
-    """The text of docs/formats.md with its tables as they should be."""
-    khz = lambda rates: ", ".join(f"{rate / 1000:g}" for rate in rates)  # noqa: E731
-    channels = lambda counts: ", ".join(map(str, sorted(counts)))  # noqa: E731
-    heard = [
-        (f.name, f.suffixes, f"`{f.container}`", f"`{f.codec}`", khz(f.rates), channels(f.channels)) for f in FORMATS
+def formats_tables() -> str:
+    """The tables in docs/formats.md."""
+    lines = [
+        "| file | usual endings | `container` | `codec` | sample rates, kHz | channels |",
+        "|---|---|---|---|---|---|",
     ]
-    refused = ("empty_file", "not_audio", "encrypted", "damaged", "unsupported_codec", "no_audio", "invalid_format")
-    tables = iter(
-        [
-            table("file", "usual endings", "`container`", "`codec`", "sample rates, kHz", "channels", rows=heard),
-            table("warning", "meaning", rows=((f"`{code}`", text) for code, text in WARNINGS.items())),
-            table("code", "meaning", rows=((f"`{code}`", FAILURE_CODES[code]) for code in refused)),
-        ]
-    )
-    return re.sub(r"^\|.*?(?=\n\n|\n?\Z)", lambda _: next(tables), DOCUMENT.read_text(), flags=re.DOTALL | re.MULTILINE)
-
-
-DOCUMENT = Path(__file__).parents[1] / "docs/formats.md"
-
-if __name__ == "__main__":
-    DOCUMENT.write_text(document())
+    for f in FORMATS:
+        rates = ", ".join(f"{rate / 1000:g}" for rate in f.rates)
+        channels = ", ".join(map(str, sorted(f.channels)))
+        lines.append(f"| {f.name} | {f.suffixes} | `{f.container}` | `{f.codec}` | {rates} | {channels} |")
+    lines += [
+        "",
+        "A recording that is not whole is analysed as far as it can be heard, and its row carries a warning:",
+        "",
+    ]
+    lines += [
+        "| warning | what it means |",
+        "|---|---|",
+        *(f"| `{code}` | {text} |" for code, text in WARNINGS.items()),
+    ]
+    return "\n".join(lines)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from audio_files import END_S, FORMATS, LENGTH_S, ONSET_S, Format, tone_levels, tone_pitches
 
 from callmood.audio import SAMPLE_RATE, AudioInfo, open_audio
-from tests.audio_files import END_S, FORMATS, LENGTH_S, ONSET_S, Format, tone_levels, tone_pitches
 
 
 def hear(audio) -> tuple[np.ndarray, list[str]]:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from audio_files import formats_tables
+
 from callmood.errors import FAILURE_CODES
 from callmood.schema import tables
 from callmood.settings import Settings
@@ -41,7 +43,12 @@ def columns_tables():
     return "\n".join(parts).strip()
 
 
-PAGES = {"settings.md": settings_table, "failures.md": failures_table, "tables.md": columns_tables}
+PAGES = {
+    "formats.md": formats_tables,
+    "settings.md": settings_table,
+    "failures.md": failures_table,
+    "tables.md": columns_tables,
+}
 
 
 def rewritten(page, text):
