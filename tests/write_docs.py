@@ -4,6 +4,7 @@ from pathlib import Path
 
 from audio_files import formats_tables
 
+from callmood.analysis import WARNINGS
 from callmood.errors import FAILURE_CODES
 from callmood.schema import tables
 from callmood.settings import Settings
@@ -27,8 +28,18 @@ def settings_table():
     return "\n".join(lines)
 
 
+def codes_table(codes):
+    return "\n".join(
+        ["| code | what it means |", "|---|---|", *(f"| `{code}` | {text} |" for code, text in codes.items())]
+    )
+
+
 def failures_table():
-    return "\n".join(["| code | what it means |", "|---|---|", *(f"| `{c}` | {m} |" for c, m in FAILURE_CODES.items())])
+    return codes_table(FAILURE_CODES)
+
+
+def warnings_table():
+    return codes_table(WARNINGS)
 
 
 def columns_tables():
@@ -47,6 +58,7 @@ PAGES = {
     "formats.md": formats_tables,
     "settings.md": settings_table,
     "failures.md": failures_table,
+    "warnings.md": warnings_table,
     "tables.md": columns_tables,
 }
 

@@ -10,15 +10,23 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from callmood.audio import AudioInfo, open_audio
+from callmood import audio
+from callmood.audio import SAMPLE_RATE, AudioInfo, open_audio
 from callmood.emotion import EmotionModel
 from callmood.errors import BadRecording
 from callmood.recording import EMOTIONS, Recording, Role
 from callmood.settings import Settings
 from callmood.speech import Segmenter, SpeechSegment
 
-SAMPLE_RATE = 16_000
 UNCERTAIN = "uncertain"
+
+WARNINGS = {
+    **audio.WARNINGS,
+    "dual_mono": "Two channels carry the same sound; they are analysed as one channel with both parties.",
+    "silent_channel": "A channel is empty: nothing was recorded on it.",
+    "no_speech": "Nobody speaks; the recording has no segments.",
+}
+"""dict of str to str: every code in the `recordings` table's `warnings`, and what it means."""
 
 # Two channels are one where their correlation is above this: codecs blur copies a little, two parties never come near.
 _SAME_CHANNEL = 0.98
