@@ -58,20 +58,14 @@ def write_ffmpeg(
 ) -> bytes:
     file = io.BytesIO()
     with av.open(file, "w", format=muxer, options=options or {}) as output:
-        mux_ffmpeg(output, signal, rate, encoder=encoder, bit_rate=bit_rate)
+        output.mux(encode_ffmpeg(output, signal, rate, encoder=encoder, bit_rate=bit_rate))
     return file.getvalue()
 
 
-def mux_ffmpeg(
-    output: av.container.OutputContainer,
-    signal: Signal,
-    rate: int,
-    *,
-    encoder: str,
-    bit_rate: int | None = None,
-    drop: Callable[[float], bool] | None = None,
-) -> None:
-    """Encode a signal into a new stream of an open file, but for packets at times that `drop` names."""
+def encode_ffmpeg(
+    output: av.container.OutputContainer, signal: Signal, rate: int, *, encoder: str, bit_rate: int | None = None
+) -> list[av.Packet]:
+    """Encode a signal for a new stream of an open file; no packet may be written before every stream is there."""
     channels = signal.shape[1]
     layout = {1: "mono", 2: "stereo"}.get(channels, f"{channels} channels")
     stream = output.add_stream(encoder, rate=rate, layout=layout)
@@ -82,10 +76,25 @@ def mux_ffmpeg(
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(signal.T), format="fltp", layout=layout)
     frame.sample_rate, frame.pts = rate, 0
     resampler = av.AudioResampler(stream.format, layout, rate, stream.codec_context.frame_size or 1024)
-    for piece in [*resampler.resample(frame), *resampler.resample(None), None]:
-        for packet in stream.encode(piece):
-            if not (drop and drop(float(packet.pts * packet.time_base))):
-                output.mux(packet)
+    pieces = [*resampler.resample(frame), *resampler.resample(None), None]
+    return [packet for piece in pieces for packet in stream.encode(piece)]
+
+
+def video(sounds: list[Signal], muxer: str = "mp4", encoder: str = "mpeg4") -> bytes:
+    """A film of a grey wall, two seconds long, with any number of sounds at 16 kHz."""
+    file = io.BytesIO()
+    with av.open(file, "w", format=muxer) as output:
+        picture = output.add_stream(encoder, rate=10, width=64, height=64, pix_fmt="yuv420p")
+        packets = []
+        for index in range(20):
+            frame = av.VideoFrame.from_ndarray(np.full((96, 64), 128, np.uint8), format="yuv420p")
+            frame.pts = index
+            packets += picture.encode(frame)
+        packets += picture.encode()
+        for sound in sounds:
+            packets += encode_ffmpeg(output, sound, 16000, encoder="aac")
+        output.mux(packets)
+    return file.getvalue()
 
 
 # Two seconds of `tones(16000, 1)`, encoded by vo-amrwbenc 0.1.3 at 6.6 kbit/s, since neither libsndfile nor PyAV can.
