@@ -62,6 +62,7 @@ def test_the_payload_does_not_matter(payload):
         (push(ATTRIBUTES | {"objectId": ""}), "lacks objectId"),
         (push(ATTRIBUTES | {"objectId": "\ud800.wav"}), "no attributes"),
         (push(ATTRIBUTES | {"objectGeneration": "latest"}), "no generation"),
+        (push(ATTRIBUTES | {"bucketId": "_calls"}), "no bucket"),
         (push(ATTRIBUTES | {"objectGeneration": "-1"}), "no generation"),
         (push(ATTRIBUTES | {"objectGeneration": "²"}), "no generation"),
         (push(ATTRIBUTES | {"objectGeneration": str(2**63)}), "no generation"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,8 @@ from callmood.recording import ObjectRef
 FINALIZED = "OBJECT_FINALIZE"
 DELETED = "OBJECT_DELETE"
 
+# https://cloud.google.com/storage/docs/buckets#naming, as far as it matters to clients.
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]*[a-z0-9]")
 # Cloud Storage and BigQuery both count in 64 bits with a sign.
 _GENERATIONS = range(1, 2**63)
 
@@ -79,8 +82,8 @@ def parse_push(body: object) -> StorageEvent:
 
     bucket, name = attributes["bucketId"], attributes["objectId"]
     generation = _generation(attributes["objectGeneration"])
-    if generation is None:
-        raise BadEvent("The message's objectGeneration is no generation.", event_id)
+    if generation is None or not _BUCKET.fullmatch(bucket):
+        raise BadEvent("The message's bucketId is no bucket's, or its objectGeneration no generation.", event_id)
     overwrote = _generation(attributes.get("overwroteGeneration", ""))
     return StorageEvent(
         kind=attributes["eventType"],

@@ -129,7 +129,7 @@ def _bqemulator_python():
     with (_BQEMULATOR / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text() != wanted:
-            venv.create(_BQEMULATOR, with_pip=True)
+            venv.create(_BQEMULATOR, with_pip=True, symlinks=True)
             install = [python, "-m", "pip", "install", "--quiet", "-r", _HERE / "bqemulator.txt"]
             done = subprocess.run(install, capture_output=True, text=True)
             if done.returncode:

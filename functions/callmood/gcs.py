@@ -1,0 +1,127 @@
+"""Cloud Storage in a folder's place: one generation of an object, fetched as a recording."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from google.api_core.exceptions import NotFound
+from google.cloud.storage import Blob, Client
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from callmood.errors import BadRecording
+from callmood.folder import too_large
+from callmood.metadata import call_metadata
+from callmood.recording import ObjectRef, Recording
+from callmood.settings import Settings
+
+_RETRY = DEFAULT_RETRY.with_timeout(60.0)
+_REQUEST_TIMEOUT_S = 60.0
+
+
+def _blob(client: Client, ref: ObjectRef) -> Blob:
+    return client.bucket(ref.bucket).blob(ref.name, generation=ref.generation)
+
+
+def fetch(client: Client, ref: ObjectRef, settings: Settings) -> Recording:
+    """Fetch exactly one generation of an object: its bytes, checked against Cloud Storage's checksum, and its metadata.
+
+    The bytes stay in memory: a function's disk is memory too.
+
+    Parameters
+    ----------
+    client : Client
+        Reads the bucket.
+    ref : ObjectRef
+        The generation.
+    settings : Settings
+        Size limit, file-name pattern and time zone.
+
+    Returns
+    -------
+    Recording
+        Its audio is bytes.
+
+    Raises
+    ------
+    BadRecording
+        The generation is gone, or larger than `settings.max_size_bytes` (and then not fetched).
+    google.api_core.exceptions.GoogleAPIError, google.cloud.storage.exceptions.DataCorruption
+        Cloud Storage did not answer, refused, or sent damaged bytes: another attempt may succeed.
+    """
+    known, blob = _blob(client, ref), _blob(client, ref)
+    try:
+        known.reload(retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
+        if known.size > settings.max_size_bytes:
+            raise too_large(known.size, settings)
+        # Not by `known`: it would read from the link that came with its metadata, which need not name the generation.
+        audio = blob.download_as_bytes(checksum="crc32c", retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
+    except NotFound:
+        raise BadRecording(
+            "gone",
+            "The object was deleted or replaced before it could be analysed. "
+            "A replacement is analysed by its own event; a deleted one must be uploaded again.",
+        ) from None
+    return Recording(
+        ref=ref,
+        audio=audio,
+        size_bytes=len(audio),
+        content_sha256=hashlib.sha256(audio).hexdigest(),
+        uploaded_at=known.time_created,
+        call=call_metadata(ref.name, known.metadata or {}, settings),
+    )
+
+
+def delete(client: Client, ref: ObjectRef) -> bool:
+    """Delete exactly one generation of an object.
+
+    Parameters
+    ----------
+    client : Client
+        May delete from the bucket.
+    ref : ObjectRef
+        The generation; a newer one stays.
+
+    Returns
+    -------
+    bool
+        False where it was gone already.
+
+    Raises
+    ------
+    google.api_core.exceptions.GoogleAPIError
+        Cloud Storage did not answer, or refused: a retention policy or a hold protects the object.
+    """
+    try:
+        _blob(client, ref).delete(retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
+    except NotFound:
+        return False
+    return True
+
+
+def download_model(client: Client, uri: str, folder: Path) -> Path:
+    """Download a model file, and its facts from beside it.
+
+    Parameters
+    ----------
+    client : Client
+        Reads the bucket.
+    uri : str
+        ``gs://bucket/path/name.tflite``; the facts are ``gs://bucket/path/name.json``.
+    folder : Path
+        Where to.
+
+    Returns
+    -------
+    Path
+        The model file.
+
+    Raises
+    ------
+    google.api_core.exceptions.GoogleAPIError
+        Cloud Storage has no such object, did not answer, or refused.
+    """
+    model = folder / "model.tflite"
+    for source, file in ((uri, model), (uri.removesuffix(".tflite") + ".json", model.with_suffix(".json"))):
+        Blob.from_uri(source, client).download_to_filename(str(file), retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
+    return model

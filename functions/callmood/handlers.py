@@ -1,0 +1,195 @@
+"""What the functions do with an event: the world's side of `analyse`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TypeVar
+
+import flask
+
+from callmood import logs
+from callmood.bigquery import BigQueryWarehouse
+from callmood.errors import BadEvent, BadRecording
+from callmood.events import DELETED, FINALIZED, StorageEvent, parse_push
+from callmood.recording import is_side_file
+from callmood.rows import analysis_rows, erasure_row, failure_row
+from callmood.settings import Settings
+from callmood.warehouse import Warehouse, write_analysis
+
+if TYPE_CHECKING:
+    from google.cloud.storage import Client
+
+    from callmood.emotion import EmotionModel
+
+log = logging.getLogger(__name__)
+
+
+class Deployment:
+    """What the requests of one instance share: made on first use, which is after the server has forked.
+
+    Parameters
+    ----------
+    settings : Settings
+        The settings.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """Where rows go."""
+        return BigQueryWarehouse(self.settings.dataset)
+
+    @cached_property
+    def storage(self) -> Client:
+        """Where recordings lie."""
+        from google.cloud.storage import Client
+
+        return Client()
+
+    @cached_property
+    def model(self) -> EmotionModel:
+        """What is asked for emotions."""
+        from callmood.emotion import load_model
+        from callmood.gcs import download_model
+
+        uri = self.settings.model_uri
+        if uri and uri.startswith("gs://"):
+            with TemporaryDirectory() as folder:
+                return load_model(download_model(self.storage, uri, Path(folder)))
+        return load_model(Path(uri) if uri else None)
+
+
+Handler = Callable[[StorageEvent, Deployment], None]
+_T = TypeVar("_T")
+
+
+def answer(request: flask.Request, deployment: Deployment, handle: Handler) -> tuple[str, int]:
+    """Handle the event that Pub/Sub pushes, and say whether it is done with.
+
+    Parameters
+    ----------
+    request : flask.Request
+        A push request: https://cloud.google.com/pubsub/docs/push.
+    deployment : Deployment
+        What requests share.
+    handle : callable
+        `analyze`, `erase` or `quarantine`.
+
+    Returns
+    -------
+    tuple of (str, int)
+        204 acknowledges the message: it was handled, or never can be. 500 has Pub/Sub deliver it again.
+    """
+    trace = logs.trace(request.headers.get("X-Cloud-Trace-Context"), os.environ.get("GOOGLE_CLOUD_PROJECT"))
+    with logs.context(**trace):
+        try:
+            event = parse_push(request.get_json(force=True, silent=True))
+        except BadEvent as bad:
+            with logs.context(event_id=bad.event_id):
+                return _attempt(_note_bad_event, bad, deployment)
+        with logs.context(private=event.ref.name, event_id=event.event_id, recording_id=event.ref.recording_id):
+            return _attempt(handle, event, deployment)
+
+
+def _attempt(handle: Callable[[_T, Deployment], None], what: _T, deployment: Deployment) -> tuple[str, int]:
+    try:
+        handle(what, deployment)
+    except Exception:
+        log.exception("Not handled; Pub/Sub will deliver the event again.")
+        return "", 500
+    return "", 204
+
+
+def _note_bad_event(bad: BadEvent, deployment: Deployment) -> None:
+    log.error("Not handled, and never will be: %s", bad)
+    if bad.event_id:
+        row = failure_row("bad_event", str(bad), datetime.now(UTC), event_id=bad.event_id)
+        deployment.warehouse.append("failures", [row])
+
+
+def analyze(event: StorageEvent, deployment: Deployment) -> None:
+    """A recording was uploaded: fetch that generation, analyse it and write its rows.
+
+    Parameters
+    ----------
+    event : StorageEvent
+        Other kinds than OBJECT_FINALIZE, and side files, are passed over.
+    deployment : Deployment
+        What requests share.
+    """
+    if event.kind != FINALIZED or is_side_file(event.ref.name):
+        log.info("Passed over: %s, or no recording's name.", event.kind)
+        return
+    # Heavy, and the other functions do without.
+    from callmood.analysis import analyse
+    from callmood.gcs import fetch
+
+    settings, warehouse = deployment.settings, deployment.warehouse
+    try:
+        recording = fetch(deployment.storage, event.ref, settings)
+        started = time.perf_counter()
+        analysis = analyse(recording, deployment.model, settings)
+    except BadRecording as bad:
+        log.warning("Failed for good: %s.", bad.code, extra={"fields": {"failure": bad.code}})
+        row = failure_row(bad.code, bad.message, datetime.now(UTC), event.ref, event.event_id)
+        warehouse.append("failures", [row])
+        return
+    segments, commit = analysis_rows(analysis, settings, datetime.now(UTC), time.perf_counter() - started)
+    write_analysis(warehouse, segments, commit)
+    if event.overwrote:
+        row = erasure_row(event.overwrote.recording_id, "replaced", datetime.now(UTC))
+        warehouse.append("erasures", [row])
+    told = ("analysis_id", "duration_s", "segment_count", "warnings", "model_version", "processing_s")
+    log.info("Analysed.", extra={"fields": {name: commit[name] for name in told}})
+
+
+def erase(event: StorageEvent, deployment: Deployment) -> None:
+    """A recording was deleted: hide its results at once, where `ERASE_ON_DELETE` asks for that.
+
+    Parameters
+    ----------
+    event : StorageEvent
+        Other kinds than OBJECT_DELETE, side files and the delete event of an overwrite are passed over.
+    deployment : Deployment
+        What requests share.
+    """
+    deleted = event.kind == DELETED and not event.overwritten and not is_side_file(event.ref.name)
+    if not deleted or not deployment.settings.erase_on_delete:
+        log.info("Passed over: %s erases nothing.", event.kind)
+        return
+    row = erasure_row(event.ref.recording_id, "object_deleted", datetime.now(UTC))
+    deployment.warehouse.append("erasures", [row])
+    log.info("Erased.")
+
+
+def quarantine(event: StorageEvent, deployment: Deployment) -> None:
+    """An event ended in the dead letter topic: write down that its recording has no results, and why that may be.
+
+    Parameters
+    ----------
+    event : StorageEvent
+        With the attributes that Pub/Sub adds to dead letters:
+        https://cloud.google.com/pubsub/docs/dead-letter-topics#track-delivery-attempts.
+    deployment : Deployment
+        What requests share.
+    """
+    prefix = "CloudPubSubDeadLetterSource"
+    attempts = event.attributes.get(f"{prefix}DeliveryCount", "an unknown number of")
+    subscription = event.attributes.get(f"{prefix}Subscription", "unknown")
+    published = event.attributes.get(f"{prefix}TopicPublishTime", "an unknown time")
+    message = (
+        f"The {event.kind} event of {published} was given up after {attempts} attempts by subscription {subscription}. "
+        "The function's log has the reason under this recording_id; mend it, then upload the object again."
+    )
+    row = failure_row("undeliverable", message, datetime.now(UTC), event.ref, event.event_id)
+    deployment.warehouse.append("failures", [row])
+    log.error("Given up after %s attempts.", attempts, extra={"fields": {"failure": "undeliverable"}})

@@ -1,0 +1,28 @@
+"""The entry points: each takes Pub/Sub's push of one Cloud Storage notification."""
+
+import flask
+import functions_framework
+
+from callmood import handlers, logs
+from callmood.settings import load_settings
+
+logs.setup()
+deployment = handlers.Deployment(load_settings())
+
+
+@functions_framework.http
+def analyze(request: flask.Request) -> tuple[str, int]:
+    """An object was finalised: analyse it."""
+    return handlers.answer(request, deployment, handlers.analyze)
+
+
+@functions_framework.http
+def erase(request: flask.Request) -> tuple[str, int]:
+    """An object was deleted: hide its results, where the deployer wants that."""
+    return handlers.answer(request, deployment, handlers.erase)
+
+
+@functions_framework.http
+def quarantine(request: flask.Request) -> tuple[str, int]:
+    """An event was given up after its last attempt: write down which."""
+    return handlers.answer(request, deployment, handlers.quarantine)

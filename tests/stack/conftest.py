@@ -1,0 +1,165 @@
+"""The whole pipeline on this machine, as deployed: bucket, topics, subscriptions, functions, dataset."""
+
+import contextlib
+import os
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from google.cloud import bigquery, pubsub_v1, storage
+from google.protobuf.duration_pb2 import Duration
+from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, RetryPolicy
+from stack.services import (
+    PROJECT,
+    ROOT,
+    ServiceMissing,
+    bigquery_emulator,
+    function,
+    pubsub_emulator,
+    storage_emulator,
+)
+
+from callmood.bigquery import BigQueryWarehouse, connect
+from callmood.recording import ObjectRef
+from callmood.schema import tables
+from callmood.sql import render, view_templates
+
+DATASET = f"{PROJECT}.callmood"
+
+
+@dataclass
+class Stack:
+    """What a test holds of the running pipeline."""
+
+    bucket: storage.Bucket
+    warehouse: BigQueryWarehouse
+    publisher: pubsub_v1.PublisherClient
+    subscriber: pubsub_v1.SubscriberClient
+    environment: dict[str, str]
+    endpoints: dict[str, str]
+    logs: Path
+
+    def upload(self, name, content, **metadata):
+        """Upload in one request, metadata with it, as a recorder does."""
+        blob = self.bucket.blob(name)
+        blob.metadata = metadata
+        blob.upload_from_string(content, content_type="application/octet-stream")
+        return ObjectRef(self.bucket.name, name, blob.generation)
+
+    def notify(self, ref, kind="OBJECT_FINALIZE", topic="recordings", **attributes):
+        """Publish what Cloud Storage publishes."""
+        named = {"bucketId": ref.bucket, "objectId": ref.name, "objectGeneration": str(ref.generation)}
+        path = self.publisher.topic_path(PROJECT, topic)
+        return self.publisher.publish(path, b"{}", eventType=kind, **named, **attributes).result(timeout=10)
+
+    def rows(self, sql, ref=None):
+        """Rows of a query over the dataset, in which @id is the recording's."""
+        return self.warehouse.query(sql, {"id": ref.recording_id} if ref else None)
+
+    def until(self, sql, ref, enough=bool, within_s=60):
+        """Rows of the query as soon as there are enough of them."""
+        deadline = time.monotonic() + within_s
+        while True:
+            rows = self.rows(sql, ref)
+            if enough(rows):
+                return rows
+            assert time.monotonic() < deadline, f"still {rows} after {within_s} s; logs:\n{self.told()}"
+            time.sleep(0.1)
+
+    def logged(self, name, ref):
+        """What a function logged of a recording."""
+        lines = (self.logs / f"{name}.log").read_text().splitlines()
+        return [line for line in lines if ref.recording_id in line]
+
+    def told(self):
+        return "\n".join(
+            f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in self.logs.glob("*.log")
+        )
+
+    @contextlib.contextmanager
+    def pushing_to(self, url, subscription="analyze"):
+        """Have a subscription push somewhere else for a while."""
+        path = self.subscriber.subscription_path(PROJECT, subscription)
+        self.subscriber.modify_push_config(subscription=path, push_config=PushConfig(push_endpoint=url))
+        try:
+            yield
+        finally:
+            home = PushConfig(push_endpoint=self.endpoints[subscription])
+            self.subscriber.modify_push_config(subscription=path, push_config=home)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory):
+    logs = tmp_path_factory.mktemp("logs")
+    try:
+        with contextlib.ExitStack() as running:
+            yield _start(running, logs, tmp_path_factory.mktemp("objects"))
+    except ServiceMissing as missing:
+        if os.environ.get("CALLMOOD_REQUIRE_STACK") == "1":
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+
+
+def _start(running, logs, objects):
+    pubsub_host = running.enter_context(pubsub_emulator(logs))
+    storage_url = running.enter_context(storage_emulator(logs, objects, pubsub_host, "recordings"))
+    bigquery_url = running.enter_context(bigquery_emulator(logs))
+    environment = {
+        "GOOGLE_CLOUD_PROJECT": PROJECT,
+        "PUBSUB_EMULATOR_HOST": pubsub_host,
+        "STORAGE_EMULATOR_HOST": storage_url,
+        "BIGQUERY_EMULATOR_HOST": bigquery_url,
+        "DATASET": DATASET,
+        "ERASE_ON_DELETE": "true",
+    }
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in environment.items():
+            patched.setenv(name, value)
+        publisher, subscriber = pubsub_v1.PublisherClient(), pubsub_v1.SubscriberClient()
+        bucket = storage.Client().create_bucket(f"calls-{uuid.uuid4().hex[:8]}")
+        client = connect()
+    make_dataset(client, DATASET)
+
+    endpoints = {
+        name: running.enter_context(function(name, logs, **environment)) for name in ("analyze", "erase", "quarantine")
+    }
+    topic, dead_letters = (publisher.topic_path(PROJECT, name) for name in ("recordings", "dead-letters"))
+    for path in (topic, dead_letters):
+        publisher.create_topic(name=path)
+    for name, source in {"analyze": topic, "erase": topic, "quarantine": dead_letters}.items():
+        subscription = {
+            "name": subscriber.subscription_path(PROJECT, name),
+            "topic": source,
+            "push_config": PushConfig(push_endpoint=endpoints[name]),
+            "ack_deadline_seconds": 600,
+            # As deployed, but for the back-off, which is 10 to 600 s there.
+            "retry_policy": RetryPolicy(minimum_backoff=Duration(seconds=1), maximum_backoff=Duration(seconds=2)),
+        }
+        if source == topic:
+            subscription["dead_letter_policy"] = DeadLetterPolicy(
+                dead_letter_topic=dead_letters, max_delivery_attempts=5
+            )
+        subscriber.create_subscription(request=subscription)
+    return Stack(bucket, BigQueryWarehouse(DATASET, client), publisher, subscriber, environment, endpoints, logs)
+
+
+def make_dataset(client, name):
+    """Tables and views as Terraform makes them."""
+    dataset = client.create_dataset(name)
+    for table in tables().values():
+        made = bigquery.Table(dataset.table(table.name), schema=[_column(field) for field in table.fields])
+        made.description = table.description
+        made.time_partitioning = bigquery.TimePartitioning(field=table.partition_field)
+        made.clustering_fields = list(table.clustering)
+        client.create_table(made)
+    for view, sql in view_templates(ROOT / "schemas/views").items():
+        made = bigquery.Table(dataset.table(view))
+        made.view_query = render(sql, dataset=name)
+        client.create_table(made)
+
+
+def _column(field):
+    inner = [_column(sub) for sub in field.fields]
+    return bigquery.SchemaField(field.name, field.type, field.mode, description=field.description, fields=inner)
