@@ -1,0 +1,9 @@
+output "dashboard_id" {
+  description = "Id of the dashboard."
+  value       = google_monitoring_dashboard.overview.id
+}
+
+output "metrics" {
+  description = "Names of the log-based metrics."
+  value       = sort(concat([for metric in google_logging_metric.counts : metric.name], [for metric in google_logging_metric.sums : metric.name], [google_logging_metric.failed.name]))
+}

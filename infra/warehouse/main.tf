@@ -1,0 +1,171 @@
+# Two datasets: one holds the tables, and the views over them for operators; the other holds the same views alone, for
+# everyone who reads reports. Its views may read the tables; its readers may not.
+
+locals {
+  day_ms    = 24 * 60 * 60 * 1000
+  tables    = { for file in fileset(var.schemas, "tables/*.json") : trimsuffix(basename(file), ".json") => jsondecode(file("${var.schemas}/${file}")) }
+  has_queue = toset([for name, table in local.tables : name if contains(table.fields[*].name, "queue")])
+  can_erase = toset([for name, table in local.tables : name if contains(table.fields[*].name, "recording_id") && name != "erasures"])
+  by_queue  = length(var.queue_readers) > 0
+  readers   = distinct(concat(var.report_readers, flatten(values(var.queue_readers))))
+}
+
+resource "google_bigquery_dataset" "tables" {
+  project                         = var.project_id
+  dataset_id                      = var.dataset_id
+  location                        = var.location
+  description                     = "callmood: recordings, spoken segments, failures and erasures. Read reports from ${var.dataset_id}_reports."
+  default_partition_expiration_ms = one([for days in var.results_retention_days[*] : days * local.day_ms])
+  max_time_travel_hours           = tostring(var.time_travel_hours)
+  delete_contents_on_destroy      = false
+
+  dynamic "default_encryption_configuration" {
+    for_each = var.kms_key_id[*]
+    content {
+      kms_key_name = default_encryption_configuration.value
+    }
+  }
+
+  access {
+    role          = "OWNER"
+    special_group = "projectOwners"
+  }
+
+  dynamic "access" {
+    for_each = var.operators
+    content {
+      role           = "READER"
+      user_by_email  = one(regexall("^(?:user|serviceAccount):(.+)$", access.value)[*][0])
+      group_by_email = one(regexall("^group:(.+)$", access.value)[*][0])
+    }
+  }
+
+  access {
+    dataset {
+      target_types = ["VIEWS"]
+      dataset {
+        project_id = google_bigquery_dataset.reports.project
+        dataset_id = google_bigquery_dataset.reports.dataset_id
+      }
+    }
+  }
+}
+
+resource "google_bigquery_dataset" "reports" {
+  project                    = var.project_id
+  dataset_id                 = "${var.dataset_id}_reports"
+  location                   = var.location
+  description                = "callmood's reports: views only, for Looker Studio and everyone who reads them."
+  delete_contents_on_destroy = false
+
+  dynamic "default_encryption_configuration" {
+    for_each = var.kms_key_id[*]
+    content {
+      kms_key_name = default_encryption_configuration.value
+    }
+  }
+
+  access {
+    role          = "OWNER"
+    special_group = "projectOwners"
+  }
+
+  dynamic "access" {
+    for_each = local.readers
+    content {
+      role           = "READER"
+      user_by_email  = one(regexall("^(?:user|serviceAccount):(.+)$", access.value)[*][0])
+      group_by_email = one(regexall("^group:(.+)$", access.value)[*][0])
+      domain         = one(regexall("^domain:(.+)$", access.value)[*][0])
+    }
+  }
+}
+
+resource "google_bigquery_table" "tables" {
+  for_each = local.tables
+
+  project             = var.project_id
+  dataset_id          = google_bigquery_dataset.tables.dataset_id
+  table_id            = each.key
+  description         = each.value.description
+  clustering          = each.value.clustering
+  schema              = jsonencode(each.value.fields)
+  deletion_protection = var.deletion_protection
+
+  time_partitioning {
+    type          = each.value.partitioning.type
+    field         = each.value.partitioning.field
+    expiration_ms = one([for days in var.results_retention_days[*] : days * local.day_ms])
+  }
+
+  dynamic "encryption_configuration" {
+    for_each = var.kms_key_id[*]
+    content {
+      kms_key_name = encryption_configuration.value
+    }
+  }
+}
+
+module "views" {
+  source   = "./views"
+  for_each = toset([google_bigquery_dataset.tables.dataset_id, google_bigquery_dataset.reports.dataset_id])
+
+  project_id     = var.project_id
+  dataset_id     = each.key
+  tables_dataset = google_bigquery_dataset.tables.dataset_id
+  tables         = toset([for table in google_bigquery_table.tables : table.table_id])
+  folder         = "${var.schemas}/views"
+}
+
+# Rows by queue: with one such policy on a table, whoever is in none of them sees no row of it.
+resource "google_bigquery_row_access_policy" "all" {
+  for_each = local.by_queue ? local.has_queue : []
+
+  project          = var.project_id
+  dataset_id       = google_bigquery_table.tables[each.key].dataset_id
+  table_id         = each.key
+  policy_id        = "all_queues"
+  filter_predicate = "TRUE"
+  grantees         = distinct(concat(var.report_readers, var.operators, [var.eraser]))
+}
+
+resource "google_bigquery_row_access_policy" "queue" {
+  for_each = merge([
+    for queue, readers in var.queue_readers : {
+      for table in local.has_queue : "${table}/${queue}" => { table = table, queue = queue, readers = readers }
+    }
+  ]...)
+
+  project          = var.project_id
+  dataset_id       = google_bigquery_table.tables[each.value.table].dataset_id
+  table_id         = each.value.table
+  policy_id        = "queue_${replace(each.value.queue, "/[^A-Za-z0-9_]/", "_")}"
+  filter_predicate = "queue = ${jsonencode(each.value.queue)}"
+  grantees         = each.value.readers
+}
+
+# Views drop an erased call at once; every night its rows go too.
+resource "google_bigquery_data_transfer_config" "erase" {
+  project              = var.project_id
+  location             = var.location
+  display_name         = "${var.dataset_id}: delete the rows of erased calls"
+  data_source_id       = "scheduled_query"
+  schedule             = "every day 03:00"
+  service_account_name = trimprefix(var.eraser, "serviceAccount:")
+
+  params = {
+    query = join("\n", [
+      for table in sort(local.can_erase) : templatefile("${path.module}/erase.sql", {
+        dataset = "${var.project_id}.${var.dataset_id}"
+        table   = table
+        written = one(setintersection(toset(local.tables[table].fields[*].name), toset(["analysed_at", "failed_at"])))
+      })
+    ])
+  }
+
+  email_preferences {
+    enable_failure_email = true
+  }
+
+  depends_on = [google_bigquery_table.tables]
+}

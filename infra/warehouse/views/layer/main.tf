@@ -1,0 +1,18 @@
+# Views that read no other view of their layer.
+
+resource "google_bigquery_table" "views" {
+  # checkov:skip=CKV_GCP_80: a view holds no data to encrypt
+  # checkov:skip=CKV_GCP_121: a view holds no data to protect, and is made again when its file changes
+  for_each = var.views
+
+  project             = var.project_id
+  dataset_id          = var.dataset_id
+  table_id            = each.key
+  description         = each.value.description
+  deletion_protection = false
+
+  view {
+    query          = each.value.query
+    use_legacy_sql = false
+  }
+}

@@ -1,0 +1,134 @@
+# The whole deployment at a glance. Recordings come in (ingest), events reach the functions (delivery), which write rows
+# (warehouse), each as an account of its own (identity). variables.tf says what can be chosen; docs/deploy.md how to begin.
+
+locals {
+  schemas = "${path.root}/schemas"
+  bucket  = coalesce(var.bucket_name, "${var.project_id}-${var.name}-recordings")
+
+  # Settings reach the functions as environment variables: docs/settings.md.
+  environment = merge(
+    { GOOGLE_CLOUD_PROJECT = var.project_id, DATASET = "${var.project_id}.${var.dataset_id}" },
+    { for name, value in var.settings : upper(name) => try(join(",", value), tostring(value), jsonencode(value)) if value != null },
+  )
+}
+
+module "project" {
+  source = "./infra/project"
+
+  project_id       = var.project_id
+  data_access_logs = var.data_access_logs
+}
+
+module "encryption" {
+  source = "./infra/encryption"
+
+  project_id = module.project.id
+  name       = var.name
+  location   = var.region
+  kms_key    = var.kms_key
+  agents     = module.project.agents
+}
+
+module "ingest" {
+  source = "./infra/ingest"
+
+  project_id            = module.project.id
+  name                  = var.name
+  region                = var.region
+  bucket_name           = local.bucket
+  location              = coalesce(var.bucket_location, var.region)
+  storage_agent         = module.project.agents.storage
+  kms_key_id            = module.encryption.key_id
+  retention_days        = var.retention_days
+  locked_retention_days = var.locked_retention_days
+  colder_after_days     = var.colder_after_days
+  soft_delete_days      = var.soft_delete_days
+  replay_days           = var.replay_days
+}
+
+module "warehouse" {
+  source = "./infra/warehouse"
+
+  project_id             = module.project.id
+  dataset_id             = var.dataset_id
+  location               = coalesce(var.dataset_location, var.region)
+  schemas                = local.schemas
+  eraser                 = "serviceAccount:${module.identity.emails["eraser"]}"
+  kms_key_id             = module.encryption.key_id
+  results_retention_days = var.results_retention_days
+  time_travel_hours      = var.time_travel_hours
+  report_readers         = var.report_readers
+  operators              = var.operators
+  queue_readers          = var.queue_readers
+  deletion_protection    = var.deletion_protection
+}
+
+module "identity" {
+  source = "./infra/identity"
+
+  project_id     = module.project.id
+  project_number = module.project.number
+  name           = var.name
+  region         = var.region
+  bucket         = module.ingest.bucket
+  topic          = module.ingest.topic
+  dataset_id     = module.warehouse.dataset_id
+  tables         = module.warehouse.tables
+  pubsub_agent   = module.project.agents.pubsub
+  model_uri      = var.settings.model_uri
+  operators      = var.operators
+}
+
+module "functions" {
+  source = "./infra/functions"
+
+  project_id  = module.project.id
+  name        = var.name
+  region      = var.region
+  accounts    = module.identity.emails
+  environment = local.environment
+  analyze     = var.analyze
+  network     = var.network
+  kms_key_id  = module.encryption.key_id
+}
+
+module "delivery" {
+  source = "./infra/delivery"
+
+  project_id            = module.project.id
+  name                  = var.name
+  region                = var.region
+  topic_id              = module.ingest.topic_id
+  functions             = module.functions.names
+  urls                  = module.functions.urls
+  accounts              = module.identity.emails
+  pubsub_agent          = module.project.agents.pubsub
+  max_delivery_attempts = var.max_delivery_attempts
+  kms_key_id            = module.encryption.key_id
+}
+
+module "observability" {
+  source = "./infra/observability"
+
+  project_id     = module.project.id
+  project_number = module.project.number
+  name           = var.name
+  functions      = module.functions.names
+  subscriptions  = module.delivery.subscriptions
+  dead_letters   = module.delivery.dead_letter_subscription
+  topic          = module.ingest.topic
+  emails         = var.alert_emails
+  thresholds     = var.alert_thresholds
+  budget         = var.budget
+}
+
+module "perimeter" {
+  source = "./infra/perimeter"
+  count  = var.perimeter == null ? 0 : 1
+
+  project_number = module.project.number
+  name           = var.name
+  access_policy  = var.perimeter.access_policy
+  members        = var.perimeter.members
+  dry_run        = var.perimeter.dry_run
+}

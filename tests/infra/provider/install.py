@@ -1,0 +1,65 @@
+"""Make the stand-in providers: an environment, the schemas and a mirror, all under `.cache/terraform`, once.
+
+As a program it prints the environment variables with which `terraform` and `tofu` use them:
+``export $(python tests/infra/provider/install.py)``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import platform
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CACHE = HERE.parents[2] / ".cache" / "terraform"
+PLUGIN_FRAMEWORK = "tf==1.2.0"
+PROVIDERS = {  # provider: (its version, the package that carries its schema)
+    "google": ("8.7.0", "cdktn-provider-google==21.1.0"),
+    "archive": ("2.8.1", "cdktn-provider-archive==14.0.1"),
+}
+REGISTRIES = ("registry.terraform.io", "registry.opentofu.org")
+
+
+def install() -> dict[str, str]:
+    """Make what is missing and return the environment variables that make Terraform use it."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    made_by = (HERE / "install.py").read_bytes() + (HERE / "schema.py").read_bytes() + str(CACHE).encode()
+    digest = hashlib.sha256(made_by).hexdigest()[:16]
+    home = CACHE / digest
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "complete").exists():
+            shutil.rmtree(home, ignore_errors=True)
+            _make(home)
+            (home / "complete").touch()
+    return {"TF_CLI_CONFIG_FILE": str(home / "terraformrc"), "TF_DISABLE_PLUGIN_TLS": "1"}
+
+
+def _make(home: Path) -> None:
+    python = home / "venv" / "bin" / "python"
+    venv.create(home / "venv", with_pip=True)
+    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", PLUGIN_FRAMEWORK], check=True)
+    machine = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    for name, (version, package) in PROVIDERS.items():
+        download, schema = home / "download" / name, home / f"{name}.binpb"
+        subprocess.run([*pip, "download", "--no-deps", "--dest", download, package], check=True)
+        subprocess.run([python, HERE / "schema.py", next(download.glob("*.whl")), schema], check=True)
+        for registry in REGISTRIES:
+            folder = home / "mirror" / registry / "hashicorp" / name / version / f"{sys.platform}_{machine}"
+            folder.mkdir(parents=True)
+            binary = folder / f"terraform-provider-{name}_v{version}"
+            binary.write_text(f'#!/bin/sh\nexec "{python}" "{HERE / "serve.py"}" "{schema}"\n')
+            binary.chmod(0o755)
+    shutil.rmtree(home / "download")
+    mirror = f'filesystem_mirror {{\n    path = "{home / "mirror"}"\n  }}'
+    (home / "terraformrc").write_text(f"provider_installation {{\n  {mirror}\n}}\n")
+
+
+if __name__ == "__main__":
+    print("\n".join(f"{name}={value}" for name, value in install().items()))

@@ -1,0 +1,197 @@
+"""What is deployed, by default and hardened: looked at after an apply, as Google would hold it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from callmood.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+VIEWS = {path.stem: path.read_text() for path in (ROOT / "schemas" / "views").glob("*.sql")}
+TABLES = {path.stem: json.loads(path.read_text()) for path in (ROOT / "schemas" / "tables").glob("*.json")}
+
+
+def of(applied, kind):
+    """The values of all resources of a kind."""
+    found = [resource["values"] for resource in applied if resource["type"] == kind]
+    assert found, f"no {kind} is deployed"
+    return found
+
+
+def hardened(applied):
+    return any(resource["type"] == "google_kms_crypto_key" for resource in applied)
+
+
+def test_nothing_is_open_to_everybody(applied):
+    assert not re.search(r"allUsers|allAuthenticatedUsers", json.dumps(applied))
+
+
+def test_no_account_has_a_key(applied):
+    assert not any(resource["type"] == "google_service_account_key" for resource in applied)
+
+
+def test_every_bucket_is_private(applied):
+    for bucket in of(applied, "google_storage_bucket"):
+        assert bucket["public_access_prevention"] == "enforced", bucket["name"]
+        assert bucket["uniform_bucket_level_access"] is True, bucket["name"]
+
+
+def test_recordings_are_announced(applied):
+    (notification,) = of(applied, "google_storage_notification")
+    assert set(notification["event_types"]) == {"OBJECT_FINALIZE", "OBJECT_DELETE"}
+    assert notification["topic"].endswith("-recordings")
+
+
+def test_every_push_is_signed_by_an_account_that_may_call_that_function_only(applied):
+    invokers = defaultdict(set)
+    for grant in of(applied, "google_cloud_run_v2_service_iam_member"):
+        assert grant["role"] == "roles/run.invoker"
+        invokers[grant["member"]].add(grant["name"])
+    pushes = [found for found in of(applied, "google_pubsub_subscription") if found["push_config"]]
+    assert len(pushes) == 3
+    for subscription in pushes:
+        (push,) = subscription["push_config"]
+        (token,) = push["oidc_token"]
+        assert token["audience"] == push["push_endpoint"]
+        (function,) = invokers.pop(f"serviceAccount:{token['service_account_email']}")
+        assert function in push["push_endpoint"]
+    assert not invokers, "an account may call a function without a subscription"
+
+
+def test_every_topic_has_a_dead_letter_path_or_is_one(applied):
+    by_topic = defaultdict(list)
+    for subscription in of(applied, "google_pubsub_subscription"):
+        by_topic[subscription["topic"]].append(subscription)
+    topics = {topic["id"]: topic for topic in of(applied, "google_pubsub_topic")}
+    moving = [found for found in of(applied, "google_pubsub_subscription") if found["dead_letter_policy"]]
+    dead_letters = {found["dead_letter_policy"][0]["dead_letter_topic"] for found in moving}
+    assert set(by_topic) <= set(topics)
+    assert dead_letters
+    for topic, subscriptions in by_topic.items():
+        if topic in dead_letters:
+            assert any(not found["push_config"] for found in subscriptions), "nothing keeps dead letters"
+        else:
+            assert all(found["dead_letter_policy"] for found in subscriptions), topic
+    # Pub/Sub moves a message only where it may publish the one and acknowledge the other.
+    granted = {
+        (grant["role"], grant.get("topic") or grant.get("subscription"))
+        for kind in ("topic", "subscription")
+        for grant in of(applied, f"google_pubsub_{kind}_iam_member")
+    }
+    assert {("roles/pubsub.publisher", topics[topic]["name"]) for topic in dead_letters} <= granted
+    assert {("roles/pubsub.subscriber", found["name"]) for found in moving} <= granted
+
+
+def test_subscriptions_outlive_silence_and_wait_as_long_as_an_analysis(applied):
+    for subscription in of(applied, "google_pubsub_subscription"):
+        assert subscription["expiration_policy"] == [{"ttl": ""}], subscription["name"]
+    analyze = next(found for found in of(applied, "google_pubsub_subscription") if found["name"].endswith("-analyze"))
+    function = next(
+        found for found in of(applied, "google_cloudfunctions2_function") if found["name"].endswith("-analyze")
+    )
+    assert analyze["ack_deadline_seconds"] == 600 > function["service_config"][0]["timeout_seconds"]
+    assert analyze["dead_letter_policy"][0]["max_delivery_attempts"] == 5
+    assert analyze["retry_policy"] == [{"minimum_backoff": "10s", "maximum_backoff": "600s"}]
+
+
+def test_functions_take_calls_from_inside_only_and_run_as_themselves(applied):
+    functions = of(applied, "google_cloudfunctions2_function")
+    assert {found["build_config"][0]["entry_point"] for found in functions} == {"analyze", "erase", "quarantine"}
+    for function in functions:
+        (service,), (build,) = function["service_config"], function["build_config"]
+        assert service["ingress_settings"] == "ALLOW_INTERNAL_ONLY"
+        assert service["service_account_email"].startswith(function["name"] + "@")
+        assert build["runtime"] == "python311"
+        assert build["environment_variables"]["GOOGLE_FUNCTION_SOURCE"] == "functions/main.py"
+        assert (ROOT / build["environment_variables"]["GOOGLE_FUNCTION_SOURCE"]).parent.is_dir()
+        assert not function["event_trigger"]
+
+
+def test_settings_reach_the_functions_as_the_code_reads_them(applied, monkeypatch):
+    environment = of(applied, "google_cloudfunctions2_function")[0]["service_config"][0]["environment_variables"]
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert settings.dataset == "acme-calls-1.callmood"
+    if hardened(applied):
+        assert settings.time_zone == "Europe/Berlin"
+        assert settings.channel_roles == ("customer", "agent")
+    assert not settings.analyze_agent_emotion
+    assert set(environment) <= {name.upper() for name in Settings.model_fields} | {"GOOGLE_CLOUD_PROJECT"}
+
+
+def test_every_setting_can_be_set():
+    variables = (ROOT / "variables.tf").read_text().partition('variable "settings"')[2].partition("  default ")[0]
+    assert set(re.findall(r"^    (\w+) +=", variables, re.M)) == set(Settings.model_fields) - {"dataset"}
+
+
+def test_every_table_is_as_its_schema_says(applied):
+    tables = {found["table_id"]: found for found in of(applied, "google_bigquery_table") if not found["view"]}
+    assert set(tables) == set(TABLES)
+    for name, table in tables.items():
+        schema = TABLES[name]
+        assert json.loads(table["schema"]) == schema["fields"]
+        assert all(field["description"] for field in schema["fields"])
+        assert table["description"] == schema["description"]
+        assert table["clustering"] == schema["clustering"]
+        (partitioning,) = table["time_partitioning"]
+        assert (partitioning["field"], partitioning["type"]) == (
+            schema["partitioning"]["field"],
+            schema["partitioning"]["type"],
+        )
+        assert table["deletion_protection"] is True
+        assert partitioning["expiration_ms"] == (730 * 86_400_000 if hardened(applied) else None) or not hardened(
+            applied
+        )
+
+
+def test_every_view_lies_in_both_datasets_and_reads_what_exists(applied):
+    views = {
+        (found["dataset_id"], found["table_id"]): found
+        for found in of(applied, "google_bigquery_table")
+        if found["view"]
+    }
+    assert set(views) == {(dataset, name) for dataset in ("callmood", "callmood_reports") for name in VIEWS}
+    for (dataset, name), view in views.items():
+        query = view["view"][0]["query"]
+        assert "${" not in query
+        assert view["description"], f"{name}.sql begins with no comment that says what it answers"
+        for place, read in re.findall(r"acme-calls-1\.(\w+)\.(\w+)", query):
+            assert (place == "callmood" and read in TABLES) or (place == dataset and read in VIEWS), (
+                f"{name}: {place}.{read}"
+            )
+
+
+def test_views_are_made_after_those_they_read(applied):
+    layer = {}
+    for resource in applied:
+        if found := re.search(r'views\["callmood"\]\.module\.layer_(\d)\.\S+\["(\w+)"\]', resource["address"]):
+            layer[found[2]] = int(found[1])
+    for name, sql in VIEWS.items():
+        for read in set(re.findall(r"\$\{dataset\}\.(\w+)", sql)) & set(VIEWS):
+            assert layer[read] < layer[name], f"{name} reads {read}"
+
+
+def test_report_readers_see_views_only(applied):
+    datasets = {found["dataset_id"]: found for found in of(applied, "google_bigquery_dataset")}
+    people = {
+        key: [
+            entry for entry in found["access"] if entry["user_by_email"] or entry["group_by_email"] or entry["domain"]
+        ]
+        for key, found in datasets.items()
+    }
+    (authorised,) = [entry["dataset"][0] for entry in datasets["callmood"]["access"] if entry["dataset"]]
+    assert authorised["target_types"] == ["VIEWS"]
+    assert authorised["dataset"][0]["dataset_id"] == "callmood_reports"
+    if hardened(applied):
+        assert {entry["group_by_email"] for entry in people["callmood"]} == {"callmood-operators@bank.example"}
+        assert {entry["group_by_email"] for entry in people["callmood_reports"]} == {
+            "customer-experience@bank.example",
+            "billing-leads@bank.example",
+            "complaints-leads@bank.example",
+        }
+    else:
+        assert not any(people.values())
