@@ -1,0 +1,45 @@
+"""Speakers' baselines as calls give them: a few to many utterances of one voice, mostly neutral."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from callmood.recording import EMOTIONS
+
+NEUTRAL = EMOTIONS.index("neutral")
+
+
+def mixes(rng: np.random.Generator, n: int) -> NDArray[np.float64]:
+    """Draw n mixes of emotions, (n, 6).
+
+    Neutral's share is anything from none to all, mostly large; the rest goes at random to the others, often to one.
+    """
+    others = rng.dirichlet(np.full(len(EMOTIONS), 0.7), n)
+    neutral = rng.beta(2.0, 1.0, (n, 1))
+    return (1 - neutral) * others + neutral * (np.arange(len(EMOTIONS)) == NEUTRAL)
+
+
+def counts(
+    labels: NDArray[np.intp], mix: NDArray[np.float64], k: NDArray[np.intp], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Draw n baselines' clips from one speaker's.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (m,)
+        The speaker's clips' emotions.
+    mix : ndarray of float, shape (n, 6)
+        Each baseline's share of each emotion; what the speaker has no clip of is left out.
+    k : ndarray of int, shape (n,)
+        Clips in each baseline.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of float32, shape (n, m)
+        How often each clip is in each baseline.
+    """
+    per_class = np.bincount(labels, minlength=len(EMOTIONS))
+    p = (mix / np.maximum(per_class, 1))[:, labels]
+    return rng.multinomial(k, p / p.sum(axis=1, keepdims=True)).astype(np.float32)
