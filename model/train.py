@@ -137,9 +137,7 @@ def main() -> None:
     head.save(args.run / "head.keras")
     np.savez(args.run / "scale.npz", mean=mean, deviation=deviation)
     (args.run / "facts.json").write_text(json.dumps(facts(t), indent=2))
-    print(
-        f"{train.sum()} clips of {len(set(speakers[train]))} speakers, temperature {t:.2f}. Next: python -m model.export"
-    )
+    print(f"trained on {train.sum()} clips, temperature {t:.2f}. Next: python -m model.export")
 
 
 if __name__ == "__main__":

@@ -128,8 +128,8 @@ class EmotionModel:
 def apply_prior(logits: NDArray[np.float32], prior: list[float]) -> NDArray[np.float32]:
     """Turn logits of a model trained on balanced classes into probabilities where classes are not.
 
-    By Bayes' rule p(class | x) is proportional to p(x | class) times the class's prior; trained on classes of equal size,
-    a model's softmax(logits) is proportional to p(x | class) (Saerens, Latinne, Decaestecker, Neural Computation, 2002).
+    By Bayes' rule p(class | x) is proportional to p(x | class) times the class's prior; trained on classes of equal
+    size, softmax(logits) is proportional to p(x | class) (Saerens, Latinne and Decaestecker, Neural Computation, 2002).
 
     Parameters
     ----------

@@ -46,13 +46,14 @@ def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     spectrum = np.fft.rfft(frames * _hann_window())  # (frames, 201)
     power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
     log: NDArray[np.float32] = np.log10(np.maximum(power @ _mel_filters(), np.float32(1e-10)))
-    return (np.maximum(log, log.max() - 8) + 4) / 4
+    log = np.maximum(log, log.max() - 8)
+    return (log + 4) / 4
 
 
 @lru_cache(maxsize=1)
 def _hann_window() -> NDArray[np.float32]:
     """Periodic Hann window, shape (400,)."""
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
+    return np.hanning(WINDOW + 1)[:-1].astype(np.float32)
 
 
 @lru_cache(maxsize=1)
