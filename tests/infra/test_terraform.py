@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import HARDENED, PROJECT, ROOT
+from workspaces import HARDENED, PROJECT, ROOT
 
 MODULES = sorted(path.parent.name for path in (ROOT / "infra").glob("*/main.tf"))
 

@@ -74,7 +74,17 @@ def invent(attribute: str, kind: Any, resource: dict[str, Any]) -> Any:
         return {"number": 0, "bool": False}.get(kind) if isinstance(kind, str) else ({} if kind[0] == "map" else [])
     project = known(resource, "project") or PROJECT
     account = f"{known(resource, 'account_id')}@{project}.iam.gserviceaccount.com"
-    names = ("name", "account_id", "dataset_id", "table_id", "role_id", "display_name", "key_ring", "project")
+    names = (
+        "name",
+        "account_id",
+        "dataset_id",
+        "table_id",
+        "role_id",
+        "repository_id",
+        "display_name",
+        "key_ring",
+        "project",
+    )
     name = next((found for key in names if (found := known(resource, key))), "none")
     path = f"projects/{project}/roles/{name}" if "role_id" in resource else f"projects/{project}/{name}"
     special = {"project": project, "email": account, "member": f"serviceAccount:{account}", "number": NUMBER}
