@@ -43,7 +43,9 @@ def tone_levels(channels: int) -> NDArray[np.float64]:
 
 def write_soundfile(signal: Signal, rate: int, *, container: str, subtype: str) -> bytes:
     file = io.BytesIO()
-    soundfile.write(file, signal, rate, format=container, subtype=subtype)
+    with soundfile.SoundFile(file, "w", rate, signal.shape[1], subtype, format=container) as output:
+        for start in range(0, len(signal), rate):  # libsndfile's Vorbis encoder crashes on minutes at once
+            output.write(signal[start : start + rate])
     return file.getvalue()
 
 
@@ -238,6 +240,7 @@ FORMATS = [
     lossy("Matroska", ".mka .mkv", "matroska", "aac", "matroska", "aac", STEPS),
     lossy("Matroska", ".mka .mkv", "matroska", "pcm_s16", "matroska", "pcm_s16le", STEPS),
     lossy("AVI", ".avi", "avi", "pcm_s16", "avi", "pcm_s16le", STEPS),
+    lossy("AVI", ".avi", "avi", "pcm_u8", "avi", "pcm_u8", STEPS),
     lossy("AVI", ".avi", "avi", "mp3", "avi", "libmp3lame", STEPS, slack_s=0.18),
     lossy("WMA", ".wma .wmv .asf", "asf", "wmav2", "asf", "wmav2", STEPS, write={"bit_rate": 64000}, slack_s=0.18),
 ]

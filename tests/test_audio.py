@@ -141,7 +141,16 @@ def test_a_file_cut_short_is_heard_as_far_as_it_goes(kind):
         assert {"truncated", "decode_errors"} & set(warnings)
 
 
-STATE_NO_LENGTH = {"CAF pcm_s16", "AVI mp3", "MP2 mp2", "AVI pcm_s16", "AMR-WB amr_wb", "AMR amr_nb", "ADTS aac"}
+STATE_NO_LENGTH = {
+    "CAF pcm_s16",
+    "AVI pcm_u8",
+    "AVI mp3",
+    "MP2 mp2",
+    "AVI pcm_s16",
+    "AMR-WB amr_wb",
+    "AMR amr_nb",
+    "ADTS aac",
+}
 
 
 @pytest.mark.parametrize(
