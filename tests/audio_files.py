@@ -15,8 +15,6 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from callmood.audio import WARNINGS
-
 Signal = NDArray[np.float32]
 """Samples of shape (n, channels)."""
 
@@ -266,8 +264,8 @@ def wav(
     return b"RIFF" + (4 + len(chunks)).to_bytes(4, "little") + b"WAVE" + chunks
 
 
-def formats_tables() -> str:
-    """The tables in docs/formats.md."""
+def formats_table() -> str:
+    """The table in docs/formats.md."""
     lines = [
         "| file | usual endings | `container` | `codec` | sample rates, kHz | channels |",
         "|---|---|---|---|---|---|",
@@ -276,14 +274,4 @@ def formats_tables() -> str:
         rates = ", ".join(f"{rate / 1000:g}" for rate in f.rates)
         channels = ", ".join(map(str, sorted(f.channels)))
         lines.append(f"| {f.name} | {f.suffixes} | `{f.container}` | `{f.codec}` | {rates} | {channels} |")
-    lines += [
-        "",
-        "A recording that is not whole is analysed as far as it can be heard, and its row carries a warning:",
-        "",
-    ]
-    lines += [
-        "| warning | what it means |",
-        "|---|---|",
-        *(f"| `{code}` | {text} |" for code, text in WARNINGS.items()),
-    ]
     return "\n".join(lines)

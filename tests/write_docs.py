@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from audio_files import formats_tables
+from audio_files import formats_table
 
 from callmood.analysis import WARNINGS
 from callmood.errors import FAILURE_CODES
@@ -55,7 +55,7 @@ def columns_tables():
 
 
 PAGES = {
-    "formats.md": formats_tables,
+    "formats.md": formats_table,
     "settings.md": settings_table,
     "failures.md": failures_table,
     "warnings.md": warnings_table,
