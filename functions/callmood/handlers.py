@@ -116,6 +116,17 @@ def _note_bad_event(bad: BadEvent, deployment: Deployment) -> None:
         deployment.warehouse.append("failures", [row])
 
 
+def _is_of_recording(event: StorageEvent, kind: str) -> bool:
+    """Whether the event is of this kind, and of a recording; the log tells of those that are not."""
+    if event.kind != kind:
+        log.info("Passed over: the event is %s, not %s.", event.kind, kind)
+    elif is_side_file(event.ref.name):
+        log.info("Passed over: a side file.")
+    else:
+        return True
+    return False
+
+
 def analyze(event: StorageEvent, deployment: Deployment) -> None:
     """A recording was uploaded: fetch that generation, analyse it and write its rows.
 
@@ -126,8 +137,7 @@ def analyze(event: StorageEvent, deployment: Deployment) -> None:
     deployment : Deployment
         What requests share.
     """
-    if event.kind != FINALIZED or is_side_file(event.ref.name):
-        log.info("Passed over: %s, or no recording's name.", event.kind)
+    if not _is_of_recording(event, FINALIZED):
         return
     # Heavy, and the other functions do without.
     from callmood.analysis import analyse
@@ -162,9 +172,12 @@ def erase(event: StorageEvent, deployment: Deployment) -> None:
     deployment : Deployment
         What requests share.
     """
-    deleted = event.kind == DELETED and not event.overwritten and not is_side_file(event.ref.name)
-    if not deleted or not deployment.settings.erase_on_delete:
-        log.info("Passed over: %s erases nothing.", event.kind)
+    if not _is_of_recording(event, DELETED):
+        return
+    if event.overwritten or not deployment.settings.erase_on_delete:
+        log.info(
+            "Passed over: %s.", "a newer generation took its place" if event.overwritten else "results are to stay"
+        )
         return
     row = erasure_row(event.ref.recording_id, "object_deleted", datetime.now(UTC))
     deployment.warehouse.append("erasures", [row])

@@ -119,7 +119,7 @@ def cloud(deployed, tmp_path_factory):
     try:
         with (
             pubsub_emulator(logs) as pubsub_host,
-            storage_emulator(logs, tmp_path_factory.mktemp("objects"), pubsub_host, "recordings") as storage_url,
+            storage_emulator(logs, pubsub_host, "recordings") as storage_url,
             bigquery_emulator(logs) as bigquery_url,
             pytest.MonkeyPatch.context() as patched,
         ):

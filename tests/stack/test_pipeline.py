@@ -1,9 +1,164 @@
 """From the bucket to SQL, through the real client libraries and everything between."""
 
+import io
+import time
 
-def test_an_uploaded_call_can_be_asked_for_by_sql(stack, data_root):
-    audio = (data_root / "calls/auto_repairs_40_stereo_ulaw.wav").read_bytes()
-    call = stack.upload("2026/11/repairs.wav", audio)
-    [recording] = stack.until("SELECT * FROM recordings_current WHERE recording_id = @id", call)
+import pytest
+import soundfile
+from stack.services import ROOT, function
+
+EXAMPLES = ROOT / "tests/examples"
+
+CURRENT = "SELECT * FROM recordings_current WHERE recording_id = @id"
+FAILED = "SELECT * FROM failures WHERE recording_id = @id"
+ERASED = "SELECT reason FROM erasures WHERE recording_id = @id"
+
+
+def example(call_id):
+    [path] = EXAMPLES.glob(f"*_call-{call_id}_*.wav")
+    return path
+
+
+@pytest.fixture(scope="session")
+def clip():
+    """Make eight seconds of a call, never the same bytes twice: copies of one file would count as one call."""
+    audio, rate = soundfile.read(example(1001), frames=9 * 8000)
+    starts = iter(range(rate))
+
+    def make():
+        start = next(starts)
+        file = io.BytesIO()
+        soundfile.write(file, audio[start : start + 8 * rate], rate, format="WAV", subtype="ULAW")
+        return file.getvalue()
+
+    return make
+
+
+def test_an_uploaded_call_can_be_asked_for_by_sql(stack):
+    path = example(1001)
+    call = stack.upload(path.name, path.read_bytes())
+    [recording] = stack.until(CURRENT, call)
+    assert (recording["call_id"], recording["queue"], recording["channels"]) == ("1001", "billing", 2)
+    assert (recording["uri"], recording["generation"]) == (f"gs://{call.bucket}/{path.name}", call.generation)
     segments = stack.rows("SELECT * FROM segments_current WHERE recording_id = @id ORDER BY segment_index", call)
-    assert len(segments) == recording["segment_count"] > 20
+    assert len(segments) == recording["segment_count"] > 5
+    assert {segment["role"] for segment in segments} == {"agent", "customer"}
+    assert all((segment["emotion"] is None) == (segment["role"] == "agent") for segment in segments)
+
+
+def test_metadata_of_the_object_becomes_columns_and_labels(stack, clip):
+    metadata = {
+        "call-id": "c-77",
+        "agent-id": "a-3",
+        "queue": "sales",
+        "customer-id": "k-5",
+        "started-at": "2026-10-31T23:30:00+02:00",
+        "direction": "outbound",
+        "language": "de-AT",
+        "channel-roles": "customer,agent",
+        "label-product": "Fernseher",
+        "label-campaign": "autumn",
+    }
+    call = stack.upload("metadata.wav", clip(), **metadata)
+    [recording] = stack.until(CURRENT, call)
+    named = {name: recording[name] for name in ("call_id", "agent_id", "queue", "customer_id", "direction", "language")}
+    assert named == {
+        "call_id": "c-77",
+        "agent_id": "a-3",
+        "queue": "sales",
+        "customer_id": "k-5",
+        "direction": "outbound",
+        "language": "de-AT",
+    }
+    assert recording["started_at"].isoformat() == "2026-10-31T21:30:00+00:00"
+    assert recording["call_date"].isoformat() == "2026-10-31"
+    assert recording["channel_roles"] == ["customer", "agent"]
+    assert recording["labels"] == [
+        {"key": "campaign", "value": "autumn"},
+        {"key": "product", "value": "Fernseher"},
+    ]
+
+
+def test_any_name_will_do(stack, clip):
+    names = ["Frau Müller #7 (50%).wav", "通話/録音 1.wav", "📞+&?=.wav", " spaces ", "two\nlines.wav", "a//b.wav"]
+    calls = [stack.upload(name, clip()) for name in names]
+    for name, call in zip(names, calls, strict=True):
+        [recording] = stack.until(CURRENT, call)
+        assert recording["object"] == name
+
+
+def test_the_same_event_three_times_gives_each_segment_once(stack, clip):
+    call = stack.upload("thrice.wav", clip())
+    stack.notify(call)
+    stack.notify(call)
+    stack.until("SELECT 1 FROM recordings WHERE recording_id = @id", call, enough=lambda rows: len(rows) == 3)
+    [recording] = stack.rows(CURRENT, call)
+    segments = stack.rows("SELECT segment_id FROM segments_current WHERE recording_id = @id", call)
+    assert len(segments) == len({segment["segment_id"] for segment in segments}) == recording["segment_count"] > 0
+
+
+def test_an_overwritten_recording_gives_way_to_the_new_one(stack, clip):
+    before = stack.upload("overwritten.wav", clip())
+    stack.until(CURRENT, before)
+    after = stack.upload("overwritten.wav", example(1004).read_bytes())
+    stack.until(CURRENT, after)
+    stack.until(ERASED, before)
+    assert stack.rows(CURRENT, before) == []
+    stack.until_logged("erase", before, "a newer generation")
+    assert stack.rows(ERASED, before) == [{"reason": "replaced"}]
+    assert stack.rows(ERASED, after) == []
+
+
+def test_a_deleted_recording_takes_its_results_with_it(stack, clip):
+    call = stack.upload("deleted.wav", clip())
+    stack.until(CURRENT, call)
+    stack.bucket.blob(call.name).delete()
+    stack.until(ERASED, call)
+    assert stack.rows(CURRENT, call) == []
+    assert stack.rows("SELECT 1 FROM segments_current WHERE recording_id = @id", call) == []
+
+
+def test_a_poison_file_fails_once_and_is_not_retried(stack):
+    call = stack.upload("poison.wav", b"This is a letter.\n" * 100)
+    [failure] = stack.until(FAILED, call)
+    assert failure["code"] == "not_audio"
+    time.sleep(3)  # longer than the back-off
+    assert len(stack.rows(FAILED, call)) == 1
+    assert len(stack.logged("analyze", call)) == 1
+
+
+def test_side_files_leave_no_trace(stack, clip):
+    beside = [stack.upload(name, clip()) for name in ("call.wav.json", "_incoming/call.wav")]
+    beside.append(stack.upload("2026/", b""))
+    for ref in beside:
+        stack.until_logged("analyze", ref, "a side file")
+        assert stack.rows(FAILED, ref) == stack.rows("SELECT 1 FROM recordings WHERE recording_id = @id", ref) == []
+
+
+def test_a_function_killed_half_way_leaves_nothing_visible_and_another_delivery_completes(stack, clip, tmp_path):
+    dying = tmp_path / "dying"
+    dying.touch()
+    here = {"PYTHONPATH": str(ROOT / "functions"), "DYING": str(dying)}
+    source = ROOT / "tests/stack/dying.py"
+    with function("analyze", tmp_path, source, **stack.environment | here) as url, stack.pushing_to(url):
+        call = stack.upload("killed.wav", clip())
+        stack.until("SELECT 1 FROM segments WHERE recording_id = @id", call)
+        assert stack.rows("SELECT 1 FROM segments_current WHERE recording_id = @id", call) == []
+        assert stack.rows(CURRENT, call) == []
+        dying.unlink()
+        [recording] = stack.until(CURRENT, call)
+    segments = stack.rows("SELECT * FROM segments_current WHERE recording_id = @id", call)
+    assert len(segments) == recording["segment_count"] > 0
+    assert len(stack.rows("SELECT 1 FROM segments WHERE recording_id = @id", call)) > len(segments)
+    assert stack.rows(FAILED, call) == []
+
+
+def test_what_fails_every_time_ends_in_the_dead_letters_with_a_failures_row(stack, clip, tmp_path):
+    nowhere = stack.environment | {"DATASET": "demo.nowhere"}
+    with function("analyze", tmp_path, **nowhere) as url, stack.pushing_to(url):
+        call = stack.upload("undeliverable.wav", clip())
+        [failure] = stack.until(FAILED, call)
+    assert failure["code"] == "undeliverable"
+    assert "OBJECT_FINALIZE" in failure["message"]
+    assert "5 attempts by subscription analyze" in failure["message"]
+    assert (tmp_path / "analyze.log").read_text().count('"severity": "ERROR"') == 5
