@@ -65,7 +65,7 @@ class FfmpegDecoder:
             if held >= rate:
                 yield np.concatenate(batch)
                 done, held, batch = done + held, 0, []
-        if batch:
+        if held:
             yield np.concatenate(batch)
         # Headers round and codecs pad: a frame more or less is no loss.
         if self._cut_short or (done + held) / rate < 0.99 * self._stated_s() - 0.2:
