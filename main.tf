@@ -57,6 +57,8 @@ module "warehouse" {
   kms_key_id             = module.encryption.key_id
   results_retention_days = var.results_retention_days
   time_travel_hours      = var.time_travel_hours
+  time_zone              = coalesce(var.settings.time_zone, "UTC")
+  min_calls              = var.min_calls
   report_readers         = var.report_readers
   operators              = var.operators
   queue_readers          = var.queue_readers

@@ -277,6 +277,17 @@ variable "time_travel_hours" {
   }
 }
 
+variable "min_calls" {
+  description = "Reports about one agent show emotion only from this many calls on: a few calls say little about anybody."
+  type        = number
+  default     = 5
+
+  validation {
+    condition     = var.min_calls >= 1
+    error_message = "min_calls must be at least 1."
+  }
+}
+
 variable "deletion_protection" {
   description = "Refuse to delete tables. Apply once with false before a teardown."
   type        = bool

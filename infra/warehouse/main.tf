@@ -115,6 +115,8 @@ module "views" {
   tables_dataset = google_bigquery_dataset.tables.dataset_id
   tables         = toset([for table in google_bigquery_table.tables : table.table_id])
   folder         = "${var.schemas}/views"
+  time_zone      = var.time_zone
+  min_calls      = var.min_calls
 }
 
 # Rows by queue: with one such policy on a table, whoever is in none of them sees no row of it.

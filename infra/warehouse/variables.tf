@@ -42,6 +42,18 @@ variable "time_travel_hours" {
   default     = 168
 }
 
+variable "time_zone" {
+  description = "IANA zone of the reports' days and hours."
+  type        = string
+  default     = "UTC"
+}
+
+variable "min_calls" {
+  description = "Reports about one agent show emotion only from this many calls on."
+  type        = number
+  default     = 5
+}
+
 variable "report_readers" {
   description = "IAM members (`user:`, `group:`, `serviceAccount:`, `domain:`) that read every report."
   type        = list(string)

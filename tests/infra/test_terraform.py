@@ -81,6 +81,7 @@ WRONG = [
     ({"dataset_id": "acme.callmood"}, "without the project"),
     ({"dataset_location": "ASIA"}, "EU or US"),
     ({"results_retention_days": 0}, "at least 1"),
+    ({"min_calls": 0}, "at least 1"),
     ({"time_travel_hours": 24}, "48 to 168"),
     ({"report_readers": ["allUsers"]}, "never everybody"),
     ({"report_readers": ["ada@example.com"]}, "group:cx@example.com"),

@@ -20,14 +20,18 @@ locals {
   upto_3  = setunion(local.upto_2, local.layer_3)
   upto_4  = setunion(local.upto_3, local.layer_4)
 
-  table = "`\\$\\{dataset\\}\\.(${join("|", var.tables)})`"
+  # Column descriptions, where a file beside the view gives them; else what the view's first comment says.
+  told   = { for name in local.names : name => try(jsondecode(file("${var.folder}/${name}.json")), null) }
+  opened = { for name, sql in local.sql : name => join(" ", flatten(regexall("(?m)^-- ?(.*)$", try(regex("^(?:--[^\n]*\n)+", sql), "")))) }
+
+  a_table = "`\\$\\{dataset\\}\\.(${join("|", var.tables)})`"
+  settled = { for name, sql in local.sql : name => replace(replace(sql, "$${time_zone}", var.time_zone), "$${min_calls}", var.min_calls) }
+  placed  = { for name, sql in local.settled : name => replace(sql, "/${local.a_table}/", "`${var.project_id}.${var.tables_dataset}.$1`") }
   views = {
-    for name, sql in local.sql : name => {
-      description = trimspace(join(" ", [for line in regexall("(?m)^-- ?(.*)$", split("SELECT", sql)[0]) : line[0]]))
-      query = replace(
-        replace(sql, "/${local.table}/", "`${var.project_id}.${var.tables_dataset}.$1`"),
-        "$${dataset}.", "${var.project_id}.${var.dataset_id}.",
-      )
+    for name, sql in local.placed : name => {
+      query       = replace(sql, "$${dataset}.", "${var.project_id}.${var.dataset_id}.")
+      description = trimspace(local.told[name] == null ? local.opened[name] : local.told[name].description)
+      schema      = local.told[name] == null ? null : jsonencode(local.told[name].fields)
     }
   }
 }

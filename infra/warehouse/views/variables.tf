@@ -19,6 +19,16 @@ variable "tables" {
 }
 
 variable "folder" {
-  description = "Folder of the views' SQL files."
+  description = "Folder of the views: `NAME.sql`, and `NAME.json` where columns are described."
   type        = string
+}
+
+variable "time_zone" {
+  description = "IANA zone of the views' days and hours."
+  type        = string
+}
+
+variable "min_calls" {
+  description = "Calls from which on a row about one agent shows emotion."
+  type        = number
 }

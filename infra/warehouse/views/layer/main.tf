@@ -9,6 +9,7 @@ resource "google_bigquery_table" "views" {
   dataset_id          = var.dataset_id
   table_id            = each.key
   description         = each.value.description
+  schema              = each.value.schema
   deletion_protection = false
 
   view {

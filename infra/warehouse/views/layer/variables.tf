@@ -9,6 +9,6 @@ variable "dataset_id" {
 }
 
 variable "views" {
-  description = "Description and query of each view, by name."
-  type        = map(object({ description = string, query = string }))
+  description = "Query, description and, where they are described, columns (JSON) of each view, by name."
+  type        = map(object({ query = string, description = string, schema = optional(string) }))
 }
