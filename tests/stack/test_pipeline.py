@@ -1,37 +1,13 @@
 """From the bucket to SQL, through the real client libraries and everything between."""
 
-import io
 import time
 
-import pytest
-import soundfile
+from stack.recordings import clip, example
 from stack.services import ROOT, function
-
-EXAMPLES = ROOT / "tests/examples"
 
 CURRENT = "SELECT * FROM recordings_current WHERE recording_id = @id"
 FAILED = "SELECT * FROM failures WHERE recording_id = @id"
 ERASED = "SELECT reason FROM erasures WHERE recording_id = @id"
-
-
-def example(call_id):
-    [path] = EXAMPLES.glob(f"*_call-{call_id}_*.wav")
-    return path
-
-
-@pytest.fixture(scope="session")
-def clip():
-    """Make eight seconds of a call, never the same bytes twice: copies of one file would count as one call."""
-    audio, rate = soundfile.read(example(1001), frames=9 * 8000)
-    starts = iter(range(rate))
-
-    def make():
-        start = next(starts)
-        file = io.BytesIO()
-        soundfile.write(file, audio[start : start + 8 * rate], rate, format="WAV", subtype="ULAW")
-        return file.getvalue()
-
-    return make
 
 
 def test_an_uploaded_call_can_be_asked_for_by_sql(stack):
@@ -46,7 +22,7 @@ def test_an_uploaded_call_can_be_asked_for_by_sql(stack):
     assert all((segment["emotion"] is None) == (segment["role"] == "agent") for segment in segments)
 
 
-def test_metadata_of_the_object_becomes_columns_and_labels(stack, clip):
+def test_metadata_of_the_object_becomes_columns_and_labels(stack):
     metadata = {
         "call-id": "c-77",
         "agent-id": "a-3",
@@ -79,7 +55,7 @@ def test_metadata_of_the_object_becomes_columns_and_labels(stack, clip):
     ]
 
 
-def test_any_name_will_do(stack, clip):
+def test_any_name_will_do(stack):
     names = ["Frau Müller #7 (50%).wav", "通話/録音 1.wav", "📞+&?=.wav", " spaces ", "two\nlines.wav", "a//b.wav"]
     calls = [stack.upload(name, clip()) for name in names]
     for name, call in zip(names, calls, strict=True):
@@ -87,7 +63,7 @@ def test_any_name_will_do(stack, clip):
         assert recording["object"] == name
 
 
-def test_the_same_event_three_times_gives_each_segment_once(stack, clip):
+def test_the_same_event_three_times_gives_each_segment_once(stack):
     call = stack.upload("thrice.wav", clip())
     stack.notify(call)
     stack.notify(call)
@@ -97,7 +73,7 @@ def test_the_same_event_three_times_gives_each_segment_once(stack, clip):
     assert len(segments) == len({segment["segment_id"] for segment in segments}) == recording["segment_count"] > 0
 
 
-def test_an_overwritten_recording_gives_way_to_the_new_one(stack, clip):
+def test_an_overwritten_recording_gives_way_to_the_new_one(stack):
     before = stack.upload("overwritten.wav", clip())
     stack.until(CURRENT, before)
     after = stack.upload("overwritten.wav", example(1004).read_bytes())
@@ -109,7 +85,7 @@ def test_an_overwritten_recording_gives_way_to_the_new_one(stack, clip):
     assert stack.rows(ERASED, after) == []
 
 
-def test_a_deleted_recording_takes_its_results_with_it(stack, clip):
+def test_a_deleted_recording_takes_its_results_with_it(stack):
     call = stack.upload("deleted.wav", clip())
     stack.until(CURRENT, call)
     stack.bucket.blob(call.name).delete()
@@ -127,7 +103,7 @@ def test_a_poison_file_fails_once_and_is_not_retried(stack):
     assert len(stack.logged("analyze", call)) == 1
 
 
-def test_side_files_leave_no_trace(stack, clip):
+def test_side_files_leave_no_trace(stack):
     beside = [stack.upload(name, clip()) for name in ("call.wav.json", "_incoming/call.wav")]
     beside.append(stack.upload("2026/", b""))
     for ref in beside:
@@ -135,7 +111,7 @@ def test_side_files_leave_no_trace(stack, clip):
         assert stack.rows(FAILED, ref) == stack.rows("SELECT 1 FROM recordings WHERE recording_id = @id", ref) == []
 
 
-def test_a_function_killed_half_way_leaves_nothing_visible_and_another_delivery_completes(stack, clip, tmp_path):
+def test_a_function_killed_half_way_leaves_nothing_visible_and_another_delivery_completes(stack, tmp_path):
     dying = tmp_path / "dying"
     dying.touch()
     here = {"PYTHONPATH": str(ROOT / "functions"), "DYING": str(dying)}
@@ -153,7 +129,7 @@ def test_a_function_killed_half_way_leaves_nothing_visible_and_another_delivery_
     assert stack.rows(FAILED, call) == []
 
 
-def test_what_fails_every_time_ends_in_the_dead_letters_with_a_failures_row(stack, clip, tmp_path):
+def test_what_fails_every_time_ends_in_the_dead_letters_with_a_failures_row(stack, tmp_path):
     nowhere = stack.environment | {"DATASET": "demo.nowhere"}
     with function("analyze", tmp_path, **nowhere) as url, stack.pushing_to(url):
         call = stack.upload("undeliverable.wav", clip())
@@ -162,3 +138,12 @@ def test_what_fails_every_time_ends_in_the_dead_letters_with_a_failures_row(stac
     assert "OBJECT_FINALIZE" in failure["message"]
     assert "5 attempts by subscription analyze" in failure["message"]
     assert (tmp_path / "analyze.log").read_text().count('"severity": "ERROR"') == 5
+
+
+def test_a_model_may_lie_in_a_bucket(stack, tmp_path):
+    for suffix in (".tflite", ".json"):
+        stack.bucket.blob(f"_models/mine{suffix}").upload_from_filename(ROOT / f"model/emotion{suffix}")
+    mine = stack.environment | {"MODEL_URI": f"gs://{stack.bucket.name}/_models/mine.tflite"}
+    with function("analyze", tmp_path, **mine) as url, stack.pushing_to(url):
+        call = stack.upload("by-my-model.wav", clip())
+        assert stack.until(CURRENT, call)
