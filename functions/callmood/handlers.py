@@ -174,10 +174,11 @@ def erase(event: StorageEvent, deployment: Deployment) -> None:
     """
     if not _is_of_recording(event, DELETED):
         return
-    if event.overwritten or not deployment.settings.erase_on_delete:
-        log.info(
-            "Passed over: %s.", "a newer generation took its place" if event.overwritten else "results are to stay"
-        )
+    if event.overwritten:
+        log.info("Passed over: a newer generation took its place.")
+        return
+    if not deployment.settings.erase_on_delete:
+        log.info("Passed over: results are to outlive their audio.")
         return
     row = erasure_row(event.ref.recording_id, "object_deleted", datetime.now(UTC))
     deployment.warehouse.append("erasures", [row])
