@@ -5,6 +5,10 @@ import time
 from stack.recordings import clip, example
 from stack.services import ROOT, function
 
+from callmood.emotion import load_model
+from callmood.local import analyse_file
+from callmood.settings import Settings
+
 CURRENT = "SELECT * FROM recordings_current WHERE recording_id = @id"
 FAILED = "SELECT * FROM failures WHERE recording_id = @id"
 ERASED = "SELECT reason FROM erasures WHERE recording_id = @id"
@@ -20,6 +24,24 @@ def test_an_uploaded_call_can_be_asked_for_by_sql(stack):
     assert len(segments) == recording["segment_count"] > 5
     assert {segment["role"] for segment in segments} == {"agent", "customer"}
     assert all((segment["emotion"] is None) == (segment["role"] == "agent") for segment in segments)
+
+
+def test_the_cloud_says_what_the_laptop_says(stack):
+    path = example(1002)
+    here = analyse_file(path, load_model(), Settings())
+    call = stack.upload("the-same.wav", path.read_bytes())
+    stack.until(CURRENT, call)
+    there = stack.rows("SELECT * FROM segments_current WHERE recording_id = @id ORDER BY segment_index", call)
+    said = ("channel", "role", "start_s", "end_s", "level_dbfs", "emotion", "confidence", "p_anger", "p_neutral")
+    assert [[row[name] for name in said] for row in there] == [[row[name] for name in said] for row in here.segments]
+
+
+def test_a_real_call_goes_through(stack, data_root):
+    call = stack.upload("repairs.wav", (data_root / "calls/auto_repairs_40_stereo_ulaw.wav").read_bytes())
+    [recording] = stack.until(CURRENT, call)
+    assert recording["segment_count"] > 30
+    assert recording["customer_talk_s"] > 60
+    assert recording["agent_talk_s"] > 60
 
 
 def test_metadata_of_the_object_becomes_columns_and_labels(stack):
