@@ -149,7 +149,7 @@ def test_a_message_of_another_kind_gets_a_failures_row(any_function, google):
     [row] = rows(google, "failures")
     assert (row["code"], row["event_id"], row["recording_id"], row["uri"]) == ("bad_event", "31", None, None)
     [line] = any_function.told()
-    assert (line["severity"], line["event_id"]) == ("ERROR", "31")
+    assert (line["severity"], line["event_id"], line["failure"]) == ("ERROR", "31", "bad_event")
 
 
 @pytest.mark.parametrize(
@@ -246,6 +246,8 @@ def test_deleted_audio_loses_its_results_where_that_is_wanted(erase_on_delete, g
     assert erase_on_delete.push(push(DELETED)) == 204
     [row] = rows(google, "erasures")
     assert (row["recording_id"], row["reason"]) == (CALL.recording_id, "object_deleted")
+    [line] = erase_on_delete.told()
+    assert line["erasure"] == "object_deleted"
 
 
 @pytest.mark.parametrize(

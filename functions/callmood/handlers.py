@@ -110,7 +110,7 @@ def _attempt(handle: Callable[[_T, Deployment], None], what: _T, deployment: Dep
 
 
 def _note_bad_event(bad: BadEvent, deployment: Deployment) -> None:
-    log.error("Not handled, and never will be: %s", bad)
+    log.error("Not handled, and never will be: %s", bad, extra={"fields": {"failure": "bad_event"}})
     if bad.event_id:
         row = failure_row("bad_event", str(bad), datetime.now(UTC), event_id=bad.event_id)
         deployment.warehouse.append("failures", [row])
@@ -182,7 +182,7 @@ def erase(event: StorageEvent, deployment: Deployment) -> None:
         return
     row = erasure_row(event.ref.recording_id, "object_deleted", datetime.now(UTC))
     deployment.warehouse.append("erasures", [row])
-    log.info("Erased.")
+    log.info("Erased.", extra={"fields": {"erasure": "object_deleted"}})
 
 
 def quarantine(event: StorageEvent, deployment: Deployment) -> None:

@@ -6,7 +6,7 @@ locals {
   # Counted or measured from the log lines of callmood/handlers.py.
   counts = {
     analysed = { description = "Recordings analysed.", filter = "${local.service.analyze} AND jsonPayload.analysis_id : *" }
-    erased   = { description = "Recordings erased after their audio was deleted.", filter = "${local.service.erase} AND jsonPayload.message = \"Erased.\"" }
+    erased   = { description = "Recordings erased after their audio was deleted.", filter = "${local.service.erase} AND jsonPayload.erasure : *" }
   }
   sums = {
     audio_seconds      = { description = "Seconds of audio in analysed recordings.", field = "duration_s" }
