@@ -129,7 +129,7 @@ def analyze(
 
     settings = load_settings()
     files = list(find_recordings(paths))
-    local_store = Store(store, settings.time_zone)
+    local_store = Store(store, settings.time_zone, settings.min_calls)
     outcomes = []
     with progress_bar(len(files), "Analysing") as advance:
         for outcome in Analyst(local_store, settings, workers).run(files, again=again):
@@ -162,7 +162,7 @@ def watch(
     from callmood.watch import settled_files
 
     settings = load_settings()
-    analyst = Analyst(Store(store, settings.time_zone), settings)
+    analyst = Analyst(Store(store, settings.time_zone, settings.min_calls), settings)
     err.print(f"Watching {escape(str(folder))}, rows go to {escape(str(store))}; end with Ctrl-C.", highlight=False)
     for path in settled_files(folder):
         for outcome in analyst.run([path]):
@@ -252,7 +252,8 @@ def open_store(store_class: Any, path: Path) -> Any:
     """
     if not path.exists():
         raise CallmoodError(f"there is no store {path}; make one: callmood analyze FOLDER --store {path}")
-    return store_class(path, load_settings().time_zone)
+    settings = load_settings()
+    return store_class(path, settings.time_zone, settings.min_calls)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Table:
 
 def _field(spec: Mapping[str, Any]) -> Field:
     nested = tuple(_field(sub) for sub in spec.get("fields", ()))
-    return Field(spec["name"], spec["type"], spec["mode"], spec["description"], nested)
+    return Field(spec["name"], spec["type"], spec.get("mode", "NULLABLE"), spec["description"], nested)
 
 
 @cache
@@ -61,6 +61,27 @@ def tables() -> Mapping[str, Table]:
             clustering=tuple(spec["clustering"]),
             fields=tuple(_field(sub) for sub in spec["fields"]),
         )
+    return found
+
+
+@dataclass(frozen=True)
+class View:
+    """One reporting view: the question it answers, and its columns."""
+
+    name: str
+    description: str
+    fields: tuple[Field, ...]
+
+
+@cache
+def views() -> Mapping[str, View]:
+    """Every view by name, read once."""
+    found = {}
+    for path in sorted((SCHEMAS / "views").glob("*.json")):
+        spec = json.loads(path.read_text(encoding="utf-8"))
+        inherited = tables()[spec["fields_of"]].fields if "fields_of" in spec else ()
+        fields = (*inherited, *map(_field, spec["fields"]))
+        found[path.stem] = View(path.stem, spec["description"], fields)
     return found
 
 

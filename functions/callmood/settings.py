@@ -59,6 +59,9 @@ class Settings(BaseSettings):
         "UTC",
         description="IANA zone of the call's day, and of start times that state none.",
     )
+    min_calls: int = Field(
+        5, ge=1, description="Calls from which on a row about one agent shows more than how many there were."
+    )
     max_duration_s: float = Field(
         4 * 3600.0,
         gt=0,

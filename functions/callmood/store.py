@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ class Store:
         Made with its tables and views where it does not exist; an older one gains what is new.
     time_zone : str
         Zone of days and hours in views.
+    min_calls : int
+        Calls from which on a row about one agent shows more than their number.
 
     Raises
     ------
@@ -58,9 +61,9 @@ class Store:
         The file is no store, is locked by another program, or was made by a newer callmood.
     """
 
-    def __init__(self, path: Path, time_zone: str = "UTC") -> None:
+    def __init__(self, path: Path, time_zone: str = "UTC", min_calls: int = 5) -> None:
         self.path = path
-        self._time_zone = time_zone
+        self._translate = partial(to_duckdb, time_zone=time_zone, min_calls=min_calls)
         with self._open() as connection:
             self._bring_up_to_date(connection)
 
@@ -85,9 +88,7 @@ class Store:
 
     def _bring_up_to_date(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make what is missing: tables, columns that a newer version added, and all views when their SQL changed."""
-        views = {
-            name: to_duckdb(sql, time_zone=self._time_zone) for name, sql in view_templates(SCHEMAS / "views").items()
-        }
+        views = {name: self._translate(sql) for name, sql in view_templates(SCHEMAS / "views").items()}
         wanted = hashlib.sha256(repr((tables(), views)).encode()).hexdigest()
         connection.execute("CREATE TABLE IF NOT EXISTS store_version (version VARCHAR)")
         if connection.execute("SELECT version FROM store_version").fetchall() == [(wanted,)]:
@@ -159,7 +160,7 @@ class Store:
         QueryError
             The query is no valid BigQuery SQL, or names what is not there.
         """
-        translated = to_duckdb(sql, time_zone=self._time_zone)
+        translated = self._translate(sql)
         with self._open() as connection:
             try:
                 result = connection.execute(translated, parameters)

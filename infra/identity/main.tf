@@ -73,7 +73,7 @@ resource "google_bigquery_table_iam_member" "appends" {
 }
 
 resource "google_bigquery_table_iam_member" "erases" {
-  for_each = setsubtract(keys(var.tables), ["erasures"])
+  for_each = setsubtract(keys(var.tables), ["erasures", "outcomes"])
 
   project    = var.project_id
   dataset_id = var.dataset_id

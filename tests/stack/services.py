@@ -17,6 +17,8 @@ import urllib.request
 import venv
 from pathlib import Path
 
+import pytest
+
 PROJECT = "demo"
 ROOT = Path(__file__).parents[2]
 
@@ -26,6 +28,11 @@ _BQEMULATOR = ROOT / ".venv-bqemulator"
 
 class ServiceMissing(Exception):
     """A service cannot be had on this machine; the message says which and what to install."""
+
+
+def do_without(missing):
+    """Skip the test; fail it where CALLMOOD_REQUIRE_STACK=1, as in continuous integration."""
+    (pytest.fail if os.environ.get("CALLMOOD_REQUIRE_STACK") == "1" else pytest.skip)(str(missing))
 
 
 def free_port():

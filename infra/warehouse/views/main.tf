@@ -20,7 +20,8 @@ locals {
   upto_3  = setunion(local.upto_2, local.layer_3)
   upto_4  = setunion(local.upto_3, local.layer_4)
 
-  # Column descriptions, where a file beside the view gives them; else what the view's first comment says.
+  # Column descriptions, where a file beside the view gives them all (not only those that a view adds to a table's); else
+  # what the view's first comment says.
   told   = { for name in local.names : name => try(jsondecode(file("${var.folder}/${name}.json")), null) }
   opened = { for name, sql in local.sql : name => join(" ", flatten(regexall("(?m)^-- ?(.*)$", try(regex("^(?:--[^\n]*\n)+", sql), "")))) }
 
@@ -31,7 +32,7 @@ locals {
     for name, sql in local.placed : name => {
       query       = replace(sql, "$${dataset}.", "${var.project_id}.${var.dataset_id}.")
       description = trimspace(local.told[name] == null ? local.opened[name] : local.told[name].description)
-      schema      = local.told[name] == null ? null : jsonencode(local.told[name].fields)
+      schema      = local.told[name] == null || can(local.told[name].fields_of) ? null : jsonencode(local.told[name].fields)
     }
   }
 }

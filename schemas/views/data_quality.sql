@@ -1,0 +1,52 @@
+-- How far can the other reports be trusted? One row a day of calls or failures: what could not be analysed, what was odd,
+-- what was not known, and how long rows took to come.
+WITH facts AS (
+  SELECT
+    call_date,
+    'call' AS kind,
+    segment_count = 0 AS is_without_speech,
+    'dual_mono' IN UNNEST(warnings) AS is_dual_mono,
+    'silent_channel' IN UNNEST(warnings) AS has_silent_channel,
+    'truncated' IN UNNEST(warnings) AS is_truncated,
+    ARRAY_LENGTH(warnings) > 0 AS has_warning,
+    call_id IS NULL AS lacks_call_id,
+    agent_id IS NULL AS lacks_agent,
+    queue IS NULL AS lacks_queue,
+    customer_id IS NULL AS lacks_customer,
+    started_at = uploaded_at AS lacks_start,
+    TIMESTAMP_DIFF(analysed_at, uploaded_at, MILLISECOND) / 1000 AS lag_s,
+    NULL AS emotion_s,
+    NULL AS uncertain_s
+  FROM `${dataset}.recordings_current`
+  UNION ALL
+  SELECT
+    failed_date, 'failure', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM `${dataset}.failures_current`
+  UNION ALL
+  SELECT
+    call_date, 'segment', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+    duration_s, IF(emotion = 'uncertain', duration_s, 0)
+  FROM `${dataset}.segments_current`
+  WHERE emotion IS NOT NULL
+)
+SELECT
+  call_date,
+  COUNTIF(kind = 'call') AS calls,
+  COUNTIF(kind = 'failure') AS failures,
+  SAFE_DIVIDE(COUNTIF(kind = 'failure'), COUNTIF(kind != 'segment')) AS failure_share,
+  COUNTIF(is_without_speech) AS calls_without_speech,
+  COUNTIF(is_dual_mono) AS calls_in_dual_mono,
+  COUNTIF(has_silent_channel) AS calls_with_silent_channel,
+  COUNTIF(is_truncated) AS calls_truncated,
+  COUNTIF(has_warning) AS calls_with_warning,
+  SUM(uncertain_s) / NULLIF(SUM(emotion_s), 0) AS uncertain_share,
+  COUNTIF(lacks_call_id) AS calls_without_call_id,
+  COUNTIF(lacks_agent) AS calls_without_agent,
+  COUNTIF(lacks_queue) AS calls_without_queue,
+  COUNTIF(lacks_customer) AS calls_without_customer,
+  COUNTIF(lacks_start) AS calls_without_start,
+  APPROX_QUANTILES(lag_s, 100)[OFFSET(50)] AS median_lag_s,
+  APPROX_QUANTILES(lag_s, 100)[OFFSET(95)] AS p95_lag_s,
+  MAX(lag_s) AS longest_lag_s
+FROM facts
+GROUP BY call_date

@@ -1,0 +1,81 @@
+"""The views over the same rows in both warehouses: DuckDB by the local store, BigQuery by its emulator."""
+
+import uuid
+
+import pytest
+from day import DAY
+from stack.dataset import make_dataset
+from stack.services import PROJECT, ServiceMissing, bigquery_emulator, do_without
+
+from callmood.bigquery import BigQueryWarehouse, connect
+from callmood.store import Store
+
+BERLIN = {"time_zone": "Europe/Berlin", "min_calls": 5}
+
+
+@pytest.fixture(scope="session")
+def bigquery_client(tmp_path_factory):
+    try:
+        with bigquery_emulator(tmp_path_factory.mktemp("logs")) as url, pytest.MonkeyPatch.context() as patched:
+            patched.setenv("BIGQUERY_EMULATOR_HOST", url)
+            patched.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
+            yield connect()
+    except ServiceMissing as missing:
+        do_without(missing)
+
+
+@pytest.fixture(scope="session")
+def local_day(tmp_path_factory):
+    """The days in a local store."""
+    store = Store(tmp_path_factory.mktemp("store") / "day.duckdb", **BERLIN)
+    fill(store, DAY)
+    return store
+
+
+@pytest.fixture(scope="session")
+def cloud_day(bigquery_client):
+    """The same in a dataset."""
+    dataset = f"{PROJECT}.views_{uuid.uuid4().hex[:8]}"
+    make_dataset(bigquery_client, dataset, **BERLIN)
+    warehouse = BigQueryWarehouse(dataset, bigquery_client)
+    fill(warehouse, DAY)
+    return warehouse
+
+
+def fill(warehouse, rows):
+    for table, more in rows.items():
+        warehouse.append(table, more)
+
+
+class Reports:
+    """Rows of each view, asked for once."""
+
+    def __init__(self, warehouse):
+        self.warehouse = warehouse
+        self._rows = {}
+
+    def rows(self, view, **values):
+        """All rows of a view whose columns have these values."""
+        if view not in self._rows:
+            self._rows[view] = self.warehouse.query(f"SELECT * FROM {view}")
+        return [row for row in self._rows[view] if all(row[name] == value for name, value in values.items())]
+
+    def row(self, view, **values):
+        [row] = self.rows(view, **values)
+        return row
+
+
+@pytest.fixture(scope="session")
+def local_reports(local_day):
+    return Reports(local_day)
+
+
+@pytest.fixture(scope="session")
+def cloud_reports(cloud_day):
+    return Reports(cloud_day)
+
+
+@pytest.fixture(params=["duckdb", "bigquery"])
+def reports(request):
+    """The reports of either warehouse; a test that asks for them runs with both."""
+    return request.getfixturevalue("local_reports" if request.param == "duckdb" else "cloud_reports")

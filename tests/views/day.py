@@ -1,0 +1,254 @@
+"""A few days of calls, small enough to work every figure out by hand; the time zone is Berlin's (UTC+1 in November)."""
+
+from calls_made import call, erasure, failure, heard, spoken, together
+
+
+def labels(**values):
+    return [{"key": key, "value": value} for key, value in values.items()]
+
+
+# The worked example of docs/metrics.md. Thirds end at 40 and 80 s, quarters at 30, 60 and 90 s.
+ESCALATES = call(
+    "escalates",
+    duration_s=120,
+    at="2026-11-02T09:00:00+00:00",
+    customer_id="c1",
+    labels=labels(product="tv", campaign="winter"),
+    customer=[
+        heard(2, 8, anger=0.1),
+        heard(20, 26, sadness=0.2),
+        heard(50, 58, anger=0.2, disgust=0.1),
+        heard(85, 93, anger=0.7, sadness=0.1),
+        heard(100, 104, "uncertain", anger=0.3, fear=0.2),
+    ],
+    agent=[
+        spoken(8.5, 16.5),
+        spoken(16.5, 19.5),  # goes on with the last
+        spoken(27, 35),
+        spoken(60, 66),
+        spoken(90, 95),  # interrupts: the customer has spoken for 5 s and goes on for 3 s
+        spoken(101, 101.6),  # "mhm"
+    ],
+)
+
+RECOVERS = call(
+    "recovers",
+    duration_s=90,
+    at="2026-11-02T09:10:00+00:00",
+    labels=labels(product="tv"),
+    customer=[heard(0, 8, anger=0.6), heard(40, 46, fear=0.3), heard(70, 78, happiness=0.9, anger=0.05)],
+    agent=[spoken(10, 18), spoken(50, 58), spoken(80, 84)],
+)
+
+CALM = call(
+    "calm",
+    at="2026-11-02T09:20:00+00:00",
+    labels=labels(product="phone"),
+    customer=[heard(5, 10, happiness=0.8), heard(50, 56)],
+    agent=[spoken(12, 20)],
+)
+
+# Negativity 0.05 at both ends; 12 of the middle's 36 s are angry: (12 * 0.5 + 24 * 0.05) / 36 = 0.2.
+ANGRY_MIDDLE = call(
+    "angry_middle",
+    duration_s=180,
+    at="2026-11-02T09:30:00+00:00",
+    customer=[
+        heard(0, 8, anger=0.05),
+        *(heard(start, start + 6, "anger", anger=0.5) for start in (60, 70)),
+        *(heard(start, start + 8, sadness=0.05) for start in (80, 90, 100)),
+        heard(150, 158, fear=0.05),
+    ],
+    agent=[spoken(20, 28)],
+)
+
+BRIEF = call("brief", at="2026-11-02T09:40:00+00:00", customer=[heard(1, 2, anger=0.9)], agent=[])
+
+AGENT_ONLY = call("agent_only", at="2026-11-02T09:50:00+00:00", customer=[], agent=[spoken(0, 8)])
+
+NO_SPEECH = call("no_speech", at="2026-11-02T10:00:00+00:00", agent_id="a2", queue="sales", customer=[], agent=[])
+
+MONO = call(
+    "mono",
+    at="2026-11-02T10:10:00+00:00",
+    call_id=None,
+    agent_id=None,
+    queue=None,
+    uploaded_at="2026-11-02T10:10:00+00:00",
+    mixed=[heard(0, 6, anger=0.5), heard(10, 14)],
+)
+
+# The customer has a channel, so the mixed one does not stand for the customer.
+CONFERENCE = call(
+    "conference",
+    at="2026-11-02T10:20:00+00:00",
+    agent_id="a2",
+    queue="sales",
+    labels=labels(product="tv"),
+    customer=[heard(0, 4, happiness=0.9)],
+    mixed=[heard(20, 28, anger=0.9)],
+)
+
+# Who speaks when: the customer breaks into the agent's long stretch twice, the second time as it ends.
+INTERRUPTS = call(
+    "interrupts",
+    at="2026-11-02T10:30:00+00:00",
+    agent_id="a2",
+    queue="sales",
+    agent=[spoken(0, 8), spoken(20, 28), spoken(40, 41)],
+    customer=[heard(5, 7), heard(27.8, 30), heard(40.2, 42), heard(50, 50.8)],
+)
+
+# Inferred for the agent too, where the deployer opted in: (4 * 0.2 + 4 * 0.4) / 8 = 0.3.
+OPTED_IN = call(
+    "opted_in",
+    at="2026-11-02T10:40:00+00:00",
+    agent_id="a2",
+    queue="sales",
+    agent=[heard(0, 4, anger=0.2), heard(10, 14, sadness=0.4)],
+    customer=[heard(5, 9)],
+)
+
+FIFTH = call(
+    "fifth",
+    at="2026-11-02T10:50:00+00:00",
+    agent_id="a2",
+    queue="sales",
+    customer=[heard(0, 6)],
+    agent=[spoken(10, 15)],
+)
+
+# Half past midnight in Berlin: the next day's first hour.
+AT_NIGHT = call(
+    "at_night", at="2026-11-02T23:30:00+00:00", call_date="2026-11-03", agent_id="a3", customer=[heard(0, 6, anger=0.4)]
+)
+
+TWICE = together(
+    call("twice", model="1", at="2026-11-04T09:00:00+00:00", customer=[heard(0, 6, anger=0.9)], agent=[]),
+    call(
+        "twice",
+        model="2",
+        at="2026-11-04T09:00:00+00:00",
+        analysed_at="2026-11-09T00:00:00+00:00",
+        customer=[heard(0, 6, anger=0.1)],
+        agent=[],
+    ),
+)
+
+# The newer generation counts, though the older was analysed once more.
+OVERWRITTEN = together(
+    call("overwritten", generation=2, at="2026-11-04T10:00:00+00:00", customer=[heard(0, 5)], agent=[]),
+    call(
+        "overwritten",
+        generation=1,
+        at="2026-11-04T10:00:00+00:00",
+        analysed_at="2026-11-09T00:00:00+00:00",
+        customer=[heard(0, 5, anger=0.9)],
+        agent=[],
+    ),
+)
+
+COPY = call("copy", at="2026-11-02T09:20:00+00:00", call_id=None, customer=[heard(5, 10)], agent=[]) | {}
+COPY["recordings"][0]["content_sha256"] = CALM["recordings"][0]["content_sha256"]
+
+FORGOTTEN = together(
+    call("forgotten", at="2026-11-04T11:00:00+00:00", customer=[heard(0, 5, anger=0.9)], agent=[]),
+    erasure("forgotten"),
+    failure("forgotten"),
+)
+
+# The generation that was deleted hides the one before it, too.
+DELETED = together(
+    call("deleted", generation=1, at="2026-11-04T12:00:00+00:00", customer=[heard(0, 5)], agent=[]),
+    call("deleted", generation=2, at="2026-11-04T12:00:00+00:00", customer=[heard(0, 5)], agent=[]),
+    erasure("deleted", "object_deleted", generation=2),
+)
+
+SLOW = call(
+    "slow",
+    at="2026-11-04T12:30:00+00:00",
+    analysed_at="2026-11-04T12:41:00+00:00",
+    agent_id="a2",
+    customer=[heard(0, 6)],
+    agent=[],
+)
+
+UNCOMMITTED = {
+    "segments": call("uncommitted", at="2026-11-04T13:00:00+00:00", customer=[heard(0, 5)], agent=[])["segments"]
+}
+
+FAILURES = together(
+    failure("broken"),
+    failure("broken"),
+    failure("at_midnight", "too_long", at="2026-11-02T23:30:00+00:00"),
+    failure("twice", "undeliverable"),  # analysed after all
+    failure("replaced", generation=1),
+    failure("replaced", "damaged", generation=2, at="2026-11-02T13:00:00+00:00"),
+)
+
+
+def _trend_day(day, calls, negativity):
+    """So many calls with 10 s of the customer's voice each."""
+    return [
+        call(
+            f"trend-{day}-{number}",
+            at=f"2026-{day}T12:00:{number:02d}+00:00",
+            agent_id="a9",
+            queue="trend",
+            customer=[heard(0, 5, anger=negativity), heard(10, 15, anger=negativity)],
+            agent=[],
+        )
+        for number in range(calls)
+    ]
+
+
+# Fourteen days before and more: October 20 is 13 days before November 2.
+TREND = together(
+    *_trend_day("10-19", 9, 0.9),
+    *_trend_day("10-20", 1, 0.1),
+    *_trend_day("10-26", 3, 0.3),
+    *_trend_day("10-27", 2, 0.5),
+)
+
+OUTCOMES = {
+    "outcomes": [
+        {"call_id": call_id, "outcome": outcome, "value": float(value), "known_at": f"2026-11-{day:02d}T00:00:00+00:00"}
+        for call_id, outcome, value, day in [
+            *(("escalates", "sale", value, day) for value, day in ((1, 3), (0, 5))),  # corrected
+            ("recovers", "sale", 1, 3),
+            ("calm", "sale", 1, 3),
+            ("angry_middle", "sale", 0, 3),
+            ("brief", "sale", 0, 3),
+            ("agent_only", "sale", 1, 3),  # the customer was not heard
+            ("unknown", "sale", 1, 3),
+            *(("trend-10-26-" + number, "csat", value, 3) for number, value in (("0", 2), ("1", 4), ("2", 3))),
+        ]
+    ]
+}
+
+DAY = together(
+    ESCALATES,
+    ESCALATES,  # the event came twice
+    RECOVERS,
+    CALM,
+    ANGRY_MIDDLE,
+    BRIEF,
+    AGENT_ONLY,
+    NO_SPEECH,
+    MONO,
+    CONFERENCE,
+    INTERRUPTS,
+    OPTED_IN,
+    FIFTH,
+    AT_NIGHT,
+    TWICE,
+    OVERWRITTEN,
+    COPY,
+    FORGOTTEN,
+    DELETED,
+    SLOW,
+    UNCOMMITTED,
+    FAILURES,
+    TREND,
+    OUTCOMES,
+)

@@ -1,0 +1,60 @@
+"""One definition: DuckDB and BigQuery give the same rows, with the columns that the descriptions tell."""
+
+import math
+from datetime import date, datetime
+
+import pytest
+
+from callmood.schema import views
+
+TYPES = {
+    "STRING": str,
+    "INT64": int,
+    "FLOAT64": float,
+    "BOOL": bool,
+    "DATE": date,
+    "TIMESTAMP": datetime,
+    "RECORD": dict,
+}
+
+
+def alike(one, other):
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+    return type(one) is type(other) and one == other
+
+
+def in_order(rows):
+    return sorted(rows, key=lambda row: [str(v) for v in row.values() if not isinstance(v, float)])
+
+
+@pytest.mark.parametrize("view", views())
+def test_both_give_the_same_rows(local_reports, cloud_reports, view):
+    local, cloud = in_order(local_reports.rows(view)), in_order(cloud_reports.rows(view))
+    assert local, "the days have rows for every view"
+    assert len(local) == len(cloud)
+    for one, other in zip(local, cloud, strict=True):
+        assert list(one) == list(other)
+        for name in one:
+            assert alike(one[name], other[name]), (view, name, one[name], other[name])
+
+
+@pytest.mark.parametrize("view", views())
+def test_every_column_is_described_by_name_order_and_type(reports, view):
+    rows = reports.rows(view)
+    fields = views()[view].fields
+    assert list(rows[0]) == [field.name for field in fields]
+    for field in fields:
+        assert field.description
+        for value in (row[field.name] for row in rows):
+            for item in value if isinstance(value, list) else [value]:
+                assert item is None or type(item) is TYPES[field.type], (field.name, item)
+
+
+@pytest.mark.parametrize("view", views())
+def test_no_column_is_forgotten_by_the_days(local_reports, view):
+    """A column that is NULL in every row here would be tested by nothing."""
+    empty = {"mixed_talk_s", "direction", "language", "event_id"}
+    for field in views()[view].fields:
+        if field.name not in empty:
+            assert any(row[field.name] is not None for row in local_reports.rows(view)), field.name
