@@ -158,11 +158,12 @@ def watch(
     """
     from callmood.local import Analyst
     from callmood.store import Store
-    from callmood.summary import describe
+    from callmood.summary import calls_of, describe
     from callmood.watch import settled_files
 
     settings = load_settings()
-    analyst = Analyst(Store(store, settings.time_zone, settings.min_calls), settings)
+    local_store = Store(store, settings.time_zone, settings.min_calls)
+    analyst = Analyst(local_store, settings)
     err.print(f"Watching {escape(str(folder))}, rows go to {escape(str(store))}; end with Ctrl-C.", highlight=False)
     for path in settled_files(folder):
         for outcome in analyst.run([path]):
@@ -171,7 +172,7 @@ def watch(
             if as_json:
                 print_json([{"path": str(outcome.path), "status": outcome.status, **(outcome.row or {})}])
             else:
-                out.print(describe(outcome), highlight=False)
+                out.print(describe(outcome, calls_of(local_store, [path])), highlight=False)
 
 
 class Format(StrEnum):
