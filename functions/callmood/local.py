@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -76,7 +77,21 @@ def analyse_file(path: Path, model: EmotionModel, settings: Settings) -> Outcome
 
 
 def _load(settings: Settings) -> EmotionModel:
-    return load_model(Path(settings.model_uri) if settings.model_uri else None)
+    with _quiet():
+        return load_model(Path(settings.model_uri) if settings.model_uri else None)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the TFLite runtime's greeting off the terminal: it is written by its C++ side, past `sys.stderr`."""
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 _model: EmotionModel | None = None  # a worker process's own
