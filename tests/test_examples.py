@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+
 from callmood.metadata import call_metadata
 from callmood.settings import Settings
 

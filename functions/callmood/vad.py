@@ -135,7 +135,8 @@ def _fourier() -> Samples:
     n = np.arange(_FRAME)
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * n / _FRAME)
     angle = 2 * np.pi * np.outer(n, np.arange(_BINS)) / _FRAME
-    return (hann[:, None] * np.hstack([np.cos(angle), -np.sin(angle)])).astype(np.float32)
+    matrix: Samples = (hann[:, None] * np.hstack([np.cos(angle), -np.sin(angle)])).astype(np.float32)
+    return matrix
 
 
 @cache
