@@ -114,6 +114,20 @@ def test_settings_change_the_analysis(store, calls, monkeypatch):
     assert [row["role"] for row in roles] == ["agent", "customer"]
 
 
+def test_a_customer_is_forgotten(store, calls):
+    run("analyze", calls)
+    target = next(path for path in calls.iterdir() if "customer-c204" in path.name)
+    [planned] = lines(run("erase", "--customer-id", "c204", "--dry-run", "--json"))
+    assert planned["uri"] == target.as_uri()
+    assert target.exists()
+    assert len(lines(run("query", "SELECT * FROM recordings_current", "--json"))) == 2
+
+    assert [row["audio_deleted"] for row in lines(run("erase", "--customer-id", "c204", "--json"))] == [True]
+    assert not target.exists()
+    assert lines(run("query", "SELECT DISTINCT call_id FROM segments_current", "--json")) == [{"call_id": "1002"}]
+    assert "either --call-id or --customer-id" in run("erase", code=2)
+
+
 def test_nonsense_is_answered_in_a_sentence(store, calls, tmp_path):
     assert "does not exist" in run("analyze", tmp_path / "nowhere", code=2)
     assert "there is no store" in run("query", "SELECT 1", code=2)

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -22,6 +22,10 @@ from rich.table import Table
 from callmood import __version__
 from callmood.errors import CallmoodError
 from callmood.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from callmood.recording import ObjectRef
+    from callmood.warehouse import Warehouse
 
 app = typer.Typer(
     name="callmood",
@@ -220,6 +224,57 @@ def failures(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) ->
         print_table(rows)
     else:
         out.print("No failures.")
+
+
+@app.command(epilog=_example("callmood erase --customer-id c204 --dry-run", "callmood erase --call-id 1001"))
+@_plain_errors
+def erase(
+    call_id: Annotated[str | None, typer.Option("--call-id", help="Forget this call.")] = None,
+    customer_id: Annotated[str | None, typer.Option("--customer-id", help="Forget all calls of this customer.")] = None,
+    store: StoreOption = DEFAULT_STORE,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="Erase in this BigQuery dataset, not in the local store.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and leave it.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget a call or a customer: results vanish from every view, and the audio is deleted.
+
+    Exit code 1: some audio could not be deleted; its results are hidden all the same. It does no harm to ask again.
+    """
+    from callmood.erase import find, forget
+
+    if (call_id is None) == (customer_id is None):
+        raise CallmoodError("give either --call-id or --customer-id")
+    warehouse, delete_object = _where_to_erase(store, dataset)
+    found = find(warehouse, call_id=call_id, customer_id=customer_id)
+    if dry_run:
+        rows = [{"uri": f.ref.uri, "started_at": f.started_at, "hidden_already": f.hidden} for f in found]
+    else:
+        done = list(forget(warehouse, found, delete_object))
+        rows = [{"uri": f.ref.uri, "audio_deleted": f.deleted, "error": f.error} for f in done]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows)
+    raise typer.Exit(1 if any(row.get("error") for row in rows) else 0)
+
+
+def _where_to_erase(store: Path, dataset: str | None) -> tuple[Warehouse, Callable[[ObjectRef], bool]]:
+    if dataset is None:
+        from callmood.store import Store
+
+        def no_bucket(ref: ObjectRef) -> bool:
+            raise CallmoodError(f"{ref.uri} lies in a bucket; name its dataset: callmood erase … --dataset DATASET")
+
+        return open_store(Store, store), no_bucket
+    from google.cloud.storage import Client
+
+    from callmood import gcs
+    from callmood.bigquery import BigQueryWarehouse
+
+    client = Client()
+    return BigQueryWarehouse(dataset), lambda ref: gcs.delete(client, ref)
 
 
 @app.command(name="settings", epilog=_example("callmood settings --json"))
