@@ -14,7 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from callmood.analysis import analyse, analysis_id
+from callmood.audio import SAMPLE_RATE
 from callmood.emotion import EmotionModel, load_model
 from callmood.errors import BadRecording
 from callmood.folder import file_ref, read_file
@@ -78,7 +81,9 @@ def analyse_file(path: Path, model: EmotionModel, settings: Settings) -> Outcome
 
 def _load(settings: Settings) -> EmotionModel:
     with _quiet():
-        return load_model(Path(settings.model_uri) if settings.model_uri else None)
+        model = load_model(Path(settings.model_uri) if settings.model_uri else None)
+        model.embed(np.zeros(SAMPLE_RATE, np.float32))  # the runtime greets when it first computes
+        return model
 
 
 @contextmanager

@@ -31,6 +31,9 @@ _COLOURS = {
 _COLUMNS = ("call", "length", "agent", "customer", "both", "sounds mostly", "worst moment", "look at it", "odd")
 _AT_MOST = 40
 
+# Below this a call has no worst moment worth hearing: the least neutral of neutral segments.
+_WORTH_HEARING = 0.25
+
 
 def clock(seconds: float) -> str:
     """Minutes and seconds, as in ``3:07``.
@@ -79,7 +82,7 @@ def _name(call: JsonRow) -> str:
 
 
 def _cells(call: JsonRow) -> tuple[str, ...]:
-    peak = call["peak_emotion"]
+    peak = call["peak_emotion"] if (call["peak_probability"] or 0) >= _WORTH_HEARING else None
     return (
         _name(call),
         clock(call["duration_s"]),
