@@ -1,4 +1,4 @@
-"""Embeddings of a corpus as one array, made by the serving code and kept on disk: then heads train in seconds."""
+"""Embeddings of a corpus, made by the serving code and kept on disk: then heads train in seconds."""
 
 from __future__ import annotations
 
@@ -11,31 +11,48 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from callmood.emotion import EmotionModel
-from model.channels import CHANNELS
-from model.corpora import Clip, load
+from callmood.features import SAMPLE_RATE
+from model.corpora import Clip
+from model.hearing import Hearing, hear
 
 
-def embeddings(model: EmotionModel, clips: Sequence[Clip], channel: str, cache: Path) -> NDArray[np.float32]:
-    """Embed every clip as heard through a channel.
+def embeddings(
+    model: EmotionModel, clips: Sequence[Clip], hearing: Hearing, cache: Path
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Embed every clip as heard.
 
     Parameters
     ----------
     model : EmotionModel
     clips : sequence of Clip
-    channel : str
-        A name in `model.channels.CHANNELS`.
+        Of one corpus.
+    hearing : Hearing
     cache : Path
-        Folder where the result is kept, under a name made of the model's version, the channel and the clips' paths.
+        Folder where the result is kept, under a name made of the model's version, the hearing and the clips' paths.
 
     Returns
     -------
-    ndarray of float32, shape (len(clips), 3072)
+    embedded : ndarray of float32, shape (len(clips), 3072)
+    durations_s : ndarray of float32, shape (len(clips),)
     """
-    paths = "\n".join(str(clip.path) for clip in clips)
-    file = cache / f"{model.version}-{channel}-{hashlib.sha256(paths.encode()).hexdigest()[:12]}.npy"
+    key = hashlib.sha256("\n".join([model.version, repr(hearing), *(str(clip.path) for clip in clips)]).encode())
+    file = cache / f"{key.hexdigest()[:16]}.npz"
     if not file.exists():
-        heard = CHANNELS[channel]
-        embedded = np.stack([model.embed(heard(load(clip))) for clip in tqdm(clips, f"embedding, {channel}")])
         cache.mkdir(parents=True, exist_ok=True)
-        np.save(file, embedded)
-    return np.load(file)
+        np.savez(file, *_embed(model, clips, hearing))
+    with np.load(file) as kept:
+        return kept["arr_0"], kept["arr_1"]
+
+
+def _embed(
+    model: EmotionModel, clips: Sequence[Clip], hearing: Hearing
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    embedded = [np.empty(0, np.float32)] * len(clips)
+    durations_s = np.empty(len(clips), np.float32)
+    speakers = np.array([clip.speaker for clip in clips])
+    for speaker in tqdm(np.unique(speakers), f"embedding, {hearing.channel}, {hearing.span}"):
+        mine = np.flatnonzero(speakers == speaker)
+        for i, samples in zip(mine, hear([clips[i] for i in mine], hearing), strict=True):
+            embedded[i] = model.embed(samples)
+            durations_s[i] = len(samples) / SAMPLE_RATE
+    return np.stack(embedded), durations_s
