@@ -47,10 +47,18 @@ def _is_transient(error: BaseException) -> bool:
 _RETRY = Retry(predicate=_is_transient, initial=0.5, multiplier=2.0, maximum=10.0, timeout=_RETRY_FOR_S)
 
 
-def connect() -> bigquery.Client:
-    """Client of the environment's project and credentials; of BIGQUERY_EMULATOR_HOST, with none, where that is set."""
+def connect(project: str | None = None) -> bigquery.Client:
+    """Client of the environment's credentials; of BIGQUERY_EMULATOR_HOST, with none, where that is set.
+
+    Parameters
+    ----------
+    project : str, optional
+        Whose queries they are; default: the environment's project.
+    """
     # The library takes the emulator's address from the environment, but looks for credentials all the same.
-    return bigquery.Client(credentials=AnonymousCredentials() if os.environ.get("BIGQUERY_EMULATOR_HOST") else None)
+    return bigquery.Client(
+        project, credentials=AnonymousCredentials() if os.environ.get("BIGQUERY_EMULATOR_HOST") else None
+    )
 
 
 def _batches(rows: Sequence[JsonRow]) -> Iterator[list[JsonRow]]:

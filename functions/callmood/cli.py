@@ -1,4 +1,4 @@
-"""The command line: `callmood analyze`, `watch`, `query`, `failures`, `erase`, `settings`."""
+"""The command line: `callmood --help` lists its commands."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -296,6 +297,147 @@ def _setting_text(value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return "" if value is None else str(value)
+
+
+ProjectOption = Annotated[
+    str, typer.Option("--project", help="Id of the Google Cloud project.", envvar="GOOGLE_CLOUD_PROJECT")
+]
+TopicOption = Annotated[
+    str, typer.Option("--topic", help="The topic that is told of recordings (`terraform output topic`).")
+]
+DatasetOption = Annotated[
+    str | None, typer.Option("--dataset", help="The tables, as `project.dataset`.", show_default="PROJECT.callmood")
+]
+RateOption = Annotated[
+    float, typer.Option(min=0.01, help="Most events a second: more than the functions can take is given up.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+DEFAULT_TOPIC = "callmood-recordings"
+
+
+@app.command(epilog=_example("callmood backfill gs://acme-calls/2026/ --project acme --dry-run"))
+@_plain_errors
+def backfill(
+    uri: Annotated[str, typer.Argument(help="gs://BUCKET, or gs://BUCKET/PREFIX.", show_default=False)],
+    project: ProjectOption,
+    topic: TopicOption = DEFAULT_TOPIC,
+    rate: RateOption = 2.0,
+    bookmark: Annotated[
+        Path, typer.Option(help="Keeps the place, so that a stopped run goes on from there.", dir_okay=False)
+    ] = Path("callmood-backfill.json"),
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Have the recordings analysed that lay in a bucket before callmood did: an event is published for each.
+
+    Stop it with Ctrl-C; the same command goes on from there.
+    """
+    from google.cloud.pubsub_v1 import PublisherClient
+    from google.cloud.storage import Client
+
+    from callmood.backfill import Bookmark, publish, stored_objects
+
+    client, path = Client(project=project), PublisherClient.topic_path(project, topic)
+    place = Bookmark(bookmark, uri, path)
+    sizes = [each.size_bytes for each in stored_objects(client, uri, place.last)]
+    if not dry_run:
+        found = (each.ref for each in stored_objects(client, uri, place.last))
+        with place, progress_bar(len(sizes), "Publishing") as advance:
+            for ref in publish(PublisherClient(), path, found, rate):
+                place.turn_to(ref.name)
+                advance()
+    if as_json:
+        print_json([{"recordings": len(sizes), "bytes": sum(sizes), "published": not dry_run}])
+    else:
+        done = "would be published" if dry_run else "published"
+        out.print(f"{len(sizes):,} recordings ({sum(sizes) / 1e9:,.2f} GB) {done}.", highlight=False)
+
+
+@app.command(epilog=_example("callmood replay --project acme --code undeliverable --days 7"))
+@_plain_errors
+def replay(
+    project: ProjectOption,
+    topic: TopicOption = DEFAULT_TOPIC,
+    dataset: DatasetOption = None,
+    code: Annotated[
+        list[str] | None, typer.Option(help="Which failures (docs/failures.md); repeat it for more.")
+    ] = None,
+    days: Annotated[float, typer.Option(min=0, help="How far back.")] = 30.0,
+    rate: RateOption = 2.0,
+    dry_run: DryRunOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Have recordings analysed again that failed, once the cause is mended.
+
+    Without --code: those given up after every attempt, and those that the function was not allowed to read.
+    """
+    from google.cloud.pubsub_v1 import PublisherClient
+
+    from callmood.backfill import failures as failed
+    from callmood.backfill import publish
+    from callmood.bigquery import BigQueryWarehouse, connect
+    from callmood.errors import FAILURE_CODES
+
+    codes = code or ["undeliverable", "forbidden"]
+    if unknown := sorted(set(codes) - set(FAILURE_CODES)):
+        raise CallmoodError(f"no such failure: {', '.join(unknown)}; there are {', '.join(FAILURE_CODES)}")
+    warehouse = BigQueryWarehouse(dataset or f"{project}.callmood", connect(project))
+    found = failed(warehouse, codes, datetime.now(UTC) - timedelta(days=days))
+    if not dry_run:
+        path = PublisherClient.topic_path(project, topic)
+        with progress_bar(len(found), "Publishing") as advance:
+            for _ in publish(PublisherClient(), path, (each.ref for each in found), rate):
+                advance()
+    rows = [{"uri": each.ref.uri, "code": each.code, "failed_at": each.failed_at} for each in found]
+    if as_json:
+        print_json([row | {"published": not dry_run} for row in rows])
+    elif rows:
+        print_table(rows, "Would be published" if dry_run else "Published")
+    else:
+        out.print("No such failures.")
+
+
+@app.command(epilog=_example("callmood doctor --project acme"))
+@_plain_errors
+def doctor(
+    project: ProjectOption,
+    name: Annotated[str, typer.Option("--name", help="Name of the deployment, as Terraform was told.")] = "callmood",
+    bucket: Annotated[
+        str | None, typer.Option(help="The recordings' bucket.", show_default="PROJECT-NAME-recordings")
+    ] = None,
+    dataset: DatasetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look at a deployment from outside, and say what is wrong with it and how to mend it.
+
+    Exit code 1: something is wrong.
+    """
+    from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+    from google.cloud.storage import Client
+
+    from callmood.bigquery import connect
+    from callmood.doctor import Deployment, examine
+
+    deployment = Deployment(
+        project=project,
+        name=name,
+        bucket=bucket or f"{project}-{name}-recordings",
+        dataset=dataset or f"{project}.callmood",
+        storage=Client(project=project),
+        publisher=PublisherClient(),
+        subscriber=SubscriberClient(),
+        bigquery=connect(project),
+    )
+    findings = []
+    for finding in examine(deployment):
+        findings.append(finding)
+        if as_json:
+            print_json([asdict(finding)])
+        else:
+            mark = "[green]well[/green]" if finding.well else "[red]ill [/red]"
+            remedy = f"\n      {escape(finding.remedy)}" if finding.remedy else ""
+            out.print(f"{mark}  {escape(finding.found)}{remedy}", highlight=False, soft_wrap=True)
+    raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
 
 
 def open_store(store_class: Any, path: Path) -> Any:

@@ -25,6 +25,10 @@ class QueryError(CallmoodError):
     """A query is no valid BigQuery SQL, or the local store has nothing like what it asks for."""
 
 
+class CloudError(CallmoodError):
+    """Something in Google Cloud is not there, not open to us, or does not answer; the message says what to do."""
+
+
 class BadRecording(CallmoodError):
     """The recording can never be analysed: a permanent failure, recorded once and not retried.
 

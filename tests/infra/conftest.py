@@ -10,11 +10,13 @@ import os
 import shutil
 import subprocess
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from emulation import Emulated, emulated
 from provider.install import install
+from stack.services import ServiceMissing
 from workspaces import HARDENED, PARTS, PROJECT, ROOT, Resource, Workspace
 
 CHECKOV = "checkov==3.3.30"
@@ -60,3 +62,30 @@ def checkov() -> Path:
         subprocess.run([home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", CHECKOV], check=True)
         (home / "complete").touch()
     return home / "bin" / "checkov"
+
+
+@pytest.fixture(scope="session")
+def deployed(workspace: Callable[..., Workspace]) -> tuple[Workspace, list[Resource]]:
+    """A deployment of a copy of the project: its workspace, and its resources."""
+    place = workspace()
+    for name in (*PARTS, "functions", "model", "requirements.txt"):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, place.folder / name, symlinks=True)
+        else:
+            shutil.copy(ROOT / name, place.folder / name)
+    (place.folder / "functions/callmood/__pycache__").mkdir(exist_ok=True)
+    (place.folder / "functions/callmood/__pycache__/cli.cpython-311.pyc").write_bytes(b"stale")
+    (place.folder / "functions/.env").write_text("SECRET=1")
+    return place, place.init().apply(**PROJECT)
+
+
+@pytest.fixture(scope="session")
+def cloud(deployed: tuple[Workspace, list[Resource]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
+    """That deployment, on emulators."""
+    try:
+        with emulated(deployed[1], tmp_path_factory.mktemp("logs")) as running:
+            yield running
+    except ServiceMissing as missing:
+        if os.environ.get("CALLMOOD_REQUIRE_STACK") == "1":
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))

@@ -15,27 +15,10 @@ import venv
 import zipfile
 
 import pytest
-from google.cloud import bigquery, pubsub_v1, storage
-from stack.services import ServiceMissing, bigquery_emulator, free_port, process, pubsub_emulator, storage_emulator
-from workspaces import PARTS, PROJECT, ROOT
+from stack.services import free_port, process
+from workspaces import PROJECT, ROOT, of_type
 
-DEPLOYED = ("functions", "schemas", "model", "requirements.txt")
 EXAMPLE = ROOT / "tests/examples/2026-11-02T09-14-00Z_call-1001_queue-billing_agent-a17_customer-c204.wav"
-
-
-@pytest.fixture(scope="module")
-def deployed(workspace):
-    """A deployment of a copy of the project: (workspace, resources by type)."""
-    place = workspace()
-    for name in {*PARTS, *DEPLOYED}:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, place.folder / name, symlinks=True)
-        else:
-            shutil.copy(ROOT / name, place.folder / name)
-    (place.folder / "functions/callmood/__pycache__").mkdir(exist_ok=True)
-    (place.folder / "functions/callmood/__pycache__/cli.cpython-311.pyc").write_bytes(b"stale")
-    (place.folder / "functions/.env").write_text("SECRET=1")
-    return place, place.init().apply(**PROJECT)
 
 
 def archive_names(place):
@@ -91,15 +74,17 @@ def source(deployed, python, tmp_path_factory):
     folder = tmp_path_factory.mktemp("archive")
     with zipfile.ZipFile(deployed[0].folder / "build/functions.zip") as archive:
         archive.extractall(folder)
-    build = service_config(deployed[1], "build_config")["environment_variables"]
+    build = analyze(deployed[1], "build_config")["environment_variables"]
     # The build compiles the sources like this: https://github.com/GoogleCloudPlatform/buildpacks, cmd/python.
     compiled = [python, "-m", "compileall", "-f", "-q", "."]
     subprocess.run(compiled, cwd=folder, env=os.environ | build, check=True)
     return folder
 
 
-def service_config(applied, block="service_config"):
-    (found,) = [r for r in applied if r["address"].endswith('google_cloudfunctions2_function.functions["analyze"]')]
+def analyze(applied, block):
+    """A block of the function `analyze`."""
+    functions = of_type(applied, "google_cloudfunctions2_function")
+    (found,) = [found for found in functions if found["values"]["name"] == "callmood-analyze"]
     return found["values"][block][0]
 
 
@@ -111,61 +96,9 @@ def test_its_bytecode_outlives_the_file_times_that_an_image_loses(source):
         assert flags & 1, f"{path} goes by the time of its source (PEP 552)"
 
 
-@pytest.fixture(scope="module")
-def cloud(deployed, tmp_path_factory):
-    """Emulators that hold the deployment's bucket, and its datasets with tables and views as Terraform made them."""
-    logs = tmp_path_factory.mktemp("logs")
-    project = PROJECT["project_id"]
-    try:
-        with (
-            pubsub_emulator(logs) as pubsub_host,
-            storage_emulator(logs, pubsub_host, "recordings") as storage_url,
-            bigquery_emulator(logs) as bigquery_url,
-            pytest.MonkeyPatch.context() as patched,
-        ):
-            environment = {
-                "GOOGLE_CLOUD_PROJECT": project,
-                "PUBSUB_EMULATOR_HOST": pubsub_host,
-                "STORAGE_EMULATOR_HOST": storage_url,
-                "BIGQUERY_EMULATOR_HOST": bigquery_url,
-            }
-            for name, value in environment.items():
-                patched.setenv(name, value)
-            from callmood.bigquery import connect
-
-            pubsub_v1.PublisherClient().create_topic(name="projects/demo/topics/recordings")
-            client = connect()
-            make_datasets(client, deployed[1])
-            yield environment, client, storage.Client(project=project), logs
-    except ServiceMissing as missing:
-        if os.environ.get("CALLMOOD_REQUIRE_STACK") == "1":
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
-
-
-def make_datasets(client, applied):
-    """Make the deployment's datasets, tables and views in the order in which Terraform would."""
-    for found in of_type(applied, "google_bigquery_dataset"):
-        client.create_dataset(f"{found['values']['project']}.{found['values']['dataset_id']}")
-    tables = of_type(applied, "google_bigquery_table")
-    for found in sorted(tables, key=lambda found: re.search(r"layer_\d|$", found["address"])[0]):
-        values = found["values"]
-        table = bigquery.Table(f"{values['project']}.{values['dataset_id']}.{values['table_id']}")
-        if values["view"]:
-            table.view_query = values["view"][0]["query"]
-        else:
-            table.schema = [bigquery.SchemaField.from_api_repr(field) for field in json.loads(values["schema"])]
-        client.create_table(table)
-
-
-def of_type(applied, kind):
-    return [found for found in applied if found["type"] == kind]
-
-
 def test_it_serves_a_real_event_with_nothing_but_its_requirements(deployed, source, python, cloud):
-    environment, client, buckets, logs = cloud
-    settings = service_config(deployed[1])["environment_variables"]
-    build = service_config(deployed[1], "build_config")
+    settings = analyze(deployed[1], "service_config")["environment_variables"]
+    build = analyze(deployed[1], "build_config")
     port = free_port()
     command = [python, "-m", "functions_framework", "--host", "127.0.0.1", "--port", port]
     framework = {
@@ -175,9 +108,9 @@ def test_it_serves_a_real_event_with_nothing_but_its_requirements(deployed, sour
         "PYTHONNOUSERSITE": "1",
     }
     url = f"http://127.0.0.1:{port}"
-    log = logs / "analyze.log"
-    with process("the archive", command, f"{url}/favicon.ico", log, **environment | settings | framework):
-        blob = buckets.create_bucket("acme-calls-1-callmood-recordings").blob(EXAMPLE.name)
+    log = cloud.logs / "analyze.log"
+    with process("the archive", command, f"{url}/favicon.ico", log, **cloud.environment | settings | framework):
+        blob = cloud.storage.bucket("acme-calls-1-callmood-recordings").blob(EXAMPLE.name)
         blob.upload_from_filename(EXAMPLE)
         event = {
             "eventType": "OBJECT_FINALIZE",
@@ -189,9 +122,5 @@ def test_it_serves_a_real_event_with_nothing_but_its_requirements(deployed, sour
         request = urllib.request.Request(url, json.dumps(push).encode(), {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=120) as answer:
             assert answer.status == 204, log.read_text()
-    rows = list(
-        client.query_and_wait(
-            "SELECT role, COUNT(*) AS n FROM `acme-calls-1.callmood_reports.segments_current` GROUP BY role"
-        )
-    )
-    assert {row["role"] for row in rows} == {"agent", "customer"}, log.read_text()
+    sql = "SELECT DISTINCT role FROM `acme-calls-1.callmood_reports.segments_current`"
+    assert {row["role"] for row in cloud.bigquery.query_and_wait(sql)} == {"agent", "customer"}, log.read_text()

@@ -65,3 +65,8 @@ def resources(module: dict[str, Any]) -> list[Resource]:
     """Every managed resource of a module and those within, data sources left out."""
     own = [found for found in module.get("resources", []) if found["mode"] == "managed"]
     return own + [found for child in module.get("child_modules", []) for found in resources(child)]
+
+
+def of_type(applied: list[Resource], kind: str) -> list[Resource]:
+    """Resources of one type."""
+    return [found for found in applied if found["type"] == kind]

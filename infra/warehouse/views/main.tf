@@ -20,13 +20,14 @@ locals {
   upto_3  = setunion(local.upto_2, local.layer_3)
   upto_4  = setunion(local.upto_3, local.layer_4)
 
+  settled = { for name, sql in local.sql : name => replace(replace(sql, "$${time_zone}", var.time_zone), "$${min_calls}", var.min_calls) }
+
   # Column descriptions, where a file beside the view gives them all (not only those that a view adds to a table's); else
   # what the view's first comment says.
   told   = { for name in local.names : name => try(jsondecode(file("${var.folder}/${name}.json")), null) }
-  opened = { for name, sql in local.sql : name => join(" ", flatten(regexall("(?m)^-- ?(.*)$", try(regex("^(?:--[^\n]*\n)+", sql), "")))) }
+  opened = { for name, sql in local.settled : name => join(" ", flatten(regexall("(?m)^-- ?(.*)$", try(regex("^(?:--[^\n]*\n)+", sql), "")))) }
 
   a_table = "`\\$\\{dataset\\}\\.(${join("|", var.tables)})`"
-  settled = { for name, sql in local.sql : name => replace(replace(sql, "$${time_zone}", var.time_zone), "$${min_calls}", var.min_calls) }
   placed  = { for name, sql in local.settled : name => replace(sql, "/${local.a_table}/", "`${var.project_id}.${var.tables_dataset}.$1`") }
   views = {
     for name, sql in local.placed : name => {

@@ -1,0 +1,160 @@
+"""Recordings that were there before, and recordings that failed: published anew, analysed as if just uploaded."""
+
+import json
+import time
+import uuid
+
+import pytest
+from scripted_http import scripted_http
+from stack.recordings import clip
+from stack.services import PROJECT, ROOT
+from typer.testing import CliRunner
+
+from callmood.backfill import publish, stored_objects
+from callmood.cli import app
+from callmood.events import parse_push
+from callmood.recording import ObjectRef
+
+
+@pytest.fixture
+def callmood(stack, monkeypatch, tmp_path):
+    """Run a command as an operator does, in a folder of its own."""
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        return CliRunner().invoke(app, [*map(str, arguments), "--project", PROJECT])
+
+    return run
+
+
+@pytest.fixture
+def archive(stack):
+    """A bucket with old recordings and what lay beside them, and their names."""
+    bucket = stack.bucket.client.create_bucket(f"archive-{uuid.uuid4().hex[:8]}")
+    names = ["2025/a.wav", "2025/b c.wav", "2025/ü#1.wav", "2026/d.wav"]
+    for name in (*names, "2025/a.json", "2025/.hidden.wav"):
+        bucket.blob(name).upload_from_string(clip())
+    return bucket.name, names
+
+
+@pytest.fixture
+def published(stack):
+    """A topic of its own, and what was published to it since it was last asked."""
+    topic = f"topic-{uuid.uuid4().hex[:8]}"
+    path = stack.publisher.create_topic(name=stack.publisher.topic_path(PROJECT, topic)).name
+    subscription = stack.subscriber.subscription_path(PROJECT, topic)
+    stack.subscriber.create_subscription(name=subscription, topic=path)
+
+    def names():
+        found = []
+        while pulled := stack.subscriber.pull(subscription=subscription, max_messages=50, timeout=10).received_messages:
+            stack.subscriber.acknowledge(subscription=subscription, ack_ids=[each.ack_id for each in pulled])
+            for each in pulled:
+                body = {"messageId": each.message.message_id, "attributes": dict(each.message.attributes)}
+                event = parse_push({"message": body})
+                assert event.kind == "OBJECT_FINALIZE"
+                blob = stack.bucket.client.bucket(event.ref.bucket).blob(
+                    event.ref.name, generation=event.ref.generation
+                )
+                assert blob.exists()
+                found.append(event.ref.name)
+            if len(pulled) < 50:
+                break
+        return sorted(found)
+
+    return topic, names
+
+
+def test_every_recording_below_the_prefix_is_published(callmood, archive, published):
+    (bucket, names), (topic, told) = archive, published
+    done = callmood("backfill", f"gs://{bucket}/2025/", "--topic", topic, "--rate", 100)
+    assert done.exit_code == 0, done.output
+    assert "3 recordings" in done.output
+    assert told() == names[:3]
+
+
+def test_a_dry_run_publishes_nothing(callmood, archive, published):
+    (bucket, _), (topic, _) = archive, published
+    done = callmood("backfill", f"gs://{bucket}", "--topic", topic, "--dry-run", "--json")
+    report = json.loads(done.stdout)
+    assert (report["recordings"], report["published"]) == (4, False)
+    assert report["bytes"] > 4 * 60_000
+
+
+def test_a_stopped_run_goes_on_where_it_was(callmood, archive, published, monkeypatch, tmp_path):
+    (bucket, names), (topic, told) = archive, published
+
+    def stop_after_two(publisher, path, refs, per_second):
+        for number, ref in enumerate(publish(publisher, path, refs, per_second)):
+            if number == 2:
+                raise KeyboardInterrupt
+            yield ref
+
+    with monkeypatch.context() as stopping:
+        stopping.setattr("callmood.backfill.publish", stop_after_two)
+        done = callmood("backfill", f"gs://{bucket}", "--topic", topic, "--rate", 100)
+    assert done.exit_code != 0
+    assert (tmp_path / "callmood-backfill.json").exists()
+    told()
+
+    other = callmood("backfill", f"gs://{bucket}/2026/", "--topic", topic)
+    assert other.exit_code == 2
+    assert "bookmark of another backfill" in other.output
+
+    assert callmood("backfill", f"gs://{bucket}", "--topic", topic, "--rate", 100).exit_code == 0
+    assert told() == names[2:]
+    assert not (tmp_path / "callmood-backfill.json").exists()
+
+
+def test_events_keep_to_the_rate(stack, published):
+    topic, _ = published
+    refs = [ObjectRef(stack.bucket.name, f"{number}.wav", 1) for number in range(11)]
+    started = time.monotonic()
+    taken = list(publish(stack.publisher, stack.publisher.topic_path(PROJECT, topic), refs, per_second=10))
+    assert taken == refs
+    assert 0.9 <= time.monotonic() - started < 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["backfill", "acme-calls"], "write gs://BUCKET"),
+        (["backfill", "gs://no-such-bucket-anywhere"], "does not exist"),
+        (["replay", "--code", "not_a_code"], "no such failure: not_a_code"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(callmood, arguments, told):
+    done = callmood(*arguments)
+    assert done.exit_code == 2
+    assert told in done.output
+    assert "Traceback" not in done.output
+
+
+def test_a_topic_that_is_not_there_is_said_so(callmood, archive):
+    done = callmood("backfill", f"gs://{archive[0]}", "--topic", "no-such-topic")
+    assert done.exit_code == 2
+    assert "no-such-topic does not exist" in done.output
+
+
+@pytest.mark.skipif(not (ROOT / "schemas/views/failures_current.sql").exists(), reason="the view is not there yet")
+def test_given_up_recordings_are_analysed_after_a_replay(callmood, stack):
+    """Every attempt fails while the function is away; mended, one command brings the recording back."""
+    with scripted_http() as broken, stack.pushing_to(broken.url):
+        broken.answer = lambda _asked: (500, {})
+        call = stack.upload("given up.wav", clip())
+        stack.until("SELECT 1 FROM failures WHERE recording_id = @id AND code = 'undeliverable'", call, within_s=90)
+    assert not stack.rows("SELECT 1 FROM recordings_current WHERE recording_id = @id", call)
+
+    seen = callmood("replay", "--topic", "recordings", "--dry-run", "--json")
+    assert call.uri in seen.stdout
+    assert callmood("replay", "--topic", "recordings").exit_code == 0
+    stack.until("SELECT 1 FROM recordings_current WHERE recording_id = @id", call)
+    assert call.uri not in callmood("replay", "--topic", "recordings", "--dry-run", "--json").stdout
+
+
+def test_listing_goes_on_after_a_name(stack, archive):
+    bucket, names = archive
+    found = [each.ref.name for each in stored_objects(stack.bucket.client, f"gs://{bucket}", after=names[1])]
+    assert found == names[2:]
