@@ -127,7 +127,7 @@ variable "replay_days" {
 # --- Analysis -------------------------------------------------------------------------------------------------------
 
 variable "settings" {
-  description = "Settings of the analysis (docs/settings.md); what is left out keeps its default."
+  description = "Settings of the analysis (docs/settings.md); what is left out keeps its default. max_size_bytes: a third of analyze.memory."
   type = object({
     model_uri             = optional(string)
     channel_roles         = optional(list(string))

@@ -120,7 +120,9 @@ def test_settings_reach_the_functions_as_the_code_reads_them(applied, monkeypatc
         assert settings.time_zone == "Europe/Berlin"
         assert settings.channel_roles == ("customer", "agent")
     assert not settings.analyze_agent_emotion
-    assert set(environment) <= {name.upper() for name in Settings.model_fields} | {"GOOGLE_CLOUD_PROJECT"}
+    assert settings.max_size_bytes == (4 if hardened(applied) else 2) * 2**30 // 3
+    libraries = {"GOOGLE_CLOUD_PROJECT", "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"}
+    assert set(environment) <= {name.upper() for name in Settings.model_fields} | libraries
 
 
 def test_every_setting_can_be_set():
