@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from callmood import __version__
+from callmood.cost import PRICES
 from callmood.errors import CallmoodError
 from callmood.settings import Settings, load_settings
 
@@ -438,6 +439,37 @@ def doctor(
             remedy = f"\n      {escape(finding.remedy)}" if finding.remedy else ""
             out.print(f"{mark}  {escape(finding.found)}{remedy}", highlight=False, soft_wrap=True)
     raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
+
+
+@app.command(epilog=_example("callmood cost --hours 1000 --call-minutes 8"))
+@_plain_errors
+def cost(
+    hours: Annotated[float, typer.Option(min=0, help="Hours of calls a month.")],
+    call_minutes: Annotated[float, typer.Option(min=0.1, help="Length of a call.")] = 6.0,
+    keep_months: Annotated[float, typer.Option(min=0, help="How long audio and rows are kept.")] = 1.0,
+    times_real_time: Annotated[float, typer.Option(min=1, help="Speed of the analysis (`./run bench`).")] = 100.0,
+    memory: Annotated[float, typer.Option(min=0.1, help="GiB of memory of the function.")] = 2.0,
+    cpus: Annotated[float, typer.Option(min=1, help="CPUs of the function.")] = 1.0,
+    prices: Annotated[
+        Path, typer.Option(help="A file with other prices.", exists=True, show_default="list prices")
+    ] = PRICES,
+    as_json: JsonOption = False,
+) -> None:
+    """Reckon what a month of calls costs in Google Cloud, and what others charge for the same hours."""
+    from callmood.cost import Load, Machine, bill, load_prices
+
+    known = load_prices(prices)
+    load = Load(hours=hours, call_minutes=call_minutes, keep_months=keep_months)
+    items = bill(load, Machine(times_real_time=times_real_time, memory_gib=memory, cpus=cpus), known)
+    total = sum(item.usd for item in items)
+    others = [{"name": other["name"], "usd": other["usd_per_hour"] * hours} for other in known["alternatives"]]
+    if as_json:
+        print_json([{"usd": total, "items": [asdict(item) for item in items], "alternatives": others}])
+        return
+    print_table([{"what": item.what, "how much": item.amount, "USD": f"{item.usd:,.2f}"} for item in items])
+    out.print(f"[bold]{total:,.2f} USD a month[/bold] for {hours:,g} hours of calls; others charge:", highlight=False)
+    print_table([{"service": other["name"], "USD": f"{other['usd']:,.2f}"} for other in others])
+    out.print(f"Prices of {known['read_on']}. {known['note']}", highlight=False)
 
 
 def open_store(store_class: Any, path: Path) -> Any:
