@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
+from rich.progress import track
 
 from callmood.emotion import EmotionModel
 from callmood.features import SAMPLE_RATE
@@ -50,7 +50,7 @@ def _embed(
     embedded = [np.empty(0, np.float32)] * len(clips)
     durations_s = np.empty(len(clips), np.float32)
     speakers = np.array([clip.speaker for clip in clips])
-    for speaker in tqdm(np.unique(speakers), f"embedding, {hearing.channel}, {hearing.span}"):
+    for speaker in track(np.unique(speakers), f"embedding: {hearing.channel}, {hearing.span}"):
         mine = np.flatnonzero(speakers == speaker)
         for i, samples in zip(mine, hear([clips[i] for i in mine], hearing), strict=True):
             embedded[i] = model.embed(samples)

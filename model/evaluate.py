@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,7 @@ from model.embed import embeddings
 from model.hearing import CHANNELS, Hearing
 
 DRAWS = 5
+DURATIONS_S = (0, 1, 2, 4, 8)
 EVEN = dict.fromkeys(EMOTIONS, 1 / len(EMOTIONS))
 
 # (labels of a speaker's clips, rng) -> clips of each baseline to try, as indices
@@ -45,41 +48,62 @@ def baseline_named(name: str) -> Baseline:
     return mostly_neutral
 
 
-def confusion(
+def listen(
     model: EmotionModel,
     clips: list[Clip],
     embedded: NDArray[np.float32],
     durations_s: NDArray[np.float32],
     baseline: Baseline,
     seed: int = 0,
-) -> NDArray[np.float64]:
-    """Classify every clip and count clips: (6, 6), rows what was acted, columns what was heard; averaged over draws."""
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Classify every clip against each baseline drawn of its speaker: indices of clips (m,), probabilities (m, 6)."""
     rng = np.random.default_rng(seed)
     labels = np.array([EMOTIONS.index(clip.emotion) for clip in clips])
     speakers = np.array([clip.speaker for clip in clips])
-    table = np.zeros((len(EMOTIONS), len(EMOTIONS)))
+    heard, probabilities = [], []
     for speaker in np.unique(speakers):
         mine = np.flatnonzero(speakers == speaker)
-        drawn = baseline(labels[mine], rng)
-        for chosen in drawn:
+        for chosen in baseline(labels[mine], rng):
             voice = model.baseline(embedded[mine[chosen]], durations_s[mine[chosen]])
-            heard = model.classify(embedded[mine], voice, EVEN).argmax(axis=1)
-            np.add.at(table, (labels[mine], heard), 1 / len(drawn))
-    return table
+            heard.append(mine)
+            probabilities.append(model.classify(embedded[mine], voice, EVEN))
+    return np.concatenate(heard), np.concatenate(probabilities)
 
 
-def report(table: NDArray[np.float64]) -> dict[str, object]:
-    """Accuracy, unweighted average recall, and recall of each emotion, in percent."""
-    present = table.sum(axis=1) > 0
-    recall = 100 * np.diag(table)[present] / table.sum(axis=1)[present]
-    names = [emotion for emotion, here in zip(EMOTIONS, present, strict=True) if here]
+def report(
+    labels: NDArray[np.intp], probabilities: NDArray[np.float32], durations_s: NDArray[np.float32]
+) -> dict[str, Any]:
+    """Accuracy, unweighted average recall (UAR), mean confidence, and how they are spread; all in percent.
+
+    A calibrated model is as confident as it is right, whatever the duration.
+    """
+    answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    right = answers == labels
+    confusion = np.zeros((len(EMOTIONS), len(EMOTIONS)))
+    np.add.at(confusion, (labels, answers), 1)
+    recall = {EMOTIONS[k]: percent(right[labels == k]) for k in np.unique(labels)}
     return {
-        "clips": round(table.sum()),
-        "accuracy": round(float(100 * np.trace(table) / table.sum()), 1),
-        "uar": round(float(recall.mean()), 1),
-        "recall": {name: round(float(r), 1) for name, r in zip(names, recall, strict=True)},
-        "confusion": table.round(1).tolist(),
+        "clips": len(labels),
+        "accuracy": percent(right),
+        "uar": round(float(np.mean(list(recall.values()))), 1),
+        "confidence": percent(confidence),
+        "recall": recall,
+        "by_duration": {
+            f"{start:g} to {end:g} s": {
+                "clips": int(held.sum()),
+                "accuracy": percent(right[held]),
+                "confidence": percent(confidence[held]),
+            }
+            for start, end in pairwise(DURATIONS_S)
+            if (held := (durations_s >= start) & (durations_s < end)).any()
+        },
+        "confusion": (100 * confusion / len(labels)).round(2).tolist(),  # rows: acted; columns: heard
     }
+
+
+def percent(of: NDArray[Any]) -> float:
+    """Mean in percent, to one decimal."""
+    return round(100 * float(of.mean()), 1)
 
 
 def main() -> None:
@@ -101,13 +125,16 @@ def main() -> None:
     model = load_model(args.model)
     clips = [clip for clip in CORPORA[args.corpus](args.data / args.corpus) if clip.split == args.split]
     embedded, durations_s = embeddings(model, clips, Hearing(args.channel, args.span), args.cache)
-    found = {"model": model.version, **report(confusion(model, clips, embedded, durations_s, args.baseline))}
+    heard, probabilities = listen(model, clips, embedded, durations_s, args.baseline)
+    labels = np.array([EMOTIONS.index(clips[i].emotion) for i in heard])
+    found = {"model": model.version, **report(labels, probabilities, durations_s[heard])}
     if args.json:
         print(json.dumps(found))
     else:
-        print(
-            f"accuracy {found['accuracy']} %, UAR {found['uar']} % over {found['clips']} clips; recall {found['recall']}"
-        )
+        print("accuracy {accuracy} %, UAR {uar} %, mean confidence {confidence} %".format(**found))
+        print("recall, %:", *(f"{emotion} {r}" for emotion, r in found["recall"].items()))
+        for span, figures in found["by_duration"].items():
+            print(span, "accuracy {accuracy} %, confidence {confidence} % ({clips} clips)".format(**figures))
 
 
 if __name__ == "__main__":

@@ -49,7 +49,12 @@ def scale(mean: NDArray[np.float64], deviation: NDArray[np.float64]) -> keras.la
 
 
 def write(
-    path: Path, encoder: keras.Model, scale: keras.layers.Layer, head: keras.Model, facts: dict[str, Any]
+    path: Path,
+    encoder: keras.Model,
+    scale: keras.layers.Layer,
+    head: keras.Model,
+    facts: dict[str, Any],
+    int8: bool = True,
 ) -> None:
     """Write `path` (.tflite) and its facts beside it (.json).
 
@@ -64,16 +69,18 @@ def write(
         Embedding less baseline -> logits (b, 6).
     facts : dict
         What `callmood.emotion.EmotionModel` reads, but for the version.
+    int8 : bool
+        Whether weights are rounded to 8 bits, or stay float32 to tell what the rounding costs.
     """
-    content = to_tflite(encoder, scale, head)
+    content = to_tflite(encoder, scale, head, int8)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     version = hashlib.sha256(content).hexdigest()[:12]
     path.with_suffix(".json").write_text(json.dumps({"version": version, **facts}, indent=2) + "\n")
 
 
-def to_tflite(encoder: keras.Model, scale: keras.layers.Layer, head: keras.Model) -> bytes:
-    """Convert to one TFLite file with int8 weights and the signatures `embed` and `classify`, both of any length."""
+def to_tflite(encoder: keras.Model, scale: keras.layers.Layer, head: keras.Model, int8: bool) -> bytes:
+    """Convert to one TFLite file with the signatures `embed` and `classify`, both of any length."""
 
     def embed(mel: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"embedding": scale(encoder([mel, tf.ones_like(mel[:, :, 0])]))}
@@ -97,7 +104,7 @@ def to_tflite(encoder: keras.Model, scale: keras.layers.Layer, head: keras.Model
     with tempfile.TemporaryDirectory() as folder:
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=["embed", "classify"])
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.optimizations = [tf.lite.Optimize.DEFAULT] if int8 else []
         # tflite-runtime 2.14 refuses dense layers quantised per channel (FULLY_CONNECTED version 12).
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         return converter.convert()
@@ -108,12 +115,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, default=Path("runs/emotion"), help="what `python -m model.train` left")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "emotion.tflite")
+    parser.add_argument("--float", action="store_true", help="keep float32 weights: 31 MB, to compare with")
     args = parser.parse_args()
 
     head = keras.models.load_model(args.run / "head.keras")
     with np.load(args.run / "scale.npz") as scaling:
         layer = scale(scaling["mean"], scaling["deviation"])
-    write(args.out, build_encoder(encoder_weights()), layer, head, json.loads((args.run / "facts.json").read_text()))
+    facts = json.loads((args.run / "facts.json").read_text())
+    write(args.out, build_encoder(encoder_weights()), layer, head, facts, int8=not args.float)
     print(f"wrote {args.out}, {args.out.stat().st_size / 1e6:.1f} MB, and {args.out.with_suffix('.json').name}")
 
 

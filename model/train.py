@@ -16,9 +16,9 @@ from pathlib import Path
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from rich.progress import track
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
-from tqdm import tqdm
 
 from callmood.emotion import EmotionModel, load_model
 from callmood.recording import EMOTIONS
@@ -116,15 +116,13 @@ def train_head(rooms: Sequence[Room], epochs: int, rng: np.random.Generator) -> 
     head.compile(
         keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY), keras.losses.CategoricalCrossentropy(from_logits=True)
     )
-    progress = tqdm(range(epochs), "training the head")
-    for _ in progress:
+    for _ in track(range(epochs), "training the head"):
         x = np.concatenate([relative(room, rng) for room in rooms])  # (m, 3072)
         one, other = rng.permutation(m), rng.permutation(m)
         share = rng.beta(MIXUP, MIXUP, (m, 1)).astype(np.float32)
         mixed_x = share * x[one] + (1 - share) * x[other]
         mixed_y = share * targets[one] + (1 - share) * targets[other]
-        history = head.fit(mixed_x, mixed_y, batch_size=BATCH, shuffle=False, verbose=0)
-        progress.set_postfix(loss=f"{history.history['loss'][0]:.3f}")
+        head.fit(mixed_x, mixed_y, batch_size=BATCH, shuffle=False, verbose=0)
     return head
 
 

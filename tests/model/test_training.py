@@ -1,0 +1,135 @@
+"""The encoder in Keras, and the way from clips to a file that serves. These need TensorFlow (extra `train`)."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("tensorflow", reason="needs what training needs: pip install -e '.[train,test]'")
+
+from model_corpus import write_cremad
+from voices import voice
+
+from callmood.emotion import RUNTIMES, load_model
+from callmood.features import log_mel
+from model import export, train
+from model.encoder import EMBEDDING, MAX_FRAMES, build_encoder
+from model.whisper import encoder_weights
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return encoder_weights()
+
+
+@pytest.fixture(scope="module")
+def encoder(weights):
+    return build_encoder(weights)
+
+
+def padded(clips, length, filling):
+    mel = np.full((len(clips), length, 80), filling, np.float32)
+    mask = np.zeros((len(clips), length), np.float32)
+    for i, clip in enumerate(clips):
+        mel[i, : len(clip)], mask[i, : len(clip)] = clip, 1
+    return mel, mask
+
+
+@pytest.mark.parametrize("filling", [0.0, 5.0])
+@pytest.mark.parametrize("length", [333, 400, MAX_FRAMES])
+def test_padding_changes_nothing(encoder, length, filling):
+    clips = [log_mel(voice(seconds, seed=i)) for i, seconds in enumerate((0.61, 2.0, 3.33))]  # odd and even lengths
+    alone = np.concatenate([encoder([clip[None], np.ones((1, len(clip)), np.float32)]) for clip in clips])
+    together = np.asarray(encoder(list(padded(clips, length, filling))))
+    assert together.shape == (3, EMBEDDING)
+    np.testing.assert_allclose(together, alone, atol=1e-4, rtol=1e-3)
+
+
+def test_is_whispers_encoder(encoder, weights):
+    """The first block's mean, worked out by hand in NumPy from Whisper's definition (openai/whisper, model.py)."""
+    w = {name: array.astype(np.float64) for name, array in weights.items()}
+    mel = log_mel(voice(1.0)).astype(np.float64)
+
+    def gelu(x):
+        return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+
+    def convolve(x, name, stride):
+        x = np.pad(x, ((1, 1), (0, 0)))
+        windows = [x[i : i + 3].T for i in range(0, len(x) - 2, stride)]
+        return np.stack([np.tensordot(w[f"{name}/weight"], window, 2) for window in windows]) + w[f"{name}/bias"]
+
+    def norm(x, name):
+        centred = x - x.mean(axis=1, keepdims=True)
+        return centred / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5) * w[f"{name}/gamma"] + w[f"{name}/beta"]
+
+    def linear(x, name):
+        return x @ w[f"{name}/weight"].T + w[f"{name}/bias"]
+
+    x = gelu(convolve(gelu(convolve(mel, "conv1", 1)), "conv2", 2))
+    x = x + w["position_encodings/encodings"][: len(x)]
+    q, k, v = np.split(
+        linear(norm(x, "layer_0/self_attention/layer_norm"), "layer_0/self_attention/linear_0"), 3, axis=1
+    )
+    heads = []
+    for h in range(6):
+        part = slice(64 * h, 64 * (h + 1))
+        scores = q[:, part] @ k[:, part].T / 8
+        attention = np.exp(scores - scores.max(axis=1, keepdims=True))
+        heads.append(attention / attention.sum(axis=1, keepdims=True) @ v[:, part])
+    x = x + linear(np.concatenate(heads, axis=1), "layer_0/self_attention/linear_1")
+    x = x + linear(gelu(linear(norm(x, "layer_0/ffn/layer_norm"), "layer_0/ffn/linear_0")), "layer_0/ffn/linear_1")
+
+    embedding = np.asarray(encoder([mel[None].astype(np.float32), np.ones((1, 100), np.float32)]))[0]
+    np.testing.assert_allclose(embedding[:384], x.mean(axis=0), atol=2e-4)
+    np.testing.assert_allclose(embedding[384:768], x.std(axis=0), atol=2e-4)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    root = tmp_path_factory.mktemp("training")
+    write_cremad(root / "data" / "cremad", speakers=3, takes=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["train", "--data", str(root / "data"), "--run", str(root), "--epochs", "8"])
+        train.main()
+        patch.setattr(sys, "argv", ["export", "--run", str(root), "--out", str(root / "emotion.tflite")])
+        export.main()
+        patch.setattr(sys, "argv", ["export", "--run", str(root), "--out", str(root / "float.tflite"), "--float"])
+        export.main()
+    return root
+
+
+def test_what_was_trained_is_served_and_has_learnt(trained):
+    model = load_model(trained / "emotion.tflite")
+    clips = [voice(3.0, seed=7, pitch_hz=105 + 40 * number) * np.float32(0.4 + 0.1 * number) for number in range(6)]
+    embedded = np.stack([model.embed(clip) for clip in clips])
+    p = model.classify(
+        embedded, model.baseline(embedded, np.full(6, 3.0, np.float32)), dict.fromkeys(model.labels, 1 / 6)
+    )
+    assert (p.argmax(axis=1) == np.arange(6)).sum() >= 4
+
+
+def test_embeddings_are_centred_on_the_training_set(trained):
+    model = load_model(trained / "emotion.tflite")
+    assert abs(model.embed(voice(3.0))).mean() < 3  # standard deviations
+
+
+def test_eight_bits_answer_as_thirty_two(trained):
+    small, exact = (load_model(trained / name) for name in ("emotion.tflite", "float.tflite"))
+    assert (trained / "emotion.tflite").stat().st_size < 0.35 * (trained / "float.tflite").stat().st_size
+    clips = [voice(2.0, seed=i, pitch_hz=90 + 20 * i) for i in range(8)]
+    answers = [
+        model.classify(e, model.baseline(e, np.full(8, 2.0, np.float32)))
+        for model in (small, exact)
+        for e in [np.stack([model.embed(clip) for clip in clips])]
+    ]
+    assert np.abs(answers[0] - answers[1]).mean() < 0.03
+    np.testing.assert_array_equal(answers[0].argmax(axis=1), answers[1].argmax(axis=1))
+
+
+def test_the_file_names_what_it_was_made_from(trained):
+    facts = json.loads((trained / "emotion.json").read_text())
+    assert facts["version"] == load_model(trained / "emotion.tflite").version
+    assert "CREMA-D" in facts["trained_on"]
+    assert facts["baseline_shrinkage_s"] > 0
+    assert set(RUNTIMES) == {"ai-edge-litert", "tflite-runtime"}
