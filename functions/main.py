@@ -1,4 +1,4 @@
-"""The entry points: each takes Pub/Sub's push of one Cloud Storage notification."""
+"""The entry points: each takes Pub/Sub's push of one Cloud Storage notification, or of one result."""
 
 import flask
 import functions_framework
@@ -20,6 +20,12 @@ def analyze(request: flask.Request) -> tuple[str, int]:
 def erase(request: flask.Request) -> tuple[str, int]:
     """An object was deleted: hide its results, where the deployer wants that."""
     return handlers.answer(request, deployment, handlers.erase)
+
+
+@functions_framework.http
+def alert(request: flask.Request) -> tuple[str, int]:
+    """A result was published: tell a webhook, where the call needs attention."""
+    return handlers.answer_result(request, deployment, handlers.alert)
 
 
 @functions_framework.http

@@ -4,6 +4,7 @@ import contextlib
 import json
 import threading
 from dataclasses import dataclass
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -12,6 +13,7 @@ class Asked:
     method: str
     path: str
     body: bytes
+    headers: Message
 
     @property
     def json(self):
@@ -42,7 +44,7 @@ def scripted_http():
 
         def _do(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            asked = Asked(self.command, self.path, body)
+            asked = Asked(self.command, self.path, body, self.headers)
             script.asked.append(asked)
             answer = script.answer(asked)
             if answer is None:

@@ -6,6 +6,7 @@ from audio_files import formats_table
 
 from callmood.analysis import WARNINGS
 from callmood.errors import FAILURE_CODES
+from callmood.results import ATTRIBUTES, result_schema
 from callmood.schema import tables
 from callmood.settings import Settings
 
@@ -54,7 +55,16 @@ def columns_tables():
     return "\n".join(parts).strip()
 
 
+def results_table():
+    lines = ["| field | type | what it holds | attribute |", "|---|---|---|---|"]
+    for field in result_schema()["fields"]:
+        also = "yes" if field["name"] in ATTRIBUTES else ""
+        lines.append(f"| `{field['name']}` | {field['type']} | {field['doc']} | {also} |")
+    return "\n".join(lines)
+
+
 PAGES = {
+    "alerts.md": results_table,
     "formats.md": formats_table,
     "settings.md": settings_table,
     "failures.md": failures_table,

@@ -22,11 +22,13 @@ from rich.table import Table
 
 from callmood import __version__
 from callmood.cost import PRICES
-from callmood.errors import CallmoodError
+from callmood.errors import AlertError, CallmoodError
 from callmood.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from callmood.alerts import Webhook
     from callmood.recording import ObjectRef
+    from callmood.results import Message
     from callmood.warehouse import Warehouse
 
 app = typer.Typer(
@@ -149,20 +151,31 @@ def analyze(
     raise typer.Exit(1 if failed else 0)
 
 
-@app.command(epilog=_example("callmood watch inbox/ --store calls.duckdb"))
+@app.command(
+    epilog=_example(
+        "callmood watch inbox/ --store calls.duckdb",
+        "ALERT_SECRET=… callmood watch inbox/ --alert https://example.com/hook",
+    )
+)
 @_plain_errors
 def watch(
     folder: Annotated[
         Path, typer.Argument(help="The folder to watch, with all below it.", exists=True, file_okay=False)
     ],
     store: StoreOption = DEFAULT_STORE,
+    alert: Annotated[
+        str | None, typer.Option(help="Post a message to this address for every call that needs attention.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Analyse every recording that is dropped into a folder, as the cloud does with a bucket; end with Ctrl-C.
 
-    What lies there already is analysed first. A file is taken when it has stopped growing.
+    What lies there already is analysed first. A file is taken when it has stopped growing. An alert that cannot be
+    delivered is an error on the terminal, and the watch goes on.
     """
+    from callmood.alerts import Webhook
     from callmood.local import Analyst
+    from callmood.results import call_message
     from callmood.store import Store
     from callmood.summary import calls_of, describe
     from callmood.watch import settled_files
@@ -170,6 +183,8 @@ def watch(
     settings = load_settings()
     local_store = Store(store, settings.time_zone, settings.min_calls)
     analyst = Analyst(local_store, settings)
+    secret = settings.alert_secret
+    webhook = Webhook(alert, secret.get_secret_value() if secret else None) if alert else None
     err.print(f"Watching {escape(str(folder))}, rows go to {escape(str(store))}; end with Ctrl-C.", highlight=False)
     for path in settled_files(folder):
         for outcome in analyst.run([path]):
@@ -179,6 +194,16 @@ def watch(
                 print_json([{"path": str(outcome.path), "status": outcome.status, **(outcome.row or {})}])
             else:
                 out.print(describe(outcome, calls_of(local_store, [path])), highlight=False)
+            if webhook and outcome.status == "analysed" and outcome.row:
+                _alert(webhook, call_message(local_store, outcome.row))
+
+
+def _alert(webhook: Webhook, message: Message | None) -> None:
+    try:
+        if message and message["needs_attention"]:
+            webhook.post(message["analysis_id"], json.dumps(message).encode())
+    except AlertError as error:  # a receiver that is away must not stop the watch
+        err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
 
 
 class Format(StrEnum):

@@ -29,6 +29,14 @@ class CloudError(CallmoodError):
     """Something in Google Cloud is not there, not open to us, or does not answer; the message says what to do."""
 
 
+class PublishError(CallmoodError):
+    """A call's message was not published; its rows are written all the same."""
+
+
+class AlertError(CallmoodError):
+    """A webhook did not take an alert; the call's rows are written all the same."""
+
+
 class BadRecording(CallmoodError):
     """The recording can never be analysed: a permanent failure, recorded once and not retried.
 

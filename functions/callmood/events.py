@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from callmood.errors import BadEvent
 from callmood.recording import ObjectRef
@@ -67,12 +70,7 @@ def parse_push(body: object) -> StorageEvent:
     BadEvent
         The body is something else.
     """
-    message = body.get("message") if isinstance(body, Mapping) else None
-    if not isinstance(message, Mapping):
-        raise BadEvent("The request is no Pub/Sub push: it holds no message.")
-    event_id = message.get("messageId")
-    if not isinstance(event_id, str) or not event_id:
-        raise BadEvent("The request is no Pub/Sub push: its message has no id.")
+    message, event_id = _pushed(body)
     attributes = message.get("attributes")
     if not isinstance(attributes, Mapping) or not all(_is_text(text) for pair in attributes.items() for text in pair):
         raise BadEvent("The message has no attributes: it is no Cloud Storage notification.", event_id)
@@ -93,6 +91,65 @@ def parse_push(body: object) -> StorageEvent:
         overwritten="overwrittenByGeneration" in attributes,
         attributes=attributes,
     )
+
+
+@dataclass(frozen=True)
+class ResultEvent:
+    """What callmood tells of a call, as a subscriber of the results topic gets it.
+
+    Parameters
+    ----------
+    message : dict
+        The message: `schemas/topics/results.avsc`.
+    body : bytes
+        The same, as it was published.
+    event_id : str
+        Pub/Sub's message id.
+    """
+
+    message: Mapping[str, Any]
+    body: bytes
+    event_id: str
+
+
+def parse_result(body: object) -> ResultEvent:
+    """Read the body of a Pub/Sub push request that carries a message of the results topic.
+
+    Parameters
+    ----------
+    body : object
+        The decoded JSON.
+
+    Returns
+    -------
+    ResultEvent
+        What was published.
+
+    Raises
+    ------
+    BadEvent
+        The body is something else.
+    """
+    pushed, event_id = _pushed(body)
+    try:
+        data = base64.b64decode(pushed.get("data", ""), validate=True)
+        message = json.loads(data)
+    except (TypeError, ValueError):
+        message = None
+    if not isinstance(message, Mapping) or not {"analysis_id", "recording_id", "needs_attention"} <= message.keys():
+        raise BadEvent("The message is none of the results topic: its data is no result in JSON.", event_id)
+    return ResultEvent(message, data, event_id)
+
+
+def _pushed(body: object) -> tuple[Mapping[str, Any], str]:
+    """The message of a push request, and its id."""
+    message = body.get("message") if isinstance(body, Mapping) else None
+    if not isinstance(message, Mapping):
+        raise BadEvent("The request is no Pub/Sub push: it holds no message.")
+    event_id = message.get("messageId")
+    if not isinstance(event_id, str) or not event_id:
+        raise BadEvent("The request is no Pub/Sub push: its message has no id.")
+    return message, event_id
 
 
 def _is_text(value: object) -> bool:

@@ -16,16 +16,18 @@ import flask
 
 from callmood import logs
 from callmood.bigquery import BigQueryWarehouse
-from callmood.errors import BadEvent, BadRecording
-from callmood.events import DELETED, FINALIZED, StorageEvent, parse_push
+from callmood.errors import BadEvent, BadRecording, SettingsError
+from callmood.events import DELETED, FINALIZED, ResultEvent, StorageEvent, parse_push, parse_result
 from callmood.recording import is_side_file
 from callmood.rows import analysis_rows, erasure_row, failure_row
 from callmood.settings import Settings
 from callmood.warehouse import Warehouse, write_analysis
 
 if TYPE_CHECKING:
+    from google.cloud.pubsub_v1 import PublisherClient
     from google.cloud.storage import Client
 
+    from callmood.alerts import Webhook
     from callmood.emotion import EmotionModel
 
 log = logging.getLogger(__name__)
@@ -54,6 +56,23 @@ class Deployment:
         from google.cloud.storage import Client
 
         return Client()
+
+    @cached_property
+    def publisher(self) -> PublisherClient:
+        """What publishes results."""
+        from google.cloud.pubsub_v1 import PublisherClient
+
+        return PublisherClient()
+
+    @cached_property
+    def webhook(self) -> Webhook:
+        """Where alerts go."""
+        from callmood.alerts import Webhook
+
+        url, secret = self.settings.alert_url, self.settings.alert_secret
+        if not url:
+            raise SettingsError("ALERT_URL: set it to the address that alerts are to be posted to")
+        return Webhook(url.get_secret_value(), secret.get_secret_value() if secret else None)
 
     @cached_property
     def model(self) -> EmotionModel:
@@ -89,8 +108,7 @@ def answer(request: flask.Request, deployment: Deployment, handle: Handler) -> t
     tuple of (str, int)
         204 acknowledges the message: it was handled, or never can be. 500 has Pub/Sub deliver it again.
     """
-    trace = logs.trace(request.headers.get("X-Cloud-Trace-Context"), os.environ.get("GOOGLE_CLOUD_PROJECT"))
-    with logs.context(**trace):
+    with logs.context(**_trace(request)):
         try:
             event = parse_push(request.get_json(force=True, silent=True))
         except BadEvent as bad:
@@ -98,6 +116,40 @@ def answer(request: flask.Request, deployment: Deployment, handle: Handler) -> t
                 return _attempt(_note_bad_event, bad, deployment)
         with logs.context(private=event.ref.name, event_id=event.event_id, recording_id=event.ref.recording_id):
             return _attempt(handle, event, deployment)
+
+
+def answer_result(
+    request: flask.Request, deployment: Deployment, handle: Callable[[ResultEvent, Deployment], None]
+) -> tuple[str, int]:
+    """Handle the result that Pub/Sub pushes, and say whether it is done with.
+
+    Parameters
+    ----------
+    request : flask.Request
+        A push request of a subscription to the results topic.
+    deployment : Deployment
+        What requests share.
+    handle : callable
+        `alert`.
+
+    Returns
+    -------
+    tuple of (str, int)
+        As `answer` gives it. What is no result is only logged: a subscriber needs no right to write rows.
+    """
+    with logs.context(**_trace(request)):
+        try:
+            event = parse_result(request.get_json(force=True, silent=True))
+        except BadEvent as bad:
+            with logs.context(event_id=bad.event_id):
+                _log_bad_event(bad)
+            return "", 204
+        with logs.context(event_id=event.event_id, recording_id=event.message["recording_id"]):
+            return _attempt(handle, event, deployment)
+
+
+def _trace(request: flask.Request) -> dict[str, str]:
+    return logs.trace(request.headers.get("X-Cloud-Trace-Context"), os.environ.get("GOOGLE_CLOUD_PROJECT"))
 
 
 def _attempt(handle: Callable[[_T, Deployment], None], what: _T, deployment: Deployment) -> tuple[str, int]:
@@ -109,8 +161,12 @@ def _attempt(handle: Callable[[_T, Deployment], None], what: _T, deployment: Dep
     return "", 204
 
 
-def _note_bad_event(bad: BadEvent, deployment: Deployment) -> None:
+def _log_bad_event(bad: BadEvent) -> None:
     log.error("Not handled, and never will be: %s", bad, extra={"fields": {"failure": "bad_event"}})
+
+
+def _note_bad_event(bad: BadEvent, deployment: Deployment) -> None:
+    _log_bad_event(bad)
     if bad.event_id:
         row = failure_row("bad_event", str(bad), datetime.now(UTC), event_id=bad.event_id)
         deployment.warehouse.append("failures", [row])
@@ -160,6 +216,28 @@ def analyze(event: StorageEvent, deployment: Deployment) -> None:
         warehouse.append("erasures", [row])
     told = ("analysis_id", "duration_s", "segment_count", "warnings", "model_version", "processing_s")
     log.info("Analysed.", extra={"fields": {name: commit[name] for name in told}})
+    if settings.results_topic:
+        from callmood.results import analysis_message, publish
+
+        # Last, for the rows matter more. Where it fails the event comes again, and the rows of both times count once.
+        publish(deployment.publisher, settings.results_topic, analysis_message(segments, commit, settings))
+
+
+def alert(event: ResultEvent, deployment: Deployment) -> None:
+    """A result was published: post it to the webhook, where the call needs attention.
+
+    Parameters
+    ----------
+    event : ResultEvent
+        Calls that need none are passed over, should the subscription have no filter.
+    deployment : Deployment
+        What requests share.
+    """
+    if not event.message["needs_attention"]:
+        log.info("Passed over: the call needs no attention.")
+        return
+    deployment.webhook.post(event.message["analysis_id"], event.body)
+    log.info("Alerted.")
 
 
 def erase(event: StorageEvent, deployment: Deployment) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from callmood.errors import SettingsError
@@ -83,6 +84,21 @@ class Settings(BaseSettings):
         description="Confidence under which a segment is `uncertain`; default: the model's own.",
     )
 
+    results_topic: str | None = Field(
+        None,
+        pattern=r"^projects/[^/]+/topics/[^/]+$",
+        description="Pub/Sub topic that gets one message a call, as `projects/PROJECT/topics/TOPIC`; default: none.",
+    )
+    alert_url: SecretStr | None = Field(
+        None,
+        description="Address that the function `alert` posts to, for every call that needs attention.",
+    )
+    alert_secret: SecretStr | None = Field(
+        None,
+        description="Signs alerts, so that their receiver can tell who sent them: base64 of 24 bytes or more, with or "
+        "without `whsec_` before it. Make one: `openssl rand -base64 32`.",
+    )
+
     @field_validator("channel_roles", mode="before")
     @classmethod
     def _split_roles(cls, value: Any) -> Any:
@@ -109,6 +125,18 @@ class Settings(BaseSettings):
     def _known_zone(cls, value: str) -> str:
         if value not in available_timezones():
             raise ValueError(f"{value!r} is no IANA time zone; write one such as Europe/Berlin")
+        return value
+
+    @field_validator("alert_secret")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            try:
+                key = base64.b64decode(value.get_secret_value().removeprefix("whsec_"), validate=True)
+            except ValueError:
+                key = b""
+            if len(key) < 24:
+                raise ValueError("it must be base64 of 24 bytes or more; make one: openssl rand -base64 32")
         return value
 
     @property
