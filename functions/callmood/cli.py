@@ -236,6 +236,33 @@ def query(
         print_table(rows)
 
 
+class FileFormat(StrEnum):
+    """How rows are written to a file."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+@app.command(epilog=_example("callmood export calls calls.csv", "callmood export worst_moments out --format parquet"))
+@_plain_errors
+def export(
+    view: Annotated[str, typer.Argument(help="A view or table, such as calls.", show_default=False)],
+    path: Annotated[Path, typer.Argument(metavar="OUT", help="The file.", dir_okay=False, show_default=False)],
+    fmt: Annotated[
+        FileFormat | None, typer.Option("--format", help="Default: as the file's name ends.", show_default=False)
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Write all rows of a view into a CSV or Parquet file, which is replaced where it exists."""
+    from callmood.store import Store
+
+    ending = path.suffix[1:].lower()
+    if fmt is None and ending not in list(FileFormat):
+        raise CallmoodError(f"say how to write {path}: --format csv or --format parquet")
+    count = open_store(Store, store).export(view, path, (fmt or FileFormat(ending)).value)
+    err.print(f"{count} rows in {escape(str(path))}", highlight=False)
+
+
 @app.command(epilog=_example("callmood failures --json"))
 @_plain_errors
 def failures(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:

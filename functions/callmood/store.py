@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
 from callmood.errors import QueryError, WarehouseError
 from callmood.resources import SCHEMAS
 from callmood.rows import JsonRow
-from callmood.schema import Field, Table, check_rows, tables
+from callmood.schema import Field, Table, check_rows, tables, views
 from callmood.sql import to_duckdb, view_templates
 
 _TYPES = {
@@ -88,15 +88,15 @@ class Store:
 
     def _bring_up_to_date(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Make what is missing: tables, columns that a newer version added, and all views when their SQL changed."""
-        views = {name: self._translate(sql) for name, sql in view_templates(SCHEMAS / "views").items()}
-        wanted = hashlib.sha256(repr((tables(), views)).encode()).hexdigest()
+        translated = {name: self._translate(sql) for name, sql in view_templates(SCHEMAS / "views").items()}
+        wanted = hashlib.sha256(repr((tables(), translated)).encode()).hexdigest()
         connection.execute("CREATE TABLE IF NOT EXISTS store_version (version VARCHAR)")
         if connection.execute("SELECT version FROM store_version").fetchall() == [(wanted,)]:
             return
         with _transaction(connection):
             for table in tables().values():
                 self._bring_table_up_to_date(connection, table)
-            for name, sql in views.items():
+            for name, sql in translated.items():
                 connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {sql}')
             connection.execute("DELETE FROM store_version")
             connection.execute("INSERT INTO store_version VALUES (?)", [wanted])
@@ -168,6 +168,43 @@ class Store:
                 raise QueryError(str(error)) from None
             columns = [column[0] for column in result.description or ()]
             return [dict(zip(columns, values, strict=True)) for values in result.fetchall()]
+
+    def export(self, name: str, path: Path, form: Literal["csv", "parquet"]) -> int:
+        """Write all rows of a view or table into a file.
+
+        Parameters
+        ----------
+        name : str
+            Of a view or table.
+        path : Path
+            Replaced where it exists, and only once all rows are written.
+        form : {"csv", "parquet"}
+            The file's format; both carry the names of columns, and times in UTC.
+
+        Returns
+        -------
+        int
+            How many rows.
+
+        Raises
+        ------
+        QueryError
+            There is no such view or table.
+        WarehouseError
+            The file cannot be written.
+        """
+        known = sorted({*views(), *tables()})
+        if name not in known:
+            raise QueryError(f"there is no view or table {name!r}; there are {', '.join(known)}")
+        options = "FORMAT csv, HEADER" if form == "csv" else "FORMAT parquet"
+        with self._open() as connection:
+            try:
+                # COPY takes no parameters.
+                target = "'" + str(path).replace("'", "''") + "'"
+                written = connection.execute(f'COPY "{name}" TO {target} ({options}, USE_TMP_FILE true)').fetchone()
+            except duckdb.IOException as error:
+                raise WarehouseError(f"{path} cannot be written: {error}") from None
+        return int(written[0]) if written else 0
 
 
 @contextmanager
