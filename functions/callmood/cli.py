@@ -524,6 +524,53 @@ def cost(
     out.print(f"Prices of {known['read_on']}. {known['note']}", highlight=False)
 
 
+@app.command(epilog=_example("callmood capacity --burst 1000 --max-instances 50"))
+@_plain_errors
+def capacity(
+    burst: Annotated[int, typer.Option(min=0, help="Recordings uploaded at once.")] = 0,
+    per_hour: Annotated[float, typer.Option(min=0, help="Recordings an hour, for eight hours.")] = 0.0,
+    call_minutes: Annotated[float, typer.Option(min=0.1, help="Mean length of a call.")] = 6.0,
+    max_instances: Annotated[int, typer.Option(min=1, help="As in Terraform's `analyze`.")] = 20,
+    min_instances: Annotated[int, typer.Option(min=0, help="As in Terraform's `analyze`.")] = 0,
+    concurrency: Annotated[int, typer.Option(min=1, help="As in Terraform's `analyze`.")] = 1,
+    times_real_time: Annotated[float, typer.Option(min=1, help="Speed of the analysis (`./run bench`).")] = 100.0,
+    attempts: Annotated[int, typer.Option(min=1, help="As Terraform's `max_delivery_attempts`.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate how long recordings wait for their rows when many come, and whether any are given up."""
+    from callmood.capacity import Capacity, simulate, steady
+    from callmood.capacity import burst as at_once
+
+    if not burst and not per_hour:
+        raise CallmoodError("say what comes: --burst NUMBER, --per-hour NUMBER, or both")
+    uploads = [*at_once(burst, call_minutes * 60)]
+    if per_hour:
+        uploads += steady(per_hour, 8, call_minutes * 60)
+    outcome = simulate(
+        uploads,
+        Capacity(
+            max_instances=max_instances,
+            min_instances=min_instances,
+            concurrency=concurrency,
+            times_real_time=times_real_time,
+            max_delivery_attempts=attempts,
+        ),
+    )
+    row = {
+        "recordings": len(uploads),
+        "half_within_s": round(outcome.lag_s(0.5), 1),
+        "95_percent_within_s": round(outcome.lag_s(0.95), 1),
+        "all_within_s": round(outcome.lag_s(1.0), 1),
+        "given_up": outcome.given_up,
+        "instances": outcome.peak_instances,
+        "busy_hours": round(outcome.busy_s / 3600, 2),
+    }
+    if as_json:
+        print_json([row])
+    else:
+        print_table([row])
+
+
 def open_store(store_class: Any, path: Path) -> Any:
     """Open a store that must exist: asking an empty new one would answer nothing and leave a file behind.
 

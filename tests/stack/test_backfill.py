@@ -7,7 +7,7 @@ import uuid
 import pytest
 from scripted_http import scripted_http
 from stack.recordings import clip
-from stack.services import PROJECT, ROOT
+from stack.services import PROJECT
 from typer.testing import CliRunner
 
 from callmood.backfill import publish, stored_objects
@@ -138,7 +138,6 @@ def test_a_topic_that_is_not_there_is_said_so(callmood, archive):
     assert "no-such-topic does not exist" in done.output
 
 
-@pytest.mark.skipif(not (ROOT / "schemas/views/failures_current.sql").exists(), reason="the view is not there yet")
 def test_given_up_recordings_are_analysed_after_a_replay(callmood, stack):
     """Every attempt fails while the function is away; mended, one command brings the recording back."""
     with scripted_http() as broken, stack.pushing_to(broken.url):
