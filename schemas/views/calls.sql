@@ -71,12 +71,12 @@ sums AS (
     SUM(negativity * by_start_s) AS start_negative_s,
     SUM(negativity * (by_middle_s - by_start_s)) AS middle_negative_s,
     SUM(negativity * (heard_s - by_middle_s)) AS end_negative_s,
-    -- Of equally negative segments the earlier one.
+    -- Long and negative weighs most; of two alike the earlier one.
     MAX_BY(
       STRUCT(
         start_s AS start_s, p_anger AS p_anger, p_disgust AS p_disgust, p_fear AS p_fear, p_sadness AS p_sadness
       ),
-      IF(heard_s IS NULL, NULL, negativity - start_s * 1e-9)
+      negativity * heard_s - start_s * 1e-9
     ) AS peak
   FROM passed
   GROUP BY call_date, analysis_id
@@ -89,7 +89,7 @@ measured AS (
     IF(start_s >= 5, start_negative_s / start_s, NULL) AS negativity_start,
     IF(middle_s >= 5, middle_negative_s / middle_s, NULL) AS negativity_middle,
     IF(end_s >= 5, end_negative_s / end_s, NULL) AS negativity_end,
-    GREATEST(peak.p_anger, peak.p_disgust, peak.p_fear, peak.p_sadness) AS peak_probability
+    NULLIF(GREATEST(peak.p_anger, peak.p_disgust, peak.p_fear, peak.p_sadness), 0) AS peak_probability
   FROM sums
 ),
 compared AS (

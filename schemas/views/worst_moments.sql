@@ -1,10 +1,11 @@
--- Which moments should somebody listen to first? Customers' segments that sound more negative than not, worst first.
+-- Which moments should somebody listen to first? Customers' segments that sound more negative than not. The longer one
+-- comes first of two that sound alike: a model is less sure of half a second, and there is less to hear in it.
 WITH ranked AS (
   SELECT
     *,
     GREATEST(p_anger, p_disgust, p_fear, p_sadness) AS probability,
-    ROW_NUMBER() OVER (PARTITION BY call_date ORDER BY negativity DESC, recording_id, segment_index) AS rank_in_day,
-    ROW_NUMBER() OVER (PARTITION BY call_date, recording_id ORDER BY negativity DESC, segment_index) AS rank_in_call
+    ROW_NUMBER() OVER (PARTITION BY call_date ORDER BY negativity * duration_s DESC, recording_id, segment_index) AS rank_in_day,
+    ROW_NUMBER() OVER (PARTITION BY call_date, recording_id ORDER BY negativity * duration_s DESC, segment_index) AS rank_in_call
   FROM `${dataset}.segments_current`
   WHERE is_customer AND negativity >= 0.5
 )
@@ -29,5 +30,6 @@ SELECT
   END AS emotion,
   probability,
   negativity,
+  negativity * duration_s AS negative_s,
   level_dbfs
 FROM ranked
