@@ -113,6 +113,15 @@ judged AS (
       NULL
     ) AS recovered
   FROM compared
+),
+labelled AS (
+  SELECT
+    call_date,
+    analysis_id,
+    STRING_AGG(CONCAT(label.key, '=', label.value), ', ' ORDER BY label.key, label.value) AS labels
+  FROM `${dataset}.recordings_current`
+  CROSS JOIN UNNEST(labels) AS label
+  GROUP BY call_date, analysis_id
 )
 SELECT
   r.call_date,
@@ -127,9 +136,7 @@ SELECT
   r.customer_id,
   r.direction,
   r.language,
-  (
-    SELECT STRING_AGG(CONCAT(label.key, '=', label.value), ', ' ORDER BY label.key) FROM UNNEST(r.labels) AS label
-  ) AS labels,
+  l.labels,
   r.uri,
   r.duration_s,
   r.agent_talk_s,
@@ -207,3 +214,4 @@ SELECT
   r.analysed_at
 FROM `${dataset}.recordings_current` AS r
 LEFT JOIN judged AS j ON j.call_date = r.call_date AND j.analysis_id = r.analysis_id
+LEFT JOIN labelled AS l ON l.call_date = r.call_date AND l.analysis_id = r.analysis_id

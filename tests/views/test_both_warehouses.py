@@ -1,9 +1,9 @@
 """One definition: DuckDB and BigQuery give the same rows, with the columns that the descriptions tell."""
 
-import math
 from datetime import date, datetime
 
 import pytest
+from conftest import assert_alike, in_order
 
 from callmood.schema import views
 
@@ -18,25 +18,11 @@ TYPES = {
 }
 
 
-def alike(one, other):
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
-    return type(one) is type(other) and one == other
-
-
-def in_order(rows):
-    return sorted(rows, key=lambda row: [str(v) for v in row.values() if not isinstance(v, float)])
-
-
 @pytest.mark.parametrize("view", views())
 def test_both_give_the_same_rows(local_reports, cloud_reports, view):
     local, cloud = in_order(local_reports.rows(view)), in_order(cloud_reports.rows(view))
     assert local, "the days have rows for every view"
-    assert len(local) == len(cloud)
-    for one, other in zip(local, cloud, strict=True):
-        assert list(one) == list(other)
-        for name in one:
-            assert alike(one[name], other[name]), (view, name, one[name], other[name])
+    assert_alike(local, cloud)
 
 
 @pytest.mark.parametrize("view", views())

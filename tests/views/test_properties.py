@@ -1,0 +1,121 @@
+"""What is true of the views whatever the calls are like."""
+
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+from calls_made import EMOTIONS, call, heard, spoken, together
+from conftest import fill
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from callmood.schema import tables
+from callmood.store import Store
+
+# A segment: the pause before it, its length, how its probability is shared out, and whether the label is certain.
+SEGMENT = st.tuples(
+    st.floats(0.1, 20).map(lambda s: round(s, 3)),
+    st.floats(0.6, 8).map(lambda s: round(s, 3)),
+    st.lists(st.floats(0.01, 1), min_size=6, max_size=6),
+    st.booleans(),
+)
+CHANNEL = st.lists(SEGMENT, max_size=12)
+ROLES = st.sampled_from([("agent", "customer"), ("mixed",), ("customer",), ("agent", "customer", "mixed"), ("agent",)])
+
+
+def segments(channel, role):
+    at, made = 0.0, []
+    for pause, length, weights, certain in channel:
+        start = round(at + pause, 3)
+        at = round(start + length, 3)
+        if role == "agent":
+            made.append(spoken(start, at))
+        else:
+            probabilities = {e: w / sum(weights) for e, w in zip(EMOTIONS, weights, strict=True)}
+            made.append(heard(start, at, None if certain else "uncertain", **probabilities))
+    return made
+
+
+@st.composite
+def calls(draw):
+    made = []
+    for number in range(draw(st.integers(1, 4))):
+        roles = draw(ROLES)
+        speech = {role: segments(draw(CHANNEL), role) for role in roles}
+        end = max((s["end_s"] for channel in speech.values() for s in channel), default=0.0)
+        duration = round(end + draw(st.floats(0.001, 15)), 3)
+        made.append(call(f"c{number}", duration_s=duration, **speech))
+    return made
+
+
+class InMemory(Store):
+    """A store that is made once and emptied between examples: making one takes longer than asking it."""
+
+    def __init__(self):
+        self.connection = duckdb.connect(":memory:")
+        self.connection.execute("SET TimeZone = 'UTC'")
+        super().__init__(Path(":memory:"))
+
+    @contextmanager
+    def _open(self):
+        yield self.connection
+
+    def empty(self):
+        for table in tables():
+            self.connection.execute(f'TRUNCATE "{table}"')
+
+
+@pytest.fixture(scope="module")
+def store():
+    return InMemory()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(made=calls())
+def test_shares_parts_and_bins_add_up(store, made):
+    store.empty()
+    fill(store, together(*made))
+    rows = store.query("SELECT * FROM calls")
+    assert len(rows) == len(made)
+    bins = store.query("SELECT * FROM call_timeline")
+    for row in rows:
+        check_call(row)
+        for role in ("agent", "customer", "mixed"):
+            check_timeline(row, role, [b for b in bins if (b["call_id"], b["role"]) == (row["call_id"], role)])
+
+
+def check_call(row):
+    emotion_s = row["customer_emotion_s"]
+    shares = [row[f"{emotion}_share"] for emotion in (*EMOTIONS, "uncertain")]
+    assert sum(row[f"{emotion}_s"] for emotion in (*EMOTIONS, "uncertain")) == pytest.approx(emotion_s)
+    if emotion_s == 0:
+        assert shares == [None] * 7
+        assert row["needs_attention"] is None
+        return
+    assert sum(shares) == pytest.approx(1)
+    assert 0 <= row["negativity"] <= 1
+    assert row["negativity"] == pytest.approx(row["negative_s"] / emotion_s)
+    quarters = [row[f"negativity_q{n}"] for n in (1, 2, 3, 4)]
+    known = [value for value in quarters if value is not None]
+    assert min(known) - 1e-9 <= row["negativity"] <= max(known) + 1e-9
+    assert not (row["escalated"] and row["recovered"])
+    assert row["needs_attention"] == (row["is_hard"] and not row["recovered"])
+    assert (row["attention_reason"] is not None) == row["needs_attention"]
+    assert 0 <= row["peak_start_s"] < row["duration_s"]
+    assert row["silence_s"] + 1e-6 >= (row["longest_silence_s"] or 0)
+
+
+def check_timeline(row, role, bins):
+    bins.sort(key=lambda b: b["bin"])
+    if row[f"{role}_talk_s"] is None:
+        assert not bins
+        return
+    edges = [0.0, *(b["bin_end_s"] for b in bins)]
+    assert [b["bin_start_s"] for b in bins] == edges[:-1]
+    assert edges[-1] == row["duration_s"]
+    assert sum(b["talk_s"] for b in bins) == pytest.approx(row[f"{role}_talk_s"], abs=1e-6)
+    for b in bins:
+        assert 0 <= b["talk_share"] <= 1 + 1e-9
+        if b["negativity"] is not None:
+            assert sum(b[f"p_{emotion}"] for emotion in EMOTIONS) == pytest.approx(1)
