@@ -15,7 +15,7 @@ from callmood.cli import app
 from callmood.settings import Settings
 
 ROOT = Path(__file__).parents[1]
-MODULES = [module.name for module in pkgutil.iter_modules(callmood.__path__, "callmood.")]
+MODULES = [module.name for module in pkgutil.walk_packages(callmood.__path__, "callmood.")]
 
 
 @pytest.mark.parametrize("page", PAGES)

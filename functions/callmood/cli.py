@@ -100,7 +100,7 @@ def _cell(value: object) -> str:
 
 
 @contextmanager
-def progress_bar(total: int, what: str) -> Any:
+def progress_bar(total: int | None, what: str) -> Any:
     """A progress bar on standard error; nothing where that is no terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal) as bar:
@@ -329,6 +329,97 @@ def _where_to_erase(store: Path, dataset: str | None) -> tuple[Warehouse, Callab
 
     client = Client()
     return BigQueryWarehouse(dataset), lambda ref: gcs.delete(client, ref)
+
+
+@app.command(
+    epilog=_example(
+        "callmood report report/ --store calls.duckdb", "callmood report report/ --dataset PROJECT.callmood"
+    )
+)
+@_plain_errors
+def report(
+    folder: Annotated[
+        Path,
+        typer.Argument(help="Where it goes: a new folder, or an earlier report.", file_okay=False, show_default=False),
+    ],
+    store: StoreOption = DEFAULT_STORE,
+    dataset: Annotated[
+        str | None, typer.Option(help="Read this BigQuery dataset, not a store: PROJECT.DATASET.")
+    ] = None,
+    sign_urls: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=168, help="Link recordings in buckets by signed addresses that play for so many hours."
+        ),
+    ] = None,
+) -> None:
+    """Build the page: a folder that opens from the disk, with no network, and shows where calls go wrong.
+
+    Recordings on this machine are linked where they lie; those that no browser plays are copied as MP3.
+    """
+    from callmood.report.site import build_report
+    from callmood.store import Store
+
+    settings = load_settings()
+    warehouse: Warehouse
+    if dataset:
+        from callmood.bigquery import BigQueryWarehouse
+
+        warehouse = BigQueryWarehouse(dataset)
+    else:
+        warehouse = open_store(Store, store)
+    with progress_bar(None, "Building") as advance:
+        calls = build_report(
+            warehouse,
+            folder,
+            store=dataset or str(store),
+            zone=settings.zone,
+            min_calls=settings.min_calls,
+            sign=_signer(sign_urls) if sign_urls else None,
+            advance=advance,
+        )
+    err.print(f"{calls} calls, open in a browser:", highlight=False)
+    print((folder / "index.html").absolute())
+
+
+def _signer(hours: int) -> Callable[[str, str], str]:
+    from google.auth.exceptions import DefaultCredentialsError
+    from google.cloud.storage import Client
+
+    from callmood.gcs import signed_url
+
+    try:
+        client = Client()
+    except (DefaultCredentialsError, OSError) as error:  # OSError: there is no project
+        raise CallmoodError(f"--sign-urls needs credentials for Google Cloud: {error}") from None
+    return lambda bucket, name: signed_url(client, bucket, name, hours)
+
+
+@app.command(epilog=_example("callmood serve --store calls.duckdb"))
+@_plain_errors
+def serve(
+    store: StoreOption = DEFAULT_STORE,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8321,
+) -> None:
+    """Show the page over the live store: it fills while `callmood watch` adds calls. End with Ctrl-C.
+
+    Only this machine can open it.
+    """
+    from tempfile import TemporaryDirectory
+
+    import uvicorn
+
+    from callmood.serve import LivePages, make_app
+    from callmood.store import Store
+
+    settings = load_settings()
+    with TemporaryDirectory() as copies:
+        live_store = Store(store, settings.time_zone, settings.min_calls)
+        pages = LivePages(
+            live_store, store=str(store), zone=settings.zone, min_calls=settings.min_calls, copies=Path(copies)
+        )
+        err.print(f"Open http://127.0.0.1:{port} in a browser; end with Ctrl-C.", highlight=False)
+        uvicorn.run(make_app(pages), host="127.0.0.1", port=port, log_level="warning")
 
 
 @app.command(name="settings", epilog=_example("callmood settings --json"))

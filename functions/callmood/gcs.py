@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from pathlib import Path
 
 from google.api_core.exceptions import NotFound
+from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Blob, Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from callmood.errors import BadRecording
+from callmood.errors import BadRecording, CallmoodError
 from callmood.folder import too_large
 from callmood.metadata import call_metadata
 from callmood.recording import ObjectRef, Recording
@@ -125,3 +127,30 @@ def download_model(client: Client, uri: str, folder: Path) -> Path:
     for source, file in ((uri, model), (uri.removesuffix(".tflite") + ".json", model.with_suffix(".json"))):
         Blob.from_uri(source, client).download_to_filename(str(file), retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
     return model
+
+
+def signed_url(client: Client, bucket: str, name: str, hours: int) -> str:
+    """Address of an object that anybody who holds it can play for some hours.
+
+    Parameters
+    ----------
+    client : Client
+        Its credentials sign; the object is not looked at.
+    bucket, name : str
+        The object.
+    hours : int
+        1 to 168, Cloud Storage's limit.
+
+    Raises
+    ------
+    CallmoodError
+        The credentials cannot sign.
+    """
+    try:
+        url = client.bucket(bucket).blob(name).generate_signed_url(version="v4", expiration=timedelta(hours=hours))
+    except (AttributeError, GoogleAuthError) as error:  # AttributeError: credentials without a key to sign with
+        raise CallmoodError(
+            "these credentials cannot sign addresses; sign in as a service account that may read the bucket: "
+            f"gcloud auth application-default login --impersonate-service-account=ACCOUNT ({error})"
+        ) from None
+    return str(url)

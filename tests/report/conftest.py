@@ -1,0 +1,99 @@
+"""A real Chromium, and reports for it to look at."""
+
+import os
+import shutil
+from contextlib import contextmanager
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+import soundfile
+from made import make_store
+from playwright.sync_api import sync_playwright
+
+from callmood.report.site import build_report
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# Chromium talks to nobody by itself, so that every request a test sees is the page's.
+QUIET = (
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+PLAYED_CALLS = (195, 196, 197, 198, 199)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if CHROMIUM is None:
+        missing = "needs Chromium on the PATH (Debian: apt-get install chromium)"
+        if os.environ.get("CALLMOOD_REQUIRE_STACK") == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses root a sandbox
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *sandbox])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def look(chromium):
+    """Open a page in a fresh window. What it prints to the console, throws, or asks of another place fails the test."""
+    complaints = []
+
+    @contextmanager
+    def opened(address, **options):
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context.set_default_timeout(15_000)
+        page = context.new_page()
+        home = address.split("/")[2]
+        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on(
+            "request", lambda r: r.url.startswith("data:") or r.url.split("/")[2] == home or complaints.append(r.url)
+        )
+        page.goto(address)
+        yield page
+        context.close()
+
+    yield opened
+    assert complaints == []
+
+
+def report(folder, store):
+    out = folder / "report"
+    build_report(store, out, store=str(store.path), zone=ZoneInfo("UTC"), min_calls=5)
+    return out
+
+
+def address(out, page="index.html", state=""):
+    return f"{(out / page).as_uri()}#{state}"
+
+
+@pytest.fixture(scope="session")
+def centre(tmp_path_factory):
+    """A call centre's six weeks, 200 calls, of which the last few can be heard: telephone sound, 8 kHz mu-law."""
+    folder = tmp_path_factory.mktemp("centre")
+    store = make_store(folder / "calls.duckdb", folder=folder / "audio")
+    lengths = store.query("SELECT object, duration_s FROM recordings_current ORDER BY object")
+    (folder / "audio").mkdir()
+    for row in lengths:
+        if any(row["object"].endswith(f"/{number}.wav") for number in PLAYED_CALLS):
+            tone = 0.1 * np.sin(np.arange(int(8000 * row["duration_s"])) / 5)
+            soundfile.write(row["object"], np.stack([tone, tone], 1), 8000, format="WAV", subtype="ULAW")
+    return store
+
+
+@pytest.fixture(scope="session")
+def centre_report(centre, tmp_path_factory):
+    return report(tmp_path_factory.mktemp("out"), centre)
+
+
+@pytest.fixture
+def first_page(look, centre_report):
+    with look(address(centre_report)) as page:
+        page.wait_for_selector("#week svg")
+        yield page
