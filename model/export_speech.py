@@ -26,11 +26,6 @@ def convolution(weight: NDArray[np.float32], taps: slice = slice(None)) -> NDArr
     return weight.transpose(2, 1, 0)[taps].reshape(-1, weight.shape[0])
 
 
-def gates(weight: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Reorder an LSTM's gates (512, …) from ONNX's input, output, forget, cell to input, forget, cell, output."""
-    return weight.reshape(4, 128, -1)[[0, 2, 3, 1]].reshape(weight.shape)
-
-
 def arrange(network: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
     """Name and lay out the network's arrays as `callmood.vad` uses them."""
     input_bias, recurrent_bias = np.split(network["onnx::LSTM_211"][0], 2)
@@ -45,9 +40,9 @@ def arrange(network: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.flo
         # One frame goes in: only the middle tap meets it.
         "conv4": convolution(network["encoder.3.weight"], slice(1, 2)),
         "conv4_bias": network["encoder.3.bias"],
-        "lstm_input": gates(network["onnx::LSTM_209"][0]).T,
-        "lstm_recurrent": gates(network["onnx::LSTM_210"][0]).T,
-        "lstm_bias": gates(input_bias + recurrent_bias),
+        "lstm_input": network["onnx::LSTM_209"][0].T,
+        "lstm_recurrent": network["onnx::LSTM_210"][0].T,
+        "lstm_bias": input_bias + recurrent_bias,
         "output": network["output.weight"][0, :, 0],
         "output_bias": network["output.bias"],
     }

@@ -1,7 +1,9 @@
-"""One channel in, its stretches of speech out: streaming, in flat memory, the same however the sound is cut up."""
+"""One channel in, its segments of speech out: streaming, in flat memory, the same however the sound is cut up."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,18 +16,26 @@ Samples = NDArray[np.float32]
 SAMPLE_RATE = 16_000
 
 MIN_SEGMENT_S = 0.6
-"""float: shorter stretches are widened to this."""
+"""float: a shorter segment is joined to a neighbour nearer than this, else widened to this."""
 
 MAX_SEGMENT_S = 8.0
-"""float: longer stretches are split at their quietest point."""
+"""float: longer speech is split at its quietest point."""
 
 JOIN_PAUSE_S = 0.3
-"""float: a pause shorter than this stays inside its segment."""
+"""float: a shorter pause stays inside its segment."""
 
 # Chosen by measurement: docs/adr/0002-voice-activity.md
-_ONSET, _OFFSET = 0.5, 0.35  # speech begins at this probability, and ends below that one
-_MIN_SPEECH = 3  # chunks: what is shorter is a click
-_LEAD, _TRAIL = 2, 1  # chunks kept before and after what the detector calls speech
+_POSSIBLE = 0.2  # probability from which a chunk may be speech
+_CERTAIN = 0.5  # and which
+_CERTAIN_CHUNKS = 2  # chunks of a segment must reach
+_FAINT = 10**-5.7  # power (-57 dBFS) under which speech is an echo of the other party
+_LEAD = 3  # chunks by which the detector may be late
+_FRAME = CHUNK // 4  # samples (8 ms) between which an edge is placed
+_QUIET = 10**-3.2  # power against the loud parts (90th percentile) under which a frame is no speech: -32 dB
+_CLICK_S = 0.1  # what is shorter is no speech
+
+_MIN = int(MIN_SEGMENT_S * SAMPLE_RATE)
+_MAX = int(MAX_SEGMENT_S * SAMPLE_RATE)
 
 
 @dataclass(frozen=True)
@@ -35,12 +45,12 @@ class SpeechSegment:
     Parameters
     ----------
     start_s, end_s : float
-        Where it lies, in seconds from the start of the channel; 0.6 to 8 s apart, less only where the recording is
-        shorter.
+        Where it lies, in seconds from the start of the channel: 0.6 to 8 s apart, less only where the channel has no
+        room for it.
     samples : numpy.ndarray
         Its sound: (n,) float32, 16 kHz.
     level_dbfs : float
-        Its level: root mean square against full scale, in decibels, at most 0 for sound in [-1, 1].
+        Its root mean square level against full scale, in decibels: -120 to 0 for sound in [-1, 1].
     """
 
     start_s: float
@@ -52,12 +62,13 @@ class SpeechSegment:
 class Segmenter:
     """Cuts one channel into segments as its sound comes in.
 
-    Keeps only the sound of the open segment and a second around it.
+    The detector says where somebody speaks, give or take 0.1 s; the sound's own level says where exactly. Kept in
+    memory are at most some 11 s of sound besides what was pushed last.
 
     Attributes
     ----------
     speech_s : float
-        Seconds of speech in the segments that came out so far.
+        Length of all segments that came out so far, in seconds.
 
     Examples
     --------
@@ -67,16 +78,16 @@ class Segmenter:
     """
 
     def __init__(self) -> None:
-        self._detector = VoiceDetector()
-        self._sound = np.empty(0, np.float32)  # what is kept, from chunk self._kept on
-        self._kept = 0
-        self._chunk = 0  # the chunk that is looked at next
-        self._start: int | None = None  # first chunk of the open segment
-        self._end = 0  # chunk after the last one of the open segment that was speech
-        self._spoken = 0  # chunks of the open segment that were speech
-        self._talking = False
-        self._done = 0  # sample after the last segment that came out
         self.speech_s = 0.0
+        self._detector = VoiceDetector()
+        self._sound = np.empty(0, np.float32)  # the sound that may still be needed
+        self._origin = 0  # its first sample
+        self._free = 0  # the sample after the last segment: the next may start here
+        self._heard = 0  # chunks heard so far
+        # An open stretch is possible speech, with pauses too short to tell yet what belongs together.
+        self._stretch: list[float] = []  # its chunks' probabilities; empty where none is open
+        self._first = 0  # its first chunk
+        self._pause = 0  # chunks since the last that may be speech
 
     def push(self, samples: Samples) -> list[SpeechSegment]:
         """Take more sound.
@@ -95,73 +106,119 @@ class Segmenter:
         return self._advance(self._detector.push(samples))
 
     def flush(self) -> list[SpeechSegment]:
-        """End the channel: the segments that were still open."""
-        segments = self._advance(self._detector.flush())
-        if self._start is not None:
-            segments += self._close()
-        return segments
+        """End the channel.
+
+        Returns
+        -------
+        list of SpeechSegment
+            The segments that were not complete yet, in order.
+        """
+        return self._advance(self._detector.flush()) + self._close(len(self._stretch))
 
     def _advance(self, probabilities: Samples) -> list[SpeechSegment]:
         segments: list[SpeechSegment] = []
-        for probability in probabilities:
-            self._talking = probability >= (_OFFSET if self._talking else _ONSET)
-            self._chunk += 1
-            if self._talking:
-                if self._start is None:
-                    self._start, self._spoken = self._chunk - 1, 0
-                self._spoken += 1
-                self._end = self._chunk
-            if self._start is None:
-                continue
-            if (self._chunk - self._end) * CHUNK >= JOIN_PAUSE_S * SAMPLE_RATE:
-                segments += self._close()
-            elif (self._end + _TRAIL) * CHUNK - self._first_sample() >= MAX_SEGMENT_S * SAMPLE_RATE:
-                segments.append(self._split())
-        self._forget()
+        for probability in probabilities.tolist():
+            if probability >= _POSSIBLE:
+                self._pause = 0
+                if not self._stretch:
+                    self._first = self._heard
+            else:
+                self._pause += 1
+            self._heard += 1
+            if self._stretch or not self._pause:
+                self._stretch.append(probability)
+                if self._pause * CHUNK >= _MIN:
+                    segments += self._close(len(self._stretch))
+                elif (_LEAD + len(self._stretch) + 1) * CHUNK > _MAX:
+                    segments += self._close(self._quietest())
+        needed = max(self._origin, (self._first if self._stretch else self._heard) * CHUNK - _MIN)
+        self._sound = self._sound[needed - self._origin :]
+        self._origin = needed
         return segments
 
-    def _first_sample(self) -> int:
-        assert self._start is not None
-        return max(self._done, (self._start - _LEAD) * CHUNK)
+    def _quietest(self) -> int:
+        """Find the chunk of the stretch before which to split it: in its later half, but 0.6 s before its end."""
+        latest = (_MAX - _MIN) // CHUNK
+        earliest = latest // 2
+        sound = self._sound[self._first * CHUNK - self._origin :][earliest * CHUNK : latest * CHUNK]
+        power = np.square(sound).reshape(-1, CHUNK).sum(axis=1)
+        return earliest + 1 + int(np.argmin(power[:-1] + power[1:]))
 
-    def _close(self) -> list[SpeechSegment]:
-        """End the open segment; none comes out where it was but a click."""
-        first, self_end = self._first_sample(), self._end
-        self._start = None
-        if self._spoken < _MIN_SPEECH:
-            return []
-        available = self._kept * CHUNK + len(self._sound)
-        end = min((self_end + _TRAIL) * CHUNK, available)
-        missing = int(MIN_SEGMENT_S * SAMPLE_RATE) - (end - first)
-        if missing > 0:
-            end = min(end + missing // 2, self._chunk * CHUNK, available)
-            first = max(self._done, end - int(MIN_SEGMENT_S * SAMPLE_RATE))
-            end = min(first + int(MIN_SEGMENT_S * SAMPLE_RATE), self._chunk * CHUNK, available)
-        return [self._cut(first, end)]
-
-    def _split(self) -> SpeechSegment:
-        """Cut the open segment at its quietest point and keep it open."""
-        first = self._first_sample()
-        latest = first + int((MAX_SEGMENT_S - MIN_SEGMENT_S) * SAMPLE_RATE)
-        earliest = first + int(MAX_SEGMENT_S / 2 * SAMPLE_RATE)
-        sound = self._sound[earliest - self._kept * CHUNK : latest - self._kept * CHUNK]
-        energy = np.convolve((sound.reshape(-1, CHUNK // 4) ** 2).sum(axis=1), np.ones(5), "same")
-        where = earliest + int(np.argmin(energy)) * (CHUNK // 4) + CHUNK // 8
-        segment = self._cut(first, where)
-        self._start = where // CHUNK
-        return segment
+    def _close(self, length: int) -> list[SpeechSegment]:
+        """Take the first chunks off the stretch, and find the segments in them."""
+        # What belongs to the last segment is no part of this one.
+        lead = min(_LEAD, max(0, self._first - self._free // CHUNK))
+        probabilities = np.array([0.0] * lead + self._stretch[:length], np.float32)
+        begin = (self._first - lead) * CHUNK
+        sound = self._sound[begin - self._origin :][: len(probabilities) * CHUNK]
+        segments = [self._cut(begin + first, begin + end) for first, end in _speech(sound, probabilities)]
+        self._stretch = self._stretch[length:]
+        self._first += length
+        if max(self._stretch, default=0.0) < _POSSIBLE:
+            self._stretch = []
+        return segments
 
     def _cut(self, first: int, end: int) -> SpeechSegment:
-        offset = self._kept * CHUNK
-        samples = self._sound[first - offset : end - offset].copy()
-        self._done = end
+        """Make a segment of these samples of the channel, and of some around them where they are too few."""
+        first = max(first, self._free)
+        if end - first < _MIN:
+            heard = min(self._heard * CHUNK, self._origin + len(self._sound))
+            first = max(self._free, min((first + end - _MIN) // 2, heard - _MIN))
+            end = min(first + _MIN, heard)
+        self._free = end
+        samples = self._sound[first - self._origin : end - self._origin].copy()
         self.speech_s += len(samples) / SAMPLE_RATE
         power = float(np.mean(np.square(samples, dtype=np.float64)))
-        return SpeechSegment(first / SAMPLE_RATE, end / SAMPLE_RATE, samples, 10 * np.log10(max(power, 1e-12)))
+        return SpeechSegment(first / SAMPLE_RATE, end / SAMPLE_RATE, samples, 10 * math.log10(max(power, 1e-12)))
 
-    def _forget(self) -> None:
-        """Drop the sound that no segment can need any more."""
-        context = int(MIN_SEGMENT_S * SAMPLE_RATE) // CHUNK + _LEAD
-        needed = max(self._kept, (self._chunk if self._start is None else self._start) - context)
-        self._sound = self._sound[(needed - self._kept) * CHUNK :]
-        self._kept = needed
+
+def _speech(sound: Samples, probabilities: Samples) -> list[tuple[int, int]]:
+    """Find where in a stretch somebody speaks.
+
+    Parameters
+    ----------
+    sound : numpy.ndarray
+        (n,) the stretch.
+    probabilities : numpy.ndarray
+        (k,) of its chunks, n at most k chunks.
+
+    Returns
+    -------
+    list of (int, int)
+        First sample of each run of speech, and the sample after its last.
+    """
+    if len(sound) < CHUNK:
+        return []
+    # The detector says give or take a tenth of a second when; the level says when exactly.
+    possible = np.convolve(probabilities >= _POSSIBLE, np.ones(_LEAD + 1))[_LEAD:] > 0
+    frames = sound[: len(sound) // _FRAME * _FRAME].reshape(-1, _FRAME)
+    power = np.convolve(np.square(frames).mean(axis=1), np.ones(3) / 3, "same")
+    loud = power > _QUIET * np.quantile(power, 0.9)
+    active = loud & np.repeat(possible, CHUNK // _FRAME)[: len(loud)]
+    edges = np.flatnonzero(np.diff(active, prepend=False, append=False)) * _FRAME
+    runs = _join(edges.reshape(-1, 2).tolist(), JOIN_PAUSE_S)
+    runs = [(first, end) for first, end in runs if _is_speech(sound, probabilities, first, end)]
+    return _join(runs, MIN_SEGMENT_S, shorter_s=MIN_SEGMENT_S)
+
+
+def _is_speech(sound: Samples, probabilities: Samples, first: int, end: int) -> bool:
+    """Tell a run of speech from a click, from a tone or tune that resembles it, and from the other party's echo."""
+    certain = np.count_nonzero(probabilities[first // CHUNK : end // CHUNK + _LEAD + 1] >= _CERTAIN)
+    return bool(
+        end - first >= _CLICK_S * SAMPLE_RATE
+        and certain >= _CERTAIN_CHUNKS
+        and np.square(sound[first:end]).mean() >= _FAINT
+    )
+
+
+def _join(runs: Iterable[tuple[int, int]], nearer_s: float, shorter_s: float = math.inf) -> list[tuple[int, int]]:
+    """Join runs that are nearer to each other than this, where one of the two is shorter than that."""
+    joined: list[tuple[int, int]] = []
+    for first, end in runs:
+        if joined:
+            before, last = joined[-1]
+            if first - last < nearer_s * SAMPLE_RATE and min(last - before, end - first) < shorter_s * SAMPLE_RATE:
+                joined[-1] = (before, end)
+                continue
+        joined.append((first, end))
+    return joined
