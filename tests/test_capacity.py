@@ -1,6 +1,8 @@
 """The simulation of many uploads: right where it can be reckoned by hand, and sane where it cannot."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -83,3 +85,20 @@ def test_the_command_tells_what_to_expect():
     assert (row["recordings"], row["given_up"]) == (100, 0)
     assert 0 < row["half_within_s"] < row["all_within_s"]
     assert CliRunner().invoke(app, ["capacity"]).exit_code == 2
+
+
+def test_the_docs_show_what_is_simulated():
+    text = (Path(__file__).parents[1] / "docs" / "scale.md").read_text()
+    loads = {
+        "10 callers at all times: 100 calls an hour": [*steady(100, 8, 360)],
+        "1,000 callers: 10,000 calls an hour": [*steady(10_000, 1, 360)],
+        "a recorder hands over 100 recordings at once": [*burst(100, 360)],
+        "1,000 at once": [*burst(1000, 360)],
+        "10,000 at once": [*burst(10_000, 360)],
+    }
+    rows = re.findall(r"^\| (.+?) \| (\d+) \| ([\d,]+ s) \| ([\d,]+ s) \| ([\d,]+ s) \| (\d+) \|$", text, re.M)
+    assert len(rows) == 7
+    for load, instances, *shown in rows:
+        outcome = simulate(loads[load], Capacity(max_instances=int(instances)))
+        lags = [f"{outcome.lag_s(share):,.0f} s" for share in (0.5, 0.95, 1.0)]
+        assert shown == [*lags, str(outcome.given_up)], (load, instances)

@@ -67,6 +67,21 @@ def published(stack):
     return topic, names
 
 
+def test_given_up_recordings_are_analysed_after_a_replay(callmood, stack):
+    """Every attempt fails while the function is away; mended, one command brings the recording back."""
+    with scripted_http() as broken, stack.pushing_to(broken.url):
+        broken.answer = lambda _asked: (500, {})
+        call = stack.upload("given up.wav", clip())
+        stack.until("SELECT 1 FROM failures WHERE recording_id = @id AND code = 'undeliverable'", call, within_s=90)
+    assert not stack.rows("SELECT 1 FROM recordings_current WHERE recording_id = @id", call)
+
+    seen = callmood("replay", "--topic", "recordings", "--dry-run", "--json")
+    assert call.uri in seen.stdout
+    assert callmood("replay", "--topic", "recordings").exit_code == 0
+    stack.until("SELECT 1 FROM recordings_current WHERE recording_id = @id", call)
+    assert call.uri not in callmood("replay", "--topic", "recordings", "--dry-run", "--json").stdout
+
+
 def test_every_recording_below_the_prefix_is_published(callmood, archive, published):
     (bucket, names), (topic, told) = archive, published
     done = callmood("backfill", f"gs://{bucket}/2025/", "--topic", topic, "--rate", 100)
@@ -136,21 +151,6 @@ def test_a_topic_that_is_not_there_is_said_so(callmood, archive):
     done = callmood("backfill", f"gs://{archive[0]}", "--topic", "no-such-topic")
     assert done.exit_code == 2
     assert "no-such-topic does not exist" in done.output
-
-
-def test_given_up_recordings_are_analysed_after_a_replay(callmood, stack):
-    """Every attempt fails while the function is away; mended, one command brings the recording back."""
-    with scripted_http() as broken, stack.pushing_to(broken.url):
-        broken.answer = lambda _asked: (500, {})
-        call = stack.upload("given up.wav", clip())
-        stack.until("SELECT 1 FROM failures WHERE recording_id = @id AND code = 'undeliverable'", call, within_s=90)
-    assert not stack.rows("SELECT 1 FROM recordings_current WHERE recording_id = @id", call)
-
-    seen = callmood("replay", "--topic", "recordings", "--dry-run", "--json")
-    assert call.uri in seen.stdout
-    assert callmood("replay", "--topic", "recordings").exit_code == 0
-    stack.until("SELECT 1 FROM recordings_current WHERE recording_id = @id", call)
-    assert call.uri not in callmood("replay", "--topic", "recordings", "--dry-run", "--json").stdout
 
 
 def test_listing_goes_on_after_a_name(stack, archive):
