@@ -28,7 +28,7 @@ _COLOURS = {
     "sadness": "blue",
     "uncertain": "bright_black",
 }
-_COLUMNS = ("call", "length", "agent", "customer", "both", "sounds mostly", "worst moment", "look at it", "odd")
+_COLUMNS = ("call", "length", "agent", "customer", "both", "sounds mostly", "worst moment", "odd")
 _AT_MOST = 40
 
 # Below this a call has no worst moment worth hearing: the least neutral of neutral segments.
@@ -92,7 +92,6 @@ def _cells(call: JsonRow) -> tuple[str, ...]:
         ),
         _mostly(call),
         f"{clock(call['peak_start_s'])} {_share(peak, call['peak_probability'])}" if peak else "",
-        escape(call["attention_reason"] or ""),
         escape(call["warnings"] or ""),
     )
 
@@ -119,6 +118,9 @@ def print_calls(outcomes: Sequence[Outcome], calls: Sequence[JsonRow], console: 
         for row in cells:
             table.add_row(*(row[i] for i in shown))
         console.print(table)
+    for call in calls[:_AT_MOST]:
+        if call["needs_attention"]:
+            console.print(f"Hear {_name(call)}: {escape(call['attention_reason'])}", highlight=False)
     if len(calls) > _AT_MOST:
         console.print(f"… and {len(calls) - _AT_MOST} more")
     for outcome in outcomes:
