@@ -20,7 +20,7 @@ from callmood.emotion import EmotionModel, load_model
 from callmood.recording import EMOTIONS
 from callmood.resources import MODEL
 from model.baselines import NEUTRAL, counts
-from model.corpora import CORPORA, Clip
+from model.corpora import CORPORA, Clip, read
 from model.embed import embeddings
 from model.hearing import CHANNELS, Hearing
 
@@ -112,7 +112,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder that holds the corpus's folder")
     parser.add_argument("--model", type=Path, default=MODEL / "emotion.tflite")
     parser.add_argument("--corpus", choices=CORPORA, default="cremad")
-    parser.add_argument("--split", choices=["train", "valid"], default="valid", help="a corpus without splits is valid")
+    parser.add_argument(
+        "--split", choices=["train", "valid", "test"], default="valid", help="a corpus without splits is valid"
+    )
     parser.add_argument("--channel", choices=CHANNELS, default="clean")
     parser.add_argument(
         "--span", choices=["whole", "speech", "crop"], default="whole", help="what is heard of each clip"
@@ -123,7 +125,7 @@ def main() -> None:
     args = parser.parse_args()
 
     model = load_model(args.model)
-    clips = [clip for clip in CORPORA[args.corpus](args.data / args.corpus) if clip.split == args.split]
+    clips = [clip for clip in read(args.corpus, args.data / args.corpus).clips if clip.split == args.split]
     embedded, durations_s = embeddings(model, clips, Hearing(args.channel, args.span), args.cache)
     heard, probabilities = listen(model, clips, embedded, durations_s, args.baseline)
     labels = np.array([EMOTIONS.index(clips[i].emotion) for i in heard])

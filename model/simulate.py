@@ -20,7 +20,7 @@ from callmood.emotion import EmotionModel, load_model
 from callmood.recording import EMOTIONS
 from callmood.resources import MODEL
 from model.baselines import NEUTRAL
-from model.corpora import CORPORA
+from model.corpora import CORPORA, read
 from model.embed import embeddings
 from model.hearing import Hearing
 
@@ -130,7 +130,7 @@ def main() -> None:
     args = parser.parse_args()
 
     model = load_model(args.model)
-    clips = [clip for clip in CORPORA[args.corpus](args.data / args.corpus) if clip.split == "valid"]
+    clips = [clip for clip in read(args.corpus, args.data / args.corpus).clips if clip.split == "valid"]
     heard = [embeddings(model, clips, Hearing("telephone", span), args.cache) for span in ("speech", "crop")]
     embedded, durations_s = (np.concatenate(parts) for parts in zip(*heard, strict=True))
     labels = np.tile([EMOTIONS.index(clip.emotion) for clip in clips], len(heard))

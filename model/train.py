@@ -153,7 +153,7 @@ def main() -> None:
     blank = keras.Sequential([keras.Input((EMBEDDING,)), keras.layers.Dense(len(EMOTIONS), kernel_initializer="zeros")])
     write(frozen, build_encoder(encoder_weights()), scale(np.zeros(EMBEDDING), np.ones(EMBEDDING)), blank, facts(1.0))
 
-    clips = corpora.cremad(args.data / "cremad")
+    clips = corpora.read("cremad", args.data / "cremad").clips
     rooms = [listen(load_model(frozen), clips, hearings, args.run / "embeddings") for hearings in ROOMS]
     seen = np.concatenate([room.split("train").embedded for room in rooms])
     mean, deviation = seen.mean(axis=0), seen.std(axis=0) + np.float32(1e-5)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from model_corpus import write_cremad
 
-from model.corpora import cremad
+from model.corpora import read
 from model.hearing import CHANNELS, Hearing, hear, telephone
 
 
@@ -34,7 +34,7 @@ def test_a_telephone_has_few_steps():
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
-    return cremad(write_cremad(tmp_path_factory.mktemp("cremad"), speakers=1))
+    return read("cremad", write_cremad(tmp_path_factory.mktemp("cremad"), speakers=1)).clips
 
 
 def test_whole_is_what_was_recorded(clips):

@@ -1,0 +1,88 @@
+"""Emotional speech corpora, read as their publishers lay them out, with one name for each emotion."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from callmood.recording import EMOTIONS
+from model.corpora import published, table
+from model.corpora.clip import Clip, CorpusError, load, some
+
+__all__ = ["CORPORA", "Clip", "Corpus", "CorpusError", "Reading", "load", "read"]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """A kind of corpus.
+
+    Parameters
+    ----------
+    clips : callable
+        Its reader: folder -> every clip, of any emotion.
+    published : int, optional
+        How many clips its publisher hands out.
+    may_ship : bool
+        Whether its licence lets a model that is shipped learn from it; see `model/cards/`.
+    """
+
+    clips: Callable[[Path], Iterator[Clip]]
+    published: int | None
+    may_ship: bool
+
+
+CORPORA = {
+    "cremad": Corpus(published.cremad, 7442, may_ship=True),
+    "emodb": Corpus(published.emodb, 535, may_ship=True),
+    "ravdess": Corpus(published.ravdess, 1440, may_ship=False),
+    "savee": Corpus(published.savee, 480, may_ship=False),
+    "tess": Corpus(published.tess, 2800, may_ship=False),
+    "csv": Corpus(table.company, None, may_ship=False),  # a company's own calls are its own model's
+}
+"""dict of str to Corpus: every kind by name."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The clips of the six emotions; and of each other kind, how many were left out."""
+
+    clips: list[Clip]
+    left_out: Counter[str]
+
+
+def read(corpus: str, root: Path) -> Reading:
+    """Read a corpus's labels and find its clips, none of which is opened.
+
+    Parameters
+    ----------
+    corpus : str
+        A name in `CORPORA`.
+    root : Path
+        Its folder as its publisher hands it out; for "csv" the list itself or its folder.
+
+    Raises
+    ------
+    CorpusError
+        It is not there, or something in it is missing, empty, there twice, or not what its name says.
+    """
+    if not root.exists():
+        raise CorpusError(f"{root} is not there")
+    found = list(CORPORA[corpus].clips(root))
+    if not found:
+        raise CorpusError(f"there is no clip in {root}; {corpus} is laid out so: {CORPORA[corpus].clips.__doc__}")
+    first = {clip.name: clip.path for clip in reversed(found)}
+    twice = [f"{first[clip.name]} and {clip.path}" for clip in found if clip.path != first[clip.name]]
+    if twice:
+        raise CorpusError(f"{len(twice)} clips are there twice; point --root at one copy:{some(twice)}")
+    absent = [clip.path for clip in found if not clip.path.is_file()]
+    if absent:
+        raise CorpusError(f"{len(absent)} of {len(found)} clips of {root} are missing:{some(absent)}")
+    empty = [clip.path for clip in found if not clip.path.stat().st_size]
+    if empty:
+        raise CorpusError(f"{len(empty)} of {len(found)} clips of {root} are empty; fetch them anew:{some(empty)}")
+    return Reading(
+        clips=[clip for clip in found if clip.emotion in EMOTIONS],
+        left_out=Counter(clip.emotion for clip in found if clip.emotion not in EMOTIONS),
+    )

@@ -1,0 +1,92 @@
+"""The manifest: one Parquet file with a row for each clip of one or more corpora."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import duckdb
+
+from callmood.recording import EMOTIONS
+from model.corpora import Clip, CorpusError
+from model.files import replacing
+
+COLUMNS = {
+    "clip": "VARCHAR NOT NULL",
+    "path": "VARCHAR NOT NULL",
+    "speaker": "VARCHAR NOT NULL",
+    "emotion": "VARCHAR NOT NULL",
+    "corpus": "VARCHAR NOT NULL",
+    "language": "VARCHAR",
+    "duration_s": "DOUBLE NOT NULL",
+    "split": "VARCHAR NOT NULL",
+    "sex": "VARCHAR",
+    "age": "INTEGER",
+    "race": "VARCHAR",
+    "votes": f"STRUCT({', '.join(f'{emotion} INTEGER' for emotion in EMOTIONS)})",
+}
+"""dict of str to str: the manifest's columns, and their types in DuckDB's words."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A clip in the manifest; the fields are `Clip`'s, in the order of `COLUMNS`, `path` is absolute."""
+
+    clip: str
+    path: str
+    speaker: str
+    emotion: str
+    corpus: str
+    language: str | None
+    duration_s: float
+    split: str
+    sex: str | None
+    age: int | None
+    race: str | None
+    votes: Mapping[str, int] | None
+
+
+def row(clip: Clip, duration_s: float) -> Row:
+    """Describe a clip."""
+    return Row(
+        clip=clip.name,
+        path=str(clip.path.resolve()),
+        speaker=clip.speaker,
+        emotion=clip.emotion,
+        corpus=clip.corpus,
+        language=clip.language or None,
+        duration_s=duration_s,
+        split=clip.split,
+        sex=clip.sex,
+        age=clip.age,
+        race=clip.race,
+        votes=clip.votes,
+    )
+
+
+def write(rows: Sequence[Row], path: Path) -> None:
+    """Write a manifest; a file that is there is replaced, and only once all rows are written."""
+    with replacing(path) as unfinished, duckdb.connect() as memory:
+        memory.execute(f"CREATE TABLE manifest ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})")
+        memory.executemany(
+            "INSERT INTO manifest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [astuple(r) for r in rows]
+        )
+        memory.table("manifest").write_parquet(str(unfinished))
+
+
+def read(path: Path) -> list[Row]:
+    """Read a manifest.
+
+    Raises
+    ------
+    CorpusError
+        It is not there, or is no manifest.
+    """
+    if not path.is_file():
+        raise CorpusError(f"{path} is not there; python -m model.ingest makes it")
+    try:
+        with duckdb.connect() as memory:
+            return [Row(*values) for values in memory.read_parquet(str(path)).select(*COLUMNS).fetchall()]
+    except duckdb.Error as error:
+        raise CorpusError(f"{path} is no manifest: {error}") from None
