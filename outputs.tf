@@ -27,3 +27,33 @@ output "accounts" {
   description = "E-mail addresses of the service accounts, by name."
   value       = module.identity.emails
 }
+
+output "looker_studio_url" {
+  description = "Opens a new Looker Studio report with every view as a data source (docs/looker-studio.md)."
+  value = "${local.looker_studio}${join("", flatten([
+    for number, view in local.report_views : [for pair in local.looker_sources[view] : "&ds.ds${number}.${pair}"]
+  ]))}"
+}
+
+output "looker_studio_urls" {
+  description = "The same for each view alone, by name."
+  value       = { for view, pairs in local.looker_sources : view => "${local.looker_studio}${join("", [for pair in pairs : "&ds.ds0.${pair}"])}" }
+}
+
+# Looker Studio's Linking API, as functions/callmood/looker.py speaks it.
+locals {
+  # All views but those that only pick a table's rows for the others.
+  report_views  = [for view in module.warehouse.views : view if !can(jsondecode(file("${path.module}/schemas/views/${view}.json")).fields_of)]
+  looker_studio = "https://lookerstudio.google.com/reporting/create?c.mode=edit&r.reportName=callmood"
+  looker_sources = {
+    for view in local.report_views : view => [
+      "connector=bigQuery",
+      "datasourceName=${view}",
+      "type=TABLE",
+      "projectId=${urlencode(var.project_id)}",
+      "datasetId=${module.warehouse.reports_dataset_id}",
+      "tableId=${view}",
+      "billingProjectId=${urlencode(var.project_id)}",
+    ]
+  }
+}

@@ -584,6 +584,29 @@ def doctor(
     raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
 
 
+@app.command(epilog=_example("callmood looker --project acme --dataset callmood_reports"))
+@_plain_errors
+def looker(
+    project: ProjectOption,
+    dataset: Annotated[str, typer.Option(help="Dataset of the reports.")] = "callmood_reports",
+    billing_project: Annotated[
+        str | None, typer.Option(help="Project that pays for queries.", show_default="the project")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print links that open Looker Studio on the reports: one with all views as data sources, one for each."""
+    from callmood.looker import looker_studio_url, report_views
+
+    links = {"all": looker_studio_url(project, dataset, billing_project=billing_project)} | {
+        view: looker_studio_url(project, dataset, [view], billing_project=billing_project) for view in report_views()
+    }
+    if as_json:
+        print_json({"view": view, "url": url} for view, url in links.items())
+        return
+    for view, url in links.items():
+        print(f"{view}\n  {url}")
+
+
 @app.command(epilog=_example("callmood cost --hours 1000 --call-minutes 8"))
 @_plain_errors
 def cost(

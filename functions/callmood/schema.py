@@ -66,11 +66,12 @@ def tables() -> Mapping[str, Table]:
 
 @dataclass(frozen=True)
 class View:
-    """One reporting view: the question it answers, and its columns."""
+    """One reporting view: the question it answers, its columns, and the table whose columns it repeats, if it does."""
 
     name: str
     description: str
     fields: tuple[Field, ...]
+    fields_of: str | None = None
 
 
 @cache
@@ -79,9 +80,10 @@ def views() -> Mapping[str, View]:
     found = {}
     for path in sorted((SCHEMAS / "views").glob("*.json")):
         spec = json.loads(path.read_text(encoding="utf-8"))
-        inherited = tables()[spec["fields_of"]].fields if "fields_of" in spec else ()
+        fields_of = spec.get("fields_of")
+        inherited = tables()[fields_of].fields if fields_of else ()
         fields = (*inherited, *map(_field, spec["fields"]))
-        found[path.stem] = View(path.stem, spec["description"], fields)
+        found[path.stem] = View(path.stem, spec["description"], fields, fields_of)
     return found
 
 

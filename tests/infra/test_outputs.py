@@ -1,0 +1,16 @@
+"""The links to Looker Studio that a deployment gives are those that `callmood looker` prints."""
+
+from __future__ import annotations
+
+from workspaces import PROJECT, Workspace
+
+from callmood.looker import looker_studio_url, report_views
+
+
+def test_links_to_looker_studio_are_callmoods_own(deployment: Workspace) -> None:
+    outputs = deployment.plan(**PROJECT)["planned_values"]["outputs"]
+    project, dataset = PROJECT["project_id"], "callmood_reports"
+    assert outputs["looker_studio_url"]["value"] == looker_studio_url(project, dataset)
+    assert outputs["looker_studio_urls"]["value"] == {
+        view: looker_studio_url(project, dataset, [view]) for view in report_views()
+    }
