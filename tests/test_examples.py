@@ -80,13 +80,17 @@ def test_intervals_are_in_order_and_apart_by_what_counts_as_a_pause(timeline):
 
 def test_the_timeline_is_tight_around_the_sound(recording, timeline):
     for channel, sound, inside, rate in channels(recording, timeline):
-        assert dbfs(sound[~inside]) < -50, f"channel {channel['channel']} sounds where the timeline says nothing"
-        quiet = dbfs(sound[~inside])
+        window = rate // 20  # 50 ms
+        windows = len(sound) // window * window
+        outside = ~inside[:windows].reshape(-1, window).any(axis=1)
+        loudest = max(dbfs(piece) for piece in sound[:windows].reshape(-1, window)[outside])
+        # An echo of the loudest customer reaches -45 dBFS; the calmest voice is far above.
+        assert loudest < -43, f"channel {channel['channel']} sounds where the timeline says nothing"
+        background = dbfs(sound[~inside])
         for i in channel["intervals"]:
             piece = sound[round(i["start_s"] * rate) : round(i["end_s"] * rate)]
-            assert dbfs(piece) > quiet + 15, i
-            edge = rate // 20
-            assert max(dbfs(piece[:edge]), dbfs(piece[-edge:])) > quiet + 1, i
+            assert dbfs(piece) > background + 15, i
+            assert min(dbfs(piece[:window]), dbfs(piece[-window:])) > background + 1, i
 
 
 def test_the_set_has_what_calls_have():

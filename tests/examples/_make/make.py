@@ -17,8 +17,8 @@ from screenplay import Call, Sound, Utterance, read_calls
 
 HERE = Path(__file__).parent
 ARCHIVE = HERE.parents[2] / ".cache/kokoro-js-1.2.1.tgz"
-LEVELS_DBFS = {"agent": -24.0, "customer": -27.0}
-NOISE_DBFS = {"agent": -68.0, "customer": -62.0}
+LEVELS_DBFS = {"agent": -26.0, "customer": -30.0}
+NOISE_DBFS = {"agent": -68.0, "customer": -64.0}
 SOUND_DBFS = -28.0
 ECHO_DB, ECHO_S = -40.0, 0.06
 
@@ -54,9 +54,10 @@ def perform(call: Call, kokoro: voices.Kokoro) -> dict[str, Side]:
     now = 0.6
     for line in call.script:
         if isinstance(line, Utterance):
-            manner = voices.MANNERS[line.emotion].scaled(line.strength)
-            spoken = telephone.carried(kokoro.say(line.text, call.voices[line.who], manner), voices.SAMPLE_RATE)
-            spoken = telephone.at_level(spoken, LEVELS_DBFS[line.who] + manner.level)
+            manner = voices.MANNERS[line.emotion]
+            said = kokoro.say(line.text, call.voices[line.who], manner, line.strength)
+            level = LEVELS_DBFS[line.who] + line.strength * manner.level
+            spoken = telephone.at_level(telephone.carried(said, voices.SAMPLE_RATE), level)
             parts = telephone.spans(spoken)
             wait = -rng.uniform(0.6, 0.9) if line.interrupts else rng.uniform(0.25, 0.6)
             start = round(now + wait - parts[0][0], 2)
@@ -91,7 +92,7 @@ def record(sides: dict[str, Side], call: Call) -> np.ndarray:
     n = int((max(side.end_s() for side in sides.values()) + 0.8) * rate)
     heard = {}
     for who, side in sides.items():
-        heard[who] = np.zeros(n, np.float32)
+        heard[who] = np.zeros(n)
         for start, samples in side.pieces:
             heard[who][int(start * rate) :][: len(samples)] += samples[: n - int(start * rate)]
     delay, echo = int(ECHO_S * rate), 10 ** (ECHO_DB / 20)

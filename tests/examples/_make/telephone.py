@@ -7,7 +7,7 @@ import soxr
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 8_000
-Samples = NDArray[np.float32]
+Samples = NDArray[np.float64]  # double, so that no NumPy release rounds another way to a mu-law step
 
 
 def band(samples: Samples) -> Samples:
@@ -15,7 +15,7 @@ def band(samples: Samples) -> Samples:
     n = np.arange(255) - 127
     low_pass = [2 * f / SAMPLE_RATE * np.sinc(2 * f / SAMPLE_RATE * n) for f in (3400, 300)]
     taps = (low_pass[0] - low_pass[1]) * np.hamming(255)
-    return np.convolve(samples, taps, "same").astype(np.float32)
+    return np.convolve(samples, taps, "same")
 
 
 def carried(samples: Samples, rate: int) -> Samples:
@@ -28,12 +28,12 @@ def at_level(samples: Samples, dbfs: float) -> Samples:
     frames = samples[: len(samples) // 160 * 160].reshape(-1, 160)
     power = (frames**2).mean(1)
     rms = np.sqrt(power[power >= np.median(power)].mean())
-    return (samples * (10 ** (dbfs / 20) / rms)).astype(np.float32)
+    return samples * (10 ** (dbfs / 20) / rms)
 
 
 def noise(n: int, dbfs: float, rng: np.random.Generator) -> Samples:
     """Comfort noise of n samples."""
-    return at_level(band(rng.standard_normal(n).astype(np.float32)), dbfs)
+    return at_level(band(rng.standard_normal(n)), dbfs)
 
 
 def spans(samples: Samples) -> list[tuple[float, float]]:
@@ -54,22 +54,22 @@ def tone(seconds: float, frequencies: tuple[float, ...], on: float, off: float) 
     """Sine tones that sound for `on` seconds, rest for `off`, and so on."""
     t = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     sound = sum(np.sin(2 * np.pi * f * t) for f in frequencies) / len(frequencies)
-    return (sound * (t % (on + off) < on)).astype(np.float32)
+    return sound * (t % (on + off) < on)
 
 
 def music(seconds: float) -> Samples:
     """Hold music: an arpeggio over four chords, on a plucked string of eight partials, made here note by note."""
     chords = ((60, 64, 67, 72), (57, 60, 64, 69), (53, 57, 60, 65), (55, 59, 62, 67))  # C, Am, F, G as MIDI notes
     t = np.arange(SAMPLE_RATE) / SAMPLE_RATE
-    out = np.zeros(int(seconds * SAMPLE_RATE) + SAMPLE_RATE, np.float32)
+    out = np.zeros(int(seconds * SAMPLE_RATE) + SAMPLE_RATE)
     for i in range(int(seconds / 0.25)):
         chord = chords[i // 8 % 4]
         for note, gain in ((chord[(0, 2, 1, 3, 2, 1, 3, 2)[i % 8]], 1.0), (chord[0] - 12, 0.7 * (i % 8 == 0))):
             pitch = 440 * 2 ** ((note - 69) / 12)
             pluck = sum(np.sin(2 * np.pi * pitch * k * t) * np.exp(-t * (2 + k)) / k for k in range(1, 9))
-            out[i * SAMPLE_RATE // 4 :][: len(t)] += (gain * pluck).astype(np.float32)
+            out[i * SAMPLE_RATE // 4 :][: len(t)] += gain * pluck
     fade = np.clip((seconds - np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE) / 0.3, 0, 1)
-    return (out[: len(fade)] * fade).astype(np.float32)
+    return out[: len(fade)] * fade
 
 
 # Tones of the North American precise tone plan, in hertz and seconds of (on, off); kind as it stands in the timeline.

