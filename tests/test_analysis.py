@@ -94,6 +94,13 @@ def test_an_empty_channel_is_silent_and_no_error(model):
     assert analysis.talk_s["customer"] == 0
 
 
+def test_an_empty_channel_beside_two_copies_is_silent_all_the_same(model):
+    both = (AGENT + CUSTOMER) / 2
+    analysis = analyse(recording(both, both, np.zeros_like(both)), model, Settings())
+    assert sorted(analysis.roles) == ["copy", "mixed", "silent"]
+    assert "silent_channel" in analysis.warnings
+
+
 def test_channels_beyond_the_known_roles_hold_anybody(model):
     analysis = analyse(recording(AGENT, CUSTOMER, np.roll(CUSTOMER, 40_000)), model, Settings())
     assert analysis.roles == ("agent", "customer", "mixed")
@@ -134,6 +141,12 @@ def test_the_analysis_id_follows_recording_model_and_the_settings_that_count():
         analysis_id("r", "1", Settings(confidence_threshold=0.9)),
     ]
     assert len({base, *others}) == 5
+
+
+def test_another_version_of_the_software_is_another_analysis(monkeypatch):
+    before = analysis_id("r", "1", Settings())
+    monkeypatch.setattr("callmood.analysis.__version__", "99")
+    assert analysis_id("r", "1", Settings()) != before
 
 
 def test_prior_and_threshold_decide_what_is_said(model):

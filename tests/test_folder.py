@@ -1,13 +1,16 @@
 """Which files of a folder are recordings, and what is known of one before it is heard."""
 
 import hashlib
+import json
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from callmood.errors import BadRecording, CallmoodError
 from callmood.folder import file_ref, find_recordings, read_file
+from callmood.rows import failure_row
 from callmood.settings import Settings
 
 
@@ -53,3 +56,39 @@ def test_too_large_a_file_is_not_read(tmp_path):
     with pytest.raises(BadRecording, match="MAX_SIZE_BYTES") as bad:
         read_file(path, Settings(max_size_bytes=4))
     assert bad.value.code == "too_large"
+
+
+def test_a_file_has_one_name_wherever_it_is_looked_at_from(tmp_path, monkeypatch):
+    (tmp_path / "calls").mkdir()
+    (tmp_path / "calls" / "a.wav").write_bytes(b"x")
+    (tmp_path / "linked").symlink_to("calls")
+    monkeypatch.chdir(tmp_path / "calls")
+    ways = [".", "a.wav", "../calls", "../calls/a.wav", "../linked", "../linked/a.wav"]
+    assert [list(find_recordings([Path(way)])) for way in ways] == [[tmp_path / "calls" / "a.wav"]] * len(ways)
+
+
+def test_folders_loops_and_broken_links_under_a_recordings_name_are_none(tmp_path):
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "loop.wav").symlink_to("loop.wav")
+    (tmp_path / "nowhere.wav").symlink_to("nowhere")
+    (tmp_path / "round").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert list(find_recordings([tmp_path])) == []
+    with pytest.raises(CallmoodError, match="neither a file nor a folder"):
+        list(find_recordings([tmp_path / "pipe.wav"]))
+
+
+def test_a_name_that_no_row_can_hold_is_a_failure_that_a_row_can(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    path.write_bytes(b"RIFF")
+    with pytest.raises(BadRecording, match="Rename"):
+        read_file(path, Settings())
+    row = failure_row("bad_name", "Rename the file.", datetime.now(UTC), file_ref(path))
+    assert json.dumps(row).encode()
+    assert row["object"].endswith("caf\\xe9.wav")
+
+
+def test_a_file_that_is_gone_by_now_is_a_bad_recording(tmp_path):
+    with pytest.raises(BadRecording) as bad:
+        read_file(tmp_path / "moved.wav", Settings())
+    assert bad.value.code == "gone"

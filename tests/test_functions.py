@@ -278,6 +278,13 @@ def test_a_dead_letter_gets_a_failures_row(quarantine, google):
     assert "2026-11-23T05:44:34" in row["message"]
 
 
+def test_a_deletion_that_was_given_up_does_not_ask_for_another_upload(quarantine, google):
+    assert quarantine.push(push(FINALIZED | {"eventType": "OBJECT_DELETE"})) == 204
+    [row] = rows(google, "failures")
+    assert "erase the call" in row["message"]
+    assert "upload" not in row["message"]
+
+
 def test_a_setting_that_makes_no_sense_keeps_the_function_from_starting(start):
     with pytest.raises(ServiceMissing, match="TIME_ZONE"):
         start("erase", TIME_ZONE="Atlantis/Poseidonis")

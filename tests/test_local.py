@@ -6,12 +6,17 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from callmood import local
 from callmood.cli import app
+from callmood.emotion import load_model
+from callmood.local import Analyst
+from callmood.settings import Settings
 from callmood.store import Store
 
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.wav"))
@@ -168,3 +173,47 @@ def test_watch_takes_a_file_when_it_has_stopped_growing(store, tmp_path):
     finally:
         process.terminate()
         process.wait(10)
+
+
+def test_a_folder_without_recordings_is_said_to_be_one(store, tmp_path):
+    (tmp_path / "none").mkdir()
+    assert "No recordings in" in run("analyze", tmp_path / "none")
+
+
+def test_a_file_whose_name_is_no_text_fails_and_costs_no_other_its_analysis(store, calls):
+    shutil.copy(EXAMPLES[0], calls / os.fsdecode(b"caf\xe9.wav"))
+    shown = run("analyze", calls, code=1)
+    assert "2 analysed, 1 failed" in shown
+    assert "bad_name" in shown
+
+
+def test_a_file_that_goes_before_its_turn_costs_no_other_its_analysis(store, calls):
+    local_store = Store(store)
+    files = sorted(calls.iterdir())
+    files[0].unlink()
+    assert [outcome.status for outcome in Analyst(local_store, Settings()).run(files)] == ["skipped", "analysed"]
+
+
+def test_the_model_is_loaded_once(store, calls, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(local, "load_model", lambda path: loaded.append(path) or load_model(path))
+    local._load.cache_clear()
+    run("analyze", calls, "--workers", 1)
+    assert loaded == [None]
+
+
+def test_who_stops_listening_waits_for_no_file_that_is_left(tmp_path, monkeypatch):
+    """As Ctrl-C does."""
+    taken = []
+
+    def slow(path, settings):
+        taken.append(path)
+        time.sleep(0.05)
+        return local.Outcome(path, "skipped")
+
+    monkeypatch.setattr(local, "_pool", ThreadPoolExecutor)
+    monkeypatch.setattr(local, "_in_worker", slow)
+    outcomes = local.analyse_files([tmp_path / str(number) for number in range(50)], Settings(), workers=2)
+    next(outcomes)
+    outcomes.close()
+    assert len(taken) < 10

@@ -95,5 +95,28 @@ def test_a_store_that_lacks_a_required_column_is_refused_with_what_to_do(tmp_pat
 def test_a_file_that_is_no_store_is_refused(tmp_path):
     path = tmp_path / "notes.duckdb"
     path.write_text("hello " * 1000)
-    with pytest.raises(WarehouseError, match="is no store"):
+    with pytest.raises(WarehouseError, match="cannot be opened as a store"):
         Store(path)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE segments",
+        "DROP VIEW calls",
+        "DELETE FROM recordings WHERE TRUE",
+        "UPDATE recordings SET call_id = 'x' WHERE TRUE",
+        "INSERT INTO store_version (version) VALUES ('1')",
+        "CREATE TABLE mine (x INT64)",
+    ],
+)
+def test_a_query_cannot_change_the_store(store, sql):
+    write_analysis(store, [segment_row(0)], commit_row())
+    with pytest.raises(QueryError, match="read-only"):
+        store.query(sql)
+    assert store.query("SELECT COUNT(*) AS n FROM segments_current") == [{"n": 1}]
+
+
+def test_a_store_that_cannot_be_made_is_an_error_at_once(tmp_path):
+    with pytest.raises(WarehouseError, match="No such file"):
+        Store(tmp_path / "blocked" / "calls.duckdb")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from callmood import audio
+from callmood import __version__, audio
 from callmood.audio import SAMPLE_RATE, AudioInfo, open_audio
 from callmood.emotion import EmotionModel
 from callmood.errors import BadRecording
@@ -77,7 +77,7 @@ class Analysis:
     recording : Recording
         What was analysed.
     analysis_id : str
-        32 hexadecimal digits: the same recording, model and settings give the same id.
+        32 hexadecimal digits: the same recording, software, model and settings give the same id.
     info : AudioInfo
         Format of the file.
     duration_s : float
@@ -110,7 +110,9 @@ class Analysis:
 
 
 def analysis_id(recording_id: str, model_version: str, settings: Settings) -> str:
-    """Id of the analysis of a recording by a model under the settings that change its rows.
+    """Id of the analysis of a recording by this software and a model under the settings that change its rows.
+
+    Another version of the software may cut segments elsewhere, and views must not mix the two.
 
     Parameters
     ----------
@@ -137,7 +139,7 @@ def analysis_id(recording_id: str, model_version: str, settings: Settings) -> st
             "confidence_threshold",
         },
     )
-    key = json.dumps([recording_id, model_version, what_counts], sort_keys=True)
+    key = json.dumps([recording_id, __version__, model_version, what_counts], sort_keys=True)
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
@@ -242,6 +244,12 @@ def _merge_copies(voices: Sequence[_Voice], copies: Iterable[tuple[int, int]]) -
     return kept
 
 
+def _said_role(voice: _Voice, kept: Sequence[_Voice]) -> str:
+    if voice.peak <= _EMPTY_PEAK:
+        return "silent"
+    return voice.role if voice in kept else "copy"
+
+
 def _classified(voice: _Voice, model: EmotionModel, settings: Settings) -> list[Segment]:
     segments = [Segment(voice.channel, voice.role, *span) for span in voice.spans]
     if not voice.embeddings:
@@ -313,13 +321,11 @@ def analyse(recording: Recording, model: EmotionModel, settings: Settings) -> An
         The bytes can never be analysed; its code says why.
     """
     voices, likeness, info, duration_s, warnings = _listen(recording, model, settings)
-    roles: list[str] = [voice.role if voice.peak > _EMPTY_PEAK else "silent" for voice in voices]
     copies = likeness.copies()
     kept = _merge_copies(voices, copies)
     if copies:
         warnings.append("dual_mono")
-        for voice in voices:
-            roles[voice.channel] = voice.role if voice in kept else "copy"
+    roles = [_said_role(voice, kept) for voice in voices]
     if "silent" in roles:
         warnings.append("silent_channel")
 

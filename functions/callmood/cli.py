@@ -11,6 +11,7 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import wraps
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -112,6 +113,8 @@ def progress_bar(total: int | None, what: str) -> Any:
 def _main(
     version: Annotated[bool, typer.Option("--version", help="Print the version and leave.", is_eager=True)] = False,
 ) -> None:
+    if isinstance(sys.stdout, TextIOWrapper):  # a file's name may hold what the terminal cannot show
+        sys.stdout.reconfigure(errors="backslashreplace")
     if version:
         out.print(f"callmood {__version__}", highlight=False)
         raise typer.Exit
@@ -128,7 +131,7 @@ def analyze(
 ) -> None:
     """Analyse recordings and write their segments to the local store.
 
-    What this model version has analysed already is skipped. Exit code 1: a recording failed.
+    What this version and model have analysed already is skipped. Exit code 1: a recording failed.
     """
     from callmood.folder import find_recordings
     from callmood.local import Analyst
@@ -137,6 +140,9 @@ def analyze(
 
     settings = load_settings()
     files = list(find_recordings(paths))
+    if not files:
+        err.print(f"No recordings in {escape(', '.join(map(str, paths)))}.", highlight=False)
+        return
     local_store = Store(store, settings.time_zone, settings.min_calls)
     outcomes = []
     with progress_bar(len(files), "Analysing") as advance:

@@ -83,7 +83,8 @@ FAILURE_CODES = {
     "too_long": "The recording is longer than the limit (MAX_DURATION_S).",
     "too_large": "The object is larger than the limit (MAX_SIZE_BYTES).",
     "gone": "The object was deleted or replaced before it could be read.",
-    "forbidden": "The function may not read the object.",
+    "forbidden": "The recording may not be read.",
+    "bad_name": "The file's name is no UTF-8.",
     "bad_event": "A message in the events' topic is no Cloud Storage notification.",
     "undeliverable": "Every attempt failed; the event ended in the dead letter topic.",
 }

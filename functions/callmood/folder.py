@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,29 +26,37 @@ def find_recordings(paths: Iterable[Path]) -> Iterator[Path]:
     Yields
     ------
     Path
-        Absolute, sorted within each folder, each once.
+        Absolute and free of `..` and linked folders, so that a file has one name from wherever it is looked at; sorted
+        within each folder, each once.
 
     Raises
     ------
     CallmoodError
-        A path does not exist.
+        A path does not exist, or is neither a file nor a folder.
     """
     seen = set()
     for path in paths:
         if not path.exists():
             raise CallmoodError(f"{path} does not exist")
-        inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+        if path.is_dir():
+            root = path.resolve()
+            inside = [
+                file
+                for file in sorted(root.rglob("*"))
+                if file.is_file() and not is_side_file(file.relative_to(root).as_posix())
+            ]
+        elif path.is_file():
+            inside = [path.parent.resolve() / path.name]
+        else:  # a pipe would be waited for, for ever
+            raise CallmoodError(f"{path} is neither a file nor a folder")
         for file in inside:
-            below = file.relative_to(path).as_posix()
-            if path.is_dir() and (not file.is_file() or is_side_file(below)):
-                continue
-            if (absolute := file.absolute()) not in seen:
-                seen.add(absolute)
-                yield absolute
+            if file not in seen:
+                seen.add(file)
+                yield file
 
 
 def file_ref(path: Path) -> ObjectRef:
-    """Identity of a file as it is now: its path and the time of its last change.
+    r"""Identity of a file as it is now: its path and the time of its last change.
 
     Parameters
     ----------
@@ -57,9 +66,15 @@ def file_ref(path: Path) -> ObjectRef:
     Returns
     -------
     ObjectRef
-        With an empty bucket.
+        With an empty bucket. Bytes of the name that are no UTF-8 are written as ``\xe9``: no row could hold them.
+
+    Raises
+    ------
+    OSError
+        The file is gone, or its folder may not be read.
     """
-    return ObjectRef("", str(path.absolute()), path.stat().st_mtime_ns)
+    name = os.fsencode(path.absolute()).decode(errors="backslashreplace")
+    return ObjectRef("", name, path.stat().st_mtime_ns)
 
 
 def read_file(path: Path, settings: Settings) -> Recording:
@@ -80,18 +95,22 @@ def read_file(path: Path, settings: Settings) -> Recording:
     Raises
     ------
     BadRecording
-        The file is larger than `settings.max_size_bytes`, or may not be read.
+        The file is gone, may not be read, is larger than `settings.max_size_bytes`, or has a name that no row can hold.
     """
-    stat = path.stat()
-    if stat.st_size > settings.max_size_bytes:
-        raise too_large(stat.st_size, settings)
     try:
+        ref, stat = file_ref(path), path.stat()
+        if ref.name != str(path.absolute()):
+            raise BadRecording("bad_name", "The file's name is no UTF-8, so no row can hold it. Rename the file.")
+        if stat.st_size > settings.max_size_bytes:
+            raise too_large(stat.st_size, settings)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise BadRecording("gone", "The file was moved or deleted before it could be analysed.") from None
     except PermissionError:
         raise BadRecording("forbidden", "The file may not be read. Give callmood's user read access.") from None
     return Recording(
-        ref=file_ref(path),
+        ref=ref,
         audio=path,
         size_bytes=stat.st_size,
         content_sha256=digest,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from google.api_core.exceptions import NotFound
@@ -14,11 +15,14 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from callmood.errors import BadRecording, CallmoodError
 from callmood.folder import too_large
 from callmood.metadata import call_metadata
-from callmood.recording import ObjectRef, Recording
+from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.settings import Settings
 
 _RETRY = DEFAULT_RETRY.with_timeout(60.0)
 _REQUEST_TIMEOUT_S = 60.0
+
+# BigQuery refuses streamed rows of other days: https://cloud.google.com/bigquery/docs/streaming-data-into-bigquery
+_OLDEST, _NEWEST = timedelta(days=-3650), timedelta(days=364)
 
 
 def _blob(client: Client, ref: ObjectRef) -> Blob:
@@ -70,8 +74,15 @@ def fetch(client: Client, ref: ObjectRef, settings: Settings) -> Recording:
         size_bytes=len(audio),
         content_sha256=hashlib.sha256(audio).hexdigest(),
         uploaded_at=known.time_created,
-        call=call_metadata(ref.name, known.metadata or {}, settings),
+        call=_believed(call_metadata(ref.name, known.metadata or {}, settings), known.time_created),
     )
+
+
+def _believed(call: CallMetadata, uploaded_at: datetime) -> CallMetadata:
+    """Keep a start that no row could have as a label: a recorder whose clock stands at 1970 must not cost its calls."""
+    if call.started_at is None or _OLDEST < call.started_at - uploaded_at < _NEWEST:
+        return call
+    return replace(call, started_at=None, labels={**call.labels, "started_at": call.started_at.isoformat()})
 
 
 def delete(client: Client, ref: ObjectRef) -> bool:

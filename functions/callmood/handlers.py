@@ -278,9 +278,10 @@ def quarantine(event: StorageEvent, deployment: Deployment) -> None:
     attempts = event.attributes.get(f"{prefix}DeliveryCount", "an unknown number of")
     subscription = event.attributes.get(f"{prefix}Subscription", "unknown")
     published = event.attributes.get(f"{prefix}TopicPublishTime", "an unknown time")
+    remedy = "erase the call" if event.kind == DELETED else "upload the object again"
     message = (
         f"The {event.kind} event of {published} was given up after {attempts} attempts by subscription {subscription}. "
-        "The function's log has the reason under this recording_id; mend it, then upload the object again."
+        f"The function's log has the reason under this recording_id; mend it, then {remedy}."
     )
     row = failure_row("undeliverable", message, datetime.now(UTC), event.ref, event.event_id)
     deployment.warehouse.append("failures", [row])

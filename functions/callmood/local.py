@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -36,7 +37,7 @@ class Outcome:
     path : Path
         The file.
     status : {"analysed", "failed", "skipped"}
-        Skipped: this model version has analysed it already, or it was erased.
+        Skipped: this version and model have analysed it already, it was erased, or it is gone by now.
     segments : list of dict
         Rows of `segments`.
     row : dict or None
@@ -55,7 +56,7 @@ def analyse_file(path: Path, model: EmotionModel, settings: Settings) -> Outcome
     Parameters
     ----------
     path : Path
-        An existing file.
+        The file.
     model : EmotionModel
         The model.
     settings : Settings
@@ -66,22 +67,27 @@ def analyse_file(path: Path, model: EmotionModel, settings: Settings) -> Outcome
     Outcome
         With rows ready to be written.
     """
-    ref = file_ref(path)
     started = time.perf_counter()
     try:
+        ref = file_ref(path)
+    except FileNotFoundError:
+        return Outcome(path, "skipped")
+    try:
         analysis = analyse(read_file(path, settings), model, settings)
+        segments, commit = analysis_rows(analysis, settings, datetime.now(UTC), time.perf_counter() - started)
     except BadRecording as bad:
         return Outcome(path, "failed", row=failure_row(bad.code, bad.message, datetime.now(UTC), ref))
     except Exception as error:  # a fault of ours must not cost the other recordings
         message = f"callmood failed on this recording ({type(error).__name__}: {error}). Please report it."
         return Outcome(path, "failed", row=failure_row("undeliverable", message, datetime.now(UTC), ref))
-    segments, commit = analysis_rows(analysis, settings, datetime.now(UTC), time.perf_counter() - started)
     return Outcome(path, "analysed", segments, commit)
 
 
-def _load(settings: Settings) -> EmotionModel:
+@cache
+def _load(model_uri: str | None) -> EmotionModel:
+    """Load the model, once a process."""
     with _quiet():
-        model = load_model(Path(settings.model_uri) if settings.model_uri else None)
+        model = load_model(Path(model_uri) if model_uri else None)
         model.embed(np.zeros(SAMPLE_RATE, np.float32))  # the runtime greets when it first computes
         return model
 
@@ -99,14 +105,8 @@ def _quiet() -> Iterator[None]:
         os.close(kept)
 
 
-_model: EmotionModel | None = None  # a worker process's own
-
-
 def _in_worker(path: Path, settings: Settings) -> Outcome:
-    global _model
-    if _model is None:
-        _model = _load(settings)
-    return analyse_file(path, _model, settings)
+    return analyse_file(path, _load(settings.model_uri), settings)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
@@ -139,10 +139,14 @@ def analyse_files(paths: Iterable[Path], settings: Settings, workers: int) -> It
     try:
         with _pool(min(workers, len(left))) as pool:
             jobs = [pool.submit(_in_worker, path, settings) for path in left]
-            for job in as_completed(jobs):
-                outcome = job.result()
-                left.remove(outcome.path)
-                yield outcome
+            try:
+                for job in as_completed(jobs):
+                    outcome = job.result()
+                    left.remove(outcome.path)
+                    yield outcome
+            except BaseException:  # above all Ctrl-C: leaving the pool would wait for every file that is left
+                pool.shutdown(cancel_futures=True)
+                raise
     except BrokenProcessPool:
         yield from (_alone(path, settings) for path in left)
 
@@ -174,7 +178,7 @@ class Analyst:
         self._store = store
         self._settings = settings
         self._workers = workers
-        self._model_version = _load(settings).version
+        self._model_version = _load(settings.model_uri).version
 
     def run(self, paths: Sequence[Path], *, again: bool = False) -> Iterator[Outcome]:
         """Analyse what is new, write its rows, and say what became of each file.
@@ -195,7 +199,11 @@ class Analyst:
         erased = {row["recording_id"] for row in self._store.query("SELECT recording_id FROM erasures")}
         fresh = []
         for path in paths:
-            recording_id = file_ref(path).recording_id
+            try:
+                recording_id = file_ref(path).recording_id
+            except FileNotFoundError:
+                yield Outcome(path, "skipped")
+                continue
             known = analysis_id(recording_id, self._model_version, self._settings) in done and not again
             if known or recording_id in erased:
                 yield Outcome(path, "skipped")

@@ -58,7 +58,7 @@ class Store:
     Raises
     ------
     WarehouseError
-        The file is no store, is locked by another program, or was made by a newer callmood.
+        The file is no store, is locked by another program, or is too old a callmood's.
     """
 
     def __init__(self, path: Path, time_zone: str = "UTC", min_calls: int = 5) -> None:
@@ -68,15 +68,15 @@ class Store:
             self._bring_up_to_date(connection)
 
     @contextmanager
-    def _open(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _open(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         deadline = time.monotonic() + _LOCK_TIMEOUT_S
         while True:
             try:
-                connection = duckdb.connect(str(self.path))
+                connection = duckdb.connect(str(self.path), read_only=read_only)
                 break
             except duckdb.IOException as error:
-                if "lock" not in str(error).lower():
-                    raise WarehouseError(f"{self.path} is no store: {error}") from None
+                if "Could not set lock" not in str(error):
+                    raise WarehouseError(f"{self.path} cannot be opened as a store: {error}") from None
                 if time.monotonic() > deadline:
                     raise WarehouseError(f"{self.path} is held by another program; close it and try again.") from None
                 time.sleep(0.05)
@@ -141,7 +141,7 @@ class Store:
             )
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[JsonRow]:
-        """Rows of a BigQuery SQL query.
+        """Rows of a BigQuery SQL query; it cannot change the store.
 
         Parameters
         ----------
@@ -158,10 +158,10 @@ class Store:
         Raises
         ------
         QueryError
-            The query is no valid BigQuery SQL, or names what is not there.
+            The query is no valid BigQuery SQL, names what is not there, or would change the store.
         """
         translated = self._translate(sql)
-        with self._open() as connection:
+        with self._open(read_only=True) as connection:
             try:
                 result = connection.execute(translated, parameters)
             except duckdb.Error as error:
