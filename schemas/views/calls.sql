@@ -1,14 +1,12 @@
 -- How did each call go, how did the customer sound from start to end, and which calls should somebody hear?
 -- A call is one recording. Every definition, with its reason and an example: docs/metrics.md.
 WITH
--- Every segment, with where the latest stretch of each party had begun and ended when it began.
+-- Every segment, with where the latest stretch of each party had ended when it began.
 speech AS (
   SELECT
     *,
     IF(is_customer AND negativity IS NOT NULL, duration_s, NULL) AS heard_s,
-    LAST_VALUE(IF(role = 'agent', start_s, NULL) IGNORE NULLS) OVER before AS agent_start_s,
     LAST_VALUE(IF(role = 'agent', end_s, NULL) IGNORE NULLS) OVER before AS agent_end_s,
-    LAST_VALUE(IF(role = 'customer', start_s, NULL) IGNORE NULLS) OVER before AS customer_start_s,
     LAST_VALUE(IF(role = 'customer', end_s, NULL) IGNORE NULLS) OVER before AS customer_end_s,
     LAST_VALUE(IF(role = 'mixed', end_s, NULL) IGNORE NULLS) OVER before AS mixed_end_s
   FROM `${dataset}.segments_current`
@@ -35,16 +33,6 @@ sums AS (
     MAX(
       start_s - NULLIF(GREATEST(IFNULL(agent_end_s, 0), IFNULL(customer_end_s, 0), IFNULL(mixed_end_s, 0)), 0)
     ) AS longest_silence_s,
-    -- To interrupt is to begin a stretch of a second or more when the other party has spoken for half a second and goes
-    -- on for as long. A segment that begins where the same party's last one ended only continues it.
-    COUNTIF(
-      role = 'agent' AND duration_s >= 1 AND start_s > IFNULL(agent_end_s, -1) + 0.1
-      AND start_s BETWEEN customer_start_s + 0.5 AND customer_end_s - 0.5
-    ) AS interruptions_by_agent,
-    COUNTIF(
-      role = 'customer' AND duration_s >= 1 AND start_s > IFNULL(customer_end_s, -1) + 0.1
-      AND start_s BETWEEN agent_start_s + 0.5 AND agent_end_s - 0.5
-    ) AS interruptions_by_customer,
     SUM(heard_s) AS customer_emotion_s,
     SUM(IF(emotion = 'anger', heard_s, 0)) AS anger_s,
     SUM(IF(emotion = 'disgust', heard_s, 0)) AS disgust_s,
@@ -114,6 +102,15 @@ judged AS (
     ) AS recovered
   FROM compared
 ),
+interrupted AS (
+  SELECT
+    call_date,
+    analysis_id,
+    COUNTIF(interrupted_by = 'agent') AS by_agent,
+    COUNTIF(interrupted_by = 'customer') AS by_customer
+  FROM `${dataset}.interruptions`
+  GROUP BY call_date, analysis_id
+),
 labelled AS (
   SELECT
     call_date,
@@ -147,8 +144,8 @@ SELECT
   r.silence_s,
   j.longest_silence_s,
   r.overlap_s,
-  IF(r.agent_talk_s + r.customer_talk_s >= 0, IFNULL(j.interruptions_by_agent, 0), NULL) AS interruptions_by_agent,
-  IF(r.agent_talk_s + r.customer_talk_s >= 0, IFNULL(j.interruptions_by_customer, 0), NULL) AS interruptions_by_customer,
+  IF(r.agent_talk_s + r.customer_talk_s >= 0, IFNULL(i.by_agent, 0), NULL) AS interruptions_by_agent,
+  IF(r.agent_talk_s + r.customer_talk_s >= 0, IFNULL(i.by_customer, 0), NULL) AS interruptions_by_customer,
   SAFE_DIVIDE(r.agent_talk_s, r.agent_talk_s + r.customer_talk_s) AS agent_talk_ratio,
   IFNULL(j.customer_emotion_s, 0) AS customer_emotion_s,
   IFNULL(j.anger_s, 0) AS anger_s,
@@ -194,11 +191,11 @@ SELECT
       [
         CASE
           WHEN j.escalated THEN FORMAT(
-            'more negative at the end (%.0f %%) than at the start (%.0f %%)',
+            'more negative at the end (%.0f%%) than at the start (%.0f%%)',
             100 * j.negativity_end, 100 * j.negativity_start
           )
-          WHEN j.ended_negative THEN FORMAT('negative at the end (%.0f %%)', 100 * j.negativity_end)
-          WHEN j.worst_third >= 0.4 THEN FORMAT('negative for a third of the call (%.0f %%)', 100 * j.worst_third)
+          WHEN j.ended_negative THEN FORMAT('negative at the end (%.0f%%)', 100 * j.negativity_end)
+          WHEN j.worst_third >= 0.4 THEN FORMAT('negative for a third of the call (%.0f%%)', 100 * j.worst_third)
         END,
         IF(j.anger_s >= 10, FORMAT('angry for %.0f s', j.anger_s), NULL)
       ],
@@ -214,4 +211,5 @@ SELECT
   r.analysed_at
 FROM `${dataset}.recordings_current` AS r
 LEFT JOIN judged AS j ON j.call_date = r.call_date AND j.analysis_id = r.analysis_id
+LEFT JOIN interrupted AS i ON i.call_date = r.call_date AND i.analysis_id = r.analysis_id
 LEFT JOIN labelled AS l ON l.call_date = r.call_date AND l.analysis_id = r.analysis_id

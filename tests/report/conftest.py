@@ -3,15 +3,13 @@
 import os
 import shutil
 from contextlib import contextmanager
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 import soundfile
+from built import address, report
 from made import make_store
 from playwright.sync_api import sync_playwright
-
-from callmood.report.site import build_report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # Chromium talks to nobody by itself, so that every request a test sees is the page's.
@@ -61,16 +59,6 @@ def look(chromium):
 
     yield opened
     assert complaints == []
-
-
-def report(folder, store):
-    out = folder / "report"
-    build_report(store, out, store=str(store.path), zone=ZoneInfo("UTC"), min_calls=5)
-    return out
-
-
-def address(out, page="index.html", state=""):
-    return f"{(out / page).as_uri()}#{state}"
 
 
 @pytest.fixture(scope="session")

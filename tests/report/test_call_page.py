@@ -2,7 +2,7 @@
 
 import numpy as np
 import soundfile
-from conftest import address, report
+from built import address, report
 from made import make_store
 
 from callmood.summary import clock
@@ -60,6 +60,19 @@ def test_lanes_show_every_segment_with_its_emotion(look, centre_report, centre):
         for role in ("agent", "customer"):
             shown = page.eval_on_selector_all(f"[data-role={role}] .segment", "all => all.map(b => b.dataset.emotion)")
             assert shown == [row["emotion"] or "talk" for row in rows if row["role"] == role]
+
+
+def test_interruptions_are_marked_where_they_happen(look, centre_report, centre):
+    found = centre.query("SELECT recording_id, interrupted_by, start_s FROM interruptions ORDER BY start_s")
+    call = found[0]["recording_id"]
+    wanted = [(row["interrupted_by"], row["start_s"]) for row in found if row["recording_id"] == call]
+    with look(address(centre_report, "call.html", f"call={call}&days=all")) as page:
+        opened(page, call)
+        marked = page.locator(".segment[data-interrupts]")
+        assert marked.count() == len(wanted)
+        told = marked.evaluate_all("all => all.map(b => b.ariaLabel)")
+        for role, start in wanted:
+            assert any(t.startswith(f"{role.title()}, {clock(start)} to ") and t.endswith(", interrupts") for t in told)
 
 
 def test_hovering_a_segment_tells_its_probabilities(look, centre_report, centre):

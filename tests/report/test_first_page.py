@@ -1,7 +1,7 @@
 """The first page in a real browser: what it shows is what the views say, and every control does what it promises."""
 
 import pytest
-from conftest import address
+from built import address
 from made import QUEUES
 
 TOTALS = """

@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import address, report
+from built import address, report
 from made import make_store
 
 import callmood.report

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from conftest import address, report
+from built import address, report
 from hypothesis import given
 from hypothesis import strategies as st
 from made import make_store

@@ -63,7 +63,7 @@ def test_the_worked_example_of_the_docs(reports):
         escalated=True,
         recovered=False,
         needs_attention=True,
-        attention_reason="more negative at the end (70 %) than at the start (15 %)",
+        attention_reason="more negative at the end (70%) than at the start (15%)",
         agent_emotion_s=0.0,
         segment_count=11,
         warnings=None,
@@ -166,6 +166,14 @@ def test_worst_moments_are_ranked_by_how_negative_for_how_long(reports):
     assert these(moments[0], expected) == expected
     assert moments[0]["started_at"] == datetime(2026, 11, 2, 9, 1, 25, tzinfo=UTC)
     assert moments[5]["rank_in_call"] == 2
+
+
+def test_interruptions_stand_where_they_happen(reports):
+    found = {(row["call_id"], row["interrupted_by"], row["start_s"]) for row in reports.rows("interruptions")}
+    assert found == {("escalates", "agent", 90.0), ("interrupts", "customer", 5.0)}
+    moment = reports.row("interruptions", call_id="escalates")
+    assert moment["started_at"] == datetime(2026, 11, 2, 9, 1, 30, tzinfo=UTC)
+    assert moment["uri"] == "gs://calls/escalates.wav"
 
 
 def test_agents(reports):

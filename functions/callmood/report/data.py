@@ -23,11 +23,11 @@ ORDER BY IFNULL(c.needs_attention, FALSE) DESC, IFNULL(c.negativity, -1) DESC, c
 # {which}: of which days, and of which recording if of one alone.
 _SEGMENTS = """
 SELECT
-  recording_id, role, is_customer, start_s, end_s, emotion, level_dbfs,
-  p_anger, p_disgust, p_fear, p_happiness, p_neutral, p_sadness
-FROM segments_current
-WHERE {which}
-ORDER BY recording_id, start_s, channel
+  s.recording_id, role, is_customer, start_s, end_s, emotion, level_dbfs,
+  p_anger, p_disgust, p_fear, p_happiness, p_neutral, p_sadness, i.segment_id IS NOT NULL AS interrupts
+FROM (SELECT * FROM segments_current WHERE {which}) AS s
+LEFT JOIN (SELECT segment_id FROM interruptions WHERE {which}) AS i ON i.segment_id = s.segment_id
+ORDER BY s.recording_id, start_s, channel
 """
 
 _TIMELINE = """
@@ -54,7 +54,7 @@ class CallDetail:
     row : dict
         The call, as `calls_of` gives it.
     segments : list of dict
-        Its rows of `segments_current`, by start.
+        Its rows of `segments_current`, by start, each with whether it ``interrupts``.
     negativity : list of float or None
         The customer's, by ten seconds, from the view `call_timeline`; None where the customer is silent.
     moments : list of dict

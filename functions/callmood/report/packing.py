@@ -162,7 +162,6 @@ def call_page(detail: CallDetail, zone: tzinfo) -> dict[str, Any]:
         "day": row["call_date"].isoformat(),
         "time": row["started_at"].astimezone(zone).strftime("%H:%M"),
         **{name: row[column] for name, column in _CALL_FACTS.items()},
-        "interruptions": [],
         "quarters": [row[f"negativity_q{quarter}"] for quarter in (1, 2, 3, 4)],
         "curve": [_permille(share) for share in detail.negativity],
         "moments": [
@@ -213,4 +212,5 @@ def _packed_segment(segment: JsonRow) -> list[Any]:
         _label_number(segment["emotion"]),
         segment["level_dbfs"],
         [_permille(segment[f"p_{emotion}"]) for emotion in EMOTIONS] if heard else None,
+        int(segment["interrupts"]),
     ]

@@ -39,7 +39,7 @@
 
   callmood.show = function (call) {
     shown = call;
-    call.segments = call.segments.map(([role, start, end, label, level, p, customer], number) => ({
+    call.segments = call.segments.map(([role, start, end, label, level, p, interrupts], number) => ({
       number,
       role,
       start: start / 1000,
@@ -47,7 +47,7 @@
       emotion: label === null ? null : callmood.LABELS[label],
       level,
       p: p && p.map((value) => value / 1000),
-      customer,
+      interrupts,
     }));
     document.body.dataset.state = "shown";
     document.title = `${call.name} – callmood`;

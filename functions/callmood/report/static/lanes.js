@@ -53,8 +53,7 @@ callmood.lanes = (() => {
     emotion === null ? "speaks" : emotion === "uncertain" ? "uncertain" : `${emotion} ${percent(Math.max(...p))}`;
 
   function segmentButton(segment) {
-    const { number, role, start, end, emotion } = segment;
-    const interrupts = call.interruptions.includes(number);
+    const { number, role, start, end, emotion, interrupts } = segment;
     return h(
       "button",
       {
@@ -64,7 +63,7 @@ callmood.lanes = (() => {
         style: place(start, end),
         "data-number": number,
         "data-emotion": emotion ?? "talk",
-        "data-interrupts": interrupts,
+        "data-interrupts": Boolean(interrupts),
         "aria-label": `${NAMES[role]}, ${clock(start)} to ${clock(end)}, ${sounds(segment)}${interrupts ? ", interrupts" : ""}`,
       },
       h("span", { "aria-hidden": "true" }, emotion ?? ""),
