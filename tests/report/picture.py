@@ -1,0 +1,36 @@
+"""Make the README's picture of the page from the example calls: `python tests/report/picture.py`."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "tests"), str(ROOT / "tests/report")]
+
+from built import address, report  # noqa: E402
+from playwright.sync_api import sync_playwright  # noqa: E402
+from typer.testing import CliRunner  # noqa: E402
+
+from callmood.cli import app  # noqa: E402
+from callmood.store import Store  # noqa: E402
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        store = Path(folder) / "calls.duckdb"
+        CliRunner().invoke(app, ["analyze", str(ROOT / "tests/examples"), "--store", str(store)])
+        [call] = Store(store).query("SELECT recording_id, peak_start_s FROM calls WHERE call_id = '1001'")
+        out = report(Path(folder), Store(store))
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 930}, device_scale_factor=1.5)
+        page.goto(address(out, "call.html", f"call={call['recording_id']}&t={call['peak_start_s']}"))
+        page.wait_for_selector("#quarters svg")
+        page.wait_for_function("document.querySelector('audio').readyState > 0")
+        picture = ROOT / "docs/images/call.png"
+        picture.parent.mkdir(exist_ok=True)
+        page.screenshot(path=picture)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
