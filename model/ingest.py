@@ -15,7 +15,7 @@ import soundfile
 
 from model import manifest
 from model.corpora import CORPORA, Clip, CorpusError, Reading, read
-from model.corpora.clip import some
+from model.corpora.clip import some, what_ails
 
 
 def durations(clips: Sequence[Clip]) -> list[float]:
@@ -26,23 +26,11 @@ def durations(clips: Sequence[Clip]) -> list[float]:
     CorpusError
         Some cannot be read; the message names them.
     """
-    found, unreadable = [], []
-    for clip in clips:
-        try:
-            found.append(soundfile.info(clip.path).duration)
-        except soundfile.SoundFileError:
-            unreadable.append(f"{clip.path}: {_what_else(clip.path)}")
+    ailing = [(clip.path, what_ails(clip.path)) for clip in clips]
+    unreadable = [f"{path}: {why}" for path, why in ailing if why]
     if unreadable:
-        raise CorpusError(f"{len(unreadable)} of {len(clips)} clips are no audio:{some(unreadable)}")
-    return found
-
-
-def _what_else(path: Path) -> str:
-    with path.open("rb") as file:
-        begins = file.read(64)
-    if begins.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer; run `git lfs pull` in the corpus's clone"
-    return "damaged or cut off; fetch it anew"
+        raise CorpusError(f"{len(unreadable)} of {len(clips)} clips cannot be read:{some(unreadable)}")
+    return [soundfile.info(clip.path).duration for clip in clips]
 
 
 def summary(corpus: str, reading: Reading) -> str:

@@ -26,7 +26,7 @@ from rich.progress import track
 from callmood.recording import EMOTIONS
 from model import manifest
 from model.corpora import CorpusError
-from model.corpora.clip import some
+from model.corpora.clip import some, what_ails
 from model.files import replacing
 from model.manifest import Row
 
@@ -82,6 +82,8 @@ class Sound:
 def listen(row: Row) -> Sound | Finding:
     """Decode a clip and measure it."""
     try:
+        if why := what_ails(Path(row.path)):
+            return Finding("unreadable", why, [row.path])
         samples, rate = soundfile.read(row.path, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
         return Finding("unreadable", str(error), [row.path])

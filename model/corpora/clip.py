@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from callmood.features import SAMPLE_RATE
 
+_SIZE_UNKNOWN = 0xFFFFFFFF  # written by programs that cannot seek
+
 
 class CorpusError(Exception):
     """A corpus's folder or list cannot be used as it is; the message names files or lines, and what to do."""
@@ -63,6 +65,26 @@ def load(clip: Clip) -> NDArray[np.float32]:
     samples, rate = soundfile.read(clip.path, dtype="float32", always_2d=True)
     mono = samples.mean(axis=1)
     return mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE)
+
+
+def what_ails(path: Path) -> str | None:
+    """Say why a clip cannot be read, from its header alone; None where nothing ails it.
+
+    libsndfile reads what there is of a WAV file that was cut off, without a word, so the header's size is held against
+    the file's. A few bytes amiss are common and harmless; less than nine tenths of what was promised is a torn copy.
+    """
+    with path.open("rb") as file:
+        begins = file.read(64)
+    if begins.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer; run `git lfs pull` in the corpus's clone"
+    promised = int.from_bytes(begins[4:8], "little") if begins.startswith(b"RIFF") else 0
+    if promised != _SIZE_UNKNOWN and path.stat().st_size < 0.9 * promised:
+        return "cut off; fetch it anew"
+    try:
+        soundfile.info(path)
+    except soundfile.SoundFileError:
+        return "no audio, or damaged; fetch it anew"
+    return None
 
 
 def some(names: Iterable[object], most: int = 5) -> str:

@@ -45,6 +45,7 @@ EMODB_SPEAKERS = {  # Burkhardt et al., 2005
     **{"12": ("male", 30), "13": ("female", 32), "14": ("female", 35), "15": ("male", 25), "16": ("female", 31)},
 }
 TESS_AGES = {"OAF": 64, "YAF": 26}
+UNFINISHED = {".part", ".crdownload", ".filepart"}  # what browsers and copiers leave when they are stopped
 
 
 def cremad(root: Path) -> Iterator[Clip]:
@@ -156,6 +157,9 @@ def _named(folder: Path, pattern: re.Pattern[str], codes: dict[str, str]) -> lis
     """All WAV files below a folder, each with what its name says; every one of them must be a clip of the corpus."""
     if not folder.is_dir():
         raise CorpusError(f"{folder} is not there: --root is the folder as its publisher hands it out, unpacked")
+    torn = [p for p in sorted(folder.rglob("*")) if p.suffix in UNFINISHED or (p.is_dir() and not any(p.iterdir()))]
+    if torn:
+        raise CorpusError(f"{folder} is half there; fetch it anew. Empty or unfinished:{some(torn)}")
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() == ".wav" and not p.name.startswith("."))
     matches = [(path, pattern.fullmatch(path.stem)) for path in files]
     found = [(path, m) for path, m in matches if m and (m["code"] in codes or m["code"].lower() in codes)]

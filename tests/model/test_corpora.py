@@ -143,7 +143,8 @@ def test_a_corpus_without_its_list_of_actors_is_half_there(ingested, tmp_path):
     ("content", "told"),
     [
         (b"", "are empty"),
-        (b"RIFF\x24\x00\x00\x00WAVE", "damaged or cut off"),
+        (b"RIFF\x24\x00\x00\x00WAVE", "cut off"),
+        (b"no audio at all", "no audio, or damaged"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
     ],
 )
@@ -153,6 +154,21 @@ def test_clips_that_are_no_audio_are_named(ingested, tmp_path, content, told):
     message = refused(ingested, tmp_path, "cremad", root)
     assert told in message
     assert str(root / CREMAD[3]) in message
+
+
+def test_a_clip_that_was_cut_off_is_named(ingested, tmp_path):
+    root = write_corpus(tmp_path / "savee", SAVEE)
+    (root / SAVEE[2]).write_bytes((root / SAVEE[2]).read_bytes()[:5000])
+    assert f"{root / SAVEE[2]}: cut off" in refused(ingested, tmp_path, "savee", root)
+
+
+@pytest.mark.parametrize("left", ["Actor_03", "Actor_02/03-01-08-01-01-01-02.wav.part"])
+def test_what_a_stopped_copy_leaves_is_named(ingested, tmp_path, left):
+    root = write_corpus(tmp_path / "ravdess", RAVDESS)
+    (root / left).write_bytes(b"RIFF") if left.endswith("part") else (root / left).mkdir()
+    message = refused(ingested, tmp_path, "ravdess", root)
+    assert "is half there" in message
+    assert str(root / left) in message
 
 
 def test_files_of_another_corpus_are_named(ingested, tmp_path):
