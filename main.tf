@@ -1,25 +1,6 @@
 # The whole deployment at a glance. Recordings come in (ingest), events reach the functions (delivery), which write rows
-# (warehouse), each as an account of its own (identity). variables.tf says what can be chosen; docs/deploy.md how to begin.
-
-locals {
-  schemas = "${path.root}/schemas"
-  bucket  = coalesce(var.bucket_name, "${var.project_id}-${var.name}-recordings")
-
-  # A recording is fetched into memory, and decoding it takes about as much again.
-  memory_bytes = tonumber(regex("^[0-9]+", var.analyze.memory)) * pow(2, endswith(var.analyze.memory, "Gi") ? 30 : 20)
-
-  # Settings reach the functions as environment variables: docs/settings.md.
-  environment = merge(
-    {
-      GOOGLE_CLOUD_PROJECT = var.project_id
-      DATASET              = "${var.project_id}.${var.dataset_id}"
-      MAX_SIZE_BYTES       = tostring(floor(local.memory_bytes / 3))
-      # The storage library would ask for the bucket's own metadata in the background, which no function may read.
-      DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA = "true"
-    },
-    { for name, value in var.settings : upper(name) => try(join(",", value), tostring(value), jsonencode(value)) if value != null },
-  )
-}
+# (warehouse), each as an account of its own (identity). variables.tf says what can be chosen, settings.tf what the functions
+# are told, docs/deploy.md how to begin.
 
 module "project" {
   source = "./infra/project"
@@ -88,6 +69,18 @@ module "identity" {
   pubsub_agent   = module.project.agents.pubsub
   model_uri      = var.settings.model_uri
   operators      = var.operators
+  alert_secrets  = var.alert_webhook
+}
+
+module "results" {
+  source = "./infra/results"
+
+  project_id = module.project.id
+  name       = var.name
+  region     = var.region
+  schemas    = local.schemas
+  publisher  = module.identity.emails["analyze"]
+  kms_key_id = module.encryption.key_id
 }
 
 module "functions" {
@@ -99,6 +92,7 @@ module "functions" {
   accounts    = module.identity.emails
   environment = local.environment
   analyze     = var.analyze
+  alert       = var.alert_webhook
   network     = var.network
   kms_key_id  = module.encryption.key_id
 }
@@ -110,6 +104,7 @@ module "delivery" {
   name                  = var.name
   region                = var.region
   topic_id              = module.ingest.topic_id
+  results_topic_id      = module.results.topic_id
   functions             = module.functions.names
   urls                  = module.functions.urls
   accounts              = module.identity.emails

@@ -18,6 +18,11 @@ output "topic" {
   value       = module.ingest.topic
 }
 
+output "results_topic" {
+  description = "Topic that gets one message a call: other systems subscribe to it."
+  value       = module.results.topic_id
+}
+
 output "functions" {
   description = "Names of the functions, by entry point."
   value       = module.functions.names

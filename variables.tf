@@ -200,6 +200,17 @@ variable "analyze" {
   }
 }
 
+variable "alert_webhook" {
+  description = "Post every call that needs attention to a webhook: ids of the Secret Manager secrets in this project that hold its address (url) and the signing key (signature; docs/settings.md, ALERT_SECRET). Default: none."
+  type        = object({ url = string, signature = optional(string) })
+  default     = null
+
+  validation {
+    condition     = alltrue([for id in compact([try(var.alert_webhook.url, null), try(var.alert_webhook.signature, null)]) : can(regex("^[A-Za-z0-9_-]{1,255}$", id))])
+    error_message = "alert_webhook must name secrets in Secret Manager, not hold them: gcloud secrets create callmood-alert-url --data-file=-"
+  }
+}
+
 variable "max_delivery_attempts" {
   description = "Deliveries after which an event becomes a dead letter."
   type        = number

@@ -2,7 +2,8 @@
 # end goes to a dead letter topic, which a function records and a second subscription keeps.
 
 locals {
-  day = 24 * 60 * 60
+  day   = 24 * 60 * 60
+  alert = toset([for name in keys(var.functions) : name if name == "alert"])
   from_recordings = {
     analyze = "OBJECT_FINALIZE"
     erase   = "OBJECT_DELETE"
@@ -82,6 +83,78 @@ resource "google_pubsub_subscription" "quarantine" {
   depends_on = [google_cloud_run_v2_service_iam_member.push]
 }
 
+# Calls that need attention, where there is a function to tell of them.
+resource "google_pubsub_subscription" "alert" {
+  for_each = local.alert
+
+  project                    = var.project_id
+  name                       = "${var.name}-alert"
+  topic                      = var.results_topic_id
+  filter                     = "attributes.needs_attention = \"true\""
+  ack_deadline_seconds       = 120
+  message_retention_duration = "${7 * local.day}s"
+
+  push_config {
+    push_endpoint = var.urls["alert"]
+    oidc_token {
+      service_account_email = var.accounts["push-alert"]
+      audience              = var.urls["alert"]
+    }
+  }
+
+  retry_policy {
+    minimum_backoff = "10s"
+    maximum_backoff = "600s"
+  }
+
+  dead_letter_policy {
+    dead_letter_topic     = google_pubsub_topic.dead_alerts[each.key].id
+    max_delivery_attempts = var.max_delivery_attempts
+  }
+
+  expiration_policy {
+    ttl = ""
+  }
+
+  depends_on = [google_cloud_run_v2_service_iam_member.push]
+}
+
+resource "google_pubsub_topic" "dead_alerts" {
+  for_each = local.alert
+
+  project                    = var.project_id
+  name                       = "${var.name}-dead-alerts"
+  kms_key_name               = var.kms_key_id
+  message_retention_duration = "${31 * local.day}s"
+
+  message_storage_policy {
+    allowed_persistence_regions = [var.region]
+  }
+}
+
+resource "google_pubsub_subscription" "dead_alerts" {
+  for_each = google_pubsub_topic.dead_alerts
+
+  project                    = var.project_id
+  name                       = "${var.name}-dead-alerts"
+  topic                      = each.value.id
+  ack_deadline_seconds       = 60
+  message_retention_duration = "${31 * local.day}s"
+
+  expiration_policy {
+    ttl = ""
+  }
+}
+
+resource "google_pubsub_topic_iam_member" "dead_alerts" {
+  for_each = google_pubsub_topic.dead_alerts
+
+  project = var.project_id
+  topic   = each.value.name
+  role    = "roles/pubsub.publisher"
+  member  = var.pubsub_agent
+}
+
 # Nothing reads this one: it keeps every dead letter for a month, should recording it fail too.
 resource "google_pubsub_subscription" "dead_letters" {
   project                    = var.project_id
@@ -114,7 +187,7 @@ resource "google_pubsub_topic_iam_member" "dead_letters" {
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_letters" {
-  for_each = google_pubsub_subscription.recordings
+  for_each = merge(google_pubsub_subscription.recordings, google_pubsub_subscription.alert)
 
   project      = var.project_id
   subscription = each.value.name

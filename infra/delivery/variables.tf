@@ -18,6 +18,12 @@ variable "topic_id" {
   type        = string
 }
 
+variable "results_topic_id" {
+  description = "Id of the topic that gets one message a call; needed where there is a function `alert`."
+  type        = string
+  default     = null
+}
+
 variable "functions" {
   description = "Names of the functions' services on Cloud Run, by entry point."
   type        = map(string)

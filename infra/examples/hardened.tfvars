@@ -36,6 +36,9 @@ queue_readers = {
   complaints = ["group:complaints-leads@bank.example"]
 }
 
+# Calls that need attention, to the team's chat by way of a webhook whose address and key lie in Secret Manager.
+alert_webhook = { url = "callmood-alert-url", signature = "callmood-alert-signature" }
+
 # Enough for 2,000 hours a day, warm at all times.
 analyze = { memory = "4Gi", cpu = "2", concurrency = 2, min_instances = 1, max_instances = 50 }
 

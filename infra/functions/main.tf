@@ -1,8 +1,11 @@
-# The three functions, built from one archive. The archive's name carries the hash of its content, so a change to the code,
+# The functions, built from one archive. The archive's name carries the hash of its content, so a change to the code,
 # the schemas, the model or the requirements deploys them anew, and nothing else does.
 
 locals {
-  functions = {
+  functions = merge(local.always, var.alert == null ? {} : {
+    alert = { description = "Posts calls that need attention to a webhook.", resources = var.small }
+  })
+  always = {
     analyze    = { description = "Analyses a recording: one row for every spoken segment.", resources = var.analyze }
     erase      = { description = "Drops the results of a deleted recording, where ERASE_ON_DELETE says so.", resources = var.small }
     quarantine = { description = "Records why an event could not be delivered.", resources = var.small }
@@ -127,6 +130,16 @@ resource "google_cloudfunctions2_function" "functions" {
     vpc_connector                    = try(var.network.connector, null)
     vpc_connector_egress_settings    = try(var.network.connector, null) == null ? null : var.network.egress
     direct_vpc_egress                = try(var.network.subnetwork, null) == null ? null : "VPC_EGRESS_${var.network.egress}"
+
+    dynamic "secret_environment_variables" {
+      for_each = each.key != "alert" ? {} : { for name, secret in { ALERT_URL = var.alert.url, ALERT_SECRET = var.alert.signature } : name => secret if secret != null }
+      content {
+        key        = secret_environment_variables.key
+        project_id = var.project_id
+        secret     = secret_environment_variables.value
+        version    = "latest"
+      }
+    }
 
     dynamic "direct_vpc_network_interface" {
       for_each = try(var.network.subnetwork, null)[*]

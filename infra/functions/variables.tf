@@ -36,15 +36,21 @@ variable "analyze" {
   default = {}
 }
 
+variable "alert" {
+  description = "Ids of the secrets that hold the webhook's address and the signing key, for the function `alert`; null for no such function."
+  type        = object({ url = string, signature = optional(string) })
+  default     = null
+}
+
 variable "small" {
-  description = "Resources of `erase` and `quarantine`, which write one row an event."
+  description = "Resources of the other functions, which write one row or post one message an event."
   type = object({
     memory        = optional(string, "512Mi")
     cpu           = optional(string, "1")
     concurrency   = optional(number, 8)
     min_instances = optional(number, 0)
     max_instances = optional(number, 5)
-    timeout_s     = optional(number, 60)
+    timeout_s     = optional(number, 100)
   })
   default = {}
 }

@@ -2,11 +2,14 @@
 # what its work needs, on the resource it works on. Nobody has a key. docs/iam.md is this file as a table.
 
 locals {
-  functions = {
-    analyze    = "Analyses recordings"
-    erase      = "Drops the results of deleted recordings"
-    quarantine = "Records what could not be delivered"
-  }
+  functions = merge(
+    {
+      analyze    = "Analyses recordings"
+      erase      = "Drops the results of deleted recordings"
+      quarantine = "Records what could not be delivered"
+    },
+    var.alert_secrets == null ? {} : { alert = "Posts calls that need attention to a webhook" },
+  )
   jobs   = { builder = "Builds the functions", eraser = "Deletes the rows of erased calls" }
   pushes = { for name in keys(local.functions) : "push-${name}" => "Pub/Sub calls ${name} as this account" }
 
@@ -88,6 +91,15 @@ resource "google_bigquery_table_iam_member" "eraser_reads" {
   table_id   = var.tables["erasures"]
   role       = "roles/bigquery.dataViewer"
   member     = google_service_account.accounts["eraser"].member
+}
+
+resource "google_secret_manager_secret_iam_member" "alert_reads" {
+  for_each = toset(compact([try(var.alert_secrets.url, null), try(var.alert_secrets.signature, null)]))
+
+  project   = var.project_id
+  secret_id = each.key
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.accounts["alert"].member
 }
 
 # A query is a job of a project: this cannot be granted on anything smaller.

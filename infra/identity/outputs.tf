@@ -9,6 +9,7 @@ output "emails" {
     google_project_iam_member.builder_logs,
     google_project_iam_member.builder_reads_sources,
     google_project_iam_member.eraser_runs_queries,
+    google_secret_manager_secret_iam_member.alert_reads,
     google_service_account_iam_member.pubsub_signs,
     google_storage_bucket_iam_member.analyze_reads,
   ]

@@ -49,6 +49,12 @@ variable "model_uri" {
   default     = null
 }
 
+variable "alert_secrets" {
+  description = "Ids of the secrets that the function `alert` reads; null where it is not deployed."
+  type        = object({ url = string, signature = optional(string) })
+  default     = null
+}
+
 variable "operators" {
   description = "IAM members (`user:`, `group:`, `serviceAccount:`) that run callmood's commands against the deployment."
   type        = list(string)

@@ -7,8 +7,8 @@ variable "services" {
   description = "APIs to enable, without `.googleapis.com`. They stay enabled when the deployment is destroyed: others may use them."
   type        = set(string)
   default = [
-    "artifactregistry", "bigquery", "bigquerydatatransfer", "cloudbuild", "cloudfunctions", "cloudresourcemanager", "iam",
-    "logging", "monitoring", "pubsub", "run", "storage",
+    "accesscontextmanager", "artifactregistry", "bigquery", "bigquerydatatransfer", "billingbudgets", "cloudbuild", "cloudfunctions",
+    "cloudkms", "cloudresourcemanager", "iam", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage",
   ]
 }
 

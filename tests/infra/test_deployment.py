@@ -7,6 +7,8 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 from callmood.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +53,7 @@ def test_every_push_is_signed_by_an_account_that_may_call_that_function_only(app
         assert grant["role"] == "roles/run.invoker"
         invokers[grant["member"]].add(grant["name"])
     pushes = [found for found in of(applied, "google_pubsub_subscription") if found["push_config"]]
-    assert len(pushes) == 3
+    assert len(pushes) == len(of(applied, "google_cloudfunctions2_function"))
     for subscription in pushes:
         (push,) = subscription["push_config"]
         (token,) = push["oidc_token"]
@@ -99,7 +101,8 @@ def test_subscriptions_outlive_silence_and_wait_as_long_as_an_analysis(applied):
 
 def test_functions_take_calls_from_inside_only_and_run_as_themselves(applied):
     functions = of(applied, "google_cloudfunctions2_function")
-    assert {found["build_config"][0]["entry_point"] for found in functions} == {"analyze", "erase", "quarantine"}
+    deployed = {"analyze", "erase", "quarantine"} | ({"alert"} if hardened(applied) else set())
+    assert {found["build_config"][0]["entry_point"] for found in functions} == deployed
     for function in functions:
         (service,), (build,) = function["service_config"], function["build_config"]
         assert service["ingress_settings"] == "ALLOW_INTERNAL_ONLY"
@@ -116,6 +119,10 @@ def test_settings_reach_the_functions_as_the_code_reads_them(applied, monkeypatc
         monkeypatch.setenv(name, value)
     settings = Settings()
     assert settings.dataset == "acme-calls-1.callmood"
+    assert (
+        settings.results_topic
+        == f"projects/acme-calls-1/topics/{'callmood-prod' if hardened(applied) else 'callmood'}-results"
+    )
     if hardened(applied):
         assert settings.time_zone == "Europe/Berlin"
         assert settings.channel_roles == ("customer", "agent")
@@ -129,6 +136,7 @@ def test_every_setting_can_be_set():
     variables = (ROOT / "variables.tf").read_text().partition('variable "settings"')[2].partition("  default ")[0]
     # These settle where results go and how views count, not the analysis.
     others = {"dataset", "min_calls", "results_topic", "alert_url", "alert_secret"}
+    assert "ALERT_URL" in (ROOT / "infra" / "functions" / "main.tf").read_text()
     assert set(re.findall(r"^    (\w+) +=", variables, re.M)) == set(Settings.model_fields) - others
 
 
@@ -199,3 +207,24 @@ def test_report_readers_see_views_only(applied):
         }
     else:
         assert not any(people.values())
+
+
+def test_results_have_their_schema(applied):
+    (schema,) = of(applied, "google_pubsub_schema")
+    assert json.loads(schema["definition"]) == json.loads((ROOT / "schemas" / "topics" / "results.avsc").read_text())
+    (topic,) = [found for found in of(applied, "google_pubsub_topic") if found["name"].endswith("-results")]
+    assert topic["schema_settings"][0]["encoding"] == "JSON"
+
+
+def test_alerts_come_from_secrets_and_touch_no_table(applied):
+    if not hardened(applied):
+        pytest.skip("no webhook is set by default")
+    (function,) = [f for f in of(applied, "google_cloudfunctions2_function") if f["name"].endswith("-alert")]
+    secrets = {found["key"]: found["secret"] for found in function["service_config"][0]["secret_environment_variables"]}
+    assert secrets == {"ALERT_URL": "callmood-alert-url", "ALERT_SECRET": "callmood-alert-signature"}
+    member = f"serviceAccount:{function['service_config'][0]['service_account_email']}"
+    kinds = {found["type"] for found in applied if found["values"].get("member") == member}
+    assert kinds - {"google_service_account"} == {"google_secret_manager_secret_iam_member"}
+    (subscription,) = [s for s in of(applied, "google_pubsub_subscription") if s["name"].endswith("-alert")]
+    assert subscription["filter"] == 'attributes.needs_attention = "true"'
+    assert subscription["ack_deadline_seconds"] >= 120 > function["service_config"][0]["timeout_seconds"]

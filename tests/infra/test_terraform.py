@@ -75,6 +75,7 @@ WRONG = [
     ({"analyze": {"concurrency": 0}}, "1 to 1000"),
     ({"analyze": {"min_instances": 30}}, "at most analyze.max_instances"),
     ({"analyze": {"timeout_s": 900}}, "Pub/Sub waits 600 s"),
+    ({"alert_webhook": {"url": "https://example.com/hook"}}, "must name secrets in Secret Manager"),
     ({"max_delivery_attempts": 3}, "5 to 100"),
     ({"network": {"network": "default"}}, "either a connector"),
     ({"network": {"connector": "c", "egress": "ALL"}}, "PRIVATE_RANGES_ONLY or ALL_TRAFFIC"),

@@ -25,6 +25,7 @@ from tf.gen import tfplugin_pb2 as pb
 UNKNOWN = msgpack.ExtType(0, b"\0")
 PROJECT = "project-of-the-stand-in"
 NUMBER = "123456789012"
+COLLECTIONS = {"google_project_iam_custom_role": "/roles", "google_pubsub_topic": "/topics"}  # ids that are looked into
 AGENTS = {  # accounts of Google's own, by the data source that finds them
     "google_storage_project_service_account": f"service-{NUMBER}@gs-project-accounts.iam.gserviceaccount.com",
     "google_bigquery_default_service_account": f"bq-{NUMBER}@bigquery-encryption.iam.gserviceaccount.com",
@@ -59,16 +60,16 @@ def with_unknowns(block: pb.Schema.Block, resource: Any) -> Any:
     return change(block, resource, lambda attribute, value: UNKNOWN if attribute.computed and value is None else value)
 
 
-def with_inventions(block: pb.Schema.Block, resource: Any) -> Any:
+def with_inventions(type_name: str, block: pb.Schema.Block, resource: Any) -> Any:
     """Replace every unknown by what Google might answer."""
 
     def known(attribute: pb.Schema.Attribute, value: Any) -> Any:
-        return invent(attribute.name, json.loads(attribute.type), resource) if value == UNKNOWN else value
+        return invent(type_name, attribute.name, json.loads(attribute.type), resource) if value == UNKNOWN else value
 
     return change(block, resource, known)
 
 
-def invent(attribute: str, kind: Any, resource: dict[str, Any]) -> Any:
+def invent(type_name: str, attribute: str, kind: Any, resource: dict[str, Any]) -> Any:
     """Give a computed attribute a value of its type; ids and e-mail addresses look as Google's do."""
     if kind != "string":
         return {"number": 0, "bool": False}.get(kind) if isinstance(kind, str) else ({} if kind[0] == "map" else [])
@@ -86,7 +87,7 @@ def invent(attribute: str, kind: Any, resource: dict[str, Any]) -> Any:
         "project",
     )
     name = next((found for key in names if (found := known(resource, key))), "none")
-    path = f"projects/{project}/roles/{name}" if "role_id" in resource else f"projects/{project}/{name}"
+    path = f"projects/{project}{COLLECTIONS.get(type_name, '')}/{name}"
     special = {"project": project, "email": account, "member": f"serviceAccount:{account}", "number": NUMBER}
     special |= {"id": path, "name": path, "uri": f"https://{name}.example"}
     return special.get(attribute, f"{attribute}-of-{name}")
@@ -137,7 +138,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):
     def ApplyResourceChange(self, request, context):
         planned = decode(request.planned_state)
         return pb.ApplyResourceChange.Response(
-            new_state=encode(with_inventions(self.block(request.type_name), planned))
+            new_state=encode(with_inventions(request.type_name, self.block(request.type_name), planned))
         )
 
     def ReadDataSource(self, request, context):
@@ -152,7 +153,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):
                     ]
                 )
         block = self.schema.data_source_schemas[request.type_name].block
-        state = with_inventions(block, with_unknowns(block, config))
+        state = with_inventions(request.type_name, block, with_unknowns(block, config))
         if email := AGENTS.get(request.type_name):
             state["member"] = f"serviceAccount:{email}"
         return pb.ReadDataSource.Response(state=encode(state))

@@ -1,0 +1,22 @@
+# What the functions are told, and names that several modules share.
+
+locals {
+  schemas = "${path.root}/schemas"
+  bucket  = coalesce(var.bucket_name, "${var.project_id}-${var.name}-recordings")
+
+  # A recording is fetched into memory, and decoding it takes about as much again.
+  memory_bytes = tonumber(regex("^[0-9]+", var.analyze.memory)) * pow(2, endswith(var.analyze.memory, "Gi") ? 30 : 20)
+
+  # Settings reach the functions as environment variables: docs/settings.md.
+  environment = merge(
+    {
+      GOOGLE_CLOUD_PROJECT = var.project_id
+      DATASET              = "${var.project_id}.${var.dataset_id}"
+      RESULTS_TOPIC        = module.results.topic_id
+      MAX_SIZE_BYTES       = tostring(floor(local.memory_bytes / 3))
+      # The storage library would ask for the bucket's own metadata in the background, which no function may read.
+      DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA = "true"
+    },
+    { for name, value in var.settings : upper(name) => try(join(",", value), tostring(value), jsonencode(value)) if value != null },
+  )
+}
