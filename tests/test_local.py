@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 
 from callmood import local
 from callmood.cli import app
-from callmood.emotion import load_model
 from callmood.local import Analyst
+from callmood.model_source import open_model
 from callmood.settings import Settings
 from callmood.store import Store
 
@@ -196,7 +196,7 @@ def test_a_file_that_goes_before_its_turn_costs_no_other_its_analysis(store, cal
 
 def test_the_model_is_loaded_once(store, calls, monkeypatch):
     loaded = []
-    monkeypatch.setattr(local, "load_model", lambda path: loaded.append(path) or load_model(path))
+    monkeypatch.setattr(local, "open_model", lambda uri: loaded.append(uri) or open_model(uri))
     local._load.cache_clear()
     run("analyze", calls, "--workers", 1)
     assert loaded == [None]
@@ -217,3 +217,10 @@ def test_who_stops_listening_waits_for_no_file_that_is_left(tmp_path, monkeypatc
     next(outcomes)
     outcomes.close()
     assert len(taken) < 10
+
+
+def test_the_cloud_without_credentials_is_an_error_in_a_sentence(store, monkeypatch, tmp_path):
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    assert "error: File" in run("erase", "--call-id", "1", "--dataset", "project.callmood", code=2)
+    monkeypatch.setenv("MODEL_URI", "gs://models/emotion.tflite")
+    assert "error: File" in run("analyze", EXAMPLES[0], code=2)

@@ -29,7 +29,7 @@ def test_a_hard_call_is_told_with_its_reason_and_moment():
     assert fits(message)
     assert message["needs_attention"] is True
     assert "angry for 18 s" in message["attention_reason"]
-    assert (message["peak_emotion"], message["peak_probability"], message["peak_start_s"]) == ("anger", 0.9, 10.0)
+    assert (message["peak_emotion"], message["peak_probability"], message["peak_start_s"]) == ("anger", 0.8, 40.0)
     assert (message["call_date"], message["started_at"]) == ("2026-11-02", "2026-11-02T09:00:00+00:00")
 
 

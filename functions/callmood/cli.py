@@ -64,11 +64,18 @@ def _plain_errors(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
-        except CallmoodError as error:
+        except Exception as error:
+            if not isinstance(error, CallmoodError) and not _is_clouds(error):
+                raise
             err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
             raise typer.Exit(2) from None
 
     return wrapped
+
+
+def _is_clouds(error: Exception) -> bool:
+    """Whether Google's libraries refuse: no credentials, no right, no such thing. Most commands never load them."""
+    return type(error).__module__.startswith(("google.auth.", "google.api_core."))
 
 
 def _jsonable(value: object) -> object:

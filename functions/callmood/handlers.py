@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
 import flask
@@ -77,14 +75,9 @@ class Deployment:
     @cached_property
     def model(self) -> EmotionModel:
         """What is asked for emotions."""
-        from callmood.emotion import load_model
-        from callmood.gcs import download_model
+        from callmood.model_source import open_model
 
-        uri = self.settings.model_uri
-        if uri and uri.startswith("gs://"):
-            with TemporaryDirectory() as folder:
-                return load_model(download_model(self.storage, uri, Path(folder)))
-        return load_model(Path(uri) if uri else None)
+        return open_model(self.settings.model_uri, lambda: self.storage)
 
 
 Handler = Callable[[StorageEvent, Deployment], None]

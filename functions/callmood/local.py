@@ -19,9 +19,10 @@ import numpy as np
 
 from callmood.analysis import analyse, analysis_id
 from callmood.audio import SAMPLE_RATE
-from callmood.emotion import EmotionModel, load_model
+from callmood.emotion import EmotionModel
 from callmood.errors import BadRecording
 from callmood.folder import file_ref, read_file
+from callmood.model_source import open_model
 from callmood.rows import JsonRow, analysis_rows, erasure_row, failure_row
 from callmood.settings import Settings
 from callmood.store import Store
@@ -87,7 +88,7 @@ def analyse_file(path: Path, model: EmotionModel, settings: Settings) -> Outcome
 def _load(model_uri: str | None) -> EmotionModel:
     """Load the model, once a process."""
     with _quiet():
-        model = load_model(Path(model_uri) if model_uri else None)
+        model = open_model(model_uri)
         model.embed(np.zeros(SAMPLE_RATE, np.float32))  # the runtime greets when it first computes
         return model
 
