@@ -66,13 +66,26 @@ def row(clip: Clip, duration_s: float) -> Row:
 
 
 def write(rows: Sequence[Row], path: Path) -> None:
-    """Write a manifest; a file that is there is replaced, and only once all rows are written."""
+    """Write a manifest; a file that is there is replaced, and only once all rows are written.
+
+    Raises
+    ------
+    CorpusError
+        A clip's name comes twice in one corpus.
+    OSError
+        The file cannot be written.
+    """
+    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
     with replacing(path) as unfinished, duckdb.connect() as memory:
-        memory.execute(f"CREATE TABLE manifest ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})")
-        memory.executemany(
-            "INSERT INTO manifest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [astuple(r) for r in rows]
-        )
-        memory.table("manifest").write_parquet(str(unfinished))
+        memory.execute(f"CREATE TABLE manifest ({columns}, PRIMARY KEY (corpus, clip))")
+        try:
+            values = [astuple(row) for row in rows]
+            memory.executemany("INSERT INTO manifest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+            memory.table("manifest").write_parquet(str(unfinished))
+        except duckdb.ConstraintException as error:
+            raise CorpusError(f"two clips of one corpus have one name: {error}") from None
+        except duckdb.IOException as error:
+            raise OSError(f"{path} cannot be written: {error}") from None
 
 
 def read(path: Path) -> list[Row]:

@@ -72,10 +72,10 @@ def read(corpus: str, root: Path) -> Reading:
     found = list(CORPORA[corpus].clips(root))
     if not found:
         raise CorpusError(f"there is no clip in {root}; {corpus} is laid out so: {CORPORA[corpus].clips.__doc__}")
-    first = {clip.name: clip.path for clip in reversed(found)}
-    twice = [f"{first[clip.name]} and {clip.path}" for clip in found if clip.path != first[clip.name]]
+    first = {clip.name: clip for clip in reversed(found)}
+    twice = [f"{first[clip.name].path} and {clip.path}" for clip in found if clip is not first[clip.name]]
     if twice:
-        raise CorpusError(f"{len(twice)} clips are there twice; point --root at one copy:{some(twice)}")
+        raise CorpusError(f"{len(twice)} clips are there twice; keep one of each:{some(twice)}")
     absent = [clip.path for clip in found if not clip.path.is_file()]
     if absent:
         raise CorpusError(f"{len(absent)} of {len(found)} clips of {root} are missing:{some(absent)}")

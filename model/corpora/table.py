@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from zlib import crc32
 
@@ -46,10 +46,15 @@ def company(root: Path) -> Iterator[Clip]:
 
 
 def _rows(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows with the line each ends on; cells without space around them, empty ones left out unless needed."""
+    """Rows with the line each ends on; cells without space around them, empty ones left out unless needed.
+
+    Excel begins a file with a byte order mark, and in many countries puts semicolons between cells.
+    """
     try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:  # Excel writes a byte order mark
-            reader = csv.DictReader(lines)
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            header = lines.readline()
+            lines.seek(0)
+            reader = csv.DictReader(lines, delimiter=";" if header.count(";") > header.count(",") else ",")
             missing = [column for column in needed if column not in (reader.fieldnames or ())]
             if missing:
                 raise CorpusError(f"{file} has no column {', '.join(missing)}; it needs {', '.join(needed)}")
@@ -69,7 +74,7 @@ def _held_out(speakers: set[str]) -> set[str]:
     return set(by_chance[: max(1, len(speakers) // VALID_SHARE)])
 
 
-def _clips(numbered: list[tuple[int, Row, str]], file: Path, corpus: str, language: str) -> list[Clip]:
+def _clips(numbered: Sequence[tuple[int, Row, str]], file: Path, corpus: str, language: str) -> list[Clip]:
     clips, wrong = [], []
     for line, row, name in numbered:
         try:

@@ -233,6 +233,23 @@ def test_a_companys_own_splits_are_kept(ingested, calls):
     assert [row.split for row in rows] == ["test", "train"]
 
 
+def test_a_list_as_excel_writes_it_in_germany(ingested, calls):
+    root = calls("clips/a.wav;ann;anger", "clips/b.wav;bob;fear", header="path;speaker;emotion")
+    assert [row.emotion for row in ingested(("csv", root))[0]] == ["anger", "fear"]
+
+
+def test_a_call_that_is_listed_twice_is_named(ingested, tmp_path, calls):
+    root = calls("clips/a.wav,ann,anger,,", "clips/a.wav,ann,fear,,")
+    assert "1 clips are there twice" in refused(ingested, tmp_path, "csv", root)
+
+
+def test_a_corpus_goes_in_once(ingested, tmp_path):
+    root = write_corpus(tmp_path / "savee", SAVEE)
+    with pytest.raises(SystemExit, match="two clips of one corpus have one name"):
+        ingested(("savee", root), ("savee", root))
+    assert not list(tmp_path.glob("out/*"))
+
+
 def test_every_wrong_line_is_told(ingested, tmp_path, calls):
     root = calls(
         "clips/a.wav,ann,angry,female,40",
