@@ -195,6 +195,13 @@ def test_a_manifest_that_was_there_stays_when_a_corpus_is_refused(ingested, tmp_
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.parquet"]
 
 
+def test_nothing_half_written_is_left_where_the_manifest_cannot_go(ingested, tmp_path):
+    (tmp_path / "out/manifest.parquet").mkdir(parents=True)
+    with pytest.raises(SystemExit, match="manifest.parquet"):
+        ingested(("savee", write_corpus(tmp_path / "savee", SAVEE)))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.parquet"]
+
+
 def test_something_else_is_no_manifest(tmp_path):
     (tmp_path / "m.parquet").write_text("clip,path\n")
     with pytest.raises(CorpusError, match="is no manifest"):
