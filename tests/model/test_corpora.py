@@ -197,7 +197,7 @@ def test_a_manifest_that_was_there_stays_when_a_corpus_is_refused(ingested, tmp_
 
 def test_nothing_half_written_is_left_where_the_manifest_cannot_go(ingested, tmp_path):
     (tmp_path / "out/manifest.parquet").mkdir(parents=True)
-    with pytest.raises(SystemExit, match="manifest.parquet"):
+    with pytest.raises(SystemExit, match=r"manifest\.parquet"):
         ingested(("savee", write_corpus(tmp_path / "savee", SAVEE)))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.parquet"]
 
