@@ -60,6 +60,15 @@ def test_copies_count_once_and_erased_recordings_not_at_all(store):
     assert store.query("SELECT uri FROM recordings_current") == [{"uri": "gs://calls/copy.wav"}]
 
 
+def test_the_same_bytes_under_two_call_ids_are_two_calls_and_a_copy_without_one_is_none(store):
+    for number, call_id in enumerate(["c1", "c2", "c1", None]):
+        store.append(
+            "recordings", [commit_row(call_id=call_id, uri=f"gs://calls/{number}.wav", recording_id=f"r{number}")]
+        )
+    rows = store.query("SELECT call_id, uri FROM recordings_current ORDER BY uri")
+    assert rows == [{"call_id": "c1", "uri": "gs://calls/0.wav"}, {"call_id": "c2", "uri": "gs://calls/1.wav"}]
+
+
 def test_a_row_that_does_not_fit_is_refused_whole(store):
     with pytest.raises(SchemaError, match="segments, row 1: start_s must be FLOAT64"):
         store.append("segments", [segment_row(0), segment_row(1, start_s="five")])

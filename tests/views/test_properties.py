@@ -58,7 +58,7 @@ class InMemory(Store):
         super().__init__(Path(":memory:"))
 
     @contextmanager
-    def _open(self):
+    def _open(self, *, read_only=False):
         yield self.connection
 
     def empty(self):
