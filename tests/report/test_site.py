@@ -3,10 +3,16 @@
 import json
 import time
 from datetime import UTC, datetime
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
 from built import address, report
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.storage import Client
+from google.oauth2 import service_account
 from hypothesis import given
 from hypothesis import strategies as st
 from made import make_store
@@ -15,6 +21,7 @@ from typer.testing import CliRunner
 
 from callmood.cli import app
 from callmood.errors import CallmoodError
+from callmood.gcs import signed_url
 from callmood.recording import EMOTIONS
 from callmood.report.audio import sound_for
 from callmood.report.packing import STRIP_BINS, strip
@@ -81,6 +88,27 @@ def test_recordings_in_a_bucket_are_heard_when_signed(tmp_path):
         sound_for(row, tmp_path, sign=lambda bucket, name: f"https://{bucket}/{name}?key").href
         == "https://calls/a.wav?key"
     )
+
+
+def test_an_address_is_signed_for_the_hours_asked_for():
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    account = {
+        "client_email": "reader@p.iam.gserviceaccount.com",
+        "token_uri": "https://example.com",
+        "private_key": pem,
+    }
+    client = Client("p", service_account.Credentials.from_service_account_info(account))
+    address = urlsplit(signed_url(client, "calls", "2026/käse #1.wav", 24))
+    assert address.path == "/calls/2026/k%C3%A4se%20%231.wav"
+    asked = parse_qs(address.query)
+    assert asked["X-Goog-Expires"] == ["86400"]
+    assert asked["X-Goog-Credential"][0].startswith("reader@p.iam.gserviceaccount.com/")
+
+
+def test_credentials_that_cannot_sign_are_said_to_be():
+    with pytest.raises(CallmoodError, match="cannot sign addresses; sign in as a service account"):
+        signed_url(Client("p", AnonymousCredentials()), "calls", "a.wav", 24)
 
 
 def test_a_recording_that_became_unreadable_is_said_to_be(tmp_path):
