@@ -221,9 +221,7 @@ def _views(at: Deployment) -> Iterator[Finding]:
     names = sorted(path.stem for path in (SCHEMAS / "views").glob("*.sql"))
     there = {found.table_id for found in at.bigquery.list_tables(at.dataset, **_ASK_ONCE)}
     missing = [name for name in names if name not in there]
-    for name in set(names) - set(missing):
-        at.bigquery.query_and_wait(f"SELECT * FROM `{at.dataset}.{name}` LIMIT 0")  # noqa: S608 - names of ours
-    told = f"Missing: {', '.join(missing)}." if missing else f"All {len(names)} views answer."
+    told = f"Missing: {', '.join(missing)}." if missing else f"All {len(names)} views are there."
     yield Finding("views", not missing, told, APPLY if missing else "")
 
 
