@@ -48,7 +48,7 @@ def test_other_prices_may_be_given(tmp_path):
 
 def test_every_price_says_where_it_was_read():
     prices = json.loads(PRICES.read_text())
-    assert re.fullmatch(r"20\d\d-\d\d-\d\d", prices["read_on"])
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d", prices["known_on"])
     for price in [*prices["prices"].values(), *prices["alternatives"]]:
         assert price["source"].startswith("https://")
 

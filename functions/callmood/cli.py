@@ -648,7 +648,7 @@ def cost(
     print_table([{"what": item.what, "how much": item.amount, "USD": f"{item.usd:,.2f}"} for item in items])
     out.print(f"[bold]{total:,.2f} USD a month[/bold] for {hours:,g} hours of calls; others charge:", highlight=False)
     print_table([{"service": other["name"], "USD": f"{other['usd']:,.2f}"} for other in others])
-    out.print(f"Prices of {known['read_on']}. {known['note']}", highlight=False)
+    out.print(f"Prices of {known['known_on']}. {known['note']}", highlight=False)
 
 
 @app.command(epilog=_example("callmood capacity --burst 1000 --max-instances 50"))
