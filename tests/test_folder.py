@@ -92,3 +92,10 @@ def test_a_file_that_is_gone_by_now_is_a_bad_recording(tmp_path):
     with pytest.raises(BadRecording) as bad:
         read_file(tmp_path / "moved.wav", Settings())
     assert bad.value.code == "gone"
+
+
+def test_a_folder_may_say_what_the_name_does_not(tmp_path):
+    path = tmp_path / "queues" / "sales" / "a.wav"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"RIFF")
+    assert read_file(path, Settings(filename_pattern=r"queues/(?P<queue>[^/]+)/")).call.queue == "sales"

@@ -115,7 +115,7 @@ def read_file(path: Path, settings: Settings) -> Recording:
         size_bytes=stat.st_size,
         content_sha256=digest,
         uploaded_at=datetime.fromtimestamp(stat.st_mtime, UTC),
-        call=call_metadata(path.name, {}, settings),
+        call=call_metadata(path.absolute().as_posix(), {}, settings),
     )
 
 

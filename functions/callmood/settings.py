@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     filename_pattern: str = Field(
         DEFAULT_FILENAME_PATTERN,
         description="Regular expression with named groups (call_id, agent_id, queue, customer_id, started_at, "
-        "direction, language, or any label) searched in the object's name. Default: reads "
+        "direction, language, or any label) searched in the object's name, or a file's path. Default: reads "
         "`2026-11-02T09-14-00Z_call-1001_queue-billing_agent-a17_customer-c204.wav`, parts after the call optional.",
     )
     time_zone: str = Field(
