@@ -41,7 +41,7 @@ def test_the_link_to_all_views_numbers_their_sources():
 
 
 def test_reports_are_made_of_flat_views_with_a_day():
-    assert set(views()) - set(report_views()) == {"recordings_current", "segments_current"}
+    assert set(views()) - set(report_views()) == {"recordings_current", "segments_current", "turns"}
     for name in report_views():
         fields = views()[name].fields
         assert all(field.mode == "NULLABLE" and not field.fields for field in fields)

@@ -7,7 +7,7 @@ from audio_files import formats_table
 from callmood.analysis import WARNINGS
 from callmood.errors import FAILURE_CODES
 from callmood.results import ATTRIBUTES, result_schema
-from callmood.schema import tables
+from callmood.schema import tables, views
 from callmood.settings import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -44,15 +44,29 @@ def warnings_table():
 
 
 def columns_tables():
-    parts = []
-    for table in tables().values():
-        parts += [f"## `{table.name}`", "", table.description, "", "| column | type | what it holds |", "|---|---|---|"]
-        for field in table.fields:
-            kind = field.type + {"REQUIRED": ", required", "REPEATED": ", repeated"}.get(field.mode, "")
-            parts.append(f"| `{field.name}` | {kind} | {field.description} |")
-            parts += [f"| `{field.name}.{sub.name}` | {sub.type} | {sub.description} |" for sub in field.fields]
-        parts.append("")
-    return "\n".join(parts).strip()
+    return "\n\n".join(described(table, table.fields) for table in tables().values())
+
+
+def views_tables():
+    known = {**tables(), **views()}
+    return "\n\n".join(
+        described(view, view.fields[len(known[view.fields_of].fields) :], f"All columns of `{view.fields_of}`, and:")
+        if view.fields_of
+        else described(view, view.fields)
+        for view in views().values()
+    )
+
+
+def described(source, fields, *before):
+    """A heading, what the table or view is, and a line for each of the fields."""
+    lines = [f"## `{source.name}`", "", " ".join([source.description, *before])]
+    if fields:
+        lines += ["", "| column | type | what it holds |", "|---|---|---|"]
+    for field in fields:
+        kind = field.type + {"REQUIRED": ", required", "REPEATED": ", repeated"}.get(field.mode, "")
+        lines.append(f"| `{field.name}` | {kind} | {field.description} |")
+        lines += [f"| `{field.name}.{sub.name}` | {sub.type} | {sub.description} |" for sub in field.fields]
+    return "\n".join(lines)
 
 
 def results_table():
@@ -70,6 +84,7 @@ PAGES = {
     "failures.md": failures_table,
     "warnings.md": warnings_table,
     "tables.md": columns_tables,
+    "views.md": views_tables,
 }
 
 

@@ -66,7 +66,7 @@ def tables() -> Mapping[str, Table]:
 
 @dataclass(frozen=True)
 class View:
-    """One reporting view: the question it answers, its columns, and the table whose columns it repeats, if it does."""
+    """One reporting view: the question it answers, its columns, and the table or view whose columns it repeats."""
 
     name: str
     description: str
@@ -77,11 +77,11 @@ class View:
 @cache
 def views() -> Mapping[str, View]:
     """Every view by name, read once."""
-    found = {}
+    found: dict[str, View] = {}
     for path in sorted((SCHEMAS / "views").glob("*.json")):
         spec = json.loads(path.read_text(encoding="utf-8"))
         fields_of = spec.get("fields_of")
-        inherited = tables()[fields_of].fields if fields_of else ()
+        inherited = {**tables(), **found}[fields_of].fields if fields_of else ()
         fields = (*inherited, *map(_field, spec["fields"]))
         found[path.stem] = View(path.stem, spec["description"], fields, fields_of)
     return found

@@ -29,7 +29,8 @@ days AS (
     SUM(agent_talk_s) AS agent_talk_s,
     SUM(customer_talk_s) AS customer_talk_s,
     -- Of the calls in which both have a channel of their own.
-    SUM(agent_talk_ratio * (agent_talk_s + customer_talk_s)) / NULLIF(SUM(agent_talk_s + customer_talk_s), 0) AS agent_talk_ratio,
+    SUM(agent_talk_ratio * (agent_talk_s + customer_talk_s))
+      / NULLIF(SUM(agent_talk_s + customer_talk_s), 0) AS agent_talk_ratio,
     SUM(silence_s) AS silence_s,
     MAX(longest_silence_s) AS longest_silence_s,
     SUM(interruptions_by_agent) AS interruptions_by_agent,

@@ -11,15 +11,19 @@ bins AS (
   FROM voices
   CROSS JOIN UNNEST(GENERATE_ARRAY(0, CAST(CEIL(duration_s / 10) AS INT64) - 1)) AS bin
 ),
--- A segment gives every bin it touches the seconds it spends there: two bins at most, since it is never longer than one.
+-- A segment gives every bin it touches the seconds it spends there: two bins at most, since none is longer than a bin.
+placed AS (
+  SELECT *, CAST(FLOOR(start_s / 10) AS INT64) AS first_bin
+  FROM `${dataset}.segments_current`
+),
 pieces AS (
   SELECT
     *,
-    CAST(FLOOR(start_s / 10) AS INT64) + step AS bin,
-    IF(step = 0, LEAST(end_s, 10 * (FLOOR(start_s / 10) + 1)) - start_s, end_s - 10 * (FLOOR(start_s / 10) + 1)) AS seconds
-  FROM `${dataset}.segments_current`
+    first_bin + step AS bin,
+    LEAST(end_s, 10 * (first_bin + step + 1)) - GREATEST(start_s, 10 * (first_bin + step)) AS seconds
+  FROM placed
   CROSS JOIN UNNEST([0, 1]) AS step
-  WHERE step = 0 OR end_s > 10 * (FLOOR(start_s / 10) + 1)
+  WHERE end_s > 10 * (first_bin + step)
 ),
 heard AS (
   SELECT

@@ -1,19 +1,10 @@
 -- How did each call go, how did the customer sound from start to end, and which calls should somebody hear?
 -- A call is one recording. Every definition, with its reason and an example: docs/metrics.md.
 WITH
--- Every segment, with where the latest stretch of each party had ended when it began.
+-- Every segment, with its seconds if they tell the customer's emotion.
 speech AS (
-  SELECT
-    *,
-    IF(is_customer AND negativity IS NOT NULL, duration_s, NULL) AS heard_s,
-    LAST_VALUE(IF(role = 'agent', end_s, NULL) IGNORE NULLS) OVER before AS agent_end_s,
-    LAST_VALUE(IF(role = 'customer', end_s, NULL) IGNORE NULLS) OVER before AS customer_end_s,
-    LAST_VALUE(IF(role = 'mixed', end_s, NULL) IGNORE NULLS) OVER before AS mixed_end_s
-  FROM `${dataset}.segments_current`
-  WINDOW before AS (
-    PARTITION BY call_date, analysis_id ORDER BY start_s, channel
-    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-  )
+  SELECT *, IF(is_customer AND negativity IS NOT NULL, duration_s, NULL) AS heard_s
+  FROM `${dataset}.turns`
 ),
 -- The customer's seconds in it before each quarter and each third of the recording was over.
 passed AS (
@@ -30,9 +21,9 @@ sums AS (
   SELECT
     call_date,
     analysis_id,
-    MAX(
-      start_s - NULLIF(GREATEST(IFNULL(agent_end_s, 0), IFNULL(customer_end_s, 0), IFNULL(mixed_end_s, 0)), 0)
-    ) AS longest_silence_s,
+    GREATEST(MAX(silence_before_s), 0) AS longest_silence_s,
+    COUNTIF(is_interruption AND role = 'agent') AS by_agent,
+    COUNTIF(is_interruption AND role = 'customer') AS by_customer,
     SUM(heard_s) AS customer_emotion_s,
     SUM(IF(emotion = 'anger', heard_s, 0)) AS anger_s,
     SUM(IF(emotion = 'disgust', heard_s, 0)) AS disgust_s,
@@ -97,19 +88,11 @@ judged AS (
     IF(customer_emotion_s > 0, ended_negative AND IFNULL(negativity_change >= 0.2, FALSE), NULL) AS escalated,
     IF(
       customer_emotion_s > 0,
-      (worst_third >= 0.4 OR anger_s >= 10) AND NOT ended_negative AND IFNULL(worst_third - negativity_end >= 0.2, FALSE),
+      (worst_third >= 0.4 OR anger_s >= 10) AND NOT ended_negative
+        AND IFNULL(worst_third - negativity_end >= 0.2, FALSE),
       NULL
     ) AS recovered
   FROM compared
-),
-interrupted AS (
-  SELECT
-    call_date,
-    analysis_id,
-    COUNTIF(interrupted_by = 'agent') AS by_agent,
-    COUNTIF(interrupted_by = 'customer') AS by_customer
-  FROM `${dataset}.interruptions`
-  GROUP BY call_date, analysis_id
 ),
 labelled AS (
   SELECT
@@ -144,8 +127,8 @@ SELECT
   r.silence_s,
   j.longest_silence_s,
   r.overlap_s,
-  IF(r.agent_talk_s + r.customer_talk_s >= 0, IFNULL(i.by_agent, 0), NULL) AS interruptions_by_agent,
-  IF(r.agent_talk_s + r.customer_talk_s >= 0, IFNULL(i.by_customer, 0), NULL) AS interruptions_by_customer,
+  IF(r.agent_talk_s + r.customer_talk_s >= 0, IFNULL(j.by_agent, 0), NULL) AS interruptions_by_agent,
+  IF(r.agent_talk_s + r.customer_talk_s >= 0, IFNULL(j.by_customer, 0), NULL) AS interruptions_by_customer,
   SAFE_DIVIDE(r.agent_talk_s, r.agent_talk_s + r.customer_talk_s) AS agent_talk_ratio,
   IFNULL(j.customer_emotion_s, 0) AS customer_emotion_s,
   IFNULL(j.anger_s, 0) AS anger_s,
@@ -211,5 +194,4 @@ SELECT
   r.analysed_at
 FROM `${dataset}.recordings_current` AS r
 LEFT JOIN judged AS j ON j.call_date = r.call_date AND j.analysis_id = r.analysis_id
-LEFT JOIN interrupted AS i ON i.call_date = r.call_date AND i.analysis_id = r.analysis_id
 LEFT JOIN labelled AS l ON l.call_date = r.call_date AND l.analysis_id = r.analysis_id

@@ -1,7 +1,7 @@
 -- Do calls in which an emotion is heard sell, churn or please otherwise than calls without it? One row a day, outcome,
 -- emotion, and whether it was heard, that is for five seconds or more. Outcomes come from the table that you load.
--- The interval is Wilson's for outcomes that are 0 or 1, else the normal one, from 30 calls on; both at 95 %. Over several
--- days sum calls, total and total_of_squares (docs/metrics.md).
+-- The interval is Wilson's for outcomes that are 0 or 1, else the normal one, from 30 calls on; both at 95 %. Over
+-- several days sum calls, total and total_of_squares (docs/metrics.md).
 -- A row that rests on fewer than ${min_calls} calls of a single agent tells their number and no more.
 WITH
 -- One row a call, also where it was recorded in pieces.
@@ -65,6 +65,14 @@ SELECT
   IF(is_suppressed, NULL, total) AS total,
   IF(is_suppressed, NULL, total_of_squares) AS total_of_squares,
   IF(is_suppressed, NULL, mean) AS mean,
-  CASE WHEN is_suppressed THEN NULL WHEN is_binary THEN wilson_centre - wilson_half WHEN calls >= 30 THEN mean - normal_half END AS low,
-  CASE WHEN is_suppressed THEN NULL WHEN is_binary THEN wilson_centre + wilson_half WHEN calls >= 30 THEN mean + normal_half END AS high
+  CASE
+    WHEN is_suppressed THEN NULL
+    WHEN is_binary THEN wilson_centre - wilson_half
+    WHEN calls >= 30 THEN mean - normal_half
+  END AS low,
+  CASE
+    WHEN is_suppressed THEN NULL
+    WHEN is_binary THEN wilson_centre + wilson_half
+    WHEN calls >= 30 THEN mean + normal_half
+  END AS high
 FROM spread

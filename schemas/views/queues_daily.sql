@@ -9,7 +9,8 @@ WITH days AS (
     COUNT(DISTINCT agent_id) = 1 AND COUNT(*) < ${min_calls} AS is_suppressed,
     SUM(duration_s) AS duration_s,
     SUM(silence_s) AS silence_s,
-    SUM(agent_talk_ratio * (agent_talk_s + customer_talk_s)) / NULLIF(SUM(agent_talk_s + customer_talk_s), 0) AS agent_talk_ratio,
+    SUM(agent_talk_ratio * (agent_talk_s + customer_talk_s))
+      / NULLIF(SUM(agent_talk_s + customer_talk_s), 0) AS agent_talk_ratio,
     SUM(customer_emotion_s) AS customer_emotion_s,
     SUM(negative_s) AS negative_s,
     SUM(anger_s) AS anger_s,

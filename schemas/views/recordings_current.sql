@@ -1,6 +1,6 @@
 -- Which recordings count, once each? The newest analysis of the newest generation of every object, without erased ones.
--- Copies of the same bytes on the same day are one call, and the first uploaded counts. A copy that knows no call id gives way to
--- one that does; two that know different ones are two calls, such as two in which nobody spoke.
+-- Copies of the same bytes on the same day are one call, and the first uploaded counts. A copy that knows no call id
+-- gives way to one that does; two that know different ones are two calls, such as two in which nobody spoke.
 WITH newest AS (
   SELECT *
   FROM `${dataset}.recordings`

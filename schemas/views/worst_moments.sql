@@ -4,8 +4,12 @@ WITH ranked AS (
   SELECT
     *,
     GREATEST(p_anger, p_disgust, p_fear, p_sadness) AS probability,
-    ROW_NUMBER() OVER (PARTITION BY call_date ORDER BY negativity * duration_s DESC, recording_id, segment_index) AS rank_in_day,
-    ROW_NUMBER() OVER (PARTITION BY call_date, recording_id ORDER BY negativity * duration_s DESC, segment_index) AS rank_in_call
+    ROW_NUMBER() OVER (
+      PARTITION BY call_date ORDER BY negativity * duration_s DESC, recording_id, segment_index
+    ) AS rank_in_day,
+    ROW_NUMBER() OVER (
+      PARTITION BY call_date, recording_id ORDER BY negativity * duration_s DESC, segment_index
+    ) AS rank_in_call
   FROM `${dataset}.segments_current`
   WHERE is_customer AND negativity >= 0.5
 )

@@ -1,0 +1,61 @@
+"""docs/reading-the-data.md: every block of it runs, from top to bottom, on a store and a dataset of the same days."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import google.auth
+import pytest
+from conftest import BERLIN, fill
+from day import DAY
+from google.auth.credentials import AnonymousCredentials
+from stack.dataset import make_dataset
+from stack.services import PROJECT
+
+from callmood.bigquery import BigQueryWarehouse
+from callmood.store import Store
+
+ROOT = Path(__file__).parents[2]
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "docs/reading-the-data.md").read_text(encoding="utf-8"), re.S)
+DATASET = "callmood_reports"
+SHELL = {"PYTHONPATH": str(ROOT / "functions"), "COLUMNS": "200"}
+
+
+@pytest.fixture
+def reports_dataset(bigquery_client):
+    name = f"{PROJECT}.{DATASET}"
+    make_dataset(bigquery_client, name, **BERLIN)
+    warehouse = BigQueryWarehouse(name, bigquery_client)
+    fill(warehouse, {table: DAY[table] for table in ("recordings", "segments")})
+    return warehouse
+
+
+def test_every_block_of_the_page_runs(tmp_path, monkeypatch, capsys, reports_dataset):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(google.auth, "default", lambda **_: (AnonymousCredentials(), PROJECT))
+    fill(Store(Path("callmood.duckdb"), **BERLIN), {table: DAY[table] for table in ("recordings", "segments")})
+    seen, printed = {}, ""
+    for language, block in BLOCKS:
+        if language == "bash":
+            printed += shell(block)
+        elif language == "sql":
+            assert reports_dataset.query(block)
+        else:
+            exec(block.replace('"acme"', f'"{PROJECT}"'), seen)
+    printed += capsys.readouterr().out
+    for told in ("angry for 12 s", "gs://calls/escalates.wav", "billing", "anger_minutes"):
+        assert told in printed
+    assert Path("calls.csv").read_text().startswith("call_date,started_at,")
+    [row] = Store(Path("callmood.duckdb"), **BERLIN).query(
+        "SELECT SUM(calls) AS calls FROM emotion_by_outcome WHERE outcome = 'sale' AND emotion = 'anger'"
+    )
+    assert row["calls"] == 2
+
+
+def shell(block):
+    command = f'callmood() {{ "{sys.executable}" -m callmood.cli "$@"; }}; {block}'
+    done = subprocess.run(["bash", "-euc", command], capture_output=True, text=True, env=os.environ | SHELL)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
