@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -155,7 +156,11 @@ def test_watch_takes_a_file_when_it_has_stopped_growing(store, tmp_path):
     inbox.mkdir()
     command = [sys.executable, "-m", "callmood.cli", "watch", str(inbox), "--json"]
     functions = str(Path(__file__).parents[1] / "functions")
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": functions})
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    environment["PYTHONPATH"] = functions
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    too_late = threading.Timer(60, process.kill)
+    too_late.start()
     try:
         sound = EXAMPLES[0].read_bytes()
         target = inbox / EXAMPLES[0].name
@@ -171,6 +176,7 @@ def test_watch_takes_a_file_when_it_has_stopped_growing(store, tmp_path):
         (inbox / "bad.wav").write_text("not audio")
         assert json.loads(process.stdout.readline())["code"] == "not_audio"
     finally:
+        too_late.cancel()
         process.terminate()
         process.wait(10)
 

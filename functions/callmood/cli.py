@@ -85,7 +85,7 @@ def _jsonable(value: object) -> object:
 def print_json(rows: Iterable[object]) -> None:
     """Print one JSON object a line."""
     for row in rows:
-        print(json.dumps(row, default=_jsonable, ensure_ascii=False))
+        print(json.dumps(row, default=_jsonable, ensure_ascii=False), flush=True)  # a pipe reads along
 
 
 def print_table(rows: Sequence[dict[str, Any]], title: str | None = None) -> None:
