@@ -1,14 +1,19 @@
 """Links to Looker Studio, parameter by parameter as the Linking API documents them."""
 
 import json
+import re
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from looker_pictures import drawings
 from typer.testing import CliRunner
 
 from callmood.cli import app
 from callmood.looker import looker_studio_url, report_views
 from callmood.schema import views
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_a_link_to_one_view():
@@ -62,3 +67,38 @@ def test_the_command_prints_a_link_for_all_and_for_each(options):
     }
     printed = CliRunner().invoke(app, command).stdout
     assert {line.strip() for line in printed.splitlines()} >= set(told.values())
+
+
+PAGE = (ROOT / "docs/looker-studio.md").read_text(encoding="utf-8")
+FUNCTIONS = {"SUM", "COUNT_DISTINCT", "IF", "CASE", "WHEN", "THEN", "ELSE", "END", "HYPERLINK", "REPLACE", "CONCAT"}
+FUNCTIONS |= {"CAST", "FLOOR", "AS", "TEXT", "MAX"}
+
+
+def test_the_pages_formulas_name_columns_that_there_are():
+    formulas = 0
+    for view, table in re.findall(r"\nIn `(\w+)`:\n\n((?:\|.*\n)+)", PAGE):
+        columns = {field.name for field in views()[view].fields}
+        for formula in re.findall(r"^\| [\w ]+ \| `(.*)` \| \w+ \|$", table, re.M):
+            formulas += 1
+            assert set(re.findall(r"[A-Za-z_]\w*", re.sub(r'"[^"]*"', "", formula))) <= columns | FUNCTIONS, formula
+    assert formulas == 10
+
+
+def test_the_page_names_views_and_columns_that_there_are():
+    names = {field.name for view in views().values() for field in view.fields} | set(views())
+    elsewhere = {"report_readers", "looker_studio_urls", "trends_kept", "outcomes", "callmood"}
+    for name in re.findall(r"`([a-z_]+)`", PAGE):
+        assert name in names | elsewhere, name
+    types = PAGE.split("## 2. Types")[1].split("## 3.")[0]
+    view = None
+    for source, fields in re.findall(r"^\| (?:`(\w+)`|) \| (`.*?`) \|", types, re.M):
+        view = source or view
+        assert set(re.findall(r"\w+", fields)) <= {field.name for field in views()[view].fields}
+
+
+@pytest.mark.parametrize("name", drawings())
+def test_the_pages_pictures_are_as_drawn(name):
+    assert (ROOT / "docs/images" / name).read_text(encoding="utf-8") == drawings()[name], (
+        "python tests/looker_pictures.py"
+    )
+    assert name in PAGE

@@ -81,7 +81,8 @@ def views() -> Mapping[str, View]:
     for path in sorted((SCHEMAS / "views").glob("*.json")):
         spec = json.loads(path.read_text(encoding="utf-8"))
         fields_of = spec.get("fields_of")
-        inherited = {**tables(), **found}[fields_of].fields if fields_of else ()
+        known: dict[str, Table | View] = {**tables(), **found}
+        inherited = known[fields_of].fields if fields_of else ()
         fields = (*inherited, *map(_field, spec["fields"]))
         found[path.stem] = View(path.stem, spec["description"], fields, fields_of)
     return found
