@@ -1,11 +1,8 @@
-"""Plans of the pages of docs/looker-studio.md, numbered as its steps: `python tests/looker_pictures.py` draws them."""
+"""Plans of the pages of docs/looker-studio.md, numbered as its steps; `./run docs` draws them."""
 
 import math
 import statistics
-from pathlib import Path
 from xml.sax.saxutils import escape
-
-IMAGES = Path(__file__).parents[1] / "docs/images"
 
 INK, SOFT, LINE, PAPER, PAGE, ACCENT = "#1c2126", "#4f5963", "#d3d1cb", "#ffffff", "#f6f5f2", "#2f5d7c"
 # The page's own colours of emotions, and of a heat map from calm to negative.
@@ -229,8 +226,3 @@ def one_call():
 def drawings():
     """Every picture: file name and content."""
     return dict((overview(), one_call()))
-
-
-if __name__ == "__main__":
-    for name, svg in drawings().items():
-        (IMAGES / name).write_text(svg, encoding="utf-8")

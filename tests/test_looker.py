@@ -81,7 +81,7 @@ def test_the_pages_formulas_name_columns_that_there_are():
         for formula in re.findall(r"^\| [\w ]+ \| `(.*)` \| \w+ \|$", table, re.M):
             formulas += 1
             assert set(re.findall(r"[A-Za-z_]\w*", re.sub(r'"[^"]*"', "", formula))) <= columns | FUNCTIONS, formula
-    assert formulas == 10
+    assert formulas == 11
 
 
 def test_the_page_names_views_and_columns_that_there_are():

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from audio_files import formats_table
+from looker_pictures import drawings
 
 from callmood.analysis import WARNINGS
 from callmood.errors import FAILURE_CODES
@@ -99,3 +100,5 @@ if __name__ == "__main__":
     for name in PAGES:
         path = DOCS / name
         path.write_text(rewritten(name, path.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, svg in drawings().items():
+        (DOCS / "images" / name).write_text(svg, encoding="utf-8")
