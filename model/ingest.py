@@ -13,7 +13,7 @@ from pathlib import Path
 
 import soundfile
 
-from model import manifest
+from model import manifest, places
 from model.corpora import CORPORA, Clip, CorpusError, Reading, read
 from model.corpora.clip import some, what_ails
 
@@ -50,8 +50,10 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", choices=CORPORA, action="append", required=True)
-    parser.add_argument("--root", type=Path, action="append", required=True, help="its folder; for csv also the file")
-    parser.add_argument("--out", type=Path, required=True, help="the manifest, a Parquet file")
+    parser.add_argument(
+        "--root", type=places.source, action="append", required=True, help="its folder; for csv also the file"
+    )
+    parser.add_argument("--out", type=places.target, required=True, help="the manifest, a Parquet file")
     args = parser.parse_args()
     if len(args.corpus) != len(args.root):
         parser.error("give each --corpus its --root")
@@ -69,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    places.run(main)

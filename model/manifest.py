@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import duckdb
 
 from callmood.recording import EMOTIONS
+from model import places
 from model.corpora import Clip, CorpusError
 from model.files import replacing
 
@@ -31,7 +32,10 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Row:
-    """A clip in the manifest; the fields are `Clip`'s, in the order of `COLUMNS`, `path` is absolute."""
+    """A clip in the manifest; the fields are `Clip`'s, in the order of `COLUMNS`, `path` is absolute.
+
+    In the file, the path of a clip from Cloud Storage is its address, so that another machine finds it too.
+    """
 
     clip: str
     path: str
@@ -79,7 +83,7 @@ def write(rows: Sequence[Row], path: Path) -> None:
     with replacing(path) as unfinished, duckdb.connect() as memory:
         memory.execute(f"CREATE TABLE manifest ({columns}, PRIMARY KEY (corpus, clip))")
         try:
-            values = [astuple(row) for row in rows]
+            values = [astuple(replace(row, path=places.address(Path(row.path)))) for row in rows]
             memory.executemany("INSERT INTO manifest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
             memory.table("manifest").write_parquet(str(unfinished))
         except duckdb.ConstraintException as error:
@@ -89,17 +93,23 @@ def write(rows: Sequence[Row], path: Path) -> None:
 
 
 def read(path: Path) -> list[Row]:
-    """Read a manifest.
+    """Read a manifest, and fetch those of its clips that lie in Cloud Storage.
 
     Raises
     ------
     CorpusError
         It is not there, or is no manifest.
+    model.places.PlaceError
+        Its clips cannot be fetched.
     """
     if not path.is_file():
         raise CorpusError(f"{path} is not there; python -m model.ingest makes it")
     try:
         with duckdb.connect() as memory:
-            return [Row(*values) for values in memory.read_parquet(str(path)).select(*COLUMNS).fetchall()]
+            rows = [Row(*values) for values in memory.read_parquet(str(path)).select(*COLUMNS).fetchall()]
     except duckdb.Error as error:
         raise CorpusError(f"{path} is no manifest: {error}") from None
+    remote = {row.path.rpartition("/")[0] for row in rows if row.path.startswith(places.SCHEME)}
+    if remote:
+        places.fetch(sorted(remote))
+    return [replace(row, path=str(places.local(row.path))) for row in rows]

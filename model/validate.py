@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import track
 
 from callmood.recording import EMOTIONS
-from model import manifest
+from model import manifest, places
 from model.corpora import CorpusError
 from model.corpora.clip import some, what_ails
 from model.files import replacing
@@ -188,8 +188,8 @@ def report(rows: Sequence[Row], findings: Sequence[Finding], allowed: Sequence[s
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("manifest", type=Path)
-    parser.add_argument("--json", type=Path, metavar="OUT", help="where the whole report goes")
+    parser.add_argument("manifest", type=places.source)
+    parser.add_argument("--json", type=places.kept, metavar="OUT", help="where the whole report goes")
     parser.add_argument("--allow", choices=CHECKS, action="append", default=[], metavar="CHECK", help="only warn of it")
     args = parser.parse_args()
     try:
@@ -212,4 +212,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    places.run(main)

@@ -1,0 +1,187 @@
+"""Steps of the model's making on `gs://` addresses: real commands, the real client, fake-gcs-server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from corpora_made import CREMAD, write_corpus
+from google.cloud import storage
+from stack.services import ServiceMissing, do_without, storage_emulator
+
+from model import manifest, places
+
+ROOT = Path(__file__).parents[2]
+
+# Else the library goes on asking for the bucket's own metadata when the emulator has gone.
+QUIET = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    """A bucket, and what a command needs in its environment to reach it."""
+    try:
+        # Nobody listens for its events.
+        with storage_emulator(tmp_path_factory.mktemp("logs"), "127.0.0.1:1", "none") as url:
+            environment = {"STORAGE_EMULATOR_HOST": url, "GOOGLE_CLOUD_PROJECT": "demo", QUIET: "true"}
+            with pytest.MonkeyPatch.context() as patched:
+                for name, value in environment.items():
+                    patched.setenv(name, value)
+                yield storage.Client().create_bucket("acme"), environment
+    except ServiceMissing as missing:
+        do_without(missing)
+
+
+@pytest.fixture
+def bucket(cloud, tmp_path, monkeypatch):
+    monkeypatch.setenv("CALLMOOD_SCRATCH", str(tmp_path / "here"))
+    for blob in cloud[0].list_blobs():
+        blob.delete()
+    return cloud[0]
+
+
+def step(machine, *arguments):
+    """Run a command on a machine of its own: nothing of earlier steps is there but what lies in the bucket."""
+    machine.mkdir(exist_ok=True)
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=os.environ | {"CALLMOOD_SCRATCH": str(machine), "PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def upload(bucket, folder, prefix):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            bucket.blob(f"{prefix}/{path.relative_to(folder)}").upload_from_filename(path)
+
+
+def names(bucket):
+    return {blob.name for blob in bucket.list_blobs()}
+
+
+def test_a_corpus_in_a_bucket_becomes_a_manifest_that_another_machine_checks(bucket, tmp_path, monkeypatch):
+    upload(bucket, write_corpus(tmp_path / "cremad", CREMAD), "corpora/cremad")
+    out = "gs://acme/runs/7/manifest.parquet"
+    read = ["-m", "model.ingest", "--corpus", "cremad", "--root", "gs://acme/corpora/cremad", "--out", out]
+    for _ in range(2):  # a step may be run again
+        done = step(tmp_path / "one", *read)
+        assert done.returncode == 0, done.stderr
+        assert {name for name in names(bucket) if name.startswith("runs")} == {"runs/7/manifest.parquet"}
+    checked = step(tmp_path / "two", "-m", "model.validate", out, "--json", "gs://acme/runs/7/validation.json")
+    report = json.loads(bucket.blob("runs/7/validation.json").download_as_bytes())
+    assert (checked.returncode, report["clips"], report["ok"]) == (0, 12, True), checked.stderr
+    rows = manifest.read(places.source(out))
+    assert all(Path(row.path).is_file() for row in rows)
+
+
+def test_a_step_that_fails_puts_back_its_report_and_nothing_else(bucket, tmp_path):
+    corpus = write_corpus(tmp_path / "cremad", CREMAD)
+    upload(bucket, corpus, "corpora/cremad")
+    out = "gs://acme/runs/8/manifest.parquet"
+    read = ["-m", "model.ingest", "--corpus", "cremad", "--root", "gs://acme/corpora/cremad", "--out", out]
+    assert step(tmp_path / "one", *read).returncode == 0
+    bucket.blob("corpora/cremad/AudioWAV/1001_DFA_ANG_XX.wav").upload_from_string(b"RIFF")
+    checked = step(tmp_path / "two", "-m", "model.validate", out, "--json", "gs://acme/runs/8/validation.json")
+    assert checked.returncode == 1
+    assert "unreadable, 1" in checked.stdout
+    assert not json.loads(bucket.blob("runs/8/validation.json").download_as_bytes())["ok"]
+    refused = step(tmp_path / "three", *read[:-1], "gs://acme/runs/9/manifest.parquet")
+    assert "AudioWAV/1001_DFA_ANG_XX.wav" in refused.stderr
+    assert not any(name.startswith("runs/9") for name in names(bucket))
+
+
+@pytest.mark.parametrize(
+    ("root", "told"),
+    [
+        ("gs://acme/nothing", "gs://acme/nothing is not there"),
+        ("gs://nobody/cremad", "nobody"),
+        ("gs://", "gs://BUCKET"),
+    ],
+)
+def test_what_is_not_there_is_told_in_a_line(bucket, tmp_path, root, told):
+    done = step(
+        tmp_path / "one", "-m", "model.ingest", "--corpus", "cremad", "--root", root, "--out", "gs://acme/m.parquet"
+    )
+    assert done.returncode == 2
+    assert told in done.stderr.splitlines()[-1]
+    assert not names(bucket)
+
+
+def test_a_file_brings_what_belongs_to_it_and_a_folder_all_that_is_below(bucket):
+    for name in ("m/emotion.tflite", "m/emotion.json", "m/emotion.reference.json", "m/emotions.json", "m/old/a/b.txt"):
+        bucket.blob(name).upload_from_string(name)
+    model = places.source("gs://acme/m/emotion.tflite")
+    assert sorted(path.name for path in model.parent.iterdir()) == [
+        "emotion.json",
+        "emotion.reference.json",
+        model.name,
+    ]
+    assert places.address(model) == "gs://acme/m/emotion.tflite"
+    assert (places.source("gs://acme/m/old/") / "a/b.txt").read_text() == "m/old/a/b.txt"
+
+
+def test_only_what_changed_travels(bucket):
+    for name in ("kept/1", "kept/2"):
+        bucket.blob(name).upload_from_string(name)
+    generations = {blob.name: blob.generation for blob in bucket.list_blobs()}
+    folder = places.kept("gs://acme/kept")
+    (folder / "2").write_text("changed")
+    (folder / ".3.tmp").write_text("half of it")
+    places.put([folder])
+    assert names(bucket) == {"kept/1", "kept/2"}
+    changed = {blob.name for blob in bucket.list_blobs() if blob.generation != generations[blob.name]}
+    assert changed == {"kept/2"}
+    bucket.blob("kept/1").upload_from_string("newer")
+    assert (places.source("gs://acme/kept") / "1").read_text() == "newer"
+
+
+@pytest.mark.parametrize(
+    ("end", "left"), [("pass", {"kept/c", "made/m"}), ("sys.exit(3)", {"kept/c"}), ("1 / 0", {"kept/c"})]
+)
+def test_what_was_made_is_put_back_where_all_went_well_and_what_is_kept_always(bucket, tmp_path, end, left):
+    done = step(tmp_path / "one", "-c", COMMAND.replace("END", end))
+    assert names(bucket) == left, done.stderr
+
+
+def test_a_step_that_is_told_to_stop_keeps_what_it_has(bucket, tmp_path):
+    """As Cloud Run does at a time-out, and Vertex AI when it takes a machine back."""
+    (tmp_path / "one").mkdir()
+    child = subprocess.Popen(
+        [sys.executable, "-c", COMMAND.replace("END", "print('ready', flush=True); time.sleep(60)")],
+        env=os.environ | {"CALLMOOD_SCRATCH": str(tmp_path / "one"), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout.readline() == "ready\n"
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(timeout=30) == 143
+    assert names(bucket) == {"kept/c"}
+
+
+COMMAND = """
+import sys, time
+from model import places
+
+def main():
+    kept, made = places.kept("gs://acme/kept"), places.target("gs://acme/made")
+    for path in (kept / "c", made / "m"):
+        path.parent.mkdir(parents=True)
+        path.write_text("x")
+    END
+
+places.run(main)
+"""
+
+
+def test_no_address_leaves_its_folder():
+    for address in ("gs://acme/../../etc/passwd", "gs://..", "gs://"):
+        with pytest.raises(places.PlaceError, match="is no address"):
+            places.local(address)
