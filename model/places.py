@@ -1,8 +1,8 @@
-"""Paths that a step reads and writes, on this machine or in Cloud Storage (`gs://BUCKET/NAME`), told apart nowhere else.
+"""Paths that a step reads and writes, on this machine or in Cloud Storage (`gs://BUCKET/NAME`).
 
-A command's arguments are of type `source` (read), `target` (written) or `kept` (read where it is there, and written), and
-its last line is `places.run(main)`. To the command itself they all are local paths: an object lives at one place of this
-machine, `scratch()/BUCKET/NAME`, is fetched when the argument is parsed, and put back when the command has ended.
+A command's arguments are of type `source` (read), `target` (written) or `kept` (read where it is there, and written),
+and its last line is `places.run(main)`. To the command itself they all are local paths: an object lives at one place
+of this machine, `scratch()/BUCKET/NAME`, is fetched when the argument is parsed, and put back when the command ends.
 
 A file brings along what belongs to it: with `emotion.tflite` go `emotion.json` and `emotion.reference.json`.
 """
@@ -148,7 +148,7 @@ def fetch(addresses: Iterable[str]) -> int:
 
 
 def put(paths: Iterable[Path]) -> None:
-    """Put files, and all that is below folders, where they belong in Cloud Storage, but for what came from there as it is.
+    """Put files, and all that is below folders, where they belong in Cloud Storage, but for what did not change.
 
     Raises
     ------
