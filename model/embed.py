@@ -13,46 +13,57 @@ from rich.progress import track
 from callmood.emotion import EmotionModel
 from callmood.features import SAMPLE_RATE
 from model.corpora import Clip
+from model.files import replacing
 from model.hearing import Hearing, hear
 
+Embedded = tuple[NDArray[np.float32], NDArray[np.float32]]
 
-def embeddings(
-    model: EmotionModel, clips: Sequence[Clip], hearing: Hearing, cache: Path
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+
+def embeddings(model: EmotionModel, clips: Sequence[Clip], hearing: Hearing, cache: Path) -> Embedded:
     """Embed every clip as heard.
 
     Parameters
     ----------
     model : EmotionModel
     clips : sequence of Clip
-        Of one corpus.
+        Of any corpora.
     hearing : Hearing
     cache : Path
-        Folder where the result is kept, under a name made of the model's version, the hearing and the clips' paths.
+        Folder where each speaker's embeddings are kept, under a name made of the model's version, the hearing and the
+        clips' names and bytes. What was stopped half way goes on after the last speaker.
 
     Returns
     -------
-    embedded : ndarray of float32, shape (len(clips), 3072)
+    embedded : ndarray of float32, shape (len(clips), d)
     durations_s : ndarray of float32, shape (len(clips),)
+
+    Raises
+    ------
+    CorpusError
+        A clip cannot be decoded.
     """
-    key = hashlib.sha256("\n".join([model.version, repr(hearing), *(str(clip.path) for clip in clips)]).encode())
-    file = cache / f"{key.hexdigest()[:16]}.npz"
-    if not file.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        np.savez(file, *_embed(model, clips, hearing))
-    with np.load(file) as kept:
-        return kept["arr_0"], kept["arr_1"]
-
-
-def _embed(
-    model: EmotionModel, clips: Sequence[Clip], hearing: Hearing
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    embedded = [np.empty(0, np.float32)] * len(clips)
-    durations_s = np.empty(len(clips), np.float32)
-    speakers = np.array([clip.speaker for clip in clips])
+    speakers = np.array([f"{clip.corpus}/{clip.speaker}" for clip in clips])
+    order, parts = [], []
     for speaker in track(np.unique(speakers), f"embedding: {hearing.channel}, {hearing.span}"):
         mine = np.flatnonzero(speakers == speaker)
-        for i, samples in zip(mine, hear([clips[i] for i in mine], hearing), strict=True):
-            embedded[i] = model.embed(samples)
-            durations_s[i] = len(samples) / SAMPLE_RATE
-    return np.stack(embedded), durations_s
+        order.append(mine)
+        parts.append(_kept(model, [clips[i] for i in mine], hearing, cache))
+    back = np.argsort(np.concatenate(order))
+    return np.concatenate([e for e, _ in parts])[back], np.concatenate([d for _, d in parts])[back]
+
+
+def _kept(model: EmotionModel, clips: Sequence[Clip], hearing: Hearing, cache: Path) -> Embedded:
+    """Embed clips of one speaker, or remember them."""
+    key = hashlib.sha256(f"{model.version} {hearing!r} {clips[0].speaker}".encode())
+    for clip in clips:
+        key.update(clip.path.name.encode())
+        key.update(hashlib.sha256(clip.path.read_bytes()).digest())
+    file = cache / f"{key.hexdigest()[:20]}.npz"
+    if not file.exists():
+        heard = hear(clips, hearing)
+        embedded = np.stack([model.embed(samples) for samples in heard])
+        durations_s = np.array([len(samples) / SAMPLE_RATE for samples in heard], np.float32)
+        with replacing(file) as unfinished, unfinished.open("wb") as opened:
+            np.savez(opened, embedded=embedded, durations_s=durations_s)
+    with np.load(file) as kept:
+        return kept["embedded"], kept["durations_s"]

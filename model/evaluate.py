@@ -1,4 +1,6 @@
-"""How well a model file tells emotions apart, through the code that serves it: `python -m model.evaluate --data DIR`.
+"""How well a model file tells emotions apart, through the code that serves it.
+
+    python -m model.evaluate --model model/emotion.tflite --corpus ravdess --root RAVDESS --json evaluation.json
 
 Each speaker stands for a caller: a baseline is made of some of the speaker's clips, then every clip is classified
 relative to it, with equal priors, since the corpora are about balanced. Baselines that are drawn are drawn five times.
@@ -8,23 +10,36 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
-from itertools import pairwise
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rich import box
+from rich.console import Console
+from rich.table import Table
 
 from callmood.emotion import EmotionModel, load_model
+from callmood.errors import ModelError
 from callmood.recording import EMOTIONS
 from callmood.resources import MODEL
+from model import manifest
 from model.baselines import NEUTRAL, counts
-from model.corpora import CORPORA, Clip, read
+from model.corpora import CORPORA, Clip, CorpusError, read
+from model.corpora.table import SPLITS
 from model.embed import embeddings
+from model.files import replacing
 from model.hearing import CHANNELS, Hearing
+from model.ingest import durations
+from model.metrics import Answers, assess
 
 DRAWS = 5
+PEOPLE = ("sex", "age", "race")
+AGES = (0, 30, 45, 60)
 DURATIONS_S = (0, 1, 2, 4, 8)
 EVEN = dict.fromkeys(EMOTIONS, 1 / len(EMOTIONS))
 
@@ -32,12 +47,70 @@ EVEN = dict.fromkeys(EMOTIONS, 1 / len(EMOTIONS))
 Baseline = Callable[[NDArray[np.intp], np.random.Generator], list[NDArray[np.intp]]]
 
 
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which clips: a manifest, or a corpus and its folder, and the split."""
+    parser.add_argument("--manifest", type=Path, help="what `python -m model.ingest` wrote; or instead:")
+    parser.add_argument("--corpus", choices=CORPORA)
+    parser.add_argument("--root", type=Path, help="the corpus's folder; for csv also the file")
+    parser.add_argument(
+        "--split", choices=[*SPLITS, "all"], help="default: all that is not train; all where nothing else is there"
+    )
+
+
+@dataclass(frozen=True)
+class Source:
+    """The clips that were asked for, and where they come from.
+
+    Parameters
+    ----------
+    clips : list of Clip
+        At least one; their headers have been read.
+    splits : tuple of str
+        Those of `clips`.
+    left_out : dict of str to int
+        Clips of other emotions.
+    """
+
+    clips: list[Clip]
+    splits: tuple[str, ...]
+    left_out: dict[str, int]
+
+
+def source(manifest_file: Path | None, corpus: str | None, root: Path | None, split: str | None) -> Source:
+    """Find the clips that the options ask for.
+
+    Raises
+    ------
+    CorpusError
+        The options do not say which, there is no such clip, or some cannot be read.
+    """
+    left_out: Counter[str] = Counter()
+    if manifest_file and not corpus and not root:
+        clips = [row.as_clip() for row in manifest.read(manifest_file)]
+    elif corpus and root and not manifest_file:
+        reading = read(corpus, root)
+        clips, left_out = reading.clips, reading.left_out
+    else:
+        raise CorpusError("say which clips: either --manifest FILE, or --corpus NAME and --root DIR")
+    if split is None:
+        split = "not train" if any(clip.split != "train" for clip in clips) else "train"
+    wanted = {"all": set(SPLITS), "not train": {"valid", "test"}}.get(split, {split})
+    chosen = [clip for clip in clips if clip.split in wanted]
+    if not chosen:
+        there = Counter(clip.split for clip in clips)
+        raise CorpusError(
+            f"no clip is {split}; there are " + ", ".join(f"{n} {name}" for name, n in sorted(there.items()))
+        )
+    durations(chosen)  # reads every header, and names those that cannot be read
+    return Source(chosen, tuple(sorted({clip.split for clip in chosen})), dict(left_out))
+
+
 def baseline_named(name: str) -> Baseline:
     """Baselines by name: `none`, `all` of a speaker's clips, or `neutral:30`: 30 clips drawn, 70 % of them neutral."""
     kind, _, k = name.partition(":")
     if name in ("none", "all"):
         return lambda labels, _: [np.arange(len(labels) if name == "all" else 0)]
-    if kind != "neutral" or not k.isdigit():
+    if kind != "neutral" or not k.isdecimal() or not int(k):
         raise argparse.ArgumentTypeError(f"{name!r} is no baseline; write none, all, or neutral:30")
     mix = np.where(np.arange(len(EMOTIONS)) == NEUTRAL, 0.70, 0.06)[None].repeat(DRAWS, 0)
 
@@ -50,93 +123,184 @@ def baseline_named(name: str) -> Baseline:
 
 def listen(
     model: EmotionModel,
-    clips: list[Clip],
+    clips: Sequence[Clip],
     embedded: NDArray[np.float32],
     durations_s: NDArray[np.float32],
     baseline: Baseline,
     seed: int = 0,
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Classify every clip against each baseline drawn of its speaker: indices of clips (m,), probabilities (m, 6)."""
+) -> Answers:
+    """Classify every clip against each baseline drawn of its speaker.
+
+    Parameters
+    ----------
+    model : EmotionModel
+    clips : sequence of Clip, length n
+    embedded : ndarray of float32, shape (n, d)
+    durations_s : ndarray of float32, shape (n,)
+    baseline : callable
+        From `baseline_named`.
+    seed : int
+
+    Returns
+    -------
+    Answers
+        One for each clip and baseline, with the clips' sex, age, race and duration as groups.
+    """
     rng = np.random.default_rng(seed)
     labels = np.array([EMOTIONS.index(clip.emotion) for clip in clips])
-    speakers = np.array([clip.speaker for clip in clips])
+    speakers = np.array([f"{clip.corpus}/{clip.speaker}" for clip in clips])
     heard, probabilities = [], []
     for speaker in np.unique(speakers):
         mine = np.flatnonzero(speakers == speaker)
-        for chosen in baseline(labels[mine], rng):
+        drawn = baseline(labels[mine], rng)
+        for chosen in drawn:
             voice = model.baseline(embedded[mine[chosen]], durations_s[mine[chosen]])
             heard.append(mine)
             probabilities.append(model.classify(embedded[mine], voice, EVEN))
-    return np.concatenate(heard), np.concatenate(probabilities)
+    order = np.concatenate(heard)
+    groups = {
+        "sex": [clip.sex or "" for clip in clips],
+        "age": ["" if clip.age is None else _band(clip.age, AGES, 1) for clip in clips],
+        "race": [clip.race or "" for clip in clips],
+        "duration": [_band(seconds, DURATIONS_S, 0, " s") for seconds in durations_s],
+    }
+    return Answers(
+        labels=labels[order],
+        probabilities=np.concatenate(probabilities),
+        speakers=speakers[order],
+        groups={attribute: np.array(group)[order] for attribute, group in groups.items() if any(group)},
+        weight=1 / len(drawn),
+    )
 
 
-def report(
-    labels: NDArray[np.intp], probabilities: NDArray[np.float32], durations_s: NDArray[np.float32]
+def _band(value: float, edges: Sequence[int], step: int, unit: str = "") -> str:
+    """Name the band that holds the value; it ends a step before the next one begins."""
+    k = int(np.searchsorted(edges, value, side="right"))
+    return f"{edges[-1]}{unit} and over" if k == len(edges) else f"{edges[k - 1]} to {edges[k] - step}{unit}"
+
+
+def evaluate(
+    model: EmotionModel, found: Source, baseline: str, hearing: Hearing, cache: Path = Path("runs/evaluate")
 ) -> dict[str, Any]:
-    """Accuracy, unweighted average recall (UAR), mean confidence, and how they are spread; all in percent.
+    """Evaluate a model on clips.
 
-    A calibrated model is as confident as it is right, whatever the duration.
+    Parameters
+    ----------
+    model : EmotionModel
+    found : Source
+    baseline : str
+        Name of the baseline.
+    hearing : Hearing
+    cache : Path
+        Folder for embeddings.
+
+    Returns
+    -------
+    dict
+        What was measured, and how; `model.metrics.assess` has the figures.
     """
-    answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    right = answers == labels
-    confusion = np.zeros((len(EMOTIONS), len(EMOTIONS)))
-    np.add.at(confusion, (labels, answers), 1)
-    recall = {EMOTIONS[k]: percent(right[labels == k]) for k in np.unique(labels)}
+    embedded, durations_s = embeddings(model, found.clips, hearing, cache)
+    answers = listen(model, found.clips, embedded, durations_s, baseline_named(baseline))
     return {
-        "clips": len(labels),
-        "accuracy": percent(right),
-        "uar": round(float(np.mean(list(recall.values()))), 1),
-        "confidence": percent(confidence),
-        "recall": recall,
-        "by_duration": {
-            f"{start:g} to {end:g} s": {
-                "clips": int(held.sum()),
-                "accuracy": percent(right[held]),
-                "confidence": percent(confidence[held]),
-            }
-            for start, end in pairwise(DURATIONS_S)
-            if (held := (durations_s >= start) & (durations_s < end)).any()
-        },
-        "confusion": (100 * confusion / len(labels)).round(2).tolist(),  # rows: acted; columns: heard
+        "kind": "evaluation",
+        "model": model.version,
+        "corpora": sorted({clip.corpus for clip in found.clips}),
+        "splits": list(found.splits),
+        "left_out": found.left_out,
+        "baseline": baseline,
+        "channel": hearing.channel,
+        "span": hearing.span,
+        **assess(answers),
     }
 
 
-def percent(of: NDArray[Any]) -> float:
-    """Mean in percent, to one decimal."""
-    return round(100 * float(of.mean()), 1)
+def show(report: dict[str, Any], console: Console) -> None:
+    """Print a report as tables."""
+    console.print(
+        f"Model {report['model']} on {', '.join(report['corpora'])} ({', '.join(report['splits'])}), {report['span']} "
+        f"clips, {report['channel']}, baseline {report['baseline']}; percent, with intervals of 95 % over speakers",
+        highlight=False,
+    )
+    groups = _table("", "clips", "speakers", "accuracy", "", "UAR", "", "ECE")
+    groups.add_row("all", *_cells(report, "clips", "speakers", "accuracy", "uar", "ece"))
+    for attribute, compared in report["groups"].items():
+        groups.add_section()
+        for name, figures in compared["groups"].items():
+            cells = _cells(figures, "clips", "speakers", "accuracy", "uar", "ece")
+            groups.add_row(f"{attribute}: {name}", *cells)
+    console.print(groups)
+    for attribute in PEOPLE:
+        if gap := report["groups"].get(attribute, {}).get("gaps", {}).get("uar"):
+            console.print(f"Gap of {attribute}: UAR {gap['points']:.1f} points", _range(gap["interval"]), end="")
+            console.print(f", {gap['best']} over {gap['worst']}", highlight=False)
+    emotions = _table("emotion", "clips", "recall", "", "precision", "F1", *(f"→ {e[:4]}" for e in EMOTIONS))
+    for row, emotion in zip(report["confusion"], EMOTIONS, strict=True):
+        if figures := report["emotions"].get(emotion):
+            heard = (f"{100 * n / sum(row):.0f}" for n in row)
+            emotions.add_row(emotion, *_cells(figures, "clips", "recall", "precision", "f1"), *heard)
+    console.print(emotions)
+    if report["speakers"] < 5:
+        console.print("Few speakers: intervals, which are drawn over speakers, are no more than a hint.")
+    absent = [emotion for emotion in EMOTIONS if emotion not in report["emotions"]]
+    if absent:
+        console.print(f"No clip is {' or '.join(absent)}: to hear it is counted as wrong; UAR is over the others.")
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE, header_style="bold", padding=(0, 1, 0, 0))
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("", "emotion") else "right", no_wrap=True)
+    return table
+
+
+def _cells(figures: dict[str, Any], *names: str) -> list[str]:
+    """Write figures, those that have a column for it with their intervals."""
+    cells = []
+    for name in names:
+        value = figures[name]
+        cells.append("" if value is None else str(value) if isinstance(value, int) else f"{value:.1f}")
+        if name in ("accuracy", "uar", "recall"):
+            cells.append(_range(figures["intervals"].get(name)))
+    return cells
+
+
+def _range(bounds: list[float | None] | None) -> str:
+    return f"{bounds[0]:.1f} to {bounds[1]:.1f}" if bounds and None not in bounds else ""
+
+
+def write_json(report: dict[str, Any], path: Path) -> None:
+    """Write a report; what was there is replaced."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds the corpus's folder")
     parser.add_argument("--model", type=Path, default=MODEL / "emotion.tflite")
-    parser.add_argument("--corpus", choices=CORPORA, default="cremad")
-    parser.add_argument(
-        "--split", choices=["train", "valid", "test"], default="valid", help="a corpus without splits is valid"
-    )
+    add_source(parser)
+    parser.add_argument("--baseline", default="neutral:30", help="none, all, or neutral:K", type=_baseline_name)
     parser.add_argument("--channel", choices=CHANNELS, default="clean")
     parser.add_argument(
         "--span", choices=["whole", "speech", "crop"], default="whole", help="what is heard of each clip"
     )
-    parser.add_argument("--baseline", type=baseline_named, default="neutral:30", help="none, all, or neutral:K")
-    parser.add_argument("--cache", type=Path, default=Path("runs/evaluate"))
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--cache", type=Path, default=Path("runs/evaluate"), help="where embeddings are kept")
+    parser.add_argument("--json", type=Path, help="where the report goes")
     args = parser.parse_args()
+    try:
+        model = load_model(args.model)
+        found = source(args.manifest, args.corpus, args.root, args.split)
+        report = evaluate(model, found, args.baseline, Hearing(args.channel, args.span), args.cache)
+        show(report, Console())
+        if args.json:
+            write_json(report, args.json)
+    except (CorpusError, ModelError, OSError) as error:
+        sys.exit(f"error: {error}")
 
-    model = load_model(args.model)
-    clips = [clip for clip in read(args.corpus, args.data / args.corpus).clips if clip.split == args.split]
-    embedded, durations_s = embeddings(model, clips, Hearing(args.channel, args.span), args.cache)
-    heard, probabilities = listen(model, clips, embedded, durations_s, args.baseline)
-    labels = np.array([EMOTIONS.index(clips[i].emotion) for i in heard])
-    found = {"model": model.version, **report(labels, probabilities, durations_s[heard])}
-    if args.json:
-        print(json.dumps(found))
-    else:
-        print("accuracy {accuracy} %, UAR {uar} %, mean confidence {confidence} %".format(**found))
-        print("recall, %:", *(f"{emotion} {r}" for emotion, r in found["recall"].items()))
-        for span, figures in found["by_duration"].items():
-            print(span, "accuracy {accuracy} %, confidence {confidence} % ({clips} clips)".format(**figures))
+
+def _baseline_name(name: str) -> str:
+    baseline_named(name)
+    return name
 
 
 if __name__ == "__main__":

@@ -50,6 +50,22 @@ class Row:
     race: str | None
     votes: Mapping[str, int] | None
 
+    def as_clip(self) -> Clip:
+        """Return the clip that the row describes."""
+        return Clip(
+            path=Path(self.path),
+            corpus=self.corpus,
+            speaker=self.speaker,
+            emotion=self.emotion,
+            split=self.split,
+            name=self.clip,
+            language=self.language or "",
+            sex=self.sex,
+            age=self.age,
+            race=self.race,
+            votes=self.votes,
+        )
+
 
 def row(clip: Clip, duration_s: float) -> Row:
     """Describe a clip."""

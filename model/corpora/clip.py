@@ -61,8 +61,19 @@ class Clip:
 
 
 def load(clip: Clip) -> NDArray[np.float32]:
-    """Decode a clip: mono, 16 kHz, shape (n,), in [-1, 1]."""
-    samples, rate = soundfile.read(clip.path, dtype="float32", always_2d=True)
+    """Decode a clip: mono, 16 kHz, shape (n,), in [-1, 1].
+
+    Raises
+    ------
+    CorpusError
+        It cannot be decoded, or holds less than a hundredth of a second.
+    """
+    try:
+        samples, rate = soundfile.read(clip.path, dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise CorpusError(f"{clip.path} cannot be decoded: {error}; fetch it anew") from None
+    if len(samples) * 100 <= rate:
+        raise CorpusError(f"{clip.path} holds no more than {len(samples)} samples; fetch it anew, or leave it out")
     mono = samples.mean(axis=1)
     return mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE)
 
