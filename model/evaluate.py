@@ -27,7 +27,7 @@ from callmood.emotion import EmotionModel, load_model
 from callmood.errors import ModelError
 from callmood.recording import EMOTIONS
 from callmood.resources import MODEL
-from model import manifest
+from model import manifest, places
 from model.baselines import NEUTRAL, counts
 from model.corpora import CORPORA, Clip, CorpusError, read
 from model.corpora.table import SPLITS
@@ -49,9 +49,9 @@ Baseline = Callable[[NDArray[np.intp], np.random.Generator], list[NDArray[np.int
 
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which clips: a manifest, or a corpus and its folder, and the split."""
-    parser.add_argument("--manifest", type=Path, help="what `python -m model.ingest` wrote; or instead:")
+    parser.add_argument("--manifest", type=places.source, help="what `python -m model.ingest` wrote; or instead:")
     parser.add_argument("--corpus", choices=CORPORA)
-    parser.add_argument("--root", type=Path, help="the corpus's folder; for csv also the file")
+    parser.add_argument("--root", type=places.source, help="the corpus's folder; for csv also the file")
     parser.add_argument(
         "--split", choices=[*SPLITS, "all"], help="default: all that is not train; all where nothing else is there"
     )
@@ -277,15 +277,15 @@ def write_json(report: dict[str, Any], path: Path) -> None:
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, default=MODEL / "emotion.tflite")
+    parser.add_argument("--model", type=places.source, default=MODEL / "emotion.tflite")
     add_source(parser)
     parser.add_argument("--baseline", default="neutral:30", help="none, all, or neutral:K", type=_baseline_name)
     parser.add_argument("--channel", choices=CHANNELS, default="clean")
     parser.add_argument(
         "--span", choices=["whole", "speech", "crop"], default="whole", help="what is heard of each clip"
     )
-    parser.add_argument("--cache", type=Path, default=Path("runs/evaluate"), help="where embeddings are kept")
-    parser.add_argument("--json", type=Path, help="where the report goes")
+    parser.add_argument("--cache", type=places.kept, default=Path("runs/evaluate"), help="where embeddings are kept")
+    parser.add_argument("--json", type=places.target, help="where the report goes")
     args = parser.parse_args()
     try:
         model = load_model(args.model)
@@ -304,4 +304,4 @@ def _baseline_name(name: str) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    places.run(main)
