@@ -1,4 +1,4 @@
-"""How a clip of a corpus is heard: clean or through a telephone; whole, or cut as a call's segments are.
+"""How a clip of a corpus is heard: clean, through a telephone or some line; whole, or cut as a call's segments are.
 
 Corpora are recorded in studios, sentence by sentence, with half a second of silence around each; calls are not, and
 half of their segments last less than two seconds.
@@ -19,6 +19,7 @@ from scipy.signal import butter, sosfiltfilt
 from callmood.features import SAMPLE_RATE
 from callmood.speech import Segmenter
 from model.corpora import Clip, load
+from model.line import USUAL, Effect, Line, draw
 
 Samples = NDArray[np.float32]
 
@@ -40,8 +41,8 @@ def telephone(samples: Samples) -> Samples:
     return soxr.resample(_mu_law(narrow), TELEPHONE_RATE, SAMPLE_RATE)[: len(samples)]
 
 
-CHANNELS = {"clean": clean, "telephone": telephone}
-"""dict of str to callable: each channel by name."""
+CHANNELS = ("clean", "telephone", "line")
+"""tuple of str: the channels' names."""
 
 
 @dataclass(frozen=True)
@@ -50,30 +51,49 @@ class Hearing:
 
     Parameters
     ----------
-    channel : str
-        A name in `CHANNELS`.
+    channel : {"clean", "telephone", "line"}
+        As it was recorded; through one and the same telephone; or through a line drawn for each speaker.
     span : {"whole", "speech", "crop"}
         The clip as it is; what a call's segmenter would take of it; or 0.6 to 2 s of that at random, as short segments
         are. The latter two at a level that a call's recorder may have set, one for all clips of a speaker.
+    take : int
+        Each number is another chance: another line, other crops, another level.
+    line : Line, optional
+        What `line` is drawn from; default: `model.line.USUAL`.
     """
 
-    channel: str
+    channel: Literal["clean", "telephone", "line"]
     span: Literal["whole", "speech", "crop"]
+    take: int = 0
+    line: Line | None = None
+
+    def __post_init__(self) -> None:
+        if self.channel == "line" and self.line is None:  # written out, so that what is cached names it
+            object.__setattr__(self, "line", USUAL)
 
 
 def hear(clips: Sequence[Clip], hearing: Hearing) -> list[Samples]:
     """Decode clips of one speaker as heard: mono, 16 kHz, each of shape (n,)."""
+
+    def rng(name: str) -> np.random.Generator:
+        """Chance that is always the same for the same clip or speaker, whatever else is heard."""
+        return np.random.default_rng(zlib.crc32(f"{name}{hearing.take or ''}".encode()))
+
     sounds = [load(clip) for clip in clips]
     if hearing.span != "whole":
-        sounds = _at_call_level([_speech(sound) for sound in sounds], _rng(clips[0].speaker))
+        sounds = _at_call_level([_speech(sound) for sound in sounds], rng(clips[0].speaker))
     if hearing.span == "crop":
-        sounds = [_crop(sound, _rng(clip.path.name)) for clip, sound in zip(clips, sounds, strict=True)]
-    return [CHANNELS[hearing.channel](sound) for sound in sounds]
+        sounds = [_crop(sound, rng(clip.path.name)) for clip, sound in zip(clips, sounds, strict=True)]
+    channel = _channel(hearing, rng(f"line of {clips[0].speaker}"))
+    return [channel(sound, rng(f"line of {clip.path.name}")) for clip, sound in zip(clips, sounds, strict=True)]
 
 
-def _rng(name: str) -> np.random.Generator:
-    """Chance that is always the same for the same clip or speaker, whatever else is heard."""
-    return np.random.default_rng(zlib.crc32(name.encode()))
+def _channel(hearing: Hearing, rng: np.random.Generator) -> Effect:
+    """One way for all clips of a speaker, who stands for a caller."""
+    if hearing.line is not None:
+        return draw(hearing.line, rng)
+    channel = telephone if hearing.channel == "telephone" else clean
+    return lambda samples, _: channel(samples)
 
 
 def _speech(samples: Samples) -> Samples:

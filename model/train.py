@@ -27,12 +27,13 @@ from model.corpora import Clip
 from model.embed import embeddings
 from model.encoder import EMBEDDING, build_encoder
 from model.export import BASELINE_SHRINKAGE_S, facts, scale, write
-from model.hearing import CHANNELS, Hearing
+from model.hearing import Hearing
 from model.whisper import encoder_weights
 
 # Clips that are heard together give one another baselines: a call has segments of every length, in one channel.
-ROOMS = [[Hearing(channel, "whole")] for channel in CHANNELS]
-ROOMS += [[Hearing(channel, "speech"), Hearing(channel, "crop")] for channel in CHANNELS]
+ROOMS = [[Hearing("clean", "whole")], [Hearing("telephone", "whole")]]
+ROOMS += [[Hearing("clean", "speech"), Hearing("clean", "crop")]]
+ROOMS += [[Hearing("telephone", "speech"), Hearing("telephone", "crop")]]
 HIDDEN, DROPOUT, INPUT_DROPOUT = 256, 0.5, 0.3
 EPOCHS, BATCH = 15, 128
 LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-2

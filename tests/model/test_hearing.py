@@ -5,7 +5,8 @@ import pytest
 from model_corpus import write_cremad
 
 from model.corpora import read
-from model.hearing import CHANNELS, Hearing, hear, telephone
+from model.hearing import Hearing, hear, telephone
+from model.line import Gain
 
 
 def level_db(samples):
@@ -57,5 +58,22 @@ def test_all_clips_of_a_speaker_get_one_gain(clips):
     np.testing.assert_allclose(np.diff(levelled), np.diff(whole), atol=1.5)
 
 
-def test_channels_are_named():
-    assert list(CHANNELS) == ["clean", "telephone"]
+def test_all_clips_of_a_speaker_go_through_one_line_and_each_take_through_another(clips):
+    first, again, other = (hear(clips, Hearing("line", "whole", take)) for take in (1, 1, 2))
+    for one, same, another in zip(first, again, other, strict=True):
+        np.testing.assert_array_equal(one, same)
+        assert len(one) != len(another) or (one != another).any()
+    whole = hear(clips, Hearing("clean", "whole"))
+    assert len({round(len(heard) / len(clip), 2) for heard, clip in zip(first, whole, strict=True)}) == 1
+
+
+def test_a_line_can_be_given(clips):
+    quiet = Hearing("line", "whole", line=(Gain(db=(-20, -20)),))
+    for heard, clip in zip(hear(clips, quiet), hear(clips, Hearing("clean", "whole")), strict=True):
+        np.testing.assert_allclose(heard, 0.1 * clip, rtol=1e-5)
+
+
+def test_what_is_cached_names_the_line():
+    assert "USUAL" not in repr(Hearing("line", "whole"))
+    assert "packet_loss" in repr(Hearing("line", "whole"))
+    assert repr(Hearing("line", "whole")) != repr(Hearing("line", "whole", line=(Gain(),)))
