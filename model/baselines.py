@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callmood.recording import EMOTIONS
+from model import config
+from model.heard import Heard
 
 NEUTRAL = EMOTIONS.index("neutral")
 
@@ -43,3 +45,35 @@ def counts(
     per_class = np.bincount(labels, minlength=len(EMOTIONS))
     p = (mix / np.maximum(per_class, 1))[:, labels]
     return rng.multinomial(k, p / p.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def drawn(
+    embedded: NDArray[np.float32], heard: Heard, rng: np.random.Generator, options: config.Baselines
+) -> NDArray[np.float32]:
+    """Draw each clip a baseline of its speaker: the clip itself and others, as `EmotionModel.baseline` weighs them.
+
+    Parameters
+    ----------
+    embedded : ndarray of float32, shape (m, d)
+        Embeddings of the clips heard.
+    heard : Heard
+    rng : numpy.random.Generator
+    options : config.Baselines
+
+    Returns
+    -------
+    ndarray of float32, shape (m, d)
+    """
+    baseline = np.empty_like(embedded)
+    for voice in np.unique(heard.voices):
+        mine = np.flatnonzero(heard.voices == voice)
+        n = len(mine)
+        k = np.exp(rng.uniform(0, np.log(options.most_clips), n)).astype(int)
+        times = counts(heard.labels[mine], mixes(rng, n), k, rng)  # (n, n): baselines by clips
+        times[np.arange(n), np.arange(n)] += 1
+        times[rng.random(n) < options.none] = 0
+        seconds = times * heard.durations_s[mine]
+        # The corpus mean, 0, counts as some seconds more.
+        total = seconds.sum(axis=1, keepdims=True) + np.float32(options.shrinkage_s)
+        baseline[mine] = seconds @ embedded[mine] / np.maximum(total, 1e-6)
+    return baseline

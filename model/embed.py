@@ -5,26 +5,36 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from callmood.emotion import EmotionModel
 from callmood.features import SAMPLE_RATE
 from model.corpora import Clip
 from model.files import replacing
 from model.hearing import Hearing, hear
 
-Embedded = tuple[NDArray[np.float32], NDArray[np.float32]]
+Embedded = tuple[NDArray[np.floating[Any]], NDArray[np.float32]]
 
 
-def embeddings(model: EmotionModel, clips: Sequence[Clip], hearing: Hearing, cache: Path) -> Embedded:
+class Embedder(Protocol):
+    """What makes an array, always of one shape, of a clip's samples: an `EmotionModel`, or a part of one."""
+
+    version: str
+
+    def embed(self, samples: NDArray[np.float32], /) -> NDArray[np.floating[Any]]:
+        """Hear one clip: mono, 16 kHz."""
+        ...
+
+
+def embeddings(model: Embedder, clips: Sequence[Clip], hearing: Hearing, cache: Path) -> Embedded:
     """Embed every clip as heard.
 
     Parameters
     ----------
-    model : EmotionModel
+    model : Embedder
     clips : sequence of Clip
         Of any corpora.
     hearing : Hearing
@@ -34,7 +44,7 @@ def embeddings(model: EmotionModel, clips: Sequence[Clip], hearing: Hearing, cac
 
     Returns
     -------
-    embedded : ndarray of float32, shape (len(clips), d)
+    embedded : ndarray of float, shape (len(clips), ...)
     durations_s : ndarray of float32, shape (len(clips),)
 
     Raises
@@ -52,7 +62,7 @@ def embeddings(model: EmotionModel, clips: Sequence[Clip], hearing: Hearing, cac
     return np.concatenate([e for e, _ in parts])[back], np.concatenate([d for _, d in parts])[back]
 
 
-def _kept(model: EmotionModel, clips: Sequence[Clip], hearing: Hearing, cache: Path) -> Embedded:
+def _kept(model: Embedder, clips: Sequence[Clip], hearing: Hearing, cache: Path) -> Embedded:
     """Embed clips of one speaker, or remember them."""
     key = hashlib.sha256(f"{model.version} {hearing!r} {clips[0].speaker}".encode())
     for clip in clips:

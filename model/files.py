@@ -12,7 +12,7 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """Hand out a path beside `path` to write to, which takes its place at the end, and is gone after an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    unfinished = path.with_name(f".{os.getpid()}.tmp.{path.name}")
     try:
         yield unfinished
         unfinished.replace(path)

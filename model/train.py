@@ -1,175 +1,186 @@
-"""Train the emotion model's head on frozen Whisper embeddings: `python -m model.train --data DIR`.
+"""Train a model: `python -m model.train --config model/configs/shipped.toml --manifest M --run RUN`.
 
-Embed every clip once, clean and through a telephone; then, epoch by epoch, draw each clip a fresh baseline of its
-speaker and learn to tell the emotion from what is left when the baseline is taken away. Last, set the temperature on
-speakers not trained on.
+Clips are heard once in every way that the configuration names (`model.features`). Then, epoch by epoch:
+
+    bank      every clip's embedding, by the network as it stands
+    baseline  each clip's own, of clips of its speaker drawn from the bank afresh
+    learn     to tell the emotion from the embedding less the baseline
+    watch     the speakers set aside: how surely they are told right
+
+Last, the weights of the best epoch are kept. RUN gets config.toml, checkpoints/, history.json, model.keras, facts.json.
+After a stop, `--resume` goes on after the last whole epoch as if nothing had happened.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
+from rich.progress import Progress
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from callmood.emotion import EmotionModel, load_model
-from callmood.recording import EMOTIONS
-from model import baselines, corpora
-from model.corpora import Clip
-from model.embed import embeddings
-from model.encoder import EMBEDDING, build_encoder
-from model.export import BASELINE_SHRINKAGE_S, facts, scale, write
-from model.hearing import Hearing
-from model.whisper import encoder_weights
+from model import architectures, baselines, config, manifest, places, runs
+from model.architectures import Network
+from model.config import Config, ConfigError
+from model.corpora import CorpusError
+from model.facts import facts
+from model.features import CACHE, chosen, embedder, listen
+from model.files import replacing
+from model.heard import Heard
 
-# Clips that are heard together give one another baselines: a call has segments of every length, in one channel.
-ROOMS = [[Hearing("clean", "whole")], [Hearing("telephone", "whole")]]
-ROOMS += [[Hearing("clean", "speech"), Hearing("clean", "crop")]]
-ROOMS += [[Hearing("telephone", "speech"), Hearing("telephone", "crop")]]
-HIDDEN, DROPOUT, INPUT_DROPOUT = 256, 0.5, 0.3
-EPOCHS, BATCH = 15, 128
-LEARNING_RATE, WEIGHT_DECAY = 1e-3, 1e-2
-MIXUP = 0.3  # Beta(a, a), Zhang et al., 2018
-NO_BASELINE = 0.2  # share of clips that are judged alone
-MOST_CLIPS = 60  # in a baseline; the number is drawn evenly on a logarithmic scale
+Floats = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Room:
-    """Clips that are heard together.
+def even_weights(labels: NDArray[np.intp]) -> Floats:
+    """Weights that make all emotions count the same, (m,) with mean 1: serving takes the prior from elsewhere."""
+    there, number = np.unique(labels, return_inverse=True)
+    return (len(labels) / (len(there) * np.bincount(number)))[number].astype(np.float32)
+
+
+def blend(one: NDArray[Any], other: NDArray[Any], share: Floats) -> NDArray[Any]:
+    """Take a share (b,) of `one` and the rest of `other`, both (b, ...)."""
+    share = share.reshape(-1, *[1] * (one.ndim - 1))
+    return share * one + (1 - share) * other
+
+
+def temperature(logits: Floats, labels: NDArray[np.intp]) -> tuple[float, float]:
+    """Divisor of the logits that makes the labels likeliest (Guo et al., 2017), and their log loss with it."""
+    weight = even_weights(labels)
+
+    def surprise(t: float) -> float:
+        return float(-(weight * log_softmax(logits / t, axis=1)[np.arange(len(labels)), labels]).mean())
+
+    best = minimize_scalar(surprise, bounds=(0.2, 5.0), method="bounded")
+    return float(best.x), float(best.fun)
+
+
+def judge(network: Network, heard: Heard, options: config.Baselines) -> Floats:
+    """Logits (m, 6) of clips, each against a baseline that is always the same."""
+    embedded = network.embed(heard)  # (m, d)
+    baseline = baselines.drawn(embedded, heard, np.random.default_rng(0), options)
+    return np.asarray(network.head.predict([embedded, baseline], batch_size=1024, verbose=0), np.float32)
+
+
+def watched(network: Network, heard: Heard, options: config.Baselines) -> dict[str, float]:
+    """How well the network does on speakers that it does not learn from."""
+    logits = judge(network, heard, options)
+    t, loss = temperature(logits, heard.labels)
+    right = logits.argmax(axis=1) == heard.labels
+    recalls = [right[heard.labels == k].mean() for k in np.unique(heard.labels)]
+    return {
+        "watch_loss": round(loss, 4),
+        "watch_accuracy": round(float(right.mean()), 4),
+        "watch_uar": round(float(np.mean(recalls)), 4),
+        "temperature": round(t, 4),
+    }
+
+
+def fit(network: Network, learn: Heard, watch: Heard | None, conf: Config, folder: Path) -> runs.History:
+    """Train until the end, or until the speakers set aside gain no more; return what each epoch brought.
 
     Parameters
     ----------
-    embedded : ndarray of float32, shape (n, 3072)
-    durations_s : ndarray of float32, shape (n,)
-    labels : ndarray of int, shape (n,)
-        Index into `EMOTIONS`.
-    speakers, splits : ndarray of str, shape (n,)
+    network : Network
+        Is left with the weights of the best epoch.
+    learn : Heard
+    watch : Heard, optional
+        None: the last epoch is the best.
+    conf : Config
+    folder : Path
+        Where each epoch's state goes; training goes on from the one that is there.
     """
-
-    embedded: NDArray[np.float32]
-    durations_s: NDArray[np.float32]
-    labels: NDArray[np.intp]
-    speakers: NDArray[np.str_]
-    splits: NDArray[np.str_]
-
-    def split(self, name: str) -> Room:
-        """Return the clips of one split."""
-        return Room(**{field: array[self.splits == name] for field, array in vars(self).items()})
-
-
-def listen(model: EmotionModel, clips: Sequence[Clip], hearings: Sequence[Hearing], cache: Path) -> Room:
-    """Embed clips in each of several ways."""
-    heard = [embeddings(model, clips, hearing, cache) for hearing in hearings]
-    return Room(
-        embedded=np.concatenate([embedded for embedded, _ in heard]),
-        durations_s=np.concatenate([durations_s for _, durations_s in heard]),
-        labels=np.tile([EMOTIONS.index(clip.emotion) for clip in clips], len(heard)),
-        speakers=np.tile([clip.speaker for clip in clips], len(heard)),
-        splits=np.tile([clip.split for clip in clips], len(heard)),
+    t = conf.training
+    m = len(learn.labels)
+    batch = min(t.batch, m)
+    steps = m // batch  # what is left over is another part every epoch
+    learner = network.learner()
+    optimizer = keras.optimizers.AdamW(
+        keras.optimizers.schedules.CosineDecay(t.learning_rate, t.epochs * steps), weight_decay=t.weight_decay
     )
+    optimizer.build(learner.trainable_variables)
+    learner.compile(optimizer, keras.losses.CategoricalCrossentropy(from_logits=True))
+    state = learner.variables + optimizer.variables  # dropout's chance is among them
+    mask, weight = learn.mask(), even_weights(learn.labels)  # (m, t), (m,)
+
+    history = runs.restore(folder / "last", state)
+    with Progress() as progress:
+        task = progress.add_task("training", total=t.epochs * steps, completed=len(history) * steps)
+        for epoch in range(len(history), t.epochs):
+            if t.patience and runs.epochs_since_best(history) >= t.patience:
+                break
+            started = time.monotonic()
+            rng = np.random.default_rng([conf.seed, epoch])  # an epoch's chance is the same after a stop
+            baseline = baselines.drawn(network.embed(learn), learn, rng, conf.baselines)  # (m, d)
+            ones, others = rng.permutation(m), rng.permutation(m)
+            learner.reset_metrics()
+            for step in range(steps):
+                i, j = (order[step * batch : (step + 1) * batch] for order in (ones, others))  # (b,)
+                share = rng.beta(t.mixup, t.mixup, batch).astype(np.float32) if t.mixup else np.ones(batch, np.float32)
+                loss = learner.train_on_batch(
+                    [
+                        blend(learn.features[i], learn.features[j], share),
+                        np.maximum(mask[i], mask[j]) if t.mixup else mask[i],
+                        blend(baseline[i], baseline[j], share),
+                    ],
+                    blend(learn.targets[i], learn.targets[j], share),
+                    blend(weight[i], weight[j], share),
+                )
+                progress.advance(task)
+            found = {"epoch": epoch + 1, "loss": round(float(loss), 4)}  # the mean over the epoch
+            if watch is not None:
+                found |= watched(network, watch, conf.baselines)
+            history.append({**found, "seconds": round(time.monotonic() - started, 1)})
+            progress.console.print(*(f"{name} {figure:g}" for name, figure in history[-1].items()))
+            if runs.epochs_since_best(history) == 0:
+                runs.keep(folder / "best", state, history)
+            runs.keep(folder / "last", state, history)
+    runs.restore(folder / "best", state)
+    return history
 
 
-def relative(room: Room, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Take a baseline of its speaker, the clip itself and others drawn afresh, from each embedding: (n, 3072)."""
-    less_baseline = room.embedded.copy()
-    for speaker in np.unique(room.speakers):
-        mine = np.flatnonzero(room.speakers == speaker)
-        n = len(mine)
-        k = np.exp(rng.uniform(0, np.log(MOST_CLIPS), n)).astype(int)
-        counts = baselines.counts(room.labels[mine], baselines.mixes(rng, n), k, rng)  # (n, n): baselines by clips
-        counts[np.arange(n), np.arange(n)] += 1
-        counts[rng.random(n) < NO_BASELINE] = 0
-        seconds = counts * room.durations_s[mine]
-        # As `EmotionModel.baseline`: the corpus mean, 0, counts as some seconds more.
-        total = seconds.sum(axis=1, keepdims=True) + np.float32(BASELINE_SHRINKAGE_S)
-        less_baseline[mine] -= seconds @ room.embedded[mine] / total
-    return less_baseline
+def train(conf: Config, rows: list[manifest.Row], run: Path, cache: Path = CACHE) -> None:
+    """Train what a configuration says on a manifest's clips; the result goes into the folder `run`."""
+    keras.utils.set_random_seed(conf.seed)
+    keras.config.set_dtype_policy(conf.training.precision)
+    network = architectures.build(conf)
+    learn_clips, watch_clips = chosen(rows, conf.data)
+    ear = embedder(network, conf, cache)
+    learn = listen(ear, learn_clips, conf, cache)
+    watch = listen(ear, watch_clips, conf, cache) if watch_clips else None
+    network.adapt(learn)
+    history = fit(network, learn, watch, conf, run / "checkpoints")
 
-
-def new_head() -> keras.Model:
-    """Embedding less baseline (b, 3072) -> logits (b, 6)."""
-    return keras.Sequential(
-        [
-            keras.Input((EMBEDDING,)),
-            keras.layers.Dropout(INPUT_DROPOUT),
-            keras.layers.Dense(HIDDEN, "gelu"),
-            keras.layers.Dropout(DROPOUT),
-            keras.layers.Dense(len(EMOTIONS)),
-        ]
-    )
-
-
-def train_head(rooms: Sequence[Room], epochs: int, rng: np.random.Generator) -> keras.Model:
-    """Train a head on the clips of all rooms, m together."""
-    head = new_head()
-    targets = np.eye(len(EMOTIONS), dtype=np.float32)[np.concatenate([room.labels for room in rooms])]  # (m, 6)
-    m = len(targets)
-    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, epochs * -(-m // BATCH))
-    head.compile(
-        keras.optimizers.AdamW(rate, weight_decay=WEIGHT_DECAY), keras.losses.CategoricalCrossentropy(from_logits=True)
-    )
-    for _ in track(range(epochs), "training the head"):
-        x = np.concatenate([relative(room, rng) for room in rooms])  # (m, 3072)
-        one, other = rng.permutation(m), rng.permutation(m)
-        share = rng.beta(MIXUP, MIXUP, (m, 1)).astype(np.float32)
-        mixed_x = share * x[one] + (1 - share) * x[other]
-        mixed_y = share * targets[one] + (1 - share) * targets[other]
-        head.fit(mixed_x, mixed_y, batch_size=BATCH, shuffle=False, verbose=0)
-    return head
-
-
-def temperature(logits: NDArray[np.float32], labels: NDArray[np.intp]) -> float:
-    """Divisor of the logits that makes the labels likeliest (Guo et al., 2017)."""
-
-    def surprise(t: float) -> float:
-        return float(-log_softmax(logits / t, axis=1)[np.arange(len(labels)), labels].mean())
-
-    return float(minimize_scalar(surprise, bounds=(0.2, 5.0), method="bounded").x)
+    t = conf.serving.temperature or runs.best(history)["temperature"]
+    runs.write_json(run / "history.json", history)
+    with replacing(run / "model.keras") as unfinished:
+        network.learner().save(unfinished)
+    runs.write_json(run / "facts.json", facts(conf, learn_clips, t, network.size))
 
 
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds cremad/")
-    parser.add_argument(
-        "--run", type=Path, default=Path("runs/emotion"), help="where embeddings and the trained head go"
-    )
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--config", type=places.source, required=True, help="see model/configs")
+    parser.add_argument("--manifest", type=places.source, required=True, help="from model.ingest")
+    parser.add_argument("--run", type=places.kept, required=True, help="a folder for what comes of it")
+    parser.add_argument("--cache", type=places.kept, default=CACHE, help="where features are kept")
+    parser.add_argument("--resume", action="store_true", help="go on with what is in RUN, if anything is")
     args = parser.parse_args()
-    keras.utils.set_random_seed(args.seed)
-    rng = np.random.default_rng(args.seed)
-
-    # The encoder as it will serve, but for scale and head: the head learns on what it will see, int8 rounding included.
-    frozen = args.run / "encoder.tflite"
-    blank = keras.Sequential([keras.Input((EMBEDDING,)), keras.layers.Dense(len(EMOTIONS), kernel_initializer="zeros")])
-    write(frozen, build_encoder(encoder_weights()), scale(np.zeros(EMBEDDING), np.ones(EMBEDDING)), blank, facts(1.0))
-
-    clips = corpora.read("cremad", args.data / "cremad").clips
-    rooms = [listen(load_model(frozen), clips, hearings, args.run / "embeddings") for hearings in ROOMS]
-    seen = np.concatenate([room.split("train").embedded for room in rooms])
-    mean, deviation = seen.mean(axis=0), seen.std(axis=0) + np.float32(1e-5)
-    rooms = [replace(room, embedded=(room.embedded - mean) / deviation) for room in rooms]
-
-    head = train_head([room.split("train") for room in rooms], args.epochs, rng)
-    valid = [room.split("valid") for room in rooms]
-    logits = head.predict(np.concatenate([relative(room, rng) for room in valid]), verbose=0)
-    t = temperature(logits, np.concatenate([room.labels for room in valid]))
-
-    head.save(args.run / "head.keras")
-    np.savez(args.run / "scale.npz", mean=mean, deviation=deviation)
-    (args.run / "facts.json").write_text(json.dumps(facts(t), indent=2))
-    print(f"temperature {t:.2f}. Next: python -m model.export")
+    try:
+        conf, rows = config.read(args.config), manifest.read(args.manifest)
+        runs.begin(args.run, conf, args.manifest, args.resume)
+        train(conf, rows, args.run, args.cache)
+    except (ConfigError, CorpusError, runs.RunError, OSError) as error:
+        sys.exit(f"error: {error}")
+    print(f"Next: python -m model.export --run {args.run} --out {args.run / 'emotion.tflite'}")
 
 
 if __name__ == "__main__":
-    main()
+    places.run(main)

@@ -22,6 +22,9 @@ class Corpus:
     ----------
     clips : callable
         Its reader: folder -> every clip, of any emotion.
+    title : str
+        Its name in print.
+    licence : str
     published : int, optional
         How many clips its publisher hands out.
     may_ship : bool
@@ -29,17 +32,21 @@ class Corpus:
     """
 
     clips: Callable[[Path], Iterator[Clip]]
+    title: str
+    licence: str
     published: int | None
     may_ship: bool
 
 
 CORPORA = {
-    "cremad": Corpus(published.cremad, 7442, may_ship=True),
-    "emodb": Corpus(published.emodb, 535, may_ship=True),
-    "ravdess": Corpus(published.ravdess, 1440, may_ship=False),
-    "savee": Corpus(published.savee, 480, may_ship=False),
-    "tess": Corpus(published.tess, 2800, may_ship=False),
-    "csv": Corpus(table.company, None, may_ship=False),  # a company's own calls are its own model's
+    "cremad": Corpus(published.cremad, "CREMA-D", "Open Database Licence 1.0", 7442, may_ship=True),
+    "emodb": Corpus(published.emodb, "EMO-DB", "CC0 1.0 by some accounts, CC BY 4.0 by others", 535, may_ship=True),
+    "ravdess": Corpus(published.ravdess, "RAVDESS", "CC BY-NC-SA 4.0", 1440, may_ship=False),
+    "savee": Corpus(published.savee, "SAVEE", "for research only", 480, may_ship=False),
+    "tess": Corpus(published.tess, "TESS", "CC BY-NC-ND 4.0", 2800, may_ship=False),
+    "csv": Corpus(
+        table.company, "a company's own calls", "its own", None, may_ship=False
+    ),  # a company's own calls are its own model's
 }
 """dict of str to Corpus: every kind by name."""
 

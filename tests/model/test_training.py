@@ -11,9 +11,9 @@ pytest.importorskip("tensorflow", reason="needs what training needs: pip install
 from model_corpus import write_cremad
 from voices import voice
 
-from callmood.emotion import RUNTIMES, load_model
+from callmood.emotion import load_model
 from callmood.features import log_mel
-from model import export, train
+from model import config, export, ingest, runs, train
 from model.encoder import EMBEDDING, MAX_FRAMES, build_encoder
 from model.whisper import encoder_weights
 
@@ -85,18 +85,48 @@ def test_is_whispers_encoder(encoder, weights):
     np.testing.assert_allclose(embedding[384:768], x.std(axis=0), atol=2e-4)
 
 
+CONFIG = """
+[architecture]
+name = "whisper_probe"
+
+[data]
+set_aside = 1
+rooms = [["clean whole"], ["telephone speech"]]
+
+[training]
+epochs = 8
+batch = 32
+mixup = 0.3
+"""
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def root(tmp_path_factory):
+    """A folder with a manifest, a configuration, and room for runs that share features."""
     root = tmp_path_factory.mktemp("training")
-    write_cremad(root / "data" / "cremad", speakers=3, takes=2)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["train", "--data", str(root / "data"), "--run", str(root), "--epochs", "8"])
-        train.main()
-        patch.setattr(sys, "argv", ["export", "--run", str(root), "--out", str(root / "emotion.tflite")])
-        export.main()
-        patch.setattr(sys, "argv", ["export", "--run", str(root), "--out", str(root / "float.tflite"), "--float"])
-        export.main()
+    command(ingest, "--corpus", "cremad", "--root", write_cremad(root / "cremad", 4, 2), "--out", root / "m.parquet")
+    (root / "small.toml").write_text(CONFIG)
     return root
+
+
+def command(module, *arguments):
+    """Run a command as from the command line."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [module.__name__, *map(str, arguments)])
+        module.main()
+
+
+def train_in(root, run, *more, config="small.toml"):
+    made_from = ["--config", root / config, "--manifest", root / "m.parquet", "--cache", root / "cache"]
+    command(train, *made_from, "--run", root / run, *more)
+
+
+@pytest.fixture(scope="module")
+def trained(root):
+    train_in(root, "run")
+    command(export, "--run", root / "run", "--out", root / "run/emotion.tflite")
+    command(export, "--run", root / "run", "--out", root / "run/float.tflite", "--float")
+    return root / "run"
 
 
 def test_what_was_trained_is_served_and_has_learnt(trained):
@@ -130,6 +160,53 @@ def test_eight_bits_answer_as_thirty_two(trained):
 def test_the_file_names_what_it_was_made_from(trained):
     facts = json.loads((trained / "emotion.json").read_text())
     assert facts["version"] == load_model(trained / "emotion.tflite").version
-    assert "CREMA-D" in facts["trained_on"]
-    assert facts["baseline_shrinkage_s"] > 0
-    assert set(RUNTIMES) == {"ai-edge-litert", "tflite-runtime"}
+    assert facts["trained_on"] == "CREMA-D, 24 clips of 2 speakers of train"  # one of three watches, one is valid
+    assert facts["may_ship"] is True
+    assert facts["config"] == config.read(trained / "config.toml").digest()
+    assert facts["embedding_size"] == EMBEDDING
+
+
+def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(root, trained, monkeypatch):
+    kept = runs.keep
+
+    def stopped(checkpoint, state, history):
+        kept(checkpoint, state, history)
+        if checkpoint.name == "last" and len(history) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "keep", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train_in(root, "stopped")
+    assert not (root / "stopped/model.keras").exists()
+    monkeypatch.setattr(runs, "keep", kept)
+    train_in(root, "stopped", "--resume")
+
+    def without_clock(run):
+        return [{**epoch, "seconds": 0} for epoch in json.loads((run / "history.json").read_text())]
+
+    assert without_clock(root / "stopped") == without_clock(trained)
+    whole, resumed = (export.trained(run)[0].learner().get_weights() for run in (trained, root / "stopped"))
+    for one, other in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_folder_that_holds_a_run_is_not_written_over(root, trained):
+    before = (trained / "model.keras").read_bytes()
+    with pytest.raises(SystemExit, match="holds a run already"):
+        train_in(root, "run")
+    (root / "other.toml").write_text(CONFIG.replace("epochs = 8", "epochs = 9"))
+    with pytest.raises(SystemExit, match="begun with another configuration"):
+        train_in(root, "run", "--resume", config="other.toml")
+    assert (trained / "model.keras").read_bytes() == before
+
+
+def test_nothing_is_made_where_something_is_missing(root, tmp_path):
+    with pytest.raises(SystemExit, match=r"none\.parquet is not there"):
+        command(train, "--config", root / "small.toml", "--manifest", "none.parquet", "--run", tmp_path / "run")
+    (root / "greedy.toml").write_text(CONFIG.replace("set_aside = 1", "set_aside = 3"))
+    with pytest.raises(SystemExit, match="has 3 speakers in train, of whom data"):
+        train_in(root, tmp_path / "greedy", config="greedy.toml")
+    with pytest.raises(SystemExit, match=r"config\.toml is not there; python -m model\.train"):
+        command(export, "--run", tmp_path / "run", "--out", tmp_path / "emotion.tflite")
+    assert not (tmp_path / "emotion.tflite").exists()
+    assert not (tmp_path / "run").exists()

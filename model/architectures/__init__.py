@@ -1,0 +1,18 @@
+"""Architectures by name: each a function from a configuration to an untrained `Network`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from model.architectures import whisper
+from model.architectures.network import Network
+from model.config import Config
+
+__all__ = ["ARCHITECTURES", "Network", "build"]
+
+ARCHITECTURES: dict[str, Callable[[Config], Network]] = {"whisper_probe": whisper.probe}
+
+
+def build(config: Config) -> Network:
+    """Build the network that a configuration names, untrained."""
+    return ARCHITECTURES[config.architecture.name](config)

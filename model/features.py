@@ -1,0 +1,157 @@
+"""Compute what training reads, once: `python -m model.features --config CONF.toml --manifest M --cache DIR`.
+
+A frozen front, such as Whisper's encoder, hears every clip in every way that the configuration names; where there is no
+front, the spectrograms themselves are kept. Stopped half way, the same command goes on after the last speaker.
+`model.train` does the same for what is not there yet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from callmood.features import log_mel
+from callmood.recording import EMOTIONS
+from model import architectures, config, manifest, places
+from model.architectures import Network
+from model.config import Config, ConfigError
+from model.corpora import Clip, CorpusError
+from model.embed import Embedder, embeddings
+from model.encoder import MAX_FRAMES
+from model.files import replacing
+from model.heard import Heard
+
+CACHE = Path("runs/cache")
+
+
+def chosen(rows: Sequence[manifest.Row], data: config.Data) -> tuple[list[Clip], list[Clip]]:
+    """Choose clips to learn from, and those of the speakers set aside.
+
+    Raises
+    ------
+    ConfigError
+        There are too few speakers.
+    """
+    by_speaker = defaultdict(list)
+    for clip in (row.as_clip() for row in rows):
+        if clip.split in data.learn_from:
+            by_speaker[clip.corpus, clip.speaker].append(clip)
+    by_chance = sorted(by_speaker, key=lambda speaker: (crc32("/".join(speaker).encode()), speaker))[: data.speakers]
+    if len(by_chance) <= data.set_aside:
+        raise ConfigError(
+            f"the manifest has {len(by_chance)} speakers in {' and '.join(data.learn_from)}, of whom data.set_aside "
+            f"takes {data.set_aside}: none is left to learn from"
+        )
+    few = {speaker: spread(by_speaker[speaker], data.clips_per_speaker) for speaker in by_chance}
+    watch, learn = by_chance[: data.set_aside], by_chance[data.set_aside :]
+    return [clip for name in sorted(learn) for clip in few[name]], [
+        clip for name in sorted(watch) for clip in few[name]
+    ]
+
+
+def spread(clips: Sequence[Clip], most: int | None) -> list[Clip]:
+    """Take the first clips of each emotion in turn."""
+    by_emotion = [[clip for clip in clips if clip.emotion == emotion] for emotion in EMOTIONS]
+    in_turn = [clip for round_ in zip_longest(*by_emotion) for clip in round_ if clip]
+    return in_turn[:most]
+
+
+def target(clip: Clip, training: config.Training) -> NDArray[np.float64]:
+    """Share of each emotion in what a clip is to be heard as, (6,): acted, heard by listeners, and smoothed."""
+    acted = np.array([emotion == clip.emotion for emotion in EMOTIONS], float)
+    votes = np.array([(clip.votes or {}).get(emotion, 0) for emotion in EMOTIONS], float)
+    share = training.votes if votes.sum() else 0.0
+    mixed = (1 - share) * acted + share * votes / max(1.0, votes.sum())
+    return (1 - training.label_smoothing) * mixed + training.label_smoothing / len(EMOTIONS)
+
+
+class Spectrogram:
+    """Hands on the log-mel spectrogram, (frames, 80) in half precision, cut or padded with zeros to so many frames."""
+
+    def __init__(self, frames: int) -> None:
+        self.version = f"log-mel, {frames} frames"
+        self._frames = frames
+
+    def embed(self, samples: NDArray[np.float32]) -> NDArray[np.float16]:
+        """Hear one clip."""
+        mel = log_mel(samples)[: self._frames]
+        return np.pad(mel, ((0, self._frames - len(mel)), (0, 0))).astype(np.float16)
+
+
+class Front:
+    """Runs a frozen front as it will serve, so that what follows learns on what it will see, int8 rounding included."""
+
+    def __init__(self, file: Path) -> None:
+        content = file.read_bytes()
+        self.version = hashlib.sha256(content).hexdigest()[:12]
+        self._run = Interpreter(model_content=content, num_threads=1).get_signature_runner("embed")
+
+    def embed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Hear one clip."""
+        features: NDArray[np.float32] = self._run(mel=log_mel(samples)[None, :MAX_FRAMES])["embedding"][0]
+        return features
+
+
+def embedder(network: Network, config: Config, cache: Path) -> Embedder:
+    """Make what computes features; a front is converted once and kept in `cache`."""
+    if network.front is None:
+        return Spectrogram(config.data.frames)
+    weights = hashlib.sha256(b"".join(weight.tobytes() for weight in network.front.get_weights()))
+    file = cache / f"front-{weights.hexdigest()[:12]}.tflite"
+    if not file.exists():
+        from model.export import front_to_tflite
+
+        with replacing(file) as unfinished:
+            unfinished.write_bytes(front_to_tflite(network.front))
+    return Front(file)
+
+
+def listen(embedder: Embedder, clips: Sequence[Clip], config: Config, cache: Path) -> Heard:
+    """Hear clips in every way that the configuration names."""
+    speakers = [f"{clip.corpus}/{clip.speaker}" for clip in clips]
+    numbers = np.unique(speakers, return_inverse=True)[1]
+    heard, voices = [], []
+    for room, hearings in enumerate(config.data.rooms):
+        for hearing in hearings:
+            if hearing.channel == "line" and config.data.line is not None:
+                hearing = replace(hearing, line=config.data.line)
+            heard.append(embeddings(embedder, clips, hearing, cache))
+            voices.append(numbers + room * len(clips))
+    return Heard(
+        features=np.concatenate([features for features, _ in heard]),
+        durations_s=np.concatenate([durations_s for _, durations_s in heard]),
+        labels=np.tile([EMOTIONS.index(clip.emotion) for clip in clips], len(heard)),
+        targets=np.tile([target(clip, config.training) for clip in clips], (len(heard), 1)).astype(np.float32),
+        voices=np.concatenate(voices),
+    )
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", type=places.source, required=True, help="see model/configs")
+    parser.add_argument("--manifest", type=places.source, required=True, help="from model.ingest")
+    parser.add_argument("--cache", type=places.kept, default=CACHE)
+    args = parser.parse_args()
+    try:
+        conf = config.read(args.config)
+        learn, watch = chosen(manifest.read(args.manifest), conf.data)
+        heard = listen(embedder(architectures.build(conf), conf, args.cache), learn + watch, conf, args.cache)
+    except (ConfigError, CorpusError, OSError) as error:
+        sys.exit(f"error: {error}")
+    print(f"{len(heard.features)} hearings of {len(learn + watch)} clips in {args.cache}")
+
+
+if __name__ == "__main__":
+    places.run(main)

@@ -1,0 +1,82 @@
+"""Make a model, from corpora to the file that serves: what `./run train` runs.
+
+    ./run train --data DIR      DIR holds cremad/ and, if you like, other corpora by their names; the full recipe
+    ./run train --quick         the whole way on a few clips; without --data, of made-up voices
+
+Every step is a command of its own, is shown before it is run, and can be run by hand. The run's folder holds all that
+comes of it; after a stop the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from model import made_up
+from model.corpora import CORPORA
+from model.features import CACHE
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+def corpora(data: Path) -> dict[str, Path]:
+    """Corpora in a folder by name: subfolders that are named like one."""
+    return {name: data / name for name in CORPORA if (data / name).is_dir()}
+
+
+def steps(sources: dict[str, Path], conf: Path, run: Path, cache: Path) -> list[list[str]]:
+    """List the chain's commands: module and arguments of each."""
+    manifest, model = f"{run / 'manifest.parquet'}", f"{run / 'emotion.tflite'}"
+    roots = [word for name, root in sources.items() for word in ("--corpus", name, "--root", str(root))]
+    made_from = ["--config", str(conf), "--manifest", manifest, "--cache", str(cache)]
+    return [
+        ["ingest", *roots, "--out", manifest],
+        ["validate", manifest, "--json", f"{run / 'validation.json'}"],
+        ["features", *made_from],
+        ["train", *made_from, "--run", str(run), "--resume"],
+        ["export", "--run", str(run), "--out", model],
+        *[
+            [
+                "evaluate",
+                "--model",
+                model,
+                "--corpus",
+                name,
+                "--root",
+                str(root),
+                "--json",
+                f"{run}/evaluation-{name}.json",
+            ]
+            for name, root in sources.items()
+        ],
+    ]
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(prog="./run train", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="folder with a folder for each corpus, named like it")
+    parser.add_argument("--quick", action="store_true", help="a few clips, a few epochs; made-up voices without --data")
+    parser.add_argument("--config", type=Path, help="default: model/configs/shipped.toml; with --quick, quick.toml")
+    parser.add_argument("--run", type=Path, help="folder for what comes of it; default: runs/ and the config's name")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where features are kept")
+    args = parser.parse_args()
+    if not args.data and not args.quick:
+        parser.error("give --data DIR, which holds cremad/; or --quick, to try it")
+    conf = args.config or CONFIGS / ("quick.toml" if args.quick else "shipped.toml")
+    run = args.run or Path("runs") / conf.stem
+    sources = corpora(args.data) if args.data else {"csv": made_up.write(run / "made-up")}
+    if not sources:
+        sys.exit(f"error: {args.data} has no folder that is named like a corpus: {', '.join(CORPORA)}")
+    for step, *arguments in steps(sources, conf, run, args.cache):
+        print(f"\npython -m model.{step} {shlex.join(arguments)}", flush=True)
+        done = subprocess.run([sys.executable, "-m", f"model.{step}", *arguments], check=False)  # noqa: S603
+        if done.returncode:
+            sys.exit(f"error: model.{step} stopped with exit code {done.returncode}; the rest was not run")
+
+
+if __name__ == "__main__":
+    main()

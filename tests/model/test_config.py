@@ -1,0 +1,66 @@
+"""Configurations: what stands in model/configs can be used, and what is wrong in one's own is named."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("tomli_w", reason="needs what training needs: pip install -e '.[train,test]'")
+
+from model import config
+from model.config import ConfigError
+from model.hearing import Hearing
+
+CONFIGS = sorted((Path(__file__).parents[2] / "model/configs").glob("*.toml"))
+SMALL = '[architecture]\nname = "whisper_probe"\n[data]\nrooms = [["telephone crop", "clean whole"]]\n'
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_what_is_written_is_read_back(path, tmp_path):
+    conf = config.read(path)
+    config.write(conf, tmp_path / "config.toml")
+    assert config.read(tmp_path / "config.toml") == conf
+    assert config.read(tmp_path / "config.toml").digest() == conf.digest()
+
+
+def test_a_digest_is_of_everything(tmp_path):
+    (tmp_path / "one.toml").write_text(SMALL)
+    (tmp_path / "other.toml").write_text("seed = 1\n" + SMALL)
+    one, other = (config.read(tmp_path / f"{name}.toml") for name in ("one", "other"))
+    assert one.digest() != other.digest()
+    assert one.data.rooms == [[Hearing("telephone", "crop"), Hearing("clean", "whole")]]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("[training]\nepoch = 3", "training.epoch: Extra inputs"),
+        ("[training]\nmixup = -1", "training.mixup"),
+        ('[architecture]\nname = "oracle"\n[data]\nrooms = [["clean whole"]]', "architecture"),
+        (
+            '[architecture]\nname = "whisper_probe"\n[data]\nrooms = [["shouted whole"]]',
+            "'shouted whole' is not one of clean",
+        ),
+        ("[serving]\nprior = {anger = 1.0}", "prior must name anger"),
+        ("[training]\npatience = 3\n", None),
+        (
+            '[architecture]\nname = "whisper_probe"\n[data]\nset_aside = 0\nrooms = [["clean whole"]]',
+            "give serving.temperature",
+        ),
+        ("seed = ", "is no TOML file"),
+    ],
+)
+def test_what_is_wrong_is_named(more, said, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(more if more.startswith(("[arch", "seed")) else SMALL + more)
+    if said is None:
+        assert config.read(file).training.patience == 3
+        return
+    with pytest.raises(ConfigError) as error:
+        config.read(file)
+    assert str(file) in str(error.value)
+    assert said in str(error.value)
+
+
+def test_a_file_that_is_not_there():
+    with pytest.raises(ConfigError, match=r"none\.toml is not there"):
+        config.read(Path("none.toml"))
