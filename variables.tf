@@ -148,8 +148,8 @@ variable "settings" {
     error_message = "settings.channel_roles must name agent, customer or mixed for channels 0, 1, …"
   }
   validation {
-    condition     = can(regex("^gs://[^/]+/.+", coalesce(var.settings.model_uri, "gs://a/b")))
-    error_message = "settings.model_uri must be gs://BUCKET/OBJECT."
+    condition     = can(regex("^gs://[^/@]+(/.+|@[A-Za-z0-9][A-Za-z0-9_-]*)$", coalesce(var.settings.model_uri, "gs://a/b")))
+    error_message = "settings.model_uri must be gs://BUCKET/OBJECT, or gs://BUCKET/PREFIX@ALIAS of a model registry (docs/registry.md)."
   }
   validation {
     condition     = can(regex("\\(\\?P<\\w+>", coalesce(var.settings.filename_pattern, "(?P<call_id>)")))

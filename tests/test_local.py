@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from callmood import local
 from callmood.cli import app
 from callmood.local import Analyst
-from callmood.model_source import open_model
+from callmood.model_source import open_models
 from callmood.settings import Settings
 from callmood.store import Store
 
@@ -202,8 +202,8 @@ def test_a_file_that_goes_before_its_turn_costs_no_other_its_analysis(store, cal
 
 def test_the_model_is_loaded_once(store, calls, monkeypatch):
     loaded = []
-    monkeypatch.setattr(local, "open_model", lambda uri: loaded.append(uri) or open_model(uri))
-    local._load.cache_clear()
+    monkeypatch.setattr(local, "open_models", lambda uri: loaded.append(uri) or open_models(uri))
+    local._models.cache_clear()
     run("analyze", calls, "--workers", 1)
     assert loaded == [None]
 

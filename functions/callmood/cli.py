@@ -49,8 +49,21 @@ StoreOption = Annotated[
     Path,
     typer.Option("--store", help="The local store, one DuckDB file.", envvar="CALLMOOD_STORE", dir_okay=False),
 ]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="Another model, in MODEL_URI's place: a file, or REGISTRY@ALIAS, or REGISTRY@VERSION.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line, for scripts.")]
 DEFAULT_STORE = Path("callmood.duckdb")
+
+
+def _settings_with(model: str | None) -> Settings:
+    settings = load_settings()
+    return settings.model_copy(update={"model_uri": model}) if model else settings
 
 
 def _example(*lines: str) -> str:
@@ -134,6 +147,7 @@ def analyze(
     store: StoreOption = DEFAULT_STORE,
     workers: Annotated[int, typer.Option(min=1, help="Processes; one keeps one core busy.")] = os.cpu_count() or 1,
     again: Annotated[bool, typer.Option("--again", help="Analyse what was analysed before, too.")] = False,
+    model: ModelOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Analyse recordings and write their segments to the local store.
@@ -145,7 +159,7 @@ def analyze(
     from callmood.store import Store
     from callmood.summary import calls_of, print_calls
 
-    settings = load_settings()
+    settings = _settings_with(model)
     files = list(find_recordings(paths))
     if not files:
         err.print(f"No recordings in {escape(', '.join(map(str, paths)))}.", highlight=False)
@@ -179,6 +193,7 @@ def watch(
     alert: Annotated[
         str | None, typer.Option(help="Post a message to this address for every call that needs attention.")
     ] = None,
+    model: ModelOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Analyse every recording that is dropped into a folder, as the cloud does with a bucket; end with Ctrl-C.
@@ -193,7 +208,7 @@ def watch(
     from callmood.summary import calls_of, describe
     from callmood.watch import settled_files
 
-    settings = load_settings()
+    settings = _settings_with(model)
     local_store = Store(store, settings.time_zone, settings.min_calls)
     analyst = Analyst(local_store, settings)
     secret = settings.alert_secret

@@ -168,14 +168,33 @@ def load_model(path: Path | None = None, runtime: str | None = None) -> EmotionM
     """
     path = path or MODEL / "emotion.tflite"
     try:
-        return EmotionModel(path.read_bytes(), json.loads(path.with_suffix(".json").read_text()), runtime)
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        RuntimeError,
-    ) as error:  # absent, garbled, incomplete, refused
+        content, facts = path.read_bytes(), path.with_suffix(".json").read_bytes()
+    except OSError as error:
         raise ModelError(f"cannot load the emotion model {path}: {error!r}") from error
+    return read_model(content, facts, path, runtime)
+
+
+def read_model(content: bytes, facts: bytes, where: object, runtime: str | None = None) -> EmotionModel:
+    """Make a model of the bytes of its two files.
+
+    Parameters
+    ----------
+    content, facts : bytes
+        Of the `.tflite` file, and of the `.json` beside it.
+    where : object
+        What an error calls the model.
+    runtime : str, optional
+        As in `load_model`.
+
+    Raises
+    ------
+    ModelError
+        A file is damaged, the two do not belong together, or no runtime is installed.
+    """
+    try:
+        return EmotionModel(content, json.loads(facts), runtime)
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:  # garbled, incomplete, refused
+        raise ModelError(f"cannot load the emotion model {where}: {error!r}") from error
 
 
 def _interpreter(content: bytes, runtime: str | None) -> tuple[str, Any]:

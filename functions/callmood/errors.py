@@ -13,6 +13,10 @@ class ModelError(CallmoodError):
     """The model file cannot be loaded, or no TFLite runtime is installed."""
 
 
+class RegistryError(CallmoodError):
+    """The model registry has no such version or alias, or what is asked of it makes no sense."""
+
+
 class SchemaError(CallmoodError):
     """A row does not fit its table's schema; nothing of its batch was written."""
 

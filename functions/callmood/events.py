@@ -15,6 +15,9 @@ from callmood.recording import ObjectRef
 FINALIZED = "OBJECT_FINALIZE"
 DELETED = "OBJECT_DELETE"
 
+MODEL_VERSION = re.compile(r"[0-9a-f]{12}")
+"""re.Pattern: what `EmotionModel.version` looks like."""
+
 # https://cloud.google.com/storage/docs/buckets#naming, as far as it matters to clients.
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]*[a-z0-9]")
 # Cloud Storage and BigQuery both count in 64 bits with a sign.
@@ -37,6 +40,8 @@ class StorageEvent:
         The generation whose place this one took, where the event says so.
     overwritten : bool
         A newer generation took this one's place: this is the delete event of an overwrite.
+    model_version : str or None
+        The version of the model that is to analyse it, where the event asks for one: `callmood backfill --model`.
     attributes : mapping of str to str
         All that came with the message.
     """
@@ -46,6 +51,7 @@ class StorageEvent:
     event_id: str
     overwrote: ObjectRef | None = None
     overwritten: bool = False
+    model_version: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -82,6 +88,9 @@ def parse_push(body: object) -> StorageEvent:
     generation = _generation(attributes["objectGeneration"])
     if generation is None or not _BUCKET.fullmatch(bucket):
         raise BadEvent("The message's bucketId is no bucket's, or its objectGeneration no generation.", event_id)
+    version = attributes.get("modelVersion")
+    if version is not None and not MODEL_VERSION.fullmatch(version):
+        raise BadEvent("The message's modelVersion is no version of a model.", event_id)
     overwrote = _generation(attributes.get("overwroteGeneration", ""))
     return StorageEvent(
         kind=attributes["eventType"],
@@ -89,6 +98,7 @@ def parse_push(body: object) -> StorageEvent:
         event_id=event_id,
         overwrote=ObjectRef(bucket, name, overwrote) if overwrote else None,
         overwritten="overwrittenByGeneration" in attributes,
+        model_version=version,
         attributes=attributes,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from google.api_core.exceptions import NotFound
 from google.auth.exceptions import GoogleAuthError
@@ -110,34 +109,6 @@ def delete(client: Client, ref: ObjectRef) -> bool:
     except NotFound:
         return False
     return True
-
-
-def download_model(client: Client, uri: str, folder: Path) -> Path:
-    """Download a model file, and its facts from beside it.
-
-    Parameters
-    ----------
-    client : Client
-        Reads the bucket.
-    uri : str
-        ``gs://bucket/path/name.tflite``; the facts are ``gs://bucket/path/name.json``.
-    folder : Path
-        Where to.
-
-    Returns
-    -------
-    Path
-        The model file.
-
-    Raises
-    ------
-    google.api_core.exceptions.GoogleAPIError
-        Cloud Storage has no such object, did not answer, or refused.
-    """
-    model = folder / "model.tflite"
-    for source, file in ((uri, model), (uri.removesuffix(".tflite") + ".json", model.with_suffix(".json"))):
-        Blob.from_uri(source, client).download_to_filename(str(file), retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
-    return model
 
 
 def signed_url(client: Client, bucket: str, name: str, hours: int) -> str:

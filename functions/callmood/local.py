@@ -22,7 +22,7 @@ from callmood.audio import SAMPLE_RATE
 from callmood.emotion import EmotionModel
 from callmood.errors import BadRecording
 from callmood.folder import file_ref, read_file
-from callmood.model_source import open_model
+from callmood.model_source import Models, open_models
 from callmood.rows import JsonRow, analysis_rows, erasure_row, failure_row
 from callmood.settings import Settings
 from callmood.store import Store
@@ -85,12 +85,12 @@ def analyse_file(path: Path, model: EmotionModel, settings: Settings) -> Outcome
 
 
 @cache
-def _load(model_uri: str | None) -> EmotionModel:
-    """Load the model, once a process."""
+def _models(model_uri: str | None) -> Models:
+    """Load the models, once a process."""
     with _quiet():
-        model = open_model(model_uri)
-        model.embed(np.zeros(SAMPLE_RATE, np.float32))  # the runtime greets when it first computes
-        return model
+        models = open_models(model_uri)
+        models.of_recording("").embed(np.zeros(SAMPLE_RATE, np.float32))  # the runtime greets when it first computes
+        return models
 
 
 @contextmanager
@@ -107,7 +107,11 @@ def _quiet() -> Iterator[None]:
 
 
 def _in_worker(path: Path, settings: Settings) -> Outcome:
-    return analyse_file(path, _load(settings.model_uri), settings)
+    try:
+        recording_id = file_ref(path).recording_id
+    except FileNotFoundError:
+        return Outcome(path, "skipped")
+    return analyse_file(path, _models(settings.model_uri).of_recording(recording_id), settings)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
@@ -179,7 +183,7 @@ class Analyst:
         self._store = store
         self._settings = settings
         self._workers = workers
-        self._model_version = _load(settings.model_uri).version
+        self._models = _models(settings.model_uri)
 
     def run(self, paths: Sequence[Path], *, again: bool = False) -> Iterator[Outcome]:
         """Analyse what is new, write its rows, and say what became of each file.
@@ -205,7 +209,8 @@ class Analyst:
             except FileNotFoundError:
                 yield Outcome(path, "skipped")
                 continue
-            known = analysis_id(recording_id, self._model_version, self._settings) in done and not again
+            version = self._models.of_recording(recording_id).version
+            known = analysis_id(recording_id, version, self._settings) in done and not again
             if known or recording_id in erased:
                 yield Outcome(path, "skipped")
             else:

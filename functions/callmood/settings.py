@@ -33,7 +33,8 @@ class Settings(BaseSettings):
     )
     model_uri: str | None = Field(
         None,
-        description="`gs://` or local path of another emotion model; default: the one deployed with the code.",
+        description="Another emotion model than the one deployed with the code: `gs://` or local path of a file, or "
+        "an alias or version of a registry ([registry.md](registry.md)), such as `gs://BUCKET/models@production`.",
     )
     channel_roles: Annotated[tuple[Role, ...], NoDecode] = Field(
         ("agent", "customer"),

@@ -21,7 +21,7 @@ locals {
   }
   appends_flat = merge([for name, tables in local.appends : { for table in tables : "${name}/${table}" => { name = name, table = table } }]...)
 
-  model_bucket = one(regexall("^gs://([^/]+)/", coalesce(var.model_uri, "none"))[*][0])
+  model_bucket = one(regexall("^gs://([^/@]+)[/@]", coalesce(var.model_uri, "none"))[*][0])
 }
 
 resource "google_service_account" "accounts" {

@@ -217,6 +217,34 @@ resource "google_monitoring_alert_policy" "latency" {
   }
 }
 
+# Every instance says it once, so each line counts; an e-mail an hour is enough.
+resource "google_monitoring_alert_policy" "model" {
+  project               = var.project_id
+  display_name          = "${var.name}: a model cannot be used"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "A model did not load, or failed its self-test"
+    condition_matched_log {
+      filter           = "${local.service.analyze} AND severity = ERROR AND jsonPayload.model_fault : *"
+      label_extractors = { version = "EXTRACT(jsonPayload.model_fault)", used = "EXTRACT(jsonPayload.model_version)" }
+    }
+  }
+
+  alert_strategy {
+    notification_rate_limit {
+      period = "3600s"
+    }
+  }
+
+  documentation {
+    subject = "${var.name}: a model cannot be used"
+    content = "Calls are analysed by the last version that works. The log of `${var.functions["analyze"]}` says what is wrong with the other; `python -m model.rollback` takes it out of service (docs/registry.md)."
+  }
+}
+
 resource "google_monitoring_alert_policy" "silence" {
   count = var.thresholds.silence_hours == null ? 0 : 1
 

@@ -1,0 +1,78 @@
+"""Let a registered version serve, all recordings or a share of them: `python -m model.promote VERSION`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from callmood.errors import RegistryError
+from callmood.registry import PRODUCTION, Registry, Release
+from model.register import FAULTS
+
+
+def promote(registry: Registry, alias: str, version: str, canary: float | None) -> Release:
+    """Change what an alias means, after a self-test of the version.
+
+    Parameters
+    ----------
+    registry : Registry
+        The registry.
+    alias : str
+        The alias.
+    version : str
+        The version.
+    canary : float or None
+        Its share of the recordings; None for all.
+
+    Returns
+    -------
+    Release
+        What the alias means now.
+
+    Raises
+    ------
+    ModelError
+        The version is not there, or fails its self-test.
+    RegistryError
+        There is nothing that it could be a canary beside.
+    """
+    registry.version(version)
+    registry.load(version)
+
+    def changed(present: Release | None) -> Release:
+        if canary is None:
+            return present.promoted(version) if present else Release(version)
+        if present is None:
+            raise RegistryError(f"{alias} means nothing yet: promote a first version without --canary")
+        return present.with_canary(version, canary)
+
+    return registry.change(alias, "promote" if canary is None else "canary", changed)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog="examples: python -m model.promote f305841e9432 --registry gs://acme-models/callmood --canary 0.1; "
+        "later, the same without --canary",
+    )
+    parser.add_argument("version", help="12 hexadecimal digits: python -m model.versions lists them")
+    parser.add_argument("--registry", required=True, help="gs://BUCKET/PREFIX, or a folder")
+    parser.add_argument("--canary", type=float, metavar="SHARE", help="only this share of recordings, such as 0.1")
+    parser.add_argument("--alias", default=PRODUCTION, help="default: %(default)s")
+    args = parser.parse_args()
+    try:
+        release = promote(Registry(args.registry), args.alias, args.version, args.canary)
+    except FAULTS as error:
+        sys.exit(f"error: {error}")
+    print(told(args.alias, release))
+
+
+def told(alias: str, release: Release) -> str:
+    """What an alias means, in a sentence."""
+    canary = f", but {release.canary} for {release.share:.0%} of the recordings" if release.canary else ""
+    return f"{alias} is {release.version}{canary}."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""Take a canary away, or go back to the version that served before: `python -m model.rollback`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from callmood.errors import RegistryError
+from callmood.registry import PRODUCTION, Registry, Release
+from model.promote import told
+from model.register import FAULTS
+
+
+def rollback(registry: Registry, alias: str) -> Release:
+    """Go one step back.
+
+    Parameters
+    ----------
+    registry : Registry
+        The registry.
+    alias : str
+        The alias.
+
+    Returns
+    -------
+    Release
+        What the alias means now.
+
+    Raises
+    ------
+    RegistryError
+        Nothing served before.
+    """
+
+    def changed(present: Release | None) -> Release:
+        if present is None:
+            raise RegistryError(f"{registry.uri} has no alias {alias!r}: there is nothing to go back from")
+        return present.rolled_back()
+
+    return registry.change(alias, "rollback", changed)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog="example: python -m model.rollback --registry gs://acme-models/callmood",
+    )
+    parser.add_argument("--registry", required=True, help="gs://BUCKET/PREFIX, or a folder")
+    parser.add_argument("--alias", default=PRODUCTION, help="default: %(default)s")
+    args = parser.parse_args()
+    try:
+        release = rollback(Registry(args.registry), args.alias)
+    except FAULTS as error:
+        sys.exit(f"error: {error}")
+    print(told(args.alias, release))
+
+
+if __name__ == "__main__":
+    main()

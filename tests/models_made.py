@@ -1,0 +1,38 @@
+"""Models for tests of the registry: the shipped one, made into others that say the same or not."""
+
+import hashlib
+import json
+
+from callmood.resources import MODEL
+
+
+def model_file(folder, number, **facts):
+    """A model of a version of its own: bytes after a TFLite file's end change its hash, and nothing else."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"model{number}.tflite"
+    content = (MODEL / "emotion.tflite").read_bytes() + bytes([number])
+    path.write_bytes(content)
+    known = json.loads((MODEL / "emotion.json").read_text())
+    version = hashlib.sha256(content).hexdigest()[:12]
+    path.with_suffix(".json").write_text(json.dumps(known | facts | {"version": version}))
+    return path
+
+
+def version_of(path):
+    return json.loads(path.with_suffix(".json").read_text())["version"]
+
+
+def command(module, *arguments):
+    """Run a command of model/ in this process; its exit code."""
+    import sys
+    from unittest import mock
+
+    with mock.patch.object(sys, "argv", [module.__name__, *map(str, arguments)]):
+        try:
+            module.main()
+        except SystemExit as left:
+            if isinstance(left.code, str):
+                print(left.code, file=sys.stderr)
+                return 1
+            return left.code or 0
+    return 0

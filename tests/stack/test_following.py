@@ -1,0 +1,129 @@
+"""The registry in a bucket: who changes it, and the function that follows it."""
+
+import io
+import json
+import uuid
+
+import numpy as np
+import pytest
+from models_made import command, model_file, version_of
+from scripted_http import scripted_http
+from stack.recordings import clip
+from stack.services import function
+
+from callmood.model_source import FollowedAlias, open_model
+from callmood.registry import Registry
+from callmood.shelf import BucketShelf
+from model import promote, register, rollback, versions
+
+ROWS = "SELECT model_version FROM recordings WHERE recording_id = @id"
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    return [model_file(tmp_path_factory.mktemp("models"), number) for number in (1, 2)]
+
+
+@pytest.fixture
+def one(models):
+    return version_of(models[0])
+
+
+@pytest.fixture
+def two(models):
+    return version_of(models[1])
+
+
+@pytest.fixture
+def registry(stack, models, monkeypatch):
+    """A registry in a bucket, with two models, the first of which serves."""
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    bucket = stack.bucket.client.create_bucket(f"models-{uuid.uuid4().hex[:8]}")
+    uri = f"gs://{bucket.name}/callmood"
+    for path in models:
+        assert command(register, "--model", path, "--registry", uri) == 0
+    assert command(promote, version_of(models[0]), "--registry", uri) == 0
+    return Registry(uri)
+
+
+def test_a_models_life_in_a_bucket(registry, one, two, capsys):
+    at = ("--registry", registry.uri)
+    assert command(promote, two, *at, "--canary", "0.25") == 0
+    assert command(promote, two, *at) == 0
+    assert command(rollback, *at) == 0
+    capsys.readouterr()
+    assert command(versions, *at, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [version["version"] for version in told["versions"]] == [one, two]
+    assert [change["what"] for change in told["history"]] == ["promote", "canary", "promote", "rollback"]
+    assert registry.release("production").version == one
+    assert open_model(f"{registry.uri}@{two}").version == two
+
+
+def test_two_who_promote_at_once_both_count(registry, one, two):
+    """The second reads before the first has written: Cloud Storage refuses its write, and it begins again."""
+    asked = []
+
+    def changed(present):
+        if not asked:
+            promote.promote(Registry(registry.uri), "staging", one, None)
+        asked.append(present)
+        return present.promoted(two)
+
+    registry.change("production", "promote", changed)
+    assert len(asked) == 2
+    assert {alias: release.version for alias, release in registry.releases().items()} == {
+        "production": two,
+        "staging": one,
+    }
+    assert len(registry.history()) == 3
+
+
+def test_a_look_at_what_has_not_changed_is_one_small_question(stack, monkeypatch):
+    """What the emulator does not heed: with the generation known, Cloud Storage answers 304 and sends nothing."""
+    with scripted_http() as google:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", google.url)
+        client = type(stack.bucket.client)(project="demo")
+        google.answer = lambda _asked: (304, b"")
+        assert BucketShelf(client, "models", "callmood").read_newer("aliases.json", 7) is None
+        [asked] = [asked for asked in google.asked if asked.path.startswith("/download/")]
+        assert asked.path.startswith("/download/storage/v1/b/models/o/callmood%2Faliases.json?")
+        assert "ifGenerationNotMatch=7" in asked.path
+
+
+def test_the_function_follows_the_registry_and_stays_with_what_works(stack, registry, tmp_path, one, two):
+    """Production, a canary, a version that is asked for, and a production that fails its self-test."""
+    mine = stack.environment | {"MODEL_URI": f"{registry.uri}@production"}
+    with function("analyze", tmp_path, **mine) as url, stack.pushing_to(url):
+        call = stack.upload("by-production.wav", clip())
+        assert [row["model_version"] for row in stack.until(ROWS, call)] == [one]
+        stack.notify(call, modelVersion=two)
+        rows = stack.until(ROWS, call, enough=lambda rows: len(rows) == 2)
+        assert {row["model_version"] for row in rows} == {one, two}
+
+    promote.promote(registry, "production", two, None)
+    bucket, _, prefix = registry.uri.removeprefix("gs://").partition("/")
+    blob = stack.bucket.client.bucket(bucket).blob(f"{prefix}/versions/{two}/selftest.npz")
+    with np.load(io.BytesIO(blob.download_as_bytes())) as kept:
+        others, content = dict(kept), io.BytesIO()
+    np.savez(content, sounds=others["sounds"], probabilities=1 - others["probabilities"])
+    blob.upload_from_string(content.getvalue())
+    (tmp_path / "broken").mkdir()
+    with function("analyze", tmp_path / "broken", **mine) as url, stack.pushing_to(url):
+        call = stack.upload("by-the-last-good-one.wav", clip())
+        assert [row["model_version"] for row in stack.until(ROWS, call)] == [one]
+    lines = [json.loads(line) for line in (tmp_path / "broken" / "analyze.log").read_text().splitlines() if "{" in line]
+    [fault] = [line for line in lines if "model_fault" in line]
+    assert (fault["severity"], fault["model_fault"], fault["model_version"]) == ("ERROR", two, one)
+
+
+def test_who_runs_follows_a_bucket(registry, one, two):
+    now = 0.0
+    followed = FollowedAlias(registry, "production", lambda: now)
+    assert followed.of_recording("a").version == one
+    now = 61.0
+    assert followed.of_recording("a").version == one
+    promote.promote(registry, "production", two, None)
+    now = 122.0
+    assert followed.of_recording("a").version == two

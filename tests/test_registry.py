@@ -1,0 +1,352 @@
+"""The model registry in a folder: its commands, what an alias means, and who follows it."""
+
+import json
+import logging
+import os
+import threading
+import time
+
+import numpy as np
+import pytest
+from models_made import command, model_file, version_of
+from test_local import EXAMPLES, run
+
+from callmood.errors import ModelError, RegistryError
+from callmood.model_source import FollowedAlias, open_model, open_models
+from callmood.recording import ObjectRef
+from callmood.registry import Registry, Release
+from callmood.store import Store
+from model import promote, register, rollback, versions
+
+IDS = [ObjectRef("calls", f"{number}.wav", 1).recording_id for number in range(4000)]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Three model files of versions of their own."""
+    return [model_file(tmp_path_factory.mktemp("models"), number) for number in (1, 2, 3)]
+
+
+@pytest.fixture
+def registry(tmp_path, models):
+    """A registry with the three models, in which nothing serves yet."""
+    for path in models:
+        assert command(register, "--model", path, "--registry", tmp_path / "registry") == 0
+    return Registry(str(tmp_path / "registry"))
+
+
+@pytest.fixture
+def one(models):
+    return version_of(models[0])
+
+
+@pytest.fixture
+def two(models):
+    return version_of(models[1])
+
+
+@pytest.fixture
+def three(models):
+    return version_of(models[2])
+
+
+def serve(registry, *given, canary=None):
+    """Promote versions one after the other, the last as a canary where a share is given."""
+    for version in given:
+        promote.promote(registry, "production", version, canary if version == given[-1] else None)
+
+
+def cut_short(registry, version):
+    os.truncate(f"{registry.uri}/versions/{version}/emotion.tflite", 1000)
+
+
+def say_otherwise(registry, version):
+    """Leave a self-test as from a model that says the opposite."""
+    path = f"{registry.uri}/versions/{version}/selftest.npz"
+    with np.load(path) as kept:
+        sounds, probabilities = kept["sounds"], kept["probabilities"]
+    np.savez(path, sounds=sounds, probabilities=1 - probabilities)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def settle():
+    """Wait for a look that goes on beside."""
+    for thread in threading.enumerate():
+        if thread.name == "registry":
+            thread.join(10)
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+def test_a_models_whole_life(tmp_path, models, one, two, capsys):
+    at = ("--registry", tmp_path / "registry")
+    assert command(register, "--model", models[0], *at) == 0
+    assert command(promote, one, *at) == 0
+    assert command(register, "--model", models[1], *at) == 0
+    assert command(promote, two, *at, "--canary", "0.1") == 0
+    assert f"production is {one}, but {two} for 10% of the recordings." in capsys.readouterr().out
+    assert command(promote, two, *at) == 0
+    assert command(rollback, *at) == 0
+    assert f"production is {one}." in capsys.readouterr().out
+    assert command(versions, *at, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [version["version"] for version in told["versions"]] == [one, two]
+    assert [version["parent"] for version in told["versions"]] == [None, one]
+    assert [change["what"] for change in told["history"]] == ["promote", "canary", "promote", "rollback"]
+    assert told["releases"]["production"] == {"version": one, "canary": None, "share": 0.0, "earlier": []}
+    assert command(versions, *at) == 0
+    assert "rollback" in capsys.readouterr().out
+
+
+def test_what_is_known_of_a_model_is_kept_with_it(tmp_path, models, one):
+    measured, card, config = tmp_path / "cremad.json", tmp_path / "card.md", tmp_path / "run.toml"
+    measured.write_text('{"accuracy": 0.8}')
+    card.write_text("# Card")
+    config.write_text("seed = 1")
+    given = ("--evaluation", measured, "--card", card, "--config", config)
+    assert command(register, "--model", models[0], "--registry", tmp_path / "r", *given) == 0
+    registry = Registry(str(tmp_path / "r"))
+    [found] = registry.versions()
+    assert set(found.files) == {
+        *("emotion.tflite", "emotion.json", "selftest.npz", "lineage.json"),
+        *("evaluation-cremad.json", "MODEL_CARD.md", "config.toml"),
+    }
+    assert registry.read(one, "evaluation-cremad.json") == b'{"accuracy": 0.8}'
+    assert found.lineage["command"].startswith("model.register --model")
+
+
+def test_registering_again_changes_nothing_but_what_is_new(tmp_path, models, registry, one):
+    before = registry.version(one)
+    (tmp_path / "evaluation.json").write_text("{}")
+    arguments = ("--model", models[0], "--registry", registry.uri, "--evaluation", tmp_path / "evaluation.json")
+    assert command(register, *arguments) == 0
+    after = registry.version(one)
+    assert after.lineage == before.lineage
+    assert set(after.files) - set(before.files) == {"evaluation.json"}
+
+
+def test_a_version_never_gets_other_facts(registry, tmp_path, capsys):
+    other = model_file(tmp_path, 1, temperature=9.0)
+    assert command(register, "--model", other, "--registry", registry.uri) == 1
+    assert "other facts (temperature)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((promote, "0123456789ab"), "has no version '0123456789ab'"),
+        ((promote, "ONE", "--canary", "0.5"), "promote a first version without --canary"),
+        ((rollback,), "no alias 'production'"),
+        ((register, "--model", "nowhere.tflite"), "nowhere"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(registry, one, capsys, arguments, told):
+    module, *given = arguments
+    assert command(module, *(one if each == "ONE" else each for each in given), "--registry", registry.uri) == 1
+    assert told in capsys.readouterr().err
+    assert registry.releases() == {}
+
+
+def test_a_share_is_a_part(registry, one, two):
+    serve(registry, one)
+    for share in (0.0, 1.0, 7.0, float("nan")):
+        with pytest.raises(RegistryError, match="share"):
+            promote.promote(registry, "production", two, share)
+    with pytest.raises(RegistryError, match="nothing to try"):
+        promote.promote(registry, "production", one, 0.5)
+
+
+@pytest.mark.parametrize("damage", [cut_short, say_otherwise])
+def test_a_model_that_does_not_work_is_not_promoted(registry, one, damage, capsys):
+    damage(registry, one)
+    assert command(promote, one, "--registry", registry.uri) == 1
+    assert one in capsys.readouterr().err
+    assert registry.releases() == {}
+
+
+def test_a_damaged_list_of_aliases_is_said_so(registry, tmp_path):
+    (tmp_path / "registry" / "aliases.json").write_text('{"aliases": {"production": {}}}')
+    with pytest.raises(RegistryError, match=r"aliases\.json is damaged"):
+        registry.releases()
+
+
+def test_nobodys_change_is_lost(registry, one):
+    """Four at the same time, each with an alias of its own."""
+
+    def change(number):
+        promote.promote(Registry(registry.uri), f"alias{number}", one, None)
+
+    threads = [threading.Thread(target=change, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(registry.releases()) == len(registry.history()) == 4
+
+
+# --- what an alias means --------------------------------------------------------------------------------------------
+
+
+def test_a_rollback_goes_back_one_promotion_at_a_time():
+    release = Release("a").promoted("b").promoted("c").with_canary("d", 0.5)
+    assert release.rolled_back() == Release("c", earlier=("b", "a"))
+    assert release.rolled_back().rolled_back() == Release("b", earlier=("a",))
+    with pytest.raises(RegistryError, match="no version served before a"):
+        release.rolled_back().rolled_back().rolled_back().rolled_back()
+    assert Release("a").promoted("b").promoted("a").earlier == ("b",)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.3, 0.9])
+def test_a_canary_serves_its_share_and_each_recording_keeps_its_version(share):
+    release = Release("a").with_canary("b", share)
+    drawn = [release.version_for(recording_id) for recording_id in IDS]
+    assert drawn == [release.version_for(recording_id) for recording_id in IDS]
+    assert drawn.count("b") / len(IDS) == pytest.approx(share, abs=4 * (share * (1 - share) / len(IDS)) ** 0.5)
+    more = [Release("a").with_canary("b", share + 0.05).version_for(recording_id) for recording_id in IDS]
+    assert all(after == "b" for before, after in zip(drawn, more, strict=True) if before == "b")
+
+
+# --- following an alias ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def used(followed):
+    return {followed.of_recording(recording_id).version for recording_id in IDS[:50]}
+
+
+def test_a_promotion_is_followed_within_a_minute_and_a_rollback_too(registry, clock, one, two):
+    serve(registry, one)
+    followed = FollowedAlias(registry, "production", clock)
+    assert used(followed) == {one}
+    serve(registry, two)
+    assert used(followed) == {one}, "half a minute passes first"
+    clock.now += 31
+    used(followed)
+    settle()
+    assert used(followed) == {two}
+    rollback.rollback(registry, "production")
+    clock.now += 31
+    used(followed)
+    settle()
+    assert used(followed) == {one}
+
+
+def test_who_was_idle_looks_before_it_answers(registry, clock, one, two):
+    serve(registry, one)
+    followed = FollowedAlias(registry, "production", clock)
+    serve(registry, two)
+    clock.now += 3600
+    assert used(followed) == {two}
+
+
+def test_a_canary_and_its_end_are_followed(registry, clock, one, two):
+    serve(registry, one, two, canary=0.5)
+    followed = FollowedAlias(registry, "production", clock)
+    assert used(followed) == {one, two}
+    chosen = [followed.of_recording(recording_id).version for recording_id in IDS[:50]]
+    assert chosen == [registry.release("production").version_for(recording_id) for recording_id in IDS[:50]]
+    rollback.rollback(registry, "production")
+    clock.now += 61
+    assert used(followed) == {one}
+
+
+def test_a_look_holds_nobody_up(registry, clock, one, monkeypatch):
+    serve(registry, one)
+    followed = FollowedAlias(registry, "production", clock)
+    monkeypatch.setattr(registry, "look", lambda *_: time.sleep(1))
+    clock.now += 31
+    started = time.perf_counter()
+    for recording_id in IDS[:100]:
+        followed.of_recording(recording_id)
+    assert time.perf_counter() - started < 0.2
+
+
+@pytest.mark.parametrize("damage", [cut_short, say_otherwise])
+def test_a_broken_promotion_is_not_followed_and_the_log_says_so(registry, clock, one, two, damage, caplog):
+    serve(registry, one)
+    followed = FollowedAlias(registry, "production", clock)
+    serve(registry, two)
+    damage(registry, two)
+    clock.now += 61
+    with caplog.at_level(logging.ERROR):
+        assert used(followed) == {one}
+    [record] = caplog.records
+    assert record.fields == {"model_fault": two, "model_version": one}
+    clock.now += 61
+    assert used(followed) == {one}
+    assert len(caplog.records) == 1, "said once, not at each look"
+
+
+def test_a_broken_canary_leaves_its_share_to_production(registry, clock, one, two, caplog):
+    serve(registry, one, two, canary=0.5)
+    say_otherwise(registry, two)
+    assert used(FollowedAlias(registry, "production", clock)) == {one}
+    assert [record.fields["model_fault"] for record in caplog.records] == [two]
+
+
+def test_who_starts_with_a_broken_production_takes_the_last_good_one(registry, clock, one, two, three, caplog):
+    serve(registry, one, two, three)
+    cut_short(registry, three)
+    say_otherwise(registry, two)
+    assert used(FollowedAlias(registry, "production", clock)) == {one}
+    assert [record.fields["model_fault"] for record in caplog.records] == [three, two]
+    cut_short(registry, one)
+    with pytest.raises(ModelError, match=one):
+        FollowedAlias(registry, "production", clock)
+
+
+def test_a_registry_that_is_away_for_a_while_changes_nothing(registry, clock, one, two, caplog, tmp_path):
+    serve(registry, one)
+    followed = FollowedAlias(registry, "production", clock)
+    aliases = tmp_path / "registry" / "aliases.json"
+    kept = aliases.read_text()
+    aliases.write_text("{")
+    clock.now += 61
+    assert used(followed) == {one}
+    assert caplog.records[-1].levelname == "ERROR"
+    aliases.write_text(kept)
+    serve(registry, two)
+    clock.now += 61
+    assert used(followed) == {two}
+
+
+def test_a_version_may_be_pinned_or_asked_for(registry, one, two):
+    serve(registry, one)
+    assert used(open_models(f"{registry.uri}@{two}")) == {two}
+    assert open_model(f"{registry.uri}@production").version == one
+    followed = open_models(f"{registry.uri}@production")
+    assert followed.of_version(two).version == two
+    assert followed.of_version(one) is followed.of_recording(IDS[0])
+    with pytest.raises(ModelError, match="0123456789ab"):
+        followed.of_version("0123456789ab")
+    with pytest.raises(ModelError, match="MODEL_URI names one file"):
+        open_models(None).of_version(two)
+
+
+@pytest.mark.parametrize("version", ["feedfeedfeed", "../../etc/pass"])
+def test_an_address_that_leads_nowhere_is_an_error_in_a_sentence(registry, tmp_path, version):
+    said = run("analyze", EXAMPLES[0], "--model", f"{registry.uri}@{version}", "--store", tmp_path / "s.duckdb", code=2)
+    assert "error:" in said
+
+
+def test_a_folder_is_analysed_by_production_and_canary_and_each_recording_once(registry, tmp_path, one, two):
+    serve(registry, one, two, canary=0.5)
+    store = tmp_path / "calls.duckdb"
+    arguments = ("analyze", EXAMPLES[0].parent, "--model", f"{registry.uri}@production", "--store", store)
+    assert "5 analysed" in run(*arguments, "--workers", 1)
+    rows = Store(store).query("SELECT recording_id, model_version FROM recordings")
+    release = registry.release("production")
+    assert {row["model_version"] for row in rows} == {one, two}
+    assert all(row["model_version"] == release.version_for(row["recording_id"]) for row in rows)
+    assert "5 skipped" in run(*arguments, "--workers", 1)
