@@ -21,7 +21,7 @@ from callmood.emotion import load_model
 from callmood.errors import CallmoodError, RegistryError
 from callmood.registry import PRODUCTION, Registry
 from callmood.selftest import make_self_test
-from model import manifest
+from model import manifest, places
 
 FAULTS = (CallmoodError, GoogleAPIError, GoogleAuthError, OSError)
 """tuple of type: what goes wrong with a registry and is told in a sentence."""
@@ -95,16 +95,18 @@ def main() -> None:
         epilog="example: python -m model.register --model runs/emotion/emotion.tflite "
         "--registry gs://acme-models/callmood --evaluation runs/emotion/cremad.json",
     )
-    parser.add_argument("--model", type=Path, required=True, help="the .tflite file; its .json lies beside it")
+    parser.add_argument("--model", type=places.source, required=True, help="the .tflite file; its .json lies beside it")
     parser.add_argument("--registry", required=True, help="gs://BUCKET/PREFIX, or a folder")
     parser.add_argument(
-        "--evaluation", type=Path, action="append", default=[], help="JSON of model.evaluate; repeat it"
+        "--evaluation", type=places.source, action="append", default=[], help="JSON of model.evaluate; repeat it"
     )
-    parser.add_argument("--card", type=Path, help="MODEL_CARD.md; default: the one beside the model, if there is one")
     parser.add_argument(
-        "--config", type=Path, help="its config; default: config.toml beside the model, if there is one"
+        "--card", type=places.source, help="MODEL_CARD.md; default: the one beside the model, if there is one"
     )
-    parser.add_argument("--manifest", type=Path, help="the clips it was trained on")
+    parser.add_argument(
+        "--config", type=places.source, help="its config; default: config.toml beside the model, if there is one"
+    )
+    parser.add_argument("--manifest", type=places.source, help="the clips it was trained on")
     args = parser.parse_args()
     try:
         files = model_files(args.model) | evaluation_files(args.evaluation)
@@ -126,4 +128,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    places.run(main)
