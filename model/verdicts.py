@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from callmood.analysis import UNCERTAIN, Analysis, Segment
+from callmood.analysis import Analysis
 from callmood.audio import AudioInfo
 from callmood.emotion import EmotionModel, load_model
 from callmood.recording import EMOTIONS, CallMetadata, ObjectRef, Recording
@@ -23,6 +23,7 @@ from callmood.resources import MODEL
 from callmood.rows import analysis_rows
 from callmood.settings import Settings
 from callmood.store import Store
+from callmood.voice import UNCERTAIN, Segment
 from model.baselines import NEUTRAL
 from model.corpora import CORPORA, read
 from model.embed import embeddings

@@ -237,3 +237,41 @@ def test_hold_music_is_no_speech(data_root):
         music = read(path)
         for heard in (music, telephone(music)):
             assert found_mask(segments(heard), len(heard)).mean() < 0.02, path.name
+
+
+@pytest.mark.parametrize("block", [2, 8])
+def test_small_blocks_find_the_same_segments_sooner(call, block):
+    fast, batch = Segmenter(block), segments(call)
+    late, found = [], []
+    for start in range(0, len(call), 320):
+        for segment in fast.push(call[start : start + 320]):
+            late.append((start + 320) / RATE - segment.end_s)
+            found.append(segment)
+    found += fast.flush()
+    assert [(s.start_s, s.end_s) for s in found] == [(s.start_s, s.end_s) for s in batch]
+    # 0.6 s of silence, what the detector lags behind, and the block; a breath makes it longer.
+    assert np.median(late) < 0.75 + block * 0.032
+
+
+def test_a_block_that_does_not_divide_the_memory_is_refused():
+    with pytest.raises(ValueError, match="divide 64"):
+        Segmenter(block=5)
+
+
+def test_what_is_being_said_can_be_looked_at_and_changes_nothing(call):
+    watched, seen = Segmenter(2), []
+    found = []
+    for start in range(0, len(call), 1600):
+        found += watched.push(call[start : start + 1600])
+        seen += [(watched.heard_s, segment) for segment in watched.unfinished()]
+    found += watched.flush()
+    assert places(found) == places(segments_of(Segmenter(2), call))
+    assert len(seen) > 200
+    assert all(segment.end_s <= heard_s for heard_s, segment in seen)
+    # It is the beginning of a segment to come; a sound that what follows shows to be no speech is rare.
+    begun = [any(s.start_s < segment.end_s and segment.start_s < s.end_s for s in found) for _, segment in seen]
+    assert np.mean(begun) > 0.95
+
+
+def segments_of(segmenter, sound):
+    return segmenter.push(sound) + segmenter.flush()

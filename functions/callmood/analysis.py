@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,11 +15,9 @@ from callmood import __version__, audio
 from callmood.audio import SAMPLE_RATE, AudioInfo, open_audio
 from callmood.emotion import EmotionModel
 from callmood.errors import BadRecording
-from callmood.recording import EMOTIONS, Recording, Role
+from callmood.recording import Recording, Role
 from callmood.settings import Settings
-from callmood.speech import Segmenter, SpeechSegment
-
-UNCERTAIN = "uncertain"
+from callmood.voice import Average, Segment, Voice
 
 WARNINGS = {
     **audio.WARNINGS,
@@ -32,40 +31,6 @@ WARNINGS = {
 _SAME_CHANNEL = 0.98
 # Below a 16-bit file's last bit nothing was recorded.
 _EMPTY_PEAK = 2.0**-15
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One stretch of speech in one channel.
-
-    Parameters
-    ----------
-    channel : int
-        Channel of the recording, from 0.
-    role : {"agent", "customer", "mixed"}
-        Whose channel it is.
-    start_s, end_s : float
-        Seconds from the start of the recording.
-    level_dbfs : float
-        Root mean square level in dB relative to full scale.
-    probabilities : tuple of float or None
-        In the order of `EMOTIONS`, summing to one; None where emotion is not inferred for the role.
-    emotion : str or None
-        The most probable emotion, or ``uncertain`` below the confidence threshold.
-    """
-
-    channel: int
-    role: Role
-    start_s: float
-    end_s: float
-    level_dbfs: float
-    probabilities: tuple[float, ...] | None = None
-    emotion: str | None = None
-
-    @property
-    def confidence(self) -> float | None:
-        """Probability of the most probable emotion."""
-        return max(self.probabilities) if self.probabilities else None
 
 
 @dataclass(frozen=True)
@@ -94,6 +59,8 @@ class Analysis:
         Codes of what was odd.
     model_version : str
         Version of the emotion model.
+    averages : dict of int to Average
+        What each channel's voice sounds like, earlier parts included: the `past` of a next part of the same call.
     """
 
     recording: Recording
@@ -107,6 +74,7 @@ class Analysis:
     overlap_s: float
     warnings: tuple[str, ...]
     model_version: str
+    averages: dict[int, Average] = field(default_factory=dict)
 
 
 def analysis_id(recording_id: str, model_version: str, settings: Settings) -> str:
@@ -165,19 +133,6 @@ def channel_roles(channels: int, recording: Recording, settings: Settings) -> tu
     return (*stated, *unstated)[:channels]
 
 
-@dataclass
-class _Voice:
-    """One channel while it is listened to."""
-
-    channel: int
-    role: Role
-    infer_emotion: bool
-    segmenter: Segmenter = field(default_factory=Segmenter)
-    peak: float = 0.0
-    spans: list[tuple[float, float, float]] = field(default_factory=list)  # start_s, end_s, level_dbfs
-    embeddings: list[NDArray[np.float32]] = field(default_factory=list)
-
-
 class _Likeness:
     """Running correlation of every pair of channels."""
 
@@ -196,13 +151,13 @@ class _Likeness:
 
 
 def _listen(
-    recording: Recording, model: EmotionModel, settings: Settings
-) -> tuple[list[_Voice], _Likeness, AudioInfo, float, list[str]]:
+    recording: Recording, model: EmotionModel, settings: Settings, past: Mapping[int, Average]
+) -> tuple[list[Voice], NDArray[np.float32], _Likeness, AudioInfo, float, list[str]]:
     """One pass over the audio: memory stays flat, since only embeddings are kept of what was heard."""
     with open_audio(recording.audio) as stream:
         roles = channel_roles(stream.info.channels, recording, settings)
-        inferred = {"customer", "mixed"} | ({"agent"} if settings.analyze_agent_emotion else set())
-        voices = [_Voice(channel, role, role in inferred) for channel, role in enumerate(roles)]
+        voices = [Voice(channel, role, model, settings, past.get(channel)) for channel, role in enumerate(roles)]
+        peaks = np.zeros(len(voices), np.float32)
         likeness = _Likeness(len(voices))
         samples = 0
         for block in stream.blocks():
@@ -215,22 +170,15 @@ def _listen(
                 )
             if len(voices) > 1:
                 likeness.push(block)
+            peaks = np.maximum(peaks, np.abs(block).max(axis=1, initial=0.0))
             for voice, heard in zip(voices, block, strict=True):
-                voice.peak = max(voice.peak, float(np.abs(heard).max(initial=0.0)))
-                _hear(voice, voice.segmenter.push(heard), model)
+                voice.hear(heard)
         for voice in voices:
-            _hear(voice, voice.segmenter.flush(), model)
-        return voices, likeness, stream.info, samples / SAMPLE_RATE, list(stream.warnings)
+            voice.end()
+        return voices, peaks, likeness, stream.info, samples / SAMPLE_RATE, list(stream.warnings)
 
 
-def _hear(voice: _Voice, segments: Iterable[SpeechSegment], model: EmotionModel) -> None:
-    for segment in segments:
-        voice.spans.append((segment.start_s, segment.end_s, segment.level_dbfs))
-        if voice.infer_emotion:
-            voice.embeddings.append(model.embed(segment.samples))
-
-
-def _merge_copies(voices: Sequence[_Voice], copies: Iterable[tuple[int, int]]) -> list[_Voice]:
+def _merge_copies(voices: Sequence[Voice], copies: Iterable[tuple[int, int]]) -> list[Voice]:
     """Drop channels that repeat another; the one that is kept holds both parties."""
     kept = list(voices)
     for first, second in copies:
@@ -244,30 +192,10 @@ def _merge_copies(voices: Sequence[_Voice], copies: Iterable[tuple[int, int]]) -
     return kept
 
 
-def _said_role(voice: _Voice, kept: Sequence[_Voice]) -> str:
-    if voice.peak <= _EMPTY_PEAK:
+def _said_role(voice: Voice, peak: float, kept: Sequence[Voice]) -> str:
+    if peak <= _EMPTY_PEAK:
         return "silent"
     return voice.role if voice in kept else "copy"
-
-
-def _classified(voice: _Voice, model: EmotionModel, settings: Settings) -> list[Segment]:
-    segments = [Segment(voice.channel, voice.role, *span) for span in voice.spans]
-    if not voice.embeddings:
-        return segments
-    embeddings = np.stack(voice.embeddings)
-    durations = np.array([end - start for start, end, _ in voice.spans], np.float32)
-    probabilities = model.classify(embeddings, model.baseline(embeddings, durations), settings.prior)
-    threshold = model.confidence_threshold if settings.confidence_threshold is None else settings.confidence_threshold
-    return [
-        Segment(
-            voice.channel,
-            voice.role,
-            *span,
-            tuple(map(float, p)),
-            EMOTIONS[int(p.argmax())] if p.max() >= threshold else UNCERTAIN,
-        )
-        for span, p in zip(voice.spans, probabilities, strict=True)
-    ]
 
 
 def speaking_time(spans: Iterable[tuple[float, float]]) -> tuple[float, float]:
@@ -298,7 +226,9 @@ def speaking_time(spans: Iterable[tuple[float, float]]) -> tuple[float, float]:
     return covered, overlapped
 
 
-def analyse(recording: Recording, model: EmotionModel, settings: Settings) -> Analysis:
+def analyse(
+    recording: Recording, model: EmotionModel, settings: Settings, past: Mapping[int, Average] = MappingProxyType({})
+) -> Analysis:
     """Find the spoken segments of a recording and say what each sounds like.
 
     Parameters
@@ -309,6 +239,8 @@ def analyse(recording: Recording, model: EmotionModel, settings: Settings) -> An
         Embeds and classifies segments.
     settings : Settings
         Roles, limits, prior and threshold.
+    past : mapping of int to Average
+        What the channels' voices sounded like in earlier parts of the same call, where this is a part of one.
 
     Returns
     -------
@@ -320,17 +252,17 @@ def analyse(recording: Recording, model: EmotionModel, settings: Settings) -> An
     BadRecording
         The bytes can never be analysed; its code says why.
     """
-    voices, likeness, info, duration_s, warnings = _listen(recording, model, settings)
+    voices, peaks, likeness, info, duration_s, warnings = _listen(recording, model, settings, past)
     copies = likeness.copies()
     kept = _merge_copies(voices, copies)
     if copies:
         warnings.append("dual_mono")
-    roles = [_said_role(voice, kept) for voice in voices]
+    roles = [_said_role(voice, peak, kept) for voice, peak in zip(voices, peaks, strict=True)]
     if "silent" in roles:
         warnings.append("silent_channel")
 
     segments = sorted(
-        (segment for voice in kept for segment in _classified(voice, model, settings)),
+        (segment for voice in kept for segment in voice.segments()),
         key=lambda segment: (segment.start_s, segment.channel),
     )
     if not segments:
@@ -351,4 +283,5 @@ def analyse(recording: Recording, model: EmotionModel, settings: Settings) -> An
         overlap_s=overlapped,
         warnings=tuple(warnings),
         model_version=model.version,
+        averages={voice.channel: average for voice in kept if (average := voice.average())},
     )

@@ -12,6 +12,7 @@ from callmood.settings import Settings
 
 if TYPE_CHECKING:  # rows are written by programs that never listen
     from callmood.analysis import Analysis
+    from callmood.voice import Segment
 
 JsonRow = dict[str, Any]
 
@@ -20,6 +21,34 @@ ErasureReason = Literal["request", "object_deleted", "replaced"]
 
 def _id(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def segment_facts(segment: Segment) -> JsonRow:
+    """What there is to say of a segment whatever it is part of, as the `segments` table says it.
+
+    Parameters
+    ----------
+    segment : Segment
+        What was found.
+
+    Returns
+    -------
+    dict
+        Place, emotion, probabilities and level.
+    """
+    return {
+        "channel": segment.channel,
+        "role": segment.role,
+        "start_s": round(segment.start_s, 3),
+        "end_s": round(segment.end_s, 3),
+        "emotion": segment.emotion,
+        "confidence": None if segment.confidence is None else round(segment.confidence, 4),
+        **{
+            f"p_{emotion}": None if segment.probabilities is None else round(segment.probabilities[i], 4)
+            for i, emotion in enumerate(EMOTIONS)
+        },
+        "level_dbfs": round(segment.level_dbfs, 1),
+    }
 
 
 def analysis_rows(
@@ -59,20 +88,10 @@ def analysis_rows(
         {
             **shared,
             "segment_id": _id(analysis.analysis_id, segment.channel, f"{segment.start_s:.3f}", f"{segment.end_s:.3f}"),
-            "channel": segment.channel,
-            "role": segment.role,
             "segment_index": index,
-            "start_s": round(segment.start_s, 3),
-            "end_s": round(segment.end_s, 3),
             "started_at": (started_at + timedelta(seconds=segment.start_s)).isoformat(),
             "ended_at": (started_at + timedelta(seconds=segment.end_s)).isoformat(),
-            "emotion": segment.emotion,
-            "confidence": None if segment.confidence is None else round(segment.confidence, 4),
-            **{
-                f"p_{emotion}": None if segment.probabilities is None else round(segment.probabilities[i], 4)
-                for i, emotion in enumerate(EMOTIONS)
-            },
-            "level_dbfs": round(segment.level_dbfs, 1),
+            **segment_facts(segment),
         }
         for index, segment in enumerate(analysis.segments)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar, overload
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -131,14 +131,7 @@ class Settings(BaseSettings):
     @field_validator("alert_secret")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value:
-            try:
-                key = base64.b64decode(value.get_secret_value().removeprefix("whsec_"), validate=True)
-            except ValueError:
-                key = b""
-            if len(key) < 24:
-                raise ValueError("it must be base64 of 24 bytes or more; make one: openssl rand -base64 32")
-        return value
+        return _signing_key(value)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -146,8 +139,63 @@ class Settings(BaseSettings):
         return ZoneInfo(self.time_zone)
 
 
-def load_settings() -> Settings:
+class ScoreSettings(Settings):
+    """Settings of what answers at once: the function `score`, and live calls."""
+
+    api_key: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="Key that callers must show (`X-API-Key`); default: none, for Google Cloud's own check of callers. "
+        "Make one: `openssl rand -base64 32`.",
+    )
+    session_key: SecretStr | None = Field(
+        None,
+        description="Signs session and page tokens: base64 of 24 bytes or more, the same for all instances; "
+        "default: calls cannot come in parts.",
+    )
+    max_request_bytes: int = Field(
+        2**25, gt=0, description="Largest request, in bytes; Cloud Run takes no more than 32 MiB."
+    )
+    max_part_s: float = Field(1800.0, gt=0, description="Longest recording in one request, in seconds.")
+    max_live_calls: int = Field(
+        8, ge=1, description="Live calls at once in one instance; one more is told to come again."
+    )
+    max_live_s: float = Field(
+        3300.0, gt=0, description="Longest live call, in seconds; Cloud Run ends it after an hour."
+    )
+
+    @field_validator("session_key")
+    @classmethod
+    def _signs(cls, value: SecretStr | None) -> SecretStr | None:
+        return _signing_key(value)
+
+
+def _signing_key(value: SecretStr | None) -> SecretStr | None:
+    """Refuse a key that could be guessed."""
+    if value:
+        try:
+            key = base64.b64decode(value.get_secret_value().removeprefix("whsec_"), validate=True)
+        except ValueError:
+            key = b""
+        if len(key) < 24:
+            raise ValueError("it must be base64 of 24 bytes or more; make one: openssl rand -base64 32")
+    return value
+
+
+S = TypeVar("S", bound=Settings)
+
+
+@overload
+def load_settings() -> Settings: ...
+@overload
+def load_settings(kind: type[S]) -> S: ...
+def load_settings(kind: type[Settings] = Settings) -> Settings:
     """Read the settings from the environment.
+
+    Parameters
+    ----------
+    kind : type
+        `Settings`, or `ScoreSettings` for what answers at once.
 
     Raises
     ------
@@ -155,7 +203,7 @@ def load_settings() -> Settings:
         A variable's value makes no sense; the message names the variable.
     """
     try:
-        return Settings()
+        return kind()
     except ValidationError as error:
         lines = (f"{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise SettingsError("; ".join(lines)) from None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from callmood.vad import CHUNK, VoiceDetector
+from callmood.vad import CHUNK, MEMORY, VoiceDetector
 
 Samples = NDArray[np.float32]
 
@@ -65,6 +66,12 @@ class Segmenter:
     The detector says where somebody speaks, give or take 0.1 s; the sound's own level says where exactly. Kept in
     memory are at most some 11 s of sound besides what was pushed last.
 
+    Parameters
+    ----------
+    block : int
+        Chunks of 32 ms that the detector hears at once, a divisor of 64. A segment comes out when 0.6 s of silence and
+        the block that they end in were heard: 64 is fastest, 2 is for live calls.
+
     Attributes
     ----------
     speech_s : float
@@ -77,9 +84,9 @@ class Segmenter:
     []
     """
 
-    def __init__(self) -> None:
+    def __init__(self, block: int = MEMORY) -> None:
         self.speech_s = 0.0
-        self._detector = VoiceDetector()
+        self._detector = VoiceDetector(block=block)
         self._sound = np.empty(0, np.float32)  # the sound that may still be needed
         self._origin = 0  # its first sample
         self._free = 0  # the sample after the last segment: the next may start here
@@ -88,6 +95,11 @@ class Segmenter:
         self._stretch: list[float] = []  # its chunks' probabilities; empty where none is open
         self._first = 0  # its first chunk
         self._pause = 0  # chunks since the last that may be speech
+
+    @property
+    def heard_s(self) -> float:
+        """Seconds of sound that the detector has heard; it lags behind what was pushed by less than a block."""
+        return self._heard * CHUNK / SAMPLE_RATE
 
     def push(self, samples: Samples) -> list[SpeechSegment]:
         """Take more sound.
@@ -114,6 +126,16 @@ class Segmenter:
             The segments that were not complete yet, in order.
         """
         return self._advance(self._detector.flush()) + self._close(len(self._stretch))
+
+    def unfinished(self) -> list[SpeechSegment]:
+        """Look at the speech that is still going on; nothing changes.
+
+        Returns
+        -------
+        list of SpeechSegment
+            The segments that would come out next if no more were said, in order; mostly one or none.
+        """
+        return copy(self)._close(len(self._stretch))
 
     def _advance(self, probabilities: Samples) -> list[SpeechSegment]:
         segments: list[SpeechSegment] = []

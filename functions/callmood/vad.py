@@ -24,8 +24,8 @@ Samples = NDArray[np.float32]
 CHUNK = 512
 """int: samples that one probability stands for (32 ms at 16 kHz)."""
 
-BLOCK = 64
-"""int: chunks computed together (2 s). Always the same number, so that how the sound is cut up changes no bit."""
+MEMORY = 64
+"""int: chunks (2 s) after which a new memory is begun."""
 
 _CONTEXT = 64  # samples before a chunk that the network also sees
 _FRAME, _HOP, _BINS, _WIDTH = 256, 128, 129, 128
@@ -40,14 +40,21 @@ class VoiceDetector:
     ----------
     path : Path, optional
         Weights, as `model/export_speech.py` writes them; default: the shipped ones.
+    block : int
+        Chunks computed together: a divisor of `MEMORY`. More is faster (4 take twice as long as 64), fewer hear sooner.
+        Always the same number, so that how the sound is cut up changes no bit; another changes rounding only.
     """
 
-    def __init__(self, path: Path = MODEL / "speech.npz") -> None:
+    def __init__(self, path: Path = MODEL / "speech.npz", block: int = MEMORY) -> None:
+        if MEMORY % block:
+            raise ValueError(f"block must divide {MEMORY}, and {block} does not")
+        self._size = block * CHUNK
         self._network = _load(path)
         self._tail = np.zeros(_CONTEXT, np.float32)  # context, then samples of an unfinished block
-        # What an LSTM remembers that began with the last block.
-        self._hidden = np.zeros(_WIDTH, np.float32)
-        self._cell = np.zeros(_WIDTH, np.float32)
+        # Two LSTMs hear everything: the elder is believed, the younger takes its place when its time is over.
+        self._hidden = np.zeros((2, _WIDTH), np.float32)
+        self._cell = np.zeros((2, _WIDTH), np.float32)
+        self._age = 0  # samples since the younger began
 
     def push(self, samples: Samples) -> Samples:
         """Take more sound.
@@ -60,10 +67,10 @@ class VoiceDetector:
         Returns
         -------
         numpy.ndarray
-            (64 k,) float32 in [0, 1], one for each chunk of the blocks that are now complete.
+            (k,) float32 in [0, 1], one for each chunk of the blocks that are now complete.
         """
         pending = np.concatenate([self._tail, samples])
-        size = BLOCK * CHUNK
+        size = self._size
         whole = (len(pending) - _CONTEXT) // size
         blocks = [self._block(pending[i * size : (i + 1) * size + _CONTEXT]) for i in range(whole)]
         self._tail = pending[whole * size :].copy()
@@ -75,19 +82,21 @@ class VoiceDetector:
         Returns
         -------
         numpy.ndarray
-            (k,) float32 in [0, 1], k less than 64.
+            (k,) float32 in [0, 1], k less than a block.
         """
         left = len(self._tail) - _CONTEXT
-        silence = np.zeros(BLOCK * CHUNK - left, np.float32)
+        silence = np.zeros(self._size - left, np.float32)
         return self.push(silence)[: -(-left // CHUNK)]
 
     def _block(self, samples: Samples) -> Samples:
-        """Run two LSTMs: one remembers the block before, and is listened to; one begins here, for the block after."""
-        inputs = self._network.encode(samples)
-        outputs = self._network.remember(inputs, self._hidden, self._cell)
-        self._cell = np.zeros(_WIDTH, np.float32)
-        self._hidden = self._network.remember(inputs, np.zeros(_WIDTH, np.float32), self._cell)[-1]
-        return self._network.decode(outputs)
+        if self._age == MEMORY * CHUNK:
+            self._hidden = np.stack([self._hidden[1], np.zeros(_WIDTH, np.float32)])
+            self._cell = np.stack([self._cell[1], np.zeros(_WIDTH, np.float32)])
+            self._age = 0
+        outputs, self._cell = self._network.remember(self._network.encode(samples), self._hidden, self._cell)
+        self._hidden = outputs[-1]
+        self._age += self._size
+        return self._network.decode(outputs[:, 0])
 
 
 class _Network:
@@ -102,15 +111,16 @@ class _Network:
         self._recurrent = np.ascontiguousarray(weights["lstm_recurrent"] * halve)
 
     def encode(self, samples: Samples) -> Samples:
-        """Turn (64 + block,) samples into the (64, 512) inputs of the LSTM's gates."""
+        """Turn (64 + 512 k,) samples into the (k, 512) inputs of the LSTM's gates."""
+        count = (len(samples) - _CONTEXT) // CHUNK
         # The first convolution wants a frame of zeros on both sides, the second on the left.
-        padded = np.zeros((BLOCK, 6, _BINS), np.float32)
+        padded = np.zeros((count, 6, _BINS), np.float32)
         padded[:, 1:5] = _spectra(samples)
         x = self._layer("conv1", _windows(padded, 4, 3, 1))
-        padded = np.zeros((BLOCK, 5, _WIDTH), np.float32)
-        padded[:, 1:] = x.reshape(BLOCK, 4, _WIDTH)
+        padded = np.zeros((count, 5, _WIDTH), np.float32)
+        padded[:, 1:] = x.reshape(count, 4, _WIDTH)
         x = self._layer("conv2", _windows(padded, 2, 3, 2))
-        x = self._layer("conv3", x.reshape(BLOCK, -1))
+        x = self._layer("conv3", x.reshape(count, -1))
         x = self._layer("conv4", x)
         gates: Samples = x @ self._input + self._bias
         return gates
@@ -120,42 +130,60 @@ class _Network:
         y += self._weights[f"{name}_bias"]
         return np.maximum(y, 0, out=y)
 
-    def remember(self, inputs: Samples, hidden: Samples, cell: Samples) -> Samples:
-        """Run the LSTM over (64, 512) inputs of its gates, from (128,) hidden state and `cell`: its (64, 128) outputs.
+    def remember(self, inputs: Samples, hidden: Samples, cell: Samples) -> tuple[Samples, Samples]:
+        """Run two LSTMs over the inputs of their gates.
 
-        `cell` is changed in place; the new hidden state is the last output. Next to no array is made on the way: for
-        vectors this short that takes longer than the arithmetic.
+        Next to no array is made on the way: for vectors this short that takes longer than the arithmetic.
+
+        Parameters
+        ----------
+        inputs : numpy.ndarray
+            (k, 512), from `encode`.
+        hidden, cell : numpy.ndarray
+            (2, 128): what each remembers.
+
+        Returns
+        -------
+        tuple of (numpy.ndarray, numpy.ndarray)
+            Outputs (k, 2, 128), of which the last is the new hidden state, and the new cell (2, 128).
         """
-        outputs = np.empty((len(inputs), _WIDTH), np.float32)
-        gates = np.empty(4 * _WIDTH, np.float32)
-        sigmoids = gates[: 3 * _WIDTH]
-        keep, show, forget, new = gates.reshape(4, _WIDTH)
-        change = np.empty(_WIDTH, np.float32)
+        cell = cell.copy()
+        outputs = np.empty((len(inputs), 2, _WIDTH), np.float32)
+        sums = np.empty((2, 4 * _WIDTH), np.float32)
+        by_gate = sums.reshape(2, 4, _WIDTH).transpose(1, 0, 2)
+        gates = np.empty((4, 2, _WIDTH), np.float32)
+        sigmoids = gates[:3]
+        keep, show, forget, new = gates
+        change = np.empty((2, _WIDTH), np.float32)
+        # A product of two rows would be four times as slow: the library then copies the matrix first.
+        elder, younger = hidden
         for given, output in zip(inputs, outputs, strict=True):
-            np.dot(hidden, self._recurrent, out=gates)
-            gates += given
-            np.tanh(gates, out=gates)
+            np.dot(elder, self._recurrent, out=sums[0])
+            np.dot(younger, self._recurrent, out=sums[1])
+            sums += given
+            np.tanh(by_gate, out=gates)
             sigmoids += 1
             sigmoids *= _HALF
             cell *= forget
             cell += np.multiply(keep, new, out=change)
-            hidden = np.multiply(show, np.tanh(cell, out=change), out=output)
-        return outputs
+            elder, younger = np.multiply(show, np.tanh(cell, out=change), out=output)
+        return outputs, cell
 
     def decode(self, outputs: Samples) -> Samples:
-        """Turn (64, 128) outputs of the LSTM into (64,) probabilities."""
+        """Turn (k, 128) outputs of an LSTM into (k,) probabilities."""
         logits = np.maximum(outputs, 0) @ self._weights["output"] + self._weights["output_bias"]
         probabilities: Samples = 1 / (1 + np.exp(-logits))
         return probabilities
 
 
 def _spectra(samples: Samples) -> Samples:
-    """Magnitudes (64, 4, 129) of the four frames of each chunk."""
+    """Magnitudes (k, 4, 129) of the four frames of each chunk."""
     (stride,) = samples.strides
-    chunks = as_strided(samples, (BLOCK, _CONTEXT + CHUNK), (CHUNK * stride, stride))
+    count = (len(samples) - _CONTEXT) // CHUNK
+    chunks = as_strided(samples, (count, _CONTEXT + CHUNK), (CHUNK * stride, stride))
     # The last frame reaches over the chunk's end: the network was trained with that part mirrored.
     chunks = np.concatenate([chunks, chunks[:, -2 : -2 - _CONTEXT : -1]], axis=1)
-    frames = as_strided(chunks, (BLOCK, 4, _FRAME), (chunks.strides[0], _HOP * stride, stride))
+    frames = as_strided(chunks, (count, 4, _FRAME), (chunks.strides[0], _HOP * stride, stride))
     spectrum = np.fft.rfft(frames * _WINDOW)
     magnitudes: Samples = np.sqrt(spectrum.real**2 + spectrum.imag**2)
     return magnitudes
