@@ -1,7 +1,7 @@
 """What rooms, lines and recorders do to a voice, each as a function of samples, chance and how much of it.
 
 Samples are mono at 16 kHz, float32 of shape (n,), in about [-1, 1]; the length stays, save with `speed`. `model.line`
-puts them together. `spec_augment` and `mix_up` work on what a network is given.
+puts them together. `spec_augment` works on what a network is given.
 """
 
 from __future__ import annotations
@@ -221,30 +221,3 @@ def spec_augment(mel: Array, rng: Generator, *, frames: int, bands: int, masks: 
             start = int(rng.integers(mel.shape[axis] - width + 1))
             np.moveaxis(hidden, axis, 0)[start : start + width] = mel.mean()
     return hidden
-
-
-def mix_up(inputs: Array, targets: Array, rng: Generator, *, alpha: float) -> tuple[Array, Array]:
-    """Mix examples pairwise (Zhang et al., mixup, 2018).
-
-    Parameters
-    ----------
-    inputs : ndarray of float32, shape (m, …)
-    targets : ndarray of float32, shape (m, 6)
-    rng : numpy.random.Generator
-    alpha : float
-        The shares are drawn from Beta(alpha, alpha): the smaller, the less is mixed.
-
-    Returns
-    -------
-    inputs, targets : ndarray of float32
-        Of the same shapes, in another order.
-    """
-    m = len(inputs)
-    one, other = rng.permutation(m), rng.permutation(m)
-    share = rng.beta(alpha, alpha, m).astype(np.float32)
-
-    def mixed(array: Array) -> Array:
-        weight = share.reshape(-1, *[1] * (array.ndim - 1))
-        return weight * array[one] + (1 - weight) * array[other]
-
-    return mixed(inputs), mixed(targets)

@@ -1,13 +1,13 @@
 """A telephone line as a list of steps, each with a chance and with ranges: what is drawn once holds for a whole call.
 
-Written in TOML as tables, done in the order in which they stand:
+Written in a configuration as tables, done in the order in which they stand:
 
-    [[line]]
+    [[data.line]]
     kind = "noise"
     probability = 0.5
     snr_db = [10, 30]
 
-    [[line]]
+    [[data.line]]
     kind = "codec"
     codecs = ["gsm_13", "amr_12"]
 """

@@ -145,8 +145,8 @@ def fit(network: Network, learn: Heard, watch: Heard | None, conf: Config, folde
     return history
 
 
-def train(conf: Config, rows: list[manifest.Row], run: Path, cache: Path = CACHE) -> None:
-    """Train what a configuration says on a manifest's clips; the result goes into the folder `run`."""
+def train(conf: Config, rows: list[manifest.Row], run: Path, cache: Path = CACHE) -> Network:
+    """Train what a configuration says on a manifest's clips; the result goes into the folder `run`, and is returned."""
     keras.utils.set_random_seed(conf.seed)
     keras.config.set_dtype_policy(conf.training.precision)
     network = architectures.build(conf)
@@ -162,6 +162,7 @@ def train(conf: Config, rows: list[manifest.Row], run: Path, cache: Path = CACHE
     with replacing(run / "model.keras") as unfinished:
         network.learner().save(unfinished)
     runs.write_json(run / "facts.json", facts(conf, learn_clips, t, network.size))
+    return network
 
 
 def main() -> None:
