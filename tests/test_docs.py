@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
-from write_docs import PAGES, rewritten
+from write_docs import PAGES, openapi, rewritten
 
 import callmood
 from callmood.cli import app
@@ -23,6 +23,10 @@ MODULES = [module.name for module in pkgutil.walk_packages(callmood.__path__, "c
 def test_a_table_in_the_docs_is_what_the_code_says(page):
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     assert rewritten(page, text) == text, f"docs/{page} is out of date: run ./run docs"
+
+
+def test_the_openapi_document_is_what_the_server_says():
+    assert (ROOT / "docs" / "openapi.json").read_text(encoding="utf-8") == openapi(), "out of date: run ./run docs"
 
 
 def test_every_command_is_documented_with_an_example_and_its_exit_codes():

@@ -1,23 +1,42 @@
 """Write the tables in docs/ that the code knows best, between their markers: `./run docs`."""
 
+import json
 from pathlib import Path
 
 from audio_files import formats_table
 from looker_pictures import drawings
 
+from callmood import score
 from callmood.analysis import WARNINGS
 from callmood.errors import FAILURE_CODES
+from callmood.live.openapi import document
+from callmood.problems import PROBLEMS
 from callmood.results import ATTRIBUTES, result_schema
 from callmood.schema import tables, views
-from callmood.settings import Settings
+from callmood.settings import ScoreSettings, Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- written by ./run docs -->\n", "<!-- end -->\n"
 
 
 def settings_table():
+    own = [name for name in ScoreSettings.model_fields if name not in Settings.model_fields]
+    of_live = settings_lines(own)
+    return "\n".join(
+        [
+            *settings_lines(Settings.model_fields),
+            "",
+            "What answers at once ([live.md](live.md)) has these too:",
+            "",
+            *of_live,
+        ]
+    )
+
+
+def settings_lines(names):
     lines = ["| variable | default | what it does |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
+    for name in names:
+        field = ScoreSettings.model_fields[name]
         default = field.default
         if isinstance(default, tuple):
             default = ",".join(default)
@@ -27,7 +46,7 @@ def settings_table():
             else f"`{str(default).lower() if isinstance(default, bool) else default}`"
         )
         lines.append(f"| `{name.upper()}` | {shown} | {field.description} |")
-    return "\n".join(lines)
+    return lines
 
 
 def codes_table(codes):
@@ -41,7 +60,12 @@ def failures_table():
 
 
 def warnings_table():
-    return codes_table(WARNINGS)
+    return codes_table({**WARNINGS, **score.WARNINGS})
+
+
+def problems_table():
+    lines = ["| status | code | what it means |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {status} | `{code}` | {title} |" for code, (status, title) in PROBLEMS.items())])
 
 
 def columns_tables():
@@ -81,6 +105,7 @@ def results_table():
 PAGES = {
     "alerts.md": results_table,
     "formats.md": formats_table,
+    "live.md": problems_table,
     "settings.md": settings_table,
     "failures.md": failures_table,
     "warnings.md": warnings_table,
@@ -96,7 +121,13 @@ def rewritten(page, text):
     return f"{before}{BEGIN}{PAGES[page]()}\n{END}{after}"
 
 
+def openapi():
+    """docs/openapi.json."""
+    return json.dumps(document(), indent=2) + "\n"
+
+
 if __name__ == "__main__":
+    (DOCS / "openapi.json").write_text(openapi(), encoding="utf-8")
     for name in PAGES:
         path = DOCS / name
         path.write_text(rewritten(name, path.read_text(encoding="utf-8")), encoding="utf-8")

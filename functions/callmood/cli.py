@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -448,6 +449,33 @@ def serve(
         )
         err.print(f"Open http://127.0.0.1:{port} in a browser; end with Ctrl-C.", highlight=False)
         uvicorn.run(make_app(pages), host="127.0.0.1", port=port, log_level="warning")
+
+
+@app.command(epilog=_example("callmood live", "callmood live --port 9000"))
+@_plain_errors
+def live(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8322,
+) -> None:
+    """Judge a voice while it speaks: a page with a microphone, and the server behind it. End with Ctrl-C.
+
+    Only this machine can open it. `python -m callmood.live` is the same server for a container.
+    """
+    import secrets
+
+    import uvicorn
+
+    from callmood.live.access import Access
+    from callmood.live.app import make_app
+    from callmood.model_source import open_model
+    from callmood.score import Scorer
+    from callmood.settings import ScoreSettings
+
+    settings = load_settings(ScoreSettings)
+    if settings.session_key is None:
+        settings = settings.model_copy(update={"session_key": SecretStr(secrets.token_urlsafe(32))})
+    service = make_app(Scorer(open_model(settings.model_uri), settings), Access(settings), ("127.0.0.1", "localhost"))
+    err.print(f"Open http://127.0.0.1:{port} in a browser; end with Ctrl-C.", highlight=False)
+    uvicorn.run(service, host="127.0.0.1", port=port, log_level="warning")
 
 
 @app.command(name="settings", epilog=_example("callmood settings --json"))

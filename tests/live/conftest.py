@@ -1,7 +1,7 @@
 """One running server for the tests that ask nothing special of it."""
 
 import pytest
-from live_server import EXAMPLE, KEY, running
+from live.live_server import EXAMPLE, KEY, running
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 import soundfile
-from live_server import in_this_process, running
+from live.live_server import in_this_process, running
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 

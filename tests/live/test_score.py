@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 import soundfile
-from live_server import KEY, running
+from live.live_server import KEY, running
 
 from callmood.analysis import analyse
 from callmood.emotion import load_model

@@ -1,4 +1,4 @@
-"""Make the README's picture of the page from the example calls: `python tests/report/picture.py`."""
+"""Make the README's pictures of the pages from the example calls: `python tests/report/picture.py`."""
 
 import sys
 import tempfile
@@ -8,14 +8,18 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "tests"), str(ROOT / "tests/report")]
 
 from built import address, report  # noqa: E402
+from live.live_server import running  # noqa: E402
+from live.microphone import as_microphone, hearing  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from callmood.cli import app  # noqa: E402
 from callmood.store import Store  # noqa: E402
 
+PICTURES = ROOT / "docs/images"
 
-def main():
+
+def picture_of_a_call():
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         store = Path(folder) / "calls.duckdb"
         CliRunner().invoke(app, ["analyze", str(ROOT / "tests/examples"), "--store", str(store)])
@@ -26,11 +30,26 @@ def main():
         page.goto(address(out, "call.html", f"call={call['recording_id']}&t={call['peak_start_s']}"))
         page.wait_for_selector("#quarters svg")
         page.wait_for_function("document.querySelector('audio').readyState > 0")
-        picture = ROOT / "docs/images/call.png"
-        picture.parent.mkdir(exist_ok=True)
-        page.screenshot(path=picture)
+        page.screenshot(path=PICTURES / "call.png")
+        browser.close()
+
+
+def picture_of_a_live_call():
+    """The customer of an example call, 47 s into it, in the middle of a sentence."""
+    with tempfile.TemporaryDirectory() as folder, running() as server, sync_playwright() as playwright:
+        microphone = Path(folder) / "customer.wav"
+        as_microphone(microphone, 0, 60)
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", *hearing(microphone)]
+        )
+        page = browser.new_page(viewport={"width": 1200, "height": 930}, device_scale_factor=1.5)
+        page.goto(server.url)
+        page.click("text=Start the microphone")
+        page.wait_for_selector("#clock:has-text('0:47')", timeout=90_000)
+        page.screenshot(path=PICTURES / "live.png")
         browser.close()
 
 
 if __name__ == "__main__":
-    main()
+    picture_of_a_call()
+    picture_of_a_live_call()

@@ -1,10 +1,11 @@
-"""The application: `/score` for recordings, `/stream` for live calls."""
+"""The application: `/score` for recordings, `/stream` for live calls, and a page with a microphone."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from functools import cached_property, partial
+from importlib.resources import files
 
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
@@ -27,6 +28,22 @@ BODY_TIMEOUT_S = 60.0
 
 WAITING = 16
 """int: requests that may wait for a core; one more is told to come again."""
+
+_STATIC = {
+    "": ("live/static/live.html", "text/html; charset=utf-8"),
+    "live.css": ("live/static/live.css", "text/css"),
+    "live.js": ("live/static/live.js", "text/javascript"),
+    "curve.js": ("live/static/curve.js", "text/javascript"),
+    "microphone.js": ("live/static/microphone.js", "text/javascript"),
+    "page.css": ("report/static/page.css", "text/css"),
+}
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'",
+    "Permissions-Policy": "microphone=(self)",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",
+}
 
 
 class Service:
@@ -83,11 +100,27 @@ class Service:
 
     async def health(self, _: Request) -> Response:
         """Say that it is ready: the model was loaded before the first request was taken."""
-        return JSONResponse({"status": "ok", "model_version": self.scorer.model.version, "live_calls": self.line.calls})
+        return JSONResponse(
+            {
+                "status": "ok",
+                "model_version": self.scorer.model.version,
+                "live_calls": self.line.calls,
+                "key_needed": self.access.needed,
+            }
+        )
 
     async def openapi(self, _: Request) -> Response:
         """Describe itself."""
         return JSONResponse(document())
+
+    async def static(self, request: Request) -> Response:
+        """Serve the page and what it loads."""
+        name = request.path_params.get("name", "")
+        if name not in _STATIC:
+            raise Problem("not_found", "There is no such file.")
+        path, media_type = _STATIC[name]
+        content = (files("callmood") / path).read_bytes()
+        return Response(content, media_type=media_type, headers=_PAGE_HEADERS)
 
     async def stream(self, socket: WebSocket) -> None:
         """Listen to a live call."""
@@ -139,6 +172,8 @@ def make_app(
         Route("/token", service.token, methods=["POST"]),
         Route("/openapi.json", service.openapi),
         WebSocketRoute("/stream", service.stream),
+        Route("/", service.static),
+        Route("/{name}", service.static),
     ]
     return Starlette(
         routes=routes,

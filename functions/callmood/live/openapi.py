@@ -20,6 +20,7 @@ class Health(BaseModel):
     status: str = Field(examples=["ok"])
     model_version: str
     live_calls: int = Field(ge=0, description="Live calls that are going on.")
+    key_needed: bool = Field(description="Whether callers must show the API key or a page token.")
 
 
 class Token(BaseModel):

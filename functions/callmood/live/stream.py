@@ -61,7 +61,7 @@ class Start(BaseModel):
 
     type: Literal["start"]
     encoding: Encoding = "pcm16"
-    sample_rate: int = Field(16_000, ge=8_000, le=48_000)
+    sample_rate: int = Field(16_000, ge=8_000, le=96_000)
     role: Role = "customer"
     access: str | None = Field(None, max_length=4096, description="The API key or a page token, where one is needed.")
     session: str | None = Field(None, max_length=MAX_LENGTH, description="Of the call's part before.")
