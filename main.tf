@@ -7,6 +7,7 @@ module "project" {
 
   project_id       = var.project_id
   data_access_logs = var.data_access_logs
+  retraining       = var.retraining != null
 }
 
 module "encryption" {
@@ -111,6 +112,49 @@ module "delivery" {
   pubsub_agent          = module.project.agents.pubsub
   max_delivery_attempts = var.max_delivery_attempts
   kms_key_id            = module.encryption.key_id
+}
+
+module "registry" {
+  source = "./infra/registry"
+
+  project_id        = module.project.id
+  name              = var.name
+  region            = var.region
+  source_repository = var.source_repository
+  kms_key_id        = module.encryption.key_id
+}
+
+module "jobs" {
+  source = "./infra/jobs"
+  count  = var.retraining == null ? 0 : 1
+
+  project_id = module.project.id
+  name       = var.name
+  region     = var.region
+  image      = coalesce(var.retraining.image, "${module.registry.images}/train:latest")
+  corpora    = var.retraining.corpora
+  runs       = module.registry.runs
+  models     = module.registry.models
+  dataset_id = module.warehouse.dataset_id
+  tables     = module.warehouse.tables
+  network    = var.network
+  kms_key_id = module.encryption.key_id
+}
+
+module "schedule" {
+  source = "./infra/schedule"
+  count  = var.retraining == null ? 0 : 1
+
+  project_id  = module.project.id
+  name        = var.name
+  region      = var.region
+  jobs        = module.jobs[0].names
+  runs        = module.registry.runs
+  options     = local.retraining_options
+  schedule    = var.retraining.composer == null ? var.retraining.schedule : null
+  time_zone   = coalesce(var.settings.time_zone, "UTC")
+  watch_hours = var.retraining.watch_hours
+  kms_key_id  = module.encryption.key_id
 }
 
 module "observability" {

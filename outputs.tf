@@ -33,6 +33,21 @@ output "accounts" {
   value       = module.identity.emails
 }
 
+output "registry" {
+  description = "Address of the model registry; settings.model_uri = \"REGISTRY@production\" lets its models serve."
+  value       = module.registry.uri
+}
+
+output "images" {
+  description = "Repository for the images of infra/images."
+  value       = module.registry.images
+}
+
+output "retraining_jobs" {
+  description = "Names of the Cloud Run jobs that make a new model, by step; none without `retraining`."
+  value       = try(module.jobs[0].names, {})
+}
+
 output "looker_studio_url" {
   description = "Opens a new Looker Studio report with every view as a data source (docs/looker-studio.md)."
   value = "${local.looker_studio}${join("", flatten([

@@ -434,3 +434,56 @@ variable "budget" {
     error_message = "budget.monthly_amount must be at least 1."
   }
 }
+
+# --- Models ---------------------------------------------------------------------------------------------------------
+
+variable "retraining" {
+  description = "Make new models of these corpora (address of each, by its name in model.ingest), from time to time and when calls drift, and try each on a share of the recordings (docs/retraining.md). composer: in a Cloud Composer environment of this size, which costs money while idle too. Default: none."
+  type = object({
+    corpora     = map(string)
+    image       = optional(string)
+    config      = optional(string, "model/configs/shipped.toml")
+    schedule    = optional(string, "0 3 1 * *")
+    share       = optional(number, 0.1)
+    watch_hours = optional(number, 24)
+    limits      = optional(string)
+    composer    = optional(object({ size = optional(string, "SMALL"), image = optional(string, "composer-3-airflow-2.10.5"), network = optional(string), subnetwork = optional(string) }))
+  })
+  default = null
+
+  validation {
+    condition     = length(try(var.retraining.corpora, { some = "" })) > 0 && alltrue([for root in values(try(var.retraining.corpora, {})) : can(regex("^gs://[a-z0-9][a-z0-9._-]+(/[^ ]*)?$", root))])
+    error_message = "retraining.corpora must give each corpus its address without spaces, such as { cremad = \"gs://acme-corpora/cremad\" }."
+  }
+  validation {
+    condition     = alltrue([for name in keys(try(var.retraining.corpora, {})) : contains(["cremad", "emodb", "ravdess", "savee", "tess", "csv"], name)])
+    error_message = "retraining.corpora must name cremad, emodb, ravdess, savee, tess or csv, which model.ingest reads; csv is a list of your own calls."
+  }
+  validation {
+    condition     = can(regex("^(\\S+ ){4}\\S+$", try(coalesce(var.retraining.schedule, "0 3 1 * *"), "0 3 1 * *")))
+    error_message = "retraining.schedule must have five fields, as cron has it: \"0 3 1 * *\" is the first of each month at three."
+  }
+  validation {
+    condition     = try(var.retraining.share, 0.1) > 0 && try(var.retraining.share, 0.1) < 1
+    error_message = "retraining.share must be between 0 and 1, such as 0.1 for a tenth of the recordings."
+  }
+  validation {
+    condition     = try(var.retraining.watch_hours, 24) >= 1 && try(var.retraining.watch_hours, 24) <= 720
+    error_message = "retraining.watch_hours must be 1 to 720."
+  }
+  validation {
+    condition     = contains(["SMALL", "MEDIUM", "LARGE"], try(coalesce(var.retraining.composer.size, "SMALL"), "SMALL"))
+    error_message = "retraining.composer.size must be SMALL, MEDIUM or LARGE."
+  }
+}
+
+variable "source_repository" {
+  description = "Id of a Cloud Build repository whose main branch the images are built from. Default: images are built by hand (infra/images)."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", coalesce(var.source_repository, "projects/p/locations/l/connections/c/repositories/r")))
+    error_message = "source_repository must be such as projects/PROJECT/locations/REGION/connections/NAME/repositories/NAME: gcloud builds repositories list"
+  }
+}

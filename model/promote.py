@@ -22,7 +22,7 @@ def promote(registry: Registry, alias: str, version: str, canary: float | None) 
     version : str
         The version.
     canary : float or None
-        Its share of the recordings; None for all.
+        Its share of the recordings; None for all. One that serves all of them already goes on to.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def promote(registry: Registry, alias: str, version: str, canary: float | None) 
             return present.promoted(version) if present else Release(version)
         if present is None:
             raise RegistryError(f"{alias} means nothing yet: promote a first version without --canary")
-        return present.with_canary(version, canary)
+        return present if version == present.version else present.with_canary(version, canary)
 
     return registry.change(alias, "promote" if canary is None else "canary", changed)
 

@@ -11,7 +11,7 @@ from model.promote import told
 from model.register import FAULTS
 
 
-def rollback(registry: Registry, alias: str) -> Release:
+def rollback(registry: Registry, alias: str, canary: str | None = None) -> Release:
     """Go one step back.
 
     Parameters
@@ -20,6 +20,8 @@ def rollback(registry: Registry, alias: str) -> Release:
         The registry.
     alias : str
         The alias.
+    canary : str, optional
+        Only take this canary away; where it is none, nothing changes, however often this is asked.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def rollback(registry: Registry, alias: str) -> Release:
     def changed(present: Release | None) -> Release:
         if present is None:
             raise RegistryError(f"{registry.uri} has no alias {alias!r}: there is nothing to go back from")
-        return present.rolled_back()
+        return present if canary not in (None, present.canary) else present.rolled_back()
 
     return registry.change(alias, "rollback", changed)
 
@@ -47,10 +49,11 @@ def main() -> None:
         epilog="example: python -m model.rollback --registry gs://acme-models/callmood",
     )
     parser.add_argument("--registry", required=True, help="gs://BUCKET/PREFIX, or a folder")
+    parser.add_argument("--canary", metavar="VERSION", help="only take this canary away, if it is one")
     parser.add_argument("--alias", default=PRODUCTION, help="default: %(default)s")
     args = parser.parse_args()
     try:
-        release = rollback(Registry(args.registry), args.alias)
+        release = rollback(Registry(args.registry), args.alias, args.canary)
     except FAULTS as error:
         sys.exit(f"error: {error}")
     print(told(args.alias, release))

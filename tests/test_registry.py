@@ -159,8 +159,16 @@ def test_a_share_is_a_part(registry, one, two):
     for share in (0.0, 1.0, 7.0, float("nan")):
         with pytest.raises(RegistryError, match="share"):
             promote.promote(registry, "production", two, share)
-    with pytest.raises(RegistryError, match="nothing to try"):
-        promote.promote(registry, "production", one, 0.5)
+    assert promote.promote(registry, "production", one, 0.5) == Release(one), "it serves all already"
+
+
+def test_a_named_canary_is_taken_away_once_and_nothing_else_ever(registry, one, two):
+    serve(registry, one, two)
+    serve(registry, one, canary=0.5)
+    for canary in (two, one, one):
+        released = rollback.rollback(registry, "production", canary)
+        assert released.canary == (one if canary == two else None)
+        assert released.version == two
 
 
 @pytest.mark.parametrize("damage", [cut_short, say_otherwise])

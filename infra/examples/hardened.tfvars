@@ -42,6 +42,9 @@ alert_webhook = { url = "callmood-alert-url", signature = "callmood-alert-signat
 # Enough for 2,000 hours a day, warm at all times.
 analyze = { memory = "4Gi", cpu = "2", concurrency = 2, min_instances = 1, max_instances = 50 }
 
+# New models of the bank's own labelled calls, each month and when calls drift.
+retraining = { corpora = { csv = "gs://bank-corpora/calls" }, share = 0.05, watch_hours = 72 }
+
 alert_emails     = ["oncall@bank.example"]
 alert_thresholds = { oldest_waiting_s = 900, silence_hours = 12 }
 budget           = { billing_account = "01A2B3-4C5D6E-7F8A9B", monthly_amount = 500 }

@@ -17,3 +17,9 @@ variable "data_access_logs" {
   type        = bool
   default     = true
 }
+
+variable "retraining" {
+  description = "Enable what the making of new models needs, too."
+  type        = bool
+  default     = false
+}

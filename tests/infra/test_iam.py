@@ -17,6 +17,7 @@ PLACES = {
     "google_pubsub_topic_iam_member": ("topic", "topic"),
     "google_pubsub_subscription_iam_member": ("subscription", "subscription"),
     "google_cloud_run_v2_service_iam_member": ("name", "service"),
+    "google_cloud_run_v2_job_iam_member": ("name", "job"),
     "google_service_account_iam_member": ("service_account_id", "account"),
     "google_artifact_registry_repository_iam_member": ("repository", "repository"),
 }
@@ -24,8 +25,9 @@ PLACES = {
 
 @pytest.fixture(scope="module")
 def grants(workspace):
-    """Every grant of a deployment that has an operator."""
-    applied = workspace(*PARTS).init().apply(**PROJECT, operators=[OPERATOR])
+    """Every grant of a deployment that has an operator, and makes new models."""
+    corpora = {"cremad": "gs://acme-calls-1-corpora/cremad"}
+    applied = workspace(*PARTS).init().apply(**PROJECT, operators=[OPERATOR], retraining={"corpora": corpora})
     granted = [found for found in applied if found["type"].endswith(("_iam_member", "_iam_binding", "_iam_policy"))]
     assert len(granted) > 25
     return [(found["type"], found["values"]) for found in granted]
@@ -71,7 +73,13 @@ def test_rights_are_bound_to_resources(grants):
     projects = [values for kind, values in grants if kind == "google_project_iam_member"]
     on_project = {(who(values["member"]), values["role"]) for values in projects if not values["condition"]}
     # Google Cloud grants neither on anything smaller: docs/iam.md.
-    assert on_project == {("eraser", "roles/bigquery.jobUser"), ("builder", "roles/logging.logWriter")}
+    assert on_project == {
+        ("eraser", "roles/bigquery.jobUser"),
+        ("builder", "roles/logging.logWriter"),
+        ("watcher", "roles/bigquery.jobUser"),
+        ("retrainer", "roles/run.viewer"),
+        ("starter", "roles/workflows.invoker"),
+    }
 
 
 def test_grants_add_to_what_is_there(grants):

@@ -1,0 +1,53 @@
+variable "project_id" {
+  description = "Project of the workflow."
+  type        = string
+}
+
+variable "name" {
+  description = "Name of the deployment; begins the workflow's and accounts' names."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of the workflow: that of the jobs."
+  type        = string
+}
+
+variable "jobs" {
+  description = "Name of each step's Cloud Run job, by the step's name."
+  type        = map(string)
+}
+
+variable "runs" {
+  description = "Name of the bucket of runs."
+  type        = string
+}
+
+variable "options" {
+  description = "Options of model.chain that are the same for every step and run, as words."
+  type        = list(string)
+}
+
+variable "schedule" {
+  description = "When to start, as cron has it, such as `0 3 1 * *`; null for only when calls drift."
+  type        = string
+  default     = null
+}
+
+variable "time_zone" {
+  description = "Time zone of the schedule."
+  type        = string
+  default     = "UTC"
+}
+
+variable "watch_hours" {
+  description = "Hours for which the canary judges calls before it is compared with the model that serves."
+  type        = number
+  default     = 24
+}
+
+variable "kms_key_id" {
+  description = "Key that messages are encrypted with; null for Google's."
+  type        = string
+  default     = null
+}
