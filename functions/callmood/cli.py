@@ -466,14 +466,14 @@ def live(
 
     from callmood.live.access import Access
     from callmood.live.app import make_app
-    from callmood.model_source import open_model
+    from callmood.model_source import open_models
     from callmood.score import Scorer
     from callmood.settings import ScoreSettings
 
     settings = load_settings(ScoreSettings)
     if settings.session_key is None:
         settings = settings.model_copy(update={"session_key": SecretStr(secrets.token_urlsafe(32))})
-    service = make_app(Scorer(open_model(settings.model_uri), settings), Access(settings), ("127.0.0.1", "localhost"))
+    service = make_app(Scorer(open_models(settings.model_uri), settings), Access(settings), ("127.0.0.1", "localhost"))
     err.print(f"Open http://127.0.0.1:{port} in a browser; end with Ctrl-C.", highlight=False)
     uvicorn.run(service, host="127.0.0.1", port=port, log_level="warning")
 

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 from callmood.analysis import analyse
 from callmood.emotion import EmotionModel
 from callmood.errors import BadRecording
+from callmood.model_source import Models
 from callmood.problems import Problem
 from callmood.recording import CallMetadata, ObjectRef, Recording, Role
 from callmood.rows import JsonRow, segment_facts
@@ -110,18 +111,18 @@ class Scorer:
 
     Parameters
     ----------
-    model : EmotionModel
-        What is asked for emotions.
+    models : Models
+        What is asked for the model of a call.
     settings : ScoreSettings
         Limits, roles, prior, and the key of sessions.
     """
 
-    def __init__(self, model: EmotionModel, settings: ScoreSettings) -> None:
-        self.model = model
+    def __init__(self, models: Models, settings: ScoreSettings) -> None:
+        self.models = models
         self.settings = settings
         self._limited = settings.model_copy(update={"max_duration_s": settings.max_part_s})
         key = settings.session_key
-        self.tokens = SessionTokens(key.get_secret_value(), model.version) if key else None
+        self.tokens = SessionTokens(key.get_secret_value()) if key else None
 
     def answer(self, body: bytes, media_type: str, query: Mapping[str, str]) -> JsonRow:
         """Answer one request.
@@ -169,46 +170,70 @@ class Scorer:
             raise Problem("too_large", detail)
 
     def _predict(self, audio: bytes, token: str | None, parameters: Parameters) -> JsonRow:
-        session, restarted = self.resume(token)
         if parameters.session and self.tokens is None:
-            raise no_sessions()
+            raise _no_sessions()
+        digest = hashlib.sha256(audio).hexdigest()
+        session, model, warnings = self.begin(token, call_id=digest[:32])
         recording = Recording(
             ref=ObjectRef("", "", 0),
             audio=audio,
             size_bytes=len(audio),
-            content_sha256=hashlib.sha256(audio).hexdigest(),
+            content_sha256=digest,
             uploaded_at=datetime.now(UTC),
             call=CallMetadata(channel_roles=parameters.channel_roles),
         )
         try:
-            analysis = analyse(recording, self.model, self._limited, session.averages)
+            analysis = analyse(recording, model, self._limited, session.averages)
         except BadRecording as bad:
             if bad.code == "too_long":
                 detail = f"The audio is longer than {self.settings.max_part_s:g} s (MAX_PART_S). Send it in parts."
                 raise Problem("too_long", detail) from None
             raise Problem(bad.code, bad.message) from None
-        after = Session(session.offset_s + analysis.duration_s, {**session.averages, **analysis.averages})
+        after = session.after(analysis.duration_s, analysis.averages)
         return {
             "offset_s": session.offset_s,
             "duration_s": round(analysis.duration_s, 3),
             "channel_roles": list(analysis.roles),
             "segments": [segment_facts(segment.later(session.offset_s)) for segment in analysis.segments],
-            "warnings": [*analysis.warnings, *(["session_restarted"] if restarted else [])],
+            "warnings": [*analysis.warnings, *warnings],
             "model_version": analysis.model_version,
             "session": self.tokens.write(after) if self.tokens and (parameters.session or token) else None,
         }
 
-    def resume(self, token: str | None) -> tuple[Session, bool]:
-        """Read a session token, where there is one; see `SessionTokens.read`."""
+    def begin(self, token: str | None, call_id: str) -> tuple[Session, EmotionModel, list[str]]:
+        """Begin a part of a call.
+
+        Parameters
+        ----------
+        token : str or None
+            Of the part before, where there is one.
+        call_id : str
+            Names the call where there is none.
+
+        Returns
+        -------
+        tuple of (Session, EmotionModel, list of str)
+            What earlier parts left behind, the model that is to judge this one, and codes of `WARNINGS`. The model may
+            be another than theirs, since models change while calls go on: the voices are got to know anew then.
+
+        Raises
+        ------
+        Problem
+            The token cannot be read.
+        """
         if token is None:
-            return Session(), False
+            model = self.models.of_recording(call_id)
+            return Session(call_id, model.version), model, []
         if self.tokens is None:
-            raise no_sessions()
-        return self.tokens.read(token)
+            raise _no_sessions()
+        session = self.tokens.read(token)
+        model = self.models.of_recording(session.call_id)
+        if session.model_version == model.version:
+            return session, model, []
+        return Session(session.call_id, model.version, session.offset_s), model, ["session_restarted"]
 
 
-def no_sessions() -> Problem:
-    """The problem of a server without a key for sessions."""
+def _no_sessions() -> Problem:
     return Problem("no_sessions", "Whoever runs this server must set SESSION_KEY before a call can come in parts.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
@@ -26,14 +26,24 @@ class Session:
 
     Parameters
     ----------
+    call_id : str
+        Names the call; the same call gets the same model as long as no release changes.
+    model_version : str
+        Of the model that the averages are of: they mean nothing to another.
     offset_s : float
         How long they were together: where the next part begins.
     averages : mapping of int to Average
         What each channel's voice sounded like.
     """
 
+    call_id: str
+    model_version: str
     offset_s: float = 0.0
     averages: Mapping[int, Average] = field(default_factory=dict)
+
+    def after(self, duration_s: float, averages: Mapping[int, Average]) -> Session:
+        """What is left behind after another part."""
+        return replace(self, offset_s=self.offset_s + duration_s, averages={**self.averages, **averages})
 
 
 class SessionTokens:
@@ -43,15 +53,12 @@ class SessionTokens:
     ----------
     key : str
         Signs them; every server that is to read a token needs the same.
-    model_version : str
-        Averages mean nothing to another model.
     """
 
-    def __init__(self, key: str, model_version: str) -> None:
+    def __init__(self, key: str) -> None:
         self._serializer = URLSafeTimedSerializer(
             key, salt="callmood session", signer_kwargs={"digest_method": hashlib.sha256}
         )
-        self._model_version = model_version
 
     def write(self, session: Session) -> str:
         """Make a token: some 11,000 characters a voice."""
@@ -60,23 +67,22 @@ class SessionTokens:
             for channel, average in session.averages.items()
         }
         token = self._serializer.dumps(
-            {"model": self._model_version, "offset_s": round(session.offset_s, 3), "voices": voices}
+            {
+                "call": session.call_id,
+                "model": session.model_version,
+                "offset_s": round(session.offset_s, 3),
+                "voices": voices,
+            }
         )
         return token if isinstance(token, str) else token.decode()
 
-    def read(self, token: str) -> tuple[Session, bool]:
+    def read(self, token: str) -> Session:
         """Read a token.
 
         Parameters
         ----------
         token : str
             From `write`, of this server or of another with the same key.
-
-        Returns
-        -------
-        tuple of (Session, bool)
-            The session; and whether its averages were dropped since another model had made them: the call goes on, its
-            voices are got to know anew.
 
         Raises
         ------
@@ -93,10 +99,8 @@ class SessionTokens:
         except BadData:
             detail = "The session token was changed, cut off or signed with another key. Send it as it was answered."
             raise Problem("bad_session", detail) from None
-        if told["model"] != self._model_version:
-            return Session(told["offset_s"]), True
         averages = {
             int(channel): Average(np.frombuffer(base64.b64decode(mean), "<f2").astype(np.float32), seconds)
             for channel, (seconds, mean) in told["voices"].items()
         }
-        return Session(told["offset_s"], averages), False
+        return Session(told["call"], told["model"], told["offset_s"], averages)

@@ -25,9 +25,15 @@ KEY = base64.b64encode(bytes(range(32))).decode()
 class Server:
     """Where it listens, and how to ask it."""
 
-    def __init__(self, port):
+    def __init__(self, port, pid=None):
+        self._pid = pid
         self.url = f"http://127.0.0.1:{port}"
         self.socket_url = f"ws://127.0.0.1:{port}/stream"
+
+    def cpu_s(self):
+        """Processor seconds that it has used: Linux's proc(5), stat, utime and stime."""
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def ask(self, path, body=None, **headers):
         """Status, JSON and headers of an answer."""
@@ -57,7 +63,7 @@ def running(command=("-m", "callmood.live"), **settings):
     environment = {**os.environ, "PYTHONPATH": str(Path(callmood.__file__).parents[1]), "PORT": str(port), **settings}
     with subprocess.Popen([sys.executable, *command], env=environment, stdout=subprocess.DEVNULL) as process:
         try:
-            server = Server(port)
+            server = Server(port, process.pid)
             for _ in range(600):
                 try:
                     urllib.request.urlopen(f"{server.url}/health").close()

@@ -18,6 +18,7 @@ from callmood.live import stream
 from callmood.live.access import Access
 from callmood.live.app import make_app
 from callmood.live.sound import Sound
+from callmood.model_source import OneModel
 from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.rows import segment_facts
 from callmood.score import Scorer
@@ -192,7 +193,7 @@ def test_who_falls_silent_is_told_the_result(monkeypatch, customer):
     """In this process, with a clock of its own: thirty seconds are long."""
     monkeypatch.setattr(stream, "FRAME_TIMEOUT_S", 0.5)
     monkeypatch.setattr(stream, "START_TIMEOUT_S", 0.5)
-    app = make_app(Scorer(load_model(), ScoreSettings()), Access(ScoreSettings()))
+    app = make_app(Scorer(OneModel(load_model()), ScoreSettings()), Access(ScoreSettings()))
     with in_this_process(app) as server, connect(server.socket_url) as socket, connect(server.socket_url) as mute:
         socket.send(json.dumps({"type": "start", "sample_rate": 8000}))
         socket.recv()

@@ -14,6 +14,7 @@ from live.live_server import KEY, running
 from callmood.analysis import analyse
 from callmood.emotion import load_model
 from callmood.live.access import TOKEN_AGE_S, Access
+from callmood.model_source import OneModel
 from callmood.problems import Problem
 from callmood.recording import ObjectRef, Recording
 from callmood.resources import MODEL
@@ -85,12 +86,12 @@ def test_a_call_in_parts_is_judged_relative_to_its_speaker(server, customer):
 
 
 def test_a_token_keeps_what_it_was_given():
-    tokens = SessionTokens(KEY, "m1")
+    tokens = SessionTokens(KEY)
     means = np.random.default_rng(0).standard_normal((2, 3072)).astype(np.float32)
-    session = Session(61.5, {0: Average(means[0], 12.25), 3: Average(means[1], 7.0)})
+    session = Session("c", "m1", 61.5, {0: Average(means[0], 12.25), 3: Average(means[1], 7.0)})
     token = tokens.write(session)
-    read, restarted = tokens.read(token)
-    assert (read.offset_s, restarted) == (61.5, False)
+    read = tokens.read(token)
+    assert (read.call_id, read.model_version, read.offset_s) == ("c", "m1", 61.5)
     for channel, average in session.averages.items():
         np.testing.assert_allclose(read.averages[channel].embedding, average.embedding, atol=2e-3)
         assert read.averages[channel].seconds == average.seconds
@@ -98,22 +99,22 @@ def test_a_token_keeps_what_it_was_given():
 
 
 def test_another_models_token_begins_the_voices_anew_and_says_so(server, customer):
-    token = SessionTokens(KEY, "older").write(Session(30.0, {0: Average(np.ones(4, np.float32), 9.0)}))
+    token = SessionTokens(KEY).write(Session("c", "older", 30.0, {0: Average(np.ones(4, np.float32), 9.0)}))
     [told] = server.score(wav(customer), sessions=[token], channel_roles=["customer"])
     assert told["offset_s"] == 30.0
     assert told["warnings"] == ["session_restarted"]
 
 
 def test_a_changed_a_foreign_and_an_old_token_are_refused(monkeypatch):
-    tokens = SessionTokens(KEY, "m1")
-    good = tokens.write(Session(1.0))
+    tokens = SessionTokens(KEY)
+    good = tokens.write(Session("c", "m1"))
     for bad in (
         good[:-2] + "AA",
         "x" + good,
         "",
         "a.b.c",
         "é",
-        SessionTokens(KEY + "x", "m1").write(Session()),
+        SessionTokens(KEY + "x").write(Session("c", "m")),
         "a" * 10**6,
     ):
         with pytest.raises(Problem, match="token"):
@@ -160,7 +161,7 @@ def test_other_addresses_and_methods_are_problems_too(server, path, body, status
 
 
 def test_without_a_key_for_sessions_a_call_cannot_come_in_parts(model, example):
-    scorer = Scorer(model, ScoreSettings())
+    scorer = Scorer(OneModel(model), ScoreSettings())
     instance = {"b64": base64.b64encode(example).decode()}
     body = json.dumps({"instances": [instance], "parameters": {"session": True}}).encode()
     with pytest.raises(Problem, match="SESSION_KEY"):

@@ -15,7 +15,7 @@ from callmood import logs
 from callmood.errors import CallmoodError
 from callmood.live.access import Access
 from callmood.live.app import make_app
-from callmood.model_source import open_model
+from callmood.model_source import open_models
 from callmood.score import Scorer
 from callmood.settings import ScoreSettings, load_settings
 
@@ -29,7 +29,7 @@ def main() -> None:
     if not uri and told.get("AIP_STORAGE_URI"):
         uri = f"{told['AIP_STORAGE_URI'].rstrip('/')}/emotion.tflite"
     app = make_app(
-        Scorer(open_model(uri), settings),
+        Scorer(open_models(uri), settings),
         Access(settings),
         health_route=told.get("AIP_HEALTH_ROUTE", "/health"),
         score_route=told.get("AIP_PREDICT_ROUTE", "/score"),

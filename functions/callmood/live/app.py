@@ -30,12 +30,12 @@ WAITING = 16
 """int: requests that may wait for a core; one more is told to come again."""
 
 _STATIC = {
-    "": ("live/static/live.html", "text/html; charset=utf-8"),
-    "live.css": ("live/static/live.css", "text/css"),
-    "live.js": ("live/static/live.js", "text/javascript"),
-    "curve.js": ("live/static/curve.js", "text/javascript"),
-    "microphone.js": ("live/static/microphone.js", "text/javascript"),
-    "page.css": ("report/static/page.css", "text/css"),
+    "/": ("live/static/live.html", "text/html; charset=utf-8"),
+    "/live.css": ("live/static/live.css", "text/css"),
+    "/live.js": ("live/static/live.js", "text/javascript"),
+    "/curve.js": ("live/static/curve.js", "text/javascript"),
+    "/microphone.js": ("live/static/microphone.js", "text/javascript"),
+    "/page.css": ("report/static/page.css", "text/css"),
 }
 _PAGE_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'",
@@ -52,7 +52,7 @@ class Service:
     Parameters
     ----------
     scorer : Scorer
-        The model, settings and sessions.
+        The models, settings and sessions.
     access : Access
         Who may ask.
     """
@@ -103,7 +103,7 @@ class Service:
         return JSONResponse(
             {
                 "status": "ok",
-                "model_version": self.scorer.model.version,
+                "model_version": self.scorer.models.of_recording("").version,
                 "live_calls": self.line.calls,
                 "key_needed": self.access.needed,
             }
@@ -115,10 +115,7 @@ class Service:
 
     async def static(self, request: Request) -> Response:
         """Serve the page and what it loads."""
-        name = request.path_params.get("name", "")
-        if name not in _STATIC:
-            raise Problem("not_found", "There is no such file.")
-        path, media_type = _STATIC[name]
+        path, media_type = _STATIC[request.url.path]
         content = (files("callmood") / path).read_bytes()
         return Response(content, media_type=media_type, headers=_PAGE_HEADERS)
 
@@ -172,8 +169,7 @@ def make_app(
         Route("/token", service.token, methods=["POST"]),
         Route("/openapi.json", service.openapi),
         WebSocketRoute("/stream", service.stream),
-        Route("/", service.static),
-        Route("/{name}", service.static),
+        *(Route(path, service.static) for path in _STATIC),
     ]
     return Starlette(
         routes=routes,

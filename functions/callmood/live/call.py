@@ -88,14 +88,13 @@ class LiveCall:
         self._voice.end()
         duration_s = self._voice.sound_s
         average = self._voice.average()
-        averages = {**self._session.averages, **({0: average} if average else {})}
         result = {
             "type": "result",
             "offset_s": self._session.offset_s,
             "duration_s": round(duration_s, 3),
             "segments": self._facts(self._voice.segments()),
         }
-        return result, Session(self._session.offset_s + duration_s, averages)
+        return result, self._session.after(duration_s, {0: average} if average else {})
 
     def _facts(self, segments: list[Segment]) -> list[dict[str, Any]]:
         return [segment_facts(segment.later(self._session.offset_s)) for segment in segments]

@@ -12,6 +12,7 @@ import logging
 from functools import partial
 from typing import Any, Literal
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from anyio import to_thread
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -208,16 +209,16 @@ class Conversation:
 
     async def _listen(self, start: Start) -> None:
         scorer = self._line.scorer
-        session, restarted = scorer.resume(start.session)
-        call = LiveCall(start.encoding, start.sample_rate, start.role, scorer.model, scorer.settings, session)
+        session, model, warnings = await to_thread.run_sync(scorer.begin, start.session, uuid4().hex)
+        call = LiveCall(start.encoding, start.sample_rate, start.role, model, scorer.settings, session)
         await self._socket.send_json(
             {
                 "type": "ready",
-                "model_version": scorer.model.version,
+                "model_version": model.version,
                 "emotions": EMOTIONS,
                 "offset_s": session.offset_s,
                 "limit_s": scorer.settings.max_live_s,
-                "warnings": ["session_restarted"] if restarted else [],
+                "warnings": warnings,
             }
         )
         bytes_a_second = start.sample_rate * ENCODINGS[start.encoding]
@@ -238,7 +239,7 @@ class Conversation:
         self, frames: Frames, hearing: asyncio.Task[None], start: Start, bytes_a_second: int
     ) -> Problem | None:
         """Take frames until the client ends, falls silent or has said enough."""
-        left = int(self._line.scorer.settings.max_live_s * bytes_a_second)
+        left = int(self._line.scorer.settings.max_live_s) * bytes_a_second
         while left > 0:
             try:
                 async with asyncio.timeout(FRAME_TIMEOUT_S):
