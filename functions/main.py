@@ -1,13 +1,13 @@
-"""The entry points: each takes Pub/Sub's push of one Cloud Storage notification, or of one result."""
+"""The entry points: each takes Pub/Sub's push of one Cloud Storage notification, or of one result; `score` takes audio."""
 
 import flask
 import functions_framework
 
 from callmood import handlers, logs
-from callmood.settings import load_settings
+from callmood.settings import ScoreSettings, load_settings
 
 logs.setup()
-deployment = handlers.Deployment(load_settings())
+deployment = handlers.Deployment(load_settings(ScoreSettings))
 
 
 @functions_framework.http
@@ -32,3 +32,9 @@ def alert(request: flask.Request) -> tuple[str, int]:
 def quarantine(request: flask.Request) -> tuple[str, int]:
     """An event was given up after its last attempt: write down which."""
     return handlers.answer(request, deployment, handlers.quarantine)
+
+
+@functions_framework.http
+def score(request: flask.Request) -> flask.Response:
+    """Somebody waits for the segments of a recording: analyse it, and keep nothing."""
+    return handlers.score(request, deployment)

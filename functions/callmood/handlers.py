@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import time
@@ -18,7 +19,7 @@ from callmood.errors import BadEvent, BadRecording, SettingsError
 from callmood.events import DELETED, FINALIZED, ResultEvent, StorageEvent, parse_push, parse_result
 from callmood.recording import is_side_file
 from callmood.rows import analysis_rows, erasure_row, failure_row
-from callmood.settings import Settings
+from callmood.settings import ScoreSettings
 from callmood.warehouse import Warehouse, write_analysis
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from google.cloud.storage import Client
 
     from callmood.alerts import Webhook
+    from callmood.live.access import Access
     from callmood.model_source import Models
+    from callmood.score import Scorer
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +39,11 @@ class Deployment:
 
     Parameters
     ----------
-    settings : Settings
+    settings : ScoreSettings
         The settings.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ScoreSettings) -> None:
         self.settings = settings
 
     @cached_property
@@ -78,6 +81,20 @@ class Deployment:
         from callmood.model_source import open_models
 
         return open_models(self.settings.model_uri, lambda: self.storage)
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        """What answers requests at once."""
+        from callmood.score import Scorer
+
+        return Scorer(self.models, self.settings)
+
+    @cached_property
+    def access(self) -> Access:
+        """Who may ask for an answer."""
+        from callmood.live.access import Access
+
+        return Access(self.settings)
 
 
 Handler = Callable[[StorageEvent, Deployment], None]
@@ -139,6 +156,41 @@ def answer_result(
             return "", 204
         with logs.context(event_id=event.event_id, recording_id=event.message["recording_id"]):
             return _attempt(handle, event, deployment)
+
+
+def score(request: flask.Request, deployment: Deployment) -> flask.Response:
+    """Answer a request for the segments of a recording; `GET` asks whether the function is ready.
+
+    Parameters
+    ----------
+    request : flask.Request
+        As docs/live.md describes `POST /score`.
+    deployment : Deployment
+        What requests share.
+
+    Returns
+    -------
+    flask.Response
+        JSON: predictions, or problem details.
+    """
+    from callmood.problems import MEDIA_TYPE, Problem
+
+    with logs.context(**_trace(request)):
+        try:
+            if request.method == "GET":
+                return flask.jsonify(status="ok", model_version=deployment.models.of_recording("").version)
+            if request.method != "POST":
+                raise Problem("method_not_allowed", "Send the recording with POST.")
+            deployment.access.check(request.headers.get("X-API-Key"))
+            deployment.scorer.check_size(request.content_length or 0)
+            body, media_type = request.get_data(cache=False), request.headers.get("Content-Type", "")
+            return flask.jsonify(deployment.scorer.answer(body, media_type, request.args.to_dict()))
+        except Problem as found:
+            problem = found
+        except Exception:
+            log.exception("Not answered.")
+            problem = Problem("internal", "It was no fault of the request; try again.")
+        return flask.Response(json.dumps(problem.details()), problem.status, problem.headers(), content_type=MEDIA_TYPE)
 
 
 def _trace(request: flask.Request) -> dict[str, str]:

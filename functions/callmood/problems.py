@@ -66,3 +66,12 @@ class Problem(CallmoodError):
             status=self.status,
             detail=str(self),
         ).model_dump()
+
+    def headers(self) -> dict[str, str]:
+        """What an HTTP answer tells of it besides."""
+        known = {
+            "unauthorised": {"WWW-Authenticate": "ApiKey"},
+            "method_not_allowed": {"Allow": "GET, POST"},
+            "busy": {"Retry-After": "5"},
+        }
+        return known.get(self.code, {})

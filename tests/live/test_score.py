@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 import soundfile
-from live.live_server import KEY, running
+from live.live_server import KEY, Server, running
+from stack.services import function
 
 from callmood.analysis import analyse
 from callmood.emotion import load_model
@@ -197,3 +198,27 @@ def test_page_tokens_end(monkeypatch):
     monkeypatch.setattr("itsdangerous.timed.time.time", lambda: now + TOKEN_AGE_S + 5)
     with pytest.raises(Problem, match="ten minutes"):
         access.check(token)
+
+
+@pytest.fixture(scope="module")
+def function_score(tmp_path_factory):
+    with function("score", tmp_path_factory.mktemp("score"), SESSION_KEY=KEY, MAX_REQUEST_BYTES="4000000") as url:
+        yield Server(url.rpartition(":")[2].strip("/"))
+
+
+def test_the_function_answers_as_the_server_does(function_score, server, example):
+    assert function_score.ask("/", example)[:2] == server.ask("/score", example)[:2]
+    [told] = function_score.score(example, session=True)
+    # The token of one is read by the other, which has the same key.
+    [after] = server.score(example, sessions=[told["session"]])
+    assert after["offset_s"] == told["duration_s"]
+    assert function_score.ask("/health")[1]["model_version"] == told["model_version"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [(b"Dear Sir", 422, "not_audio"), (b"x" * 4_000_001, 413, "too_large")],
+)
+def test_the_function_tells_problems_as_the_server_does(function_score, body, status, code):
+    answered, problem, answer = function_score.ask("/", body)
+    assert (answered, problem["code"], answer["Content-Type"]) == (status, code, "application/problem+json")

@@ -125,8 +125,7 @@ class Service:
 
 
 def _answer(problem: Problem) -> Response:
-    headers = {"unauthorised": {"WWW-Authenticate": "ApiKey"}, "busy": {"Retry-After": "5"}}.get(problem.code)
-    return JSONResponse(problem.details(), problem.status, headers, MEDIA_TYPE)
+    return JSONResponse(problem.details(), problem.status, problem.headers(), MEDIA_TYPE)
 
 
 def _tell(_: Request, error: Exception) -> Response:
