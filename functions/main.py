@@ -1,4 +1,4 @@
-"""The entry points: each takes Pub/Sub's push of one Cloud Storage notification, or of one result; `score` takes audio."""
+"""The entry points: each takes Pub/Sub's push of one notification or result, but for `score`, which takes audio."""
 
 import flask
 import functions_framework

@@ -8,7 +8,7 @@ from pathlib import Path
 from live.live_server import KEY, running
 
 
-def test_schemathesis_finds_no_fault():
+def test_schemathesis_finds_no_fault(tmp_path):
     api_key = "a key of some length"
     with running(API_KEY=api_key, SESSION_KEY=KEY) as server:
         asked = subprocess.run(
@@ -26,6 +26,7 @@ def test_schemathesis_finds_no_fault():
             capture_output=True,
             text=True,
             check=False,
+            cwd=tmp_path,
         )
         assert asked.returncode == 0, asked.stdout
         assert "3 selected" in asked.stdout
