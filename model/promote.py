@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
+from callmood import rescore
 from callmood.errors import RegistryError
 from callmood.registry import PRODUCTION, Registry, Release
 from model.register import FAULTS
@@ -59,13 +61,34 @@ def main() -> None:
     parser.add_argument("version", help="12 hexadecimal digits: python -m model.versions lists them")
     parser.add_argument("--registry", required=True, help="gs://BUCKET/PREFIX, or a folder")
     parser.add_argument("--canary", type=float, metavar="SHARE", help="only this share of recordings, such as 0.1")
-    parser.add_argument("--alias", default=PRODUCTION, help="default: %(default)s")
+    add_alias(parser)
     args = parser.parse_args()
     try:
         release = promote(Registry(args.registry), args.alias, args.version, args.canary)
+        if args.canary is None:
+            show(release.version, args.store, args.dataset)
     except FAULTS as error:
         sys.exit(f"error: {error}")
     print(told(args.alias, release))
+
+
+def add_alias(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which alias changes, and whose reports change with it."""
+    parser.add_argument("--alias", default=PRODUCTION, help="default: %(default)s")
+    parser.add_argument("--dataset", help="PROJECT.DATASET of the rows: reports show calls scored by this version")
+    parser.add_argument("--store", type=Path, help="the same for a local store")
+
+
+def show(version: str, store: Path | None, dataset: str | None) -> None:
+    """Have reports show the calls that a version scored, rather than the same calls by versions before it."""
+    if store:
+        from callmood.store import Store
+
+        rescore.show(Store(store), version)
+    if dataset:
+        from callmood.bigquery import BigQueryWarehouse
+
+        rescore.show(BigQueryWarehouse(dataset), version)
 
 
 def told(alias: str, release: Release) -> str:

@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from callmood.errors import RegistryError
-from callmood.registry import PRODUCTION, Registry, Release
-from model.promote import told
+from callmood.registry import Registry, Release
+from model.promote import add_alias, show, told
 from model.register import FAULTS
 
 
@@ -50,10 +50,11 @@ def main() -> None:
     )
     parser.add_argument("--registry", required=True, help="gs://BUCKET/PREFIX, or a folder")
     parser.add_argument("--canary", metavar="VERSION", help="only take this canary away, if it is one")
-    parser.add_argument("--alias", default=PRODUCTION, help="default: %(default)s")
+    add_alias(parser)
     args = parser.parse_args()
     try:
         release = rollback(Registry(args.registry), args.alias, args.canary)
+        show(release.version, args.store, args.dataset)
     except FAULTS as error:
         sys.exit(f"error: {error}")
     print(told(args.alias, release))

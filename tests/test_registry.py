@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import threading
 import time
 
@@ -358,3 +359,48 @@ def test_a_folder_is_analysed_by_production_and_canary_and_each_recording_once(r
     assert {row["model_version"] for row in rows} == {one, two}
     assert all(row["model_version"] == release.version_for(row["recording_id"]) for row in rows)
     assert "5 skipped" in run(*arguments, "--workers", 1)
+
+
+# --- history scored again -------------------------------------------------------------------------------------------
+
+
+def shown_by(store):
+    return [row["model_version"] for row in Store(store).query("SELECT model_version FROM recordings_current")]
+
+
+def test_reports_change_at_once_when_history_is_scored_again(registry, tmp_path, one, two, three):
+    """Scored by one, then by two, which is promoted afterwards; then by three, which is in production already."""
+    store, calls = tmp_path / "calls.duckdb", tmp_path / "calls"
+    calls.mkdir()
+    shutil.copy(EXAMPLES[0], calls)
+    serve(registry, one)
+    production = ("--model", f"{registry.uri}@production", "--store", store)
+    again = ("backfill", calls, "--store", store, "--model")
+    run("analyze", calls, *production, "--workers", 1)
+    assert "1 recordings would be scored again" in run(*again, f"{registry.uri}@{two}", "--dry-run")
+    assert "once it is promoted" in run(*again, f"{registry.uri}@{two}")
+    assert shown_by(store) == [one]
+    assert command(promote, two, "--registry", registry.uri, "--store", store) == 0
+    assert shown_by(store) == [two]
+    assert command(rollback, "--registry", registry.uri, "--store", store) == 0
+    assert shown_by(store) == [one]
+    assert command(promote, three, "--registry", registry.uri, "--store", store) == 0
+    assert shown_by(store) == [one]
+    told = json.loads(run(*again, f"{registry.uri}@production", "--json"))
+    assert told == {"model_version": three, "recordings": 1, "failed": 0, "shown": True}
+    assert shown_by(store) == [three]
+    counted = Store(store).query("SELECT model_version, SUM(calls) AS n FROM model_versions GROUP BY model_version")
+    assert {row["model_version"]: row["n"] for row in counted} == {one: 1, two: 1, three: 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["recordings"], "callmood analyze recordings"),
+        (["gs://calls", "--model", "x@y"], "name the project"),
+        (["gs://calls", "--project", "p", "--model", "model.tflite"], "write REGISTRY@VERSION"),
+    ],
+)
+def test_scoring_again_says_what_it_needs(arguments, told, monkeypatch):
+    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+    assert told in " ".join(run("backfill", *arguments, code=2).split())

@@ -147,7 +147,11 @@ def failures(warehouse: Warehouse, codes: Iterable[str], since: datetime) -> lis
 
 
 def publish(
-    publisher: PublisherClient, topic: str, refs: Iterable[ObjectRef], per_second: float
+    publisher: PublisherClient,
+    topic: str,
+    refs: Iterable[ObjectRef],
+    per_second: float,
+    model_version: str | None = None,
 ) -> Iterator[ObjectRef]:
     """Tell the topic of each recording, as Cloud Storage does when one is uploaded.
 
@@ -161,6 +165,8 @@ def publish(
         The recordings.
     per_second : float
         Most events a second.
+    model_version : str, optional
+        The version of the model that is to analyse them; default: the one that serves.
 
     Yields
     ------
@@ -174,12 +180,13 @@ def publish(
     """
     # Ten times a second a handful goes together, since Pub/Sub takes a moment to answer for each.
     size = max(1, round(per_second / 10))
+    asked = {"modelVersion": model_version} if model_version else {}
     remaining, started = iter(refs), time.monotonic()
     number = 0
     with _explained(f"the topic {topic}", "roles/pubsub.publisher"):
         while batch := list(islice(remaining, size)):
             time.sleep(max(0.0, started + number / per_second - time.monotonic()))
-            taken = [publisher.publish(topic, b"{}", **_attributes(ref)) for ref in batch]
+            taken = [publisher.publish(topic, b"{}", **_attributes(ref), **asked) for ref in batch]
             for ref, future in zip(batch, taken, strict=True):
                 future.result(timeout=_PUBLISH_TIMEOUT_S)
                 yield ref
@@ -225,6 +232,8 @@ class Bookmark:
         The file.
     uri, topic : str
         What goes where.
+    model : str or None
+        By which version of the model it is to be analysed.
 
     Raises
     ------
@@ -232,13 +241,13 @@ class Bookmark:
         The file is the bookmark of another backfill.
     """
 
-    def __init__(self, path: Path, uri: str, topic: str) -> None:
-        self._path, self._job = path, {"uri": uri, "topic": topic}
+    def __init__(self, path: Path, uri: str, topic: str, model: str | None = None) -> None:
+        self._path, self._job = path, {"uri": uri, "topic": topic, "model": model}
         self.last = ""
         self._turned = 0
         if path.exists():
             kept = json.loads(path.read_text(encoding="utf-8"))
-            if (kept["uri"], kept["topic"]) != (uri, topic):
+            if {"model": None, **kept} != {**self._job, "last": kept["last"]}:
                 raise CloudError(
                     f"{path} is the bookmark of another backfill, of {kept['uri']} to {kept['topic']}: "
                     "finish that one, remove the file, or name another with --bookmark"

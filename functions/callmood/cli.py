@@ -515,12 +515,29 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be
 DEFAULT_TOPIC = "callmood-recordings"
 
 
-@app.command(epilog=_example("callmood backfill gs://acme-calls/2026/ --project acme --dry-run"))
+@app.command(
+    epilog=_example(
+        "callmood backfill gs://acme-calls/2026/ --project acme --dry-run",
+        "callmood backfill gs://acme-calls --project acme --model gs://acme-models/callmood@f305841e9432",
+        "callmood backfill recordings/ --store calls.duckdb --model ./models@production",
+    )
+)
 @_plain_errors
 def backfill(
-    uri: Annotated[str, typer.Argument(help="gs://BUCKET, or gs://BUCKET/PREFIX.", show_default=False)],
-    project: ProjectOption,
+    uri: Annotated[
+        str,
+        typer.Argument(help="gs://BUCKET, or gs://BUCKET/PREFIX; with --model also a folder.", show_default=False),
+    ],
+    project: Annotated[
+        str | None, typer.Option("--project", help="Id of the Google Cloud project.", envvar="GOOGLE_CLOUD_PROJECT")
+    ] = None,
     topic: TopicOption = DEFAULT_TOPIC,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="Score again by REGISTRY@VERSION, or REGISTRY@ALIAS.", show_default=False),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    dataset: DatasetOption = None,
     rate: RateOption = 2.0,
     bookmark: Annotated[
         Path, typer.Option(help="Keeps the place, so that a stopped run goes on from there.", dir_okay=False)
@@ -530,8 +547,21 @@ def backfill(
 ) -> None:
     """Have the recordings analysed that lay in a bucket before callmood did: an event is published for each.
 
-    Stop it with Ctrl-C; the same command goes on from there.
+    With --model, have all of them scored again by a version of the model; reports change at once, when all are scored
+    and the version is in production. Stop it with Ctrl-C; the same command goes on from there.
     """
+    if not uri.startswith("gs://"):
+        if model is None:
+            raise CallmoodError(
+                f"{uri!r} is no address in Cloud Storage; write gs://BUCKET, or: callmood analyze {uri}"
+            )
+        _score_folder(Path(uri), model, store, dry_run, as_json)
+        return
+    if project is None:
+        raise CallmoodError("name the project: --project, or GOOGLE_CLOUD_PROJECT")
+    if model:
+        _score_bucket(uri, model, project, topic, dataset or f"{project}.callmood", rate, bookmark, dry_run, as_json)
+        return
     from google.cloud.pubsub_v1 import PublisherClient
     from google.cloud.storage import Client
 
@@ -551,6 +581,85 @@ def backfill(
     else:
         done = "would be published" if dry_run else "published"
         out.print(f"{len(sizes):,} recordings ({sum(sizes) / 1e9:,.2f} GB) {done}.", highlight=False)
+
+
+def _score_folder(folder: Path, model: str, store: Path, dry_run: bool, as_json: bool) -> None:
+    """Score files again by a version of the model, into the local store."""
+    from callmood import rescore
+    from callmood.folder import find_recordings
+    from callmood.local import Analyst
+    from callmood.store import Store
+
+    registry, version = rescore.wanted_version(model)
+    files = list(find_recordings([folder]))
+    failed = 0
+    shown = None
+    if not dry_run:
+        settings = _settings_with(f"{registry.uri}@{version}")
+        local_store = Store(store, settings.time_zone, settings.min_calls)
+        rescore.hold(local_store, version)
+        with progress_bar(len(files), "Scoring") as advance:
+            for outcome in Analyst(local_store, settings, os.cpu_count() or 1).run(files):
+                failed += outcome.status == "failed"
+                advance()
+        shown = rescore.show_if_serving(local_store, registry, version)
+    _tell_scored(version, len(files), failed, shown, f"--store {store}", as_json)
+    raise typer.Exit(1 if failed else 0)
+
+
+def _score_bucket(
+    uri: str,
+    model: str,
+    project: str,
+    topic: str,
+    dataset: str,
+    rate: float,
+    bookmark: Path,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Have the functions score a bucket's recordings again by a version of the model, and wait for the rows."""
+    from google.cloud.pubsub_v1 import PublisherClient
+    from google.cloud.storage import Client
+
+    from callmood import rescore
+    from callmood.backfill import Bookmark, publish, stored_objects
+    from callmood.bigquery import BigQueryWarehouse, connect
+
+    registry, version = rescore.wanted_version(model)
+    path = PublisherClient.topic_path(project, topic)
+    place = Bookmark(bookmark, uri, path, version)
+    refs = [each.ref for each in stored_objects(Client(project=project), uri)]
+    shown = None
+    if not dry_run:
+        warehouse = BigQueryWarehouse(dataset, connect(project))
+        with place:
+            since = rescore.hold(warehouse, version)
+            done = rescore.scored(warehouse, version, since)
+            fresh = [ref for ref in refs if ref.name > place.last and ref.recording_id not in done]
+            with progress_bar(len(fresh), "Publishing") as advance:
+                for ref in publish(PublisherClient(), path, fresh, rate, version):
+                    place.turn_to(ref.name)
+                    advance()
+            left = len(refs)
+            with progress_bar(len(refs), "Scoring") as advance:
+                for now_left in rescore.wait(warehouse, version, since, {ref.recording_id for ref in refs}):
+                    for _ in range(left - now_left):
+                        advance()
+                    left = now_left
+        shown = rescore.show_if_serving(warehouse, registry, version)
+    _tell_scored(version, len(refs), 0, shown, f"--dataset {dataset}", as_json)
+
+
+def _tell_scored(version: str, recordings: int, failed: int, shown: bool | None, where: str, as_json: bool) -> None:
+    """Say what was scored again, and whether reports show it: None where it was not done."""
+    if as_json:
+        print_json([{"model_version": version, "recordings": recordings, "failed": failed, "shown": shown}])
+    elif shown is None:
+        out.print(f"{recordings:,} recordings would be scored again by {version}.", highlight=False)
+    else:
+        told = "reports show it now" if shown else f"reports show it once it is promoted (model.promote … {where})"
+        out.print(f"{recordings:,} recordings are scored by {version}; {told}.", highlight=False)
 
 
 @app.command(epilog=_example("callmood replay --project acme --code undeliverable --days 7"))

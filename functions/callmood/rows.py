@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # rows are written by programs that never listen
 JsonRow = dict[str, Any]
 
 ErasureReason = Literal["request", "object_deleted", "replaced"]
+ReleaseState = Literal["shown", "held"]
 
 
 def _id(*parts: object) -> str:
@@ -187,4 +188,29 @@ def erasure_row(recording_id: str, reason: ErasureReason, erased_at: datetime) -
         "recording_id": recording_id,
         "reason": reason,
         "erased_at": erased_at.isoformat(),
+    }
+
+
+def release_row(model_version: str, state: ReleaseState, stated_at: datetime) -> JsonRow:
+    """Row of `releases`: which analyses reports show.
+
+    Parameters
+    ----------
+    model_version : str
+        The version.
+    state : {"shown", "held"}
+        Before those of versions shown earlier; or, those to come, behind all others until it is shown.
+    stated_at : datetime
+        With its time zone.
+
+    Returns
+    -------
+    dict
+        The id is the same for the same version, state and time.
+    """
+    return {
+        "release_id": _id(model_version, state, stated_at.isoformat()),
+        "model_version": model_version,
+        "state": state,
+        "stated_at": stated_at.isoformat(),
     }

@@ -76,7 +76,7 @@ resource "google_bigquery_table_iam_member" "appends" {
 }
 
 resource "google_bigquery_table_iam_member" "erases" {
-  for_each = setsubtract(keys(var.tables), ["erasures", "outcomes"])
+  for_each = setsubtract(keys(var.tables), ["erasures", "outcomes", "releases"])
 
   project    = var.project_id
   dataset_id = var.dataset_id
@@ -156,7 +156,7 @@ resource "google_pubsub_topic_iam_member" "operators_publish" {
 }
 
 resource "google_bigquery_table_iam_member" "operators_append" {
-  for_each = { for pair in setproduct(var.operators, ["erasures", "failures"]) : join(" ", pair) => { member = pair[0], table = pair[1] } }
+  for_each = { for pair in setproduct(var.operators, ["erasures", "failures", "releases"]) : join(" ", pair) => { member = pair[0], table = pair[1] } }
 
   project    = var.project_id
   dataset_id = var.dataset_id

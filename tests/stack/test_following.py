@@ -9,14 +9,18 @@ import pytest
 from models_made import command, model_file, version_of
 from scripted_http import scripted_http
 from stack.recordings import clip
-from stack.services import function
+from stack.services import PROJECT, function
+from typer.testing import CliRunner
 
+from callmood import rescore
+from callmood.cli import app
 from callmood.model_source import FollowedAlias, open_model
 from callmood.registry import Registry
 from callmood.shelf import BucketShelf
 from model import promote, register, rollback, versions
 
 ROWS = "SELECT model_version FROM recordings WHERE recording_id = @id"
+SHOWN = "SELECT model_version FROM recordings_current WHERE recording_id = @id"
 
 
 @pytest.fixture(scope="module")
@@ -92,17 +96,31 @@ def test_a_look_at_what_has_not_changed_is_one_small_question(stack, monkeypatch
         assert "ifGenerationNotMatch=7" in asked.path
 
 
-def test_the_function_follows_the_registry_and_stays_with_what_works(stack, registry, tmp_path, one, two):
-    """Production, a canary, a version that is asked for, and a production that fails its self-test."""
+def test_the_function_follows_the_registry_and_stays_with_what_works(stack, registry, tmp_path, one, two, monkeypatch):
+    """Production, another version that is asked to score again, and a production that fails its self-test."""
     mine = stack.environment | {"MODEL_URI": f"{registry.uri}@production"}
     with function("analyze", tmp_path, **mine) as url, stack.pushing_to(url):
-        call = stack.upload("by-production.wav", clip())
-        assert [row["model_version"] for row in stack.until(ROWS, call)] == [one]
-        stack.notify(call, modelVersion=two)
-        rows = stack.until(ROWS, call, enough=lambda rows: len(rows) == 2)
-        assert {row["model_version"] for row in rows} == {one, two}
+        calls = [stack.upload(f"again/{number}.wav", clip()) for number in range(2)]
+        for call in calls:
+            assert [row["model_version"] for row in stack.until(ROWS, call)] == [one]
 
-    promote.promote(registry, "production", two, None)
+        monkeypatch.setattr(rescore, "_ASK_EVERY_S", 0.5)
+        where = ("--project", PROJECT, "--topic", "recordings", "--dataset", stack.environment["DATASET"])
+        again = ["backfill", f"gs://{stack.bucket.name}/again/", "--model", f"{registry.uri}@{two}", *where]
+        monkeypatch.chdir(tmp_path)  # a bookmark is kept there
+        told = CliRunner().invoke(app, again)
+        assert "2 recordings are scored" in told.output, told.output
+        for call in calls:
+            assert {row["model_version"] for row in stack.rows(ROWS, call)} == {one, two}
+            assert [row["model_version"] for row in stack.rows(SHOWN, call)] == [one]
+        told = CliRunner().invoke(app, [*again, "--json"])
+        assert json.loads(told.stdout)["shown"] is False
+        for call in calls:
+            assert len(stack.rows(ROWS, call)) == 2, "nothing is scored twice"
+        assert command(promote, two, "--registry", registry.uri, "--dataset", stack.environment["DATASET"]) == 0
+        for call in calls:
+            assert [row["model_version"] for row in stack.rows(SHOWN, call)] == [two]
+
     bucket, _, prefix = registry.uri.removeprefix("gs://").partition("/")
     blob = stack.bucket.client.bucket(bucket).blob(f"{prefix}/versions/{two}/selftest.npz")
     with np.load(io.BytesIO(blob.download_as_bytes())) as kept:

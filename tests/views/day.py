@@ -135,6 +135,45 @@ TWICE = together(
     ),
 )
 
+# Version "p" is shown; "o" was before it; "v" scored again and is held back, but alone has what came later.
+RESCORED = together(
+    *(
+        call(
+            "rescored",
+            model=model,
+            at="2026-11-05T07:00:00+00:00",
+            agent_id="a8",
+            queue="again",
+            analysed_at=f"2026-11-{day:02d}T00:00:00+00:00",
+            customer=[heard(0, 6, anger=anger), heard(10, 14, "uncertain", anger=anger / 2)],
+            agent=[heard(20, 28, anger=1.0)],
+        )
+        for model, day, anger in (("o", 5, 0.2), ("p", 6, 0.4), ("v", 20, 0.9))
+    ),
+    call(
+        "new",
+        model="v",
+        at="2026-11-05T08:00:00+00:00",
+        agent_id="a8",
+        queue="again",
+        analysed_at="2026-11-06T01:00:00+00:00",  # as long after the upload as the other
+        mixed=[heard(0, 5, sadness=0.6)],
+    ),
+)
+
+
+def release(version, state, day):
+    """A version's row in `releases`."""
+    stated_at = f"2026-11-{day:02d}T12:00:00+00:00"
+    return {
+        "releases": [
+            {"release_id": f"{version}{state}{day}", "model_version": version, "state": state, "stated_at": stated_at}
+        ]
+    }
+
+
+RELEASES = together(release("o", "shown", 3), release("p", "shown", 4), release("v", "held", 19))
+
 # The newer generation counts, though the older was analysed once more.
 OVERWRITTEN = together(
     call("overwritten", generation=2, at="2026-11-04T10:00:00+00:00", customer=[heard(0, 5)], agent=[]),
@@ -242,6 +281,8 @@ DAY = together(
     FIFTH,
     AT_NIGHT,
     TWICE,
+    RESCORED,
+    RELEASES,
     OVERWRITTEN,
     COPY,
     FORGOTTEN,

@@ -5,11 +5,11 @@ from datetime import UTC, date, datetime
 import pytest
 from calls_made import call, heard, together
 from conftest import fill
-from day import CALM, ESCALATES
+from day import CALM, ESCALATES, RESCORED, release
 
 from callmood.store import Store
 
-MONDAY, TUESDAY, WEDNESDAY = date(2026, 11, 2), date(2026, 11, 3), date(2026, 11, 4)
+MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 11, day) for day in (2, 3, 4, 5))
 
 
 def about(**values):
@@ -277,6 +277,43 @@ def test_model_usage(reports):
     used = {row["model_version"]: row for row in reports.rows("model_usage", call_date=WEDNESDAY)}
     assert {version: row["calls"] for version, row in used.items()} == {"1": 2, "2": 1}
     assert these(used["2"], expected := about(times_real_time=120.0, mean_confidence=0.9, negativity=0.1)) == expected
+
+
+def test_model_versions_are_compared_over_all_that_they_analysed(reports):
+    versions = {row["model_version"]: row for row in reports.rows("model_versions", call_date=THURSDAY)}
+    assert {version: (row["calls"], row["shown_calls"]) for version, row in versions.items()} == {
+        "o": (1, 0),
+        "p": (1, 1),
+        "v": (2, 1),
+    }
+    expected = about(segments=2, customer_emotion_s=10.0, negativity=0.32, anger_share=0.0, uncertain_share=0.4)
+    assert these(versions["p"], expected) == expected
+    # (6 * 0.9 + 4 * 0.45 + 5 * 0.6) / 15
+    expected = about(segments=3, customer_emotion_s=15.0, negativity=0.68, anger_share=0.4, sadness_share=1 / 3)
+    assert these(versions["v"], expected) == expected
+
+
+@pytest.mark.parametrize(
+    ("stated", "shown"),
+    [
+        ([], "v"),  # nothing is said: the newest
+        ([("v", "held", 19)], "p"),
+        ([("o", "shown", 3)], "o"),
+        ([("o", "shown", 3), ("p", "shown", 4)], "p"),
+        ([("p", "shown", 4), ("v", "held", 19)], "p"),
+        ([("p", "shown", 4), ("v", "held", 19), ("v", "shown", 21)], "v"),
+        ([("p", "shown", 4), ("v", "held", 19), ("v", "shown", 21), ("p", "shown", 22)], "p"),
+        # What was shown once stays so while the same version scores more calls again.
+        ([("p", "shown", 4), ("v", "shown", 21), ("v", "held", 22)], "v"),
+        # Promoted before its scores are there: they are held back until they are complete.
+        ([("p", "shown", 4), ("v", "shown", 5), ("v", "held", 19)], "p"),
+    ],
+)
+def test_what_is_shown_of_a_call_that_was_scored_again(tmp_path, stated, shown):
+    store = Store(tmp_path / "releases.duckdb")
+    fill(store, together(RESCORED, *(release(*each) for each in stated)))
+    rows = store.query("SELECT call_id, model_version FROM recordings_current ORDER BY call_id")
+    assert [(row["call_id"], row["model_version"]) for row in rows] == [("new", "v"), ("rescored", shown)]
 
 
 def test_labels(reports):
