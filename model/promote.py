@@ -9,6 +9,7 @@ from pathlib import Path
 from callmood import rescore
 from callmood.errors import RegistryError
 from callmood.registry import PRODUCTION, Registry, Release
+from model import vertex
 from model.register import FAULTS
 
 
@@ -64,9 +65,11 @@ def main() -> None:
     add_alias(parser)
     args = parser.parse_args()
     try:
-        release = promote(Registry(args.registry), args.alias, args.version, args.canary)
+        registry = Registry(args.registry)
+        release = promote(registry, args.alias, args.version, args.canary)
         if args.canary is None:
             show(release.version, args.store, args.dataset)
+        vertex.follow(registry)
     except FAULTS as error:
         sys.exit(f"error: {error}")
     print(told(args.alias, release))

@@ -21,7 +21,7 @@ from callmood.emotion import load_model
 from callmood.errors import CallmoodError, RegistryError
 from callmood.registry import PRODUCTION, Registry
 from callmood.selftest import make_self_test
-from model import manifest, places
+from model import manifest, places, vertex
 
 FAULTS = (CallmoodError, GoogleAPIError, GoogleAuthError, OSError)
 """tuple of type: what goes wrong with a registry and is told in a sentence."""
@@ -119,6 +119,7 @@ def main() -> None:
         serving = registry.releases().get(PRODUCTION)
         parent = serving.version if serving and serving.version != version else None
         new = registry.add(files, lineage(version, args.manifest, parent, shlex.join(sys.argv)))
+        vertex.follow(registry)
     except FAULTS as error:
         sys.exit(f"error: {error}")
     print(

@@ -7,6 +7,7 @@ import sys
 
 from callmood.errors import RegistryError
 from callmood.registry import Registry, Release
+from model import vertex
 from model.promote import add_alias, show, told
 from model.register import FAULTS
 
@@ -53,8 +54,10 @@ def main() -> None:
     add_alias(parser)
     args = parser.parse_args()
     try:
-        release = rollback(Registry(args.registry), args.alias, args.canary)
+        registry = Registry(args.registry)
+        release = rollback(registry, args.alias, args.canary)
         show(release.version, args.store, args.dataset)
+        vertex.follow(registry)
     except FAULTS as error:
         sys.exit(f"error: {error}")
     print(told(args.alias, release))

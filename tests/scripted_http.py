@@ -60,7 +60,7 @@ def scripted_http():
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_POST = do_DELETE = _do  # noqa: N815 - as the library names them
+        do_GET = do_POST = do_PATCH = do_DELETE = _do  # noqa: N815 - as the library names them
 
         def log_message(self, *_args):
             pass
