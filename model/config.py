@@ -8,7 +8,6 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import tomli_w
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -257,4 +256,6 @@ def write(config: Config, path: Path) -> None:
 
 
 def _toml(config: Config) -> str:
+    import tomli_w  # what only reads configurations does not need it
+
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))

@@ -1,154 +1,390 @@
-"""Calls put together from a corpus's unseen speakers, and what is heard of them: `python -m model.simulate --data DIR`.
+"""How well the whole analysis finds angry calls, on calls put together from a corpus's speakers.
 
-A call is utterances of one speaker through a telephone, mostly neutral, of every length; in every other call two in a
-row are angry. Each candidate for a baseline is judged by three figures: how surprised it is by the true emotions (log
-loss), how often it is right, and how well the angriest two neighbours tell calls with anger from calls without (area
-under the curve).
+    python -m model.simulate --corpus cremad --root CREMA-D --channel telephone --json calls.json
+
+A call is a stereo WAV file in memory: a customer, mostly neutral, who in every other call is angry for a stretch of
+utterances in a row, and an agent, another speaker, who talks in the pauses. `analyse` hears it as it would hear a
+recording; what is judged is what the view `calls` says: `anger_score`, and where the angriest stretch begins and ends.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import io
+import sys
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
 
+from callmood.analysis import analyse
 from callmood.emotion import EmotionModel, load_model
-from callmood.recording import EMOTIONS
+from callmood.errors import ModelError
+from callmood.features import SAMPLE_RATE
+from callmood.recording import EMOTIONS, CallMetadata, ObjectRef, Recording
 from callmood.resources import MODEL
+from callmood.rows import JsonRow, analysis_rows
+from callmood.settings import Settings
+from callmood.store import Store
+from model import places
 from model.baselines import NEUTRAL
-from model.corpora import CORPORA, read
-from model.embed import embeddings
-from model.hearing import Hearing
+from model.corpora import Clip, CorpusError
+from model.evaluate import add_source, source, write_json
+from model.hearing import CHANNELS, Hearing, hear
+from model.metrics import auc, interval, recall_at
 
 ANGER = EMOTIONS.index("anger")
+FALSE_ALARMS = 0.05
+RESAMPLES = 2000
+_PAUSE_S = (0.5, 2.0)
+_AGENT_SHARE = 0.3  # of the pauses hold the agent's voice
+_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+WORDS = {
+    "auc": "angry calls told from others by score, AUC",
+    "recall": "found at 5 % false alarms",
+    "overlap": "overlap in time of angry stretches",
+    "stretch_found": "angry calls in which a stretch is found",
+    "stretch_false": "other calls in which one is",
+}
+"""dict of str to str: the figures, in words."""
 
-# (embeddings (k, d), durations in seconds (k,), shrinkage in seconds) -> baseline (d,)
-Baseline = Callable[[NDArray[np.float32], NDArray[np.float32], float], NDArray[np.float32]]
-
-
-def mean(embedded: NDArray[np.float32], durations_s: NDArray[np.float32], shrinkage_s: float) -> NDArray[np.float32]:
-    """Mean weighted by duration: what is shipped."""
-    return durations_s @ embedded / np.float32(durations_s.sum() + shrinkage_s)
-
-
-def trimmed(embedded: NDArray[np.float32], durations_s: NDArray[np.float32], shrinkage_s: float) -> NDArray[np.float32]:
-    """Mean of the four fifths that lie nearest to it, three times over."""
-    centre = mean(embedded, durations_s, 0)
-    for _ in range(3):
-        distance = np.linalg.norm(embedded - centre, axis=1)
-        near = distance <= np.quantile(distance, 0.8)
-        centre = mean(embedded[near], durations_s[near], 0)
-    return _shrunk(centre, durations_s, shrinkage_s)
+Samples = NDArray[np.float32]
 
 
-def geometric_median(
-    embedded: NDArray[np.float32], durations_s: NDArray[np.float32], shrinkage_s: float
-) -> NDArray[np.float32]:
-    """Point with the least distance to all, weighted by duration (Weiszfeld's iteration)."""
-    centre = mean(embedded, durations_s, 0)
-    for _ in range(10):
-        weights = durations_s / np.maximum(np.linalg.norm(embedded - centre, axis=1), 1e-3)
-        centre = mean(embedded, weights, 0)
-    return _shrunk(centre, durations_s, shrinkage_s)
+@dataclass(frozen=True)
+class Plan:
+    """What calls are made of.
+
+    Parameters
+    ----------
+    utterances : (int, int)
+        Fewest and most of the customer's.
+    stretch : (int, int)
+        Fewest and most angry ones in a row, in a call that has any.
+    neutral : float
+        Share of neutral ones among the rest; what is not, is any other emotion but anger.
+    """
+
+    utterances: tuple[int, int]
+    stretch: tuple[int, int]
+    neutral: float = 0.8
 
 
-def median(embedded: NDArray[np.float32], durations_s: NDArray[np.float32], shrinkage_s: float) -> NDArray[np.float32]:
-    """Median of each dimension."""
-    return _shrunk(np.median(embedded, axis=0), durations_s, shrinkage_s)
-
-
-def nothing(embedded: NDArray[np.float32], _: NDArray[np.float32], __: float) -> NDArray[np.float32]:
-    """No baseline: each segment is judged alone."""
-    return np.zeros(embedded.shape[1], np.float32)
-
-
-def _shrunk(centre: NDArray[np.float32], durations_s: NDArray[np.float32], shrinkage_s: float) -> NDArray[np.float32]:
-    heard = durations_s.sum()
-    return np.asarray(centre * heard / (heard + shrinkage_s), np.float32)
-
-
-BASELINES: list[Baseline] = [mean, trimmed, geometric_median, median, nothing]
+PLANS = {"short": Plan((40, 40), (2, 2)), "long": Plan((30, 60), (2, 8))}
+"""dict of str to Plan: `short` is the hard one, two angry utterances among forty."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """k utterances of one speaker: embeddings (k, 3072), durations and emotions (k,); whether two of them are angry."""
+    """A made-up call.
 
-    embedded: NDArray[np.float32]
-    durations_s: NDArray[np.float32]
-    labels: NDArray[np.intp]
-    angry: bool
+    Parameters
+    ----------
+    speaker : str
+        The customer.
+    audio : bytes
+        A WAV file; channel 0 is the agent, 1 the customer.
+    angry_s : (float, float), optional
+        From the start of the first angry utterance to the end of the last one, in seconds.
+    """
+
+    speaker: str
+    audio: bytes
+    angry_s: tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What remains of a call when it has been heard: its customer, and when they were angry."""
+
+    speaker: str
+    angry_s: tuple[float, float] | None
+
+
+def script(labels: NDArray[np.intp], plan: Plan, angry: bool, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Choose one speaker's clips for a call, in order: their numbers, shape (utterances,).
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (n,)
+        Emotion of each clip, as an index into `EMOTIONS`.
+    plan : Plan
+    angry : bool
+    rng : numpy.random.Generator
+    """
+    count = int(rng.integers(plan.utterances[0], plan.utterances[1] + 1))
+    calm = [emotion for emotion in np.unique(labels) if emotion not in (ANGER, NEUTRAL)]
+    emotions = np.full(count, NEUTRAL)
+    if calm:
+        emotions = np.where(rng.random(count) < plan.neutral, NEUTRAL, rng.choice(calm, count))
+    if angry:
+        stretch = int(rng.integers(plan.stretch[0], plan.stretch[1] + 1))
+        first = int(rng.integers(count - stretch + 1))
+        emotions[first : first + stretch] = ANGER
+    return np.array([rng.choice(np.flatnonzero(labels == emotion)) for emotion in emotions])
+
+
+def record(
+    speaker: str, customer: Sequence[tuple[Samples, bool]], agent: Sequence[Samples], rng: np.random.Generator
+) -> Call:
+    """Put a call together.
+
+    Parameters
+    ----------
+    speaker : str
+    customer : sequence of (ndarray of float32, bool)
+        Utterances in order, and whether each is angry.
+    agent : sequence of ndarray of float32
+        Utterances to choose from.
+    rng : numpy.random.Generator
+    """
+    parts: list[tuple[int, Samples]] = []  # channel and sound; silence is no channel's
+    angry_at: list[tuple[int, int]] = []
+    at = 0
+    for sound, is_angry in customer:
+        turn = [(-1, np.zeros(int(rng.uniform(*_PAUSE_S) * SAMPLE_RATE), np.float32))]
+        if agent and rng.random() < _AGENT_SHARE:
+            turn = [*turn, (0, agent[int(rng.integers(len(agent)))]), turn[0]]
+        at += sum(len(part) for _, part in turn)
+        if is_angry:
+            angry_at.append((at, at + len(sound)))
+        at += len(sound)
+        parts += [*turn, (1, sound)]
+    stereo = np.zeros((at + SAMPLE_RATE, 2), np.float32)
+    at = 0
+    for channel, part in parts:
+        if channel >= 0:
+            stereo[at : at + len(part), channel] = part
+        at += len(part)
+    wav = io.BytesIO()
+    soundfile.write(wav, stereo, SAMPLE_RATE, "PCM_16", format="WAV")
+    angry_s = (angry_at[0][0] / SAMPLE_RATE, angry_at[-1][1] / SAMPLE_RATE) if angry_at else None
+    return Call(speaker, wav.getvalue(), angry_s)
+
+
+def able(clips: Sequence[Clip]) -> list[str]:
+    """Name the speakers of whom calls can be made: those with neutral and angry clips, two of each or more.
+
+    Raises
+    ------
+    CorpusError
+        There is none.
+    """
+    has = Counter((_speaker(clip), clip.emotion) for clip in clips)
+    names = sorted({_speaker(clip) for clip in clips})
+    found = [name for name in names if min(has[name, "anger"], has[name, "neutral"]) >= 2]
+    if not found:
+        raise CorpusError("no speaker has two angry and two neutral clips, so no call can be made of them")
+    return found
+
+
+def _speaker(clip: Clip) -> str:
+    return f"{clip.corpus}/{clip.speaker}"
+
+
+def calls(
+    clips: Sequence[Clip], speakers: Sequence[str], plan: Plan, channel: str, each: int, seed: int
+) -> Iterator[Call]:
+    """Make calls of every speaker, `each` of them, every other one angry; the agent is another one, and neutral."""
+
+    def heard(speaker: str, emotions: Collection[str]) -> tuple[list[Samples], NDArray[np.intp]]:
+        mine = [clip for clip in clips if _speaker(clip) == speaker and clip.emotion in emotions]
+        return hear(mine, Hearing(channel, "speech")), np.array([EMOTIONS.index(clip.emotion) for clip in mine])
+
+    agents = [heard(speaker, ["neutral"])[0] for speaker in speakers]
+    for number, speaker in enumerate(speakers):
+        sounds, labels = heard(speaker, EMOTIONS)
+        rng = np.random.default_rng([seed, number])
+        for take in range(each):
+            chosen = script(labels, plan, take % 2 == 0, rng)
+            others = [*agents[:number], *agents[number + 1 :]]
+            yield record(
+                speaker,
+                [(sounds[i], bool(labels[i] == ANGER)) for i in chosen],
+                others[take % len(others)] if others else [],
+                rng,
+            )
+
+
+def rows_of(call: Call, number: int, model: EmotionModel) -> tuple[list[JsonRow], JsonRow]:
+    """Hear a call as a recording is heard, and make its rows."""
+    settings = Settings()
+    named = CallMetadata(call_id=f"{number:06}", started_at=_DAY)
+    ref = ObjectRef("simulated", f"{number:06}.wav", 1)
+    recording = Recording(ref, call.audio, len(call.audio), f"{number:064}", _DAY, named)
+    return analysis_rows(analyse(recording, model, settings), settings, _DAY, 0.0)
+
+
+def said(analysed: Sequence[tuple[list[JsonRow], JsonRow]]) -> list[JsonRow]:
+    """What the view `calls` says of analysed calls, in order."""
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "calls.duckdb")
+        store.append("segments", [row for segments, _ in analysed for row in segments])
+        store.append("recordings", [commit for _, commit in analysed])
+        return store.query("SELECT call_id, anger_score, anger_start_s, anger_end_s FROM calls ORDER BY call_id")
+
+
+def overlap(found: tuple[float, float] | None, true: tuple[float, float]) -> float:
+    """Time in both stretches over time in either, 0 to 1; 0 where none was found.
+
+    Examples
+    --------
+    >>> overlap((0.0, 2.0), (1.0, 4.0))
+    0.25
+    """
+    if found is None:
+        return 0.0
+    both = max(0.0, min(found[1], true[1]) - max(found[0], true[0]))
+    return both / (found[1] - found[0] + true[1] - true[0] - both)
+
+
+def judge(truth: Sequence[Truth], rows: Sequence[JsonRow]) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Hold what the view says against what the calls are made of.
+
+    Parameters
+    ----------
+    truth : sequence of Truth
+    rows : sequence of dict
+        Their rows of `calls`.
+
+    Returns
+    -------
+    (dict of str to float, dict of str to list of float)
+        `auc`, of the score; `recall`, of angry calls at 5 % false alarms; `overlap`, in time, mean over the angry
+        calls; `stretch_found` and `stretch_false`, the shares of angry and of other calls in which a stretch is said to
+        be angry. And their intervals of 95 %, by bootstrap over speakers; none for one speaker.
+    """
+    angry = np.array([true.angry_s is not None for true in truth])
+    scores = np.array([row["anger_score"] or 0.0 for row in rows])
+    stretches = [None if row["anger_start_s"] is None else (row["anger_start_s"], row["anger_end_s"]) for row in rows]
+    claimed = np.array([stretch is not None for stretch in stretches])
+    overlaps = np.array(
+        [
+            overlap(stretch, true.angry_s) if true.angry_s else np.nan
+            for stretch, true in zip(stretches, truth, strict=True)
+        ]
+    )
+
+    def figures(chosen: NDArray[np.intp]) -> dict[str, float]:
+        is_angry = angry[chosen]
+        return {
+            "auc": auc(scores[chosen], is_angry),
+            "recall": recall_at(scores[chosen], is_angry, FALSE_ALARMS),
+            "overlap": float(np.mean(overlaps[chosen][is_angry])),
+            "stretch_found": float(np.mean(claimed[chosen][is_angry])),
+            "stretch_false": float(np.mean(claimed[chosen][~is_angry])),
+        }
+
+    names, speakers = np.unique([true.speaker for true in truth], return_inverse=True)
+    found = figures(np.arange(len(truth)))
+    bounds = {}
+    if len(names) > 1:
+        mine = [np.flatnonzero(speakers == k) for k in range(len(names))]
+        draws = np.random.default_rng(0).integers(len(names), size=(RESAMPLES, len(names)))
+        drawn = [figures(np.concatenate([mine[k] for k in draw])) for draw in draws]
+        spread = {name: interval(np.array([draw[name] for draw in drawn])) for name in found}
+        bounds = {name: [round(float(bound), 4) for bound in low_high] for name, low_high in spread.items()}
+    return {name: round(value, 4) for name, value in found.items()}, bounds
 
 
 def simulate(
-    embedded: NDArray[np.float32],
-    durations_s: NDArray[np.float32],
-    labels: NDArray[np.intp],
-    segments: int,
-    neutral: float,
-    rng: np.random.Generator,
-) -> Call:
-    """Put a call together from one speaker's clips; what is not neutral is any emotion but anger."""
-    calm = [emotion for emotion in np.unique(labels) if emotion != ANGER]
-    emotions = np.where(rng.random(segments) < neutral, NEUTRAL, rng.choice(calm, segments))
-    angry = bool(rng.random() < 0.5)
-    if angry:
-        first = rng.integers(segments - 1)
-        emotions[first : first + 2] = ANGER
-    clips = np.array([rng.choice(np.flatnonzero(labels == emotion)) for emotion in emotions])
-    return Call(embedded[clips], durations_s[clips], emotions, angry)
+    model: EmotionModel, clips: Sequence[Clip], plan: str, channel: str, each: int, seed: int = 0
+) -> dict[str, Any]:
+    """Make calls, hear them, and judge what is said of them.
+
+    Parameters
+    ----------
+    model : EmotionModel
+    clips : sequence of Clip
+    plan : str
+        A name in `PLANS`.
+    channel : str
+        A name in `CHANNELS`.
+    each : int
+        Calls of each speaker; every other one is angry.
+    seed : int
+
+    Returns
+    -------
+    dict
+        The figures of `judge`, their intervals, and how they were come by; ready for JSON.
+
+    Raises
+    ------
+    CorpusError
+        No speaker has both angry and neutral clips, or a clip cannot be decoded.
+    """
+    truth, analysed = [], []
+    speakers = able(clips)
+    made = calls(clips, speakers, PLANS[plan], channel, each, seed)
+    for call in track(made, "analysing calls", total=each * len(speakers)):
+        analysed.append(rows_of(call, len(truth), model))
+        truth.append(Truth(call.speaker, call.angry_s))
+    figures, bounds = judge(truth, said(analysed))
+    return {
+        "kind": "simulation",
+        "model": model.version,
+        "corpora": sorted({clip.corpus for clip in clips}),
+        "splits": sorted({clip.split for clip in clips}),
+        "plan": plan,
+        "channel": channel,
+        "calls": len(truth),
+        "angry_calls": sum(true.angry_s is not None for true in truth),
+        "speakers": len(speakers),
+        "hours": round(sum(commit["duration_s"] for _, commit in analysed) / 3600, 2),
+        **figures,
+        "intervals": bounds,
+    }
 
 
-def judge(model: EmotionModel, calls: list[Call], baseline: Baseline, shrinkage_s: float) -> tuple[float, float, float]:
-    """Log loss, accuracy in percent, and the area under the curve."""
-    losses, hits, angriest = [], [], []
-    for call in calls:
-        p = model.classify(call.embedded, baseline(call.embedded, call.durations_s, shrinkage_s))
-        losses.append(-np.log(p[np.arange(len(p)), call.labels]).mean())
-        hits.append((p.argmax(axis=1) == call.labels).mean())
-        angriest.append((p[:-1, ANGER] + p[1:, ANGER]).max())
-    scores, angry = np.array(angriest), np.array([call.angry for call in calls])
-    higher = scores[angry][:, None] > scores[~angry]
-    return float(np.mean(losses)), float(100 * np.mean(hits)), float(higher.mean())
+def show(report: dict[str, Any], console: Console) -> None:
+    """Print a report."""
+    console.print(
+        f"Model {report['model']} on {report['calls']} calls ({report['hours']} h), {report['angry_calls']} angry; "
+        f"{report['speakers']} speakers of {', '.join(report['corpora'])} ({', '.join(report['splits'])}), "
+        f"{report['plan']} plan, {report['channel']}",
+        highlight=False,
+    )
+    for name, words in WORDS.items():
+        bounds = report["intervals"].get(name)
+        spread = f" ({bounds[0]:.3f} to {bounds[1]:.3f})" if bounds else ""
+        console.print(f"{words:>46}  {report[name]:.3f}{spread}", highlight=False)
 
 
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds the corpus's folder")
-    parser.add_argument("--model", type=Path, default=MODEL / "emotion.tflite")
-    parser.add_argument("--corpus", choices=CORPORA, default="cremad")
-    parser.add_argument("--segments", type=int, nargs="+", default=[3, 12, 40], help="utterances in a call")
-    parser.add_argument("--neutral", type=float, default=0.8, help="share of neutral utterances")
-    parser.add_argument("--shrinkage", type=float, nargs="+", default=[5.0], help="seconds of corpus mean in it")
-    parser.add_argument("--calls", type=int, default=25, help="calls of each speaker")
-    parser.add_argument("--cache", type=Path, default=Path("runs/evaluate"))
+    parser.add_argument("--model", type=places.source, default=MODEL / "emotion.tflite")
+    add_source(parser)
+    parser.add_argument("--channel", choices=CHANNELS, default="telephone")
+    parser.add_argument(
+        "--plan", choices=PLANS, default="short", help="two angry of 40 utterances; or 2 to 8 of 30 to 60"
+    )
+    parser.add_argument("--calls", type=int, default=12, help="of each speaker")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=places.target, help="where the report goes")
     args = parser.parse_args()
-
-    model = load_model(args.model)
-    clips = [clip for clip in read(args.corpus, args.data / args.corpus).clips if clip.split == "valid"]
-    heard = [embeddings(model, clips, Hearing("telephone", span), args.cache) for span in ("speech", "crop")]
-    embedded, durations_s = (np.concatenate(parts) for parts in zip(*heard, strict=True))
-    labels = np.tile([EMOTIONS.index(clip.emotion) for clip in clips], len(heard))
-    speakers = np.tile([clip.speaker for clip in clips], len(heard))
-
-    print(f"{'segments':>8} {'baseline':>16} {'shrinkage s':>11} {'log loss':>8} {'accuracy %':>10} {'anger AUC':>9}")
-    for segments in args.segments:
-        rng = np.random.default_rng(segments)
-        calls = [
-            simulate(embedded[mine], durations_s[mine], labels[mine], segments, args.neutral, rng)
-            for mine in (speakers == speaker for speaker in np.unique(speakers))
-            for _ in range(args.calls)
-        ]
-        for baseline in BASELINES:
-            for shrinkage_s in args.shrinkage:
-                loss, accuracy, auc = judge(model, calls, baseline, shrinkage_s)
-                print(f"{segments:8} {baseline.__name__:>16} {shrinkage_s:11} {loss:8.3f} {accuracy:10.1f} {auc:9.3f}")
+    try:
+        if args.calls < 2:
+            raise CorpusError(f"--calls {args.calls}: a speaker needs 2 calls or more, one of them angry")
+        model = load_model(args.model)
+        found = source(args.manifest, args.corpus, args.root, args.split)
+        report = simulate(model, found.clips, args.plan, args.channel, args.calls, args.seed)
+        show(report, Console())
+        if args.json:
+            write_json(report, args.json)
+    except (CorpusError, ModelError, OSError) as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":
-    main()
+    places.run(main)

@@ -94,6 +94,64 @@ judged AS (
     ) AS recovered
   FROM compared
 ),
+-- Anger is believed of two segments in a row rather than of one: a segment's score is the mean of its own log odds and
+-- of those of the angrier of its two neighbours, as a probability.
+odds AS (
+  SELECT
+    call_date,
+    analysis_id,
+    channel,
+    start_s,
+    end_s,
+    p_anger,
+    LN(GREATEST(LEAST(p_anger, 0.9995), 0.0005) / (1 - GREATEST(LEAST(p_anger, 0.9995), 0.0005))) AS log_odds
+  FROM speech
+  WHERE heard_s IS NOT NULL
+),
+neighbours AS (
+  SELECT *, LAG(log_odds) OVER in_turn AS before, LEAD(log_odds) OVER in_turn AS behind
+  FROM odds
+  WINDOW in_turn AS (PARTITION BY call_date, analysis_id ORDER BY start_s, channel)
+),
+scored AS (
+  SELECT
+    *,
+    1 / (
+      1 + EXP(-(log_odds + COALESCE(GREATEST(IFNULL(before, behind), IFNULL(behind, before)), log_odds)) / 2)
+    ) AS score
+  FROM neighbours
+),
+-- An angry stretch: segments in a row that all score 0.3 or more, none of which is calm by itself. Both bounds were set
+-- on simulated calls: docs/adr/0050-angry-stretches.md
+stretches AS (
+  SELECT
+    *,
+    score >= 0.3 AND p_anger >= 0.1 AS is_angry,
+    SUM(IF(score >= 0.3 AND p_anger >= 0.1, 0, 1)) OVER (
+      PARTITION BY call_date, analysis_id ORDER BY start_s, channel ROWS UNBOUNDED PRECEDING
+    ) AS calm_before
+  FROM scored
+),
+stretched AS (
+  SELECT
+    call_date,
+    analysis_id,
+    MAX(score) AS score,
+    MAX(IF(is_angry, score, NULL)) AS angry_score,
+    MIN(IF(is_angry, start_s, NULL)) AS start_s,
+    MAX(IF(is_angry, end_s, NULL)) AS end_s
+  FROM stretches
+  GROUP BY call_date, analysis_id, calm_before
+),
+angriest AS (
+  SELECT
+    call_date,
+    analysis_id,
+    MAX(score) AS anger_score,
+    MAX_BY(STRUCT(start_s AS start_s, end_s AS end_s), angry_score - start_s * 1e-9) AS stretch
+  FROM stretched
+  GROUP BY call_date, analysis_id
+),
 labelled AS (
   SELECT
     call_date,
@@ -164,6 +222,9 @@ SELECT
   END AS peak_emotion,
   j.peak_probability,
   j.first_anger_s,
+  a.anger_score,
+  a.stretch.start_s AS anger_start_s,
+  a.stretch.end_s AS anger_end_s,
   j.is_hard,
   j.escalated,
   j.recovered,
@@ -194,4 +255,5 @@ SELECT
   r.analysed_at
 FROM `${dataset}.recordings_current` AS r
 LEFT JOIN judged AS j ON j.call_date = r.call_date AND j.analysis_id = r.analysis_id
+LEFT JOIN angriest AS a ON a.call_date = r.call_date AND a.analysis_id = r.analysis_id
 LEFT JOIN labelled AS l ON l.call_date = r.call_date AND l.analysis_id = r.analysis_id

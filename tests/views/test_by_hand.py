@@ -122,6 +122,27 @@ def test_calls(reports, call_id, expected):
     assert these(reports.row("calls", call_id=call_id), expected) == expected
 
 
+@pytest.mark.parametrize(
+    ("angers", "score", "stretch"),
+    [
+        ([0.0, 0.5, 0.5, 0.0], 0.5, (10.0, 28.0)),
+        # One segment alone, however sure, is believed less than two.
+        ([0.0, 1.0, 0.0, 0.0], 0.5, (10.0, 18.0)),
+        ([0.1, 0.2, 0.1, 0.0], 1 / 7, None),
+        # The first and the last have one neighbour; of two stretches the angrier counts.
+        ([0.9, 0.9, 0.0, 0.5], 0.9, (0.0, 18.0)),
+        ([0.8], 0.8, (0.0, 8.0)),
+        ([], None, None),
+    ],
+)
+def test_the_angriest_stretch(tmp_path, angers, score, stretch):
+    store = Store(tmp_path / "calls.duckdb")
+    fill(store, call("any", customer=[heard(10 * i, 10 * i + 8, anger=anger) for i, anger in enumerate(angers)]))
+    [row] = store.query("SELECT anger_score, anger_start_s, anger_end_s FROM calls")
+    start_s, end_s = stretch or (None, None)
+    assert row == about(anger_score=score) | {"anger_start_s": start_s, "anger_end_s": end_s}
+
+
 def test_a_call_of_one_channel_without_metadata(reports):
     unknown = "queue agent_id labels agent_talk_s customer_talk_s agent_talk_ratio interruptions_by_agent"
     expected = about(negativity=0.3, mixed_talk_s=10.0, customer_emotion_s=10.0) | dict.fromkeys(unknown.split())
