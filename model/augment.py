@@ -185,7 +185,7 @@ def pitch(samples: Samples, _: Generator, *, semitones: float) -> Samples:
     return librosa.effects.pitch_shift(samples, sr=SAMPLE_RATE, n_steps=semitones, n_fft=1024)
 
 
-def tune(rng: Generator, seconds: float = 8.0) -> Samples:
+def melody(rng: Generator, seconds: float = 8.0) -> Samples:
     """Hold music of a poor exchange: a random melody of decaying square-like tones."""
     n = int(0.4 * SAMPLE_RATE)
     t = np.arange(n) / SAMPLE_RATE

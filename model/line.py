@@ -145,7 +145,7 @@ class Background(Step):
 
     def draw(self, rng: Generator) -> Effect:
         """Choose the sound."""
-        sound = augment.tune(rng) if self.folder is None else _excerpt(self.folder, rng)
+        sound = augment.melody(rng) if self.folder is None else _excerpt(self.folder, rng)
         return partial(augment.background, sound=sound, snr_db=rng.uniform(*self.snr_db))
 
 
