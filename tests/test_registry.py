@@ -186,18 +186,20 @@ def test_a_damaged_list_of_aliases_is_said_so(registry, tmp_path):
         registry.releases()
 
 
-def test_nobodys_change_is_lost(registry, one):
-    """Four at the same time, each with an alias of its own."""
+def test_nobodys_change_is_lost(registry, one, two):
+    """Another promotes between this one's reading and its writing, so it reads again."""
+    asked = []
 
-    def change(number):
-        promote.promote(Registry(registry.uri), f"alias{number}", one, None)
+    def changed(present):
+        if not asked:
+            promote.promote(Registry(registry.uri), "staging", one, None)
+        asked.append(present)
+        return Release(two)
 
-    threads = [threading.Thread(target=change, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(registry.releases()) == len(registry.history()) == 4
+    registry.change("production", "promote", changed)
+    assert len(asked) == 2
+    assert registry.releases() == {"staging": Release(one), "production": Release(two)}
+    assert [change["alias"] for change in registry.history()] == ["staging", "production"]
 
 
 # --- what an alias means --------------------------------------------------------------------------------------------

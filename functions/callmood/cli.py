@@ -715,6 +715,12 @@ def doctor(
         str | None, typer.Option(help="The recordings' bucket.", show_default="PROJECT-NAME-recordings")
     ] = None,
     dataset: DatasetOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", help="Look at the model registry, too: MODEL_URI, as Terraform was told.", envvar="MODEL_URI"
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Look at a deployment from outside, and say what is wrong with it and how to mend it.
@@ -736,6 +742,7 @@ def doctor(
         publisher=PublisherClient(),
         subscriber=SubscriberClient(),
         bigquery=connect(project),
+        model=model,
     )
     findings = []
     for finding in examine(deployment):

@@ -17,8 +17,9 @@ from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.cloud.storage import Client as StorageClient
 
 from callmood.bigquery import BigQueryWarehouse
-from callmood.errors import CallmoodError
+from callmood.errors import CallmoodError, ModelError, RegistryError
 from callmood.recording import ObjectRef, is_side_file
+from callmood.registry import Registry, parse_address
 from callmood.resources import SCHEMAS
 from callmood.schema import Field, tables
 
@@ -72,6 +73,8 @@ class Deployment:
         ``project.dataset`` of the tables.
     storage, publisher, subscriber, bigquery
         Clients.
+    model : str or None
+        What the functions are told as `MODEL_URI`, where it is to be looked at.
     """
 
     project: str
@@ -82,6 +85,7 @@ class Deployment:
     publisher: PublisherClient
     subscriber: SubscriberClient
     bigquery: Client
+    model: str | None = None
 
 
 def examine(deployment: Deployment) -> Iterator[Finding]:
@@ -103,6 +107,7 @@ def examine(deployment: Deployment) -> Iterator[Finding]:
         ("topics", _topics),
         ("subscriptions", _subscriptions),
         ("functions", _functions),
+        ("model", _model),
         ("tables", _tables),
         ("views", _views),
         ("recordings", _recordings),
@@ -194,6 +199,29 @@ def _functions(at: Deployment) -> Iterator[Finding]:
             f"{function} {'takes no calls from outside' if well else told}.",
             "" if well else f"it should refuse: look at its ingress and at who may invoke it; {APPLY}",
         )
+
+
+def _model(at: Deployment) -> Iterator[Finding]:
+    """Whether the versions that serve can be loaded and pass their self-tests."""
+    address = parse_address(at.model)
+    if address is None:
+        return
+    uri, alias = address
+    registry = Registry(uri, lambda: at.storage)
+    try:
+        release = registry.release(alias)
+    except RegistryError as error:
+        yield Finding("model", False, f"{error}.", f"promote a version: python -m model.versions --registry {uri}")
+        return
+    for version, share in ((release.version, 1 - release.share), (release.canary, release.share)):
+        if version is None:
+            continue
+        try:
+            registry.load(version)
+        except ModelError as error:
+            yield Finding("model", False, f"{alias}: {error}.", f"run: python -m model.rollback --registry {uri}")
+        else:
+            yield Finding("model", True, f"{alias} is {version} for {share:.0%} of the recordings, and it works.")
 
 
 def _tables(at: Deployment) -> Iterator[Finding]:

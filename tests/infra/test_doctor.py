@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from google.cloud import bigquery
 from google.pubsub_v1.types import PushConfig
+from models_made import command, model_file, version_of
 from scripted_http import scripted_http
 from stack.recordings import clip
 from typer.testing import CliRunner
@@ -19,6 +20,7 @@ from callmood.bigquery import BigQueryWarehouse
 from callmood.cli import app
 from callmood.recording import ObjectRef
 from callmood.rows import failure_row
+from model import promote, register
 
 BUCKET = "acme-calls-1-callmood-recordings"
 DATASET = "acme-calls-1.callmood"
@@ -73,9 +75,9 @@ def sign(cloud, name, endpoint, account="callmood-push@acme-calls-1.iam.gservice
     )
 
 
-def doctor():
+def doctor(*options):
     """Ask the doctor: (exit code, findings)."""
-    done = CliRunner().invoke(app, ["doctor", "--project", PROJECT["project_id"], "--json"])
+    done = CliRunner().invoke(app, ["doctor", "--project", PROJECT["project_id"], "--json", *map(str, options)])
     assert "Traceback" not in done.output
     return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -94,6 +96,23 @@ def test_a_sound_deployment_is_well(outside):
     assert (code, [finding for finding in findings if not finding["well"]]) == (0, [])
     looked_at = {finding["what"] for finding in findings}
     assert looked_at >= {"bucket", "notifications", "topics", "subscriptions", "functions", "tables", "views"}
+
+
+def test_the_model_that_serves_is_looked_at(outside, tmp_path):
+    def about_the_model():
+        code, findings = doctor("--model", f"{tmp_path}/models@production")
+        [finding] = [finding for finding in findings if finding["what"] == "model"]
+        assert code == (not finding["well"])
+        return finding
+
+    assert "no alias" in about_the_model()["found"]
+    path = model_file(tmp_path, 1)
+    version = version_of(path)
+    assert command(register, "--model", path, "--registry", tmp_path / "models") == 0
+    assert command(promote, version, "--registry", tmp_path / "models") == 0
+    assert about_the_model()["found"] == f"production is {version} for 100% of the recordings, and it works."
+    (tmp_path / "models" / "versions" / version / "selftest.npz").write_bytes(b"")
+    assert "model.rollback" in about_the_model()["remedy"]
 
 
 def test_what_it_finds_is_read_by_people(outside):
