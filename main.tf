@@ -131,7 +131,7 @@ module "jobs" {
   project_id = module.project.id
   name       = var.name
   region     = var.region
-  image      = coalesce(var.retraining.image, "${module.registry.images}/train:latest")
+  image      = local.training_image
   corpora    = var.retraining.corpora
   runs       = module.registry.runs
   models     = module.registry.models
@@ -152,8 +152,41 @@ module "schedule" {
   runs        = module.registry.runs
   options     = local.retraining_options
   schedule    = var.retraining.composer == null ? var.retraining.schedule : null
+  on_drift    = var.retraining.composer == null
   time_zone   = coalesce(var.settings.time_zone, "UTC")
   watch_hours = var.retraining.watch_hours
+  channels    = module.observability.channels
+  kms_key_id  = module.encryption.key_id
+}
+
+module "composer" {
+  source = "./infra/composer"
+  count  = try(var.retraining.composer, null) == null ? 0 : 1
+
+  project_id  = module.project.id
+  name        = var.name
+  region      = var.region
+  size        = var.retraining.composer.size
+  airflow     = var.retraining.composer.image
+  network     = var.retraining.composer.network
+  subnetwork  = var.retraining.composer.subnetwork
+  machine     = var.retraining.composer.machine
+  jobs        = module.jobs[0].names
+  image       = local.training_image
+  trainer     = module.jobs[0].accounts["trainer"]
+  runs        = module.registry.runs
+  registry    = module.registry.uri
+  results     = module.warehouse.dataset
+  corpora     = local.corpora
+  config      = var.retraining.config
+  share       = var.retraining.share
+  watch_hours = var.retraining.watch_hours
+  limits      = var.retraining.limits
+  topic_id    = module.schedule[0].topic
+  schedule    = var.retraining.schedule
+  time_zone   = coalesce(var.settings.time_zone, "UTC")
+  emails      = var.alert_emails
+  channels    = module.observability.channels
   kms_key_id  = module.encryption.key_id
 }
 

@@ -20,16 +20,17 @@ locals {
     { for name, value in var.settings : upper(name) => try(join(",", value), tostring(value), jsonencode(value)) if value != null },
   )
 
+  training_image = try(coalesce(var.retraining.image, "${module.registry.images}/train:latest"), null)
+  corpora        = join(" ", [for name, root in try(var.retraining.corpora, {}) : "${name}=${root}"])
+
   # What every step of the making of a model is told, by whoever runs it: python -m model.chain --help.
-  retraining_options = var.retraining == null ? [] : concat(
-    [
-      "--corpora", join(" ", [for name, root in var.retraining.corpora : "${name}=${root}"]),
-      "--config", var.retraining.config,
-      "--registry", module.registry.uri,
-      "--cache", "gs://${module.registry.runs}/features",
-      "--share", tostring(var.retraining.share),
-      "--results", "${var.project_id}.${var.dataset_id}",
-    ],
-    var.retraining.limits == null ? [] : ["--limits", var.retraining.limits],
-  )
+  retraining_options = var.retraining == null ? [] : [
+    "--corpora", local.corpora,
+    "--config", var.retraining.config,
+    "--registry", module.registry.uri,
+    "--cache", "gs://${module.registry.runs}/features",
+    "--share", tostring(var.retraining.share),
+    "--results", "${var.project_id}.${var.dataset_id}",
+    "--limits", var.retraining.limits,
+  ]
 }

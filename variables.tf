@@ -446,8 +446,14 @@ variable "retraining" {
     schedule    = optional(string, "0 3 1 * *")
     share       = optional(number, 0.1)
     watch_hours = optional(number, 24)
-    limits      = optional(string)
-    composer    = optional(object({ size = optional(string, "SMALL"), image = optional(string, "composer-3-airflow-2.10.5"), network = optional(string), subnetwork = optional(string) }))
+    limits      = optional(string, "")
+    composer = optional(object({
+      size       = optional(string, "SMALL")
+      image      = optional(string, "composer-3-airflow-2.10.5")
+      network    = optional(string)
+      subnetwork = optional(string)
+      machine    = optional(object({ machine_type = string, accelerator_type = optional(string), accelerator_count = optional(number) }))
+    }))
   })
   default = null
 

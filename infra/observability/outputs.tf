@@ -7,3 +7,8 @@ output "metrics" {
   description = "Names of the log-based metrics."
   value       = sort(concat([for metric in google_logging_metric.counts : metric.name], [for metric in google_logging_metric.sums : metric.name], [google_logging_metric.failed.name]))
 }
+
+output "channels" {
+  description = "Ids of the notification channels of those who are told."
+  value       = local.channels
+}

@@ -1,7 +1,7 @@
 # The APIs that a deployment needs, the project's number, and the accounts by which Google's own services act in it.
 
 resource "google_project_service" "required" {
-  for_each = setunion(var.services, var.retraining ? ["aiplatform", "cloudscheduler", "eventarc", "workflowexecutions", "workflows"] : [])
+  for_each = setunion(var.services, var.retraining ? ["aiplatform", "cloudscheduler", "composer", "eventarc", "workflowexecutions", "workflows"] : [])
 
   project            = var.project_id
   service            = "${each.key}.googleapis.com"

@@ -61,6 +61,8 @@ resource "google_pubsub_topic" "retrain" {
 }
 
 resource "google_eventarc_trigger" "drift" {
+  count = var.on_drift ? 1 : 0
+
   project         = var.project_id
   location        = var.region
   name            = "${var.name}-drift"
@@ -118,4 +120,32 @@ resource "google_project_iam_member" "starter_starts" {
   project = var.project_id
   role    = "roles/workflows.invoker"
   member  = google_service_account.accounts["starter"].member
+}
+
+resource "google_monitoring_alert_policy" "failed" {
+  project               = var.project_id
+  display_name          = "${var.name}: a new model was not made, or was taken back"
+  combiner              = "OR"
+  severity              = "WARNING"
+  notification_channels = var.channels
+
+  conditions {
+    display_name = "A run of the workflow failed"
+    condition_threshold {
+      filter          = "resource.type = \"workflows.googleapis.com/Workflow\" AND resource.labels.workflow_id = \"${google_workflows_workflow.retrain.name}\" AND metric.type = \"workflows.googleapis.com/finished_execution_count\" AND metric.labels.status = \"FAILED\""
+      comparison      = "COMPARISON_GT"
+      threshold_value = 0
+      duration        = "0s"
+      aggregations {
+        alignment_period   = "300s"
+        per_series_aligner = "ALIGN_DELTA"
+      }
+    }
+  }
+
+  documentation {
+    subject   = "${var.name}: no new model"
+    content   = "The model that served goes on to. The workflow's execution shows which step failed, that step's Cloud Run job why: docs/retraining.md."
+    mime_type = "text/markdown"
+  }
 }

@@ -34,6 +34,18 @@ variable "schedule" {
   default     = null
 }
 
+variable "on_drift" {
+  description = "Start when a message of drift comes; not where something else listens for it."
+  type        = bool
+  default     = true
+}
+
+variable "channels" {
+  description = "Ids of the notification channels that are told of a run that failed."
+  type        = list(string)
+  default     = []
+}
+
 variable "time_zone" {
   description = "Time zone of the schedule."
   type        = string
