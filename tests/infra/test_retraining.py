@@ -1,0 +1,171 @@
+"""The workflow and Composer take the steps of model/chain.json, in its order, with the same words."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+
+import pytest
+import yaml
+from workspaces import ROOT, resources
+
+from model import chain
+
+WAY = [step.name for step in chain.steps() if not step.rescues]
+
+
+@pytest.fixture(scope="module")
+def planned(workspace):
+    """Resources of the modules' examples, as their READMEs have them, by the module and the address in it."""
+    names = ("jobs", "schedule", "composer")
+    texts = [(ROOT / "infra" / name / "README.md").read_text() for name in names]
+    place = workspace("infra", "versions.tf")
+    (place.folder / "main.tf").write_text("".join(re.findall(r"```hcl\n(.*?)```", "".join(texts), re.S)))
+    (place.folder / "variables.tf").write_text(
+        'variable "project_id" { default = "acme-calls-1" }\n'
+        'variable "region" { default = "europe-west1" }\n'
+        'variable "name" { default = "callmood" }\n'
+        'variable "labels" { default = {} }\n'
+    )
+    found = {name: {} for name in names}
+    for resource in resources(place.init().plan()["planned_values"]["root_module"]):
+        _, module, address = resource["address"].split(".", 2)
+        found[module][address] = resource["values"]
+    return found
+
+
+class Refused(Exception):
+    """A job failed."""
+
+
+class Workflow:
+    """As much of Google Cloud Workflows as ours needs: steps, sub-workflows, try and except, sleep, one connector."""
+
+    def __init__(self, source, fails=()):
+        self.flows, self.fails = yaml.safe_load(source), fails
+        self.jobs, self.slept = [], []
+
+    def run(self, name="main", **values):
+        for step in self.flows[name]["steps"]:
+            ((_, body),) = step.items()
+            if "return" in body:
+                return self.value(body["return"], values)
+            self.take(body, values)
+        return None
+
+    def take(self, body, values):
+        for assigned in body.get("assign", []):
+            values |= {name: self.value(value, values) for name, value in assigned.items()}
+        if "raise" in body:
+            raise self.value(body["raise"], values)
+        if "try" in body:
+            try:
+                self.take(body["try"], values)
+            except Refused as error:
+                values[body["except"]["as"]] = error
+                for step in body["except"]["steps"]:
+                    ((_, rescue),) = step.items()
+                    self.take(rescue, values)
+        if "call" in body:
+            self.call(body["call"], self.value(body["args"], values))
+
+    def call(self, name, args):
+        if name == "sys.sleep":
+            self.slept.append((len(self.jobs), args["seconds"]))
+        elif name == "googleapis.run.v2.projects.locations.jobs.run":
+            (override,) = args["body"]["overrides"]["containerOverrides"]
+            self.jobs.append((args["name"], override["args"], args["connector_params"]["timeout"]))
+            if override["args"][1] in self.fails:
+                raise Refused(args["name"])
+        else:
+            assert set(args) == set(self.flows[name]["params"])
+            self.run(name, **args)
+
+    def value(self, value, values):
+        if isinstance(value, dict):
+            return {name: self.value(inner, values) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self.value(inner, values) for inner in value]
+        found = re.fullmatch(r"\$\{(.*)\}", value) if isinstance(value, str) else None
+        return self.evaluate(found[1], values) if found else value
+
+    def evaluate(self, expression, values):
+        """Names, texts, sums of them, and the execution's id."""
+        expression = expression.replace('sys.get_env("GOOGLE_CLOUD_WORKFLOW_EXECUTION_ID")', '"execution-1"')
+        parts = [part.strip() for part in expression.split(" + ")]
+        found = [ast.literal_eval(part) if part.startswith('"') else values[part] for part in parts]
+        return found[0] if len(found) == 1 else "".join(found)
+
+
+@pytest.fixture(scope="module")
+def schedule(planned):
+    return planned["schedule"]
+
+
+def steps(workflow):
+    return [words[1] for _, words, _ in workflow.jobs]
+
+
+def test_the_workflow_takes_every_step_of_the_chain_for_one_run(schedule):
+    workflow = Workflow(schedule["google_workflows_workflow.retrain"]["source_contents"])
+    run = workflow.run()
+    assert steps(workflow) == WAY
+    assert run == "gs://acme-calls-1-callmood-runs/execution-1"
+    for (job, words, seconds), step in zip(workflow.jobs, [s for s in chain.steps() if not s.rescues], strict=True):
+        assert job == f"projects/acme-calls-1/locations/europe-west1/jobs/callmood-{step.name}"
+        assert words[:5] == ["model.chain", step.name, "--run", run, "--corpora"]
+        assert seconds >= step.minutes * 60 * (1 + step.retries)
+        options = chain.argparse.ArgumentParser()
+        chain.options(options)
+        options.parse_args(words[2:])
+    assert workflow.slept == [(WAY.index("watch"), 24 * 60 * 60)]
+
+
+def test_a_canary_that_fails_is_taken_back_and_the_execution_fails(schedule):
+    workflow = Workflow(schedule["google_workflows_workflow.retrain"]["source_contents"], fails={"watch"})
+    with pytest.raises(Refused, match="callmood-watch"):
+        workflow.run()
+    assert steps(workflow) == [*WAY[: WAY.index("watch") + 1], "rollback"]
+
+
+def test_a_step_that_fails_ends_the_workflow(schedule):
+    workflow = Workflow(schedule["google_workflows_workflow.retrain"]["source_contents"], fails={"gate"})
+    with pytest.raises(Refused, match="callmood-gate"):
+        workflow.run()
+    assert steps(workflow) == WAY[: WAY.index("gate") + 1]
+
+
+def test_what_starts_it_is_allowed_to(schedule):
+    (timetable,) = [values for address, values in schedule.items() if address.startswith("google_cloud_scheduler_job")]
+    assert timetable["schedule"] == "0 3 1 * *"
+    assert schedule["google_project_iam_member.starter_starts"]["role"] == "roles/workflows.invoker"
+    assert schedule["google_eventarc_trigger.drift[0]"]["matching_criteria"] == [
+        {"attribute": "type", "operator": None, "value": "google.cloud.pubsub.topic.v1.messagePublished"}
+    ]
+
+
+def test_every_step_has_a_job_with_the_rights_it_needs(planned):
+    jobs = planned["jobs"]
+    for step in chain.steps():
+        (template,) = jobs[f'google_cloud_run_v2_job.steps["{step.name}"]']["template"][0]["template"]
+        (container,) = template["containers"]
+        assert container["resources"][0]["limits"] == {"cpu": step.cpu, "memory": step.memory}
+        assert container["args"][:2] == ["model.chain", step.name]
+        assert (template["timeout"], template["max_retries"]) == (f"{step.minutes * 60}s", step.retries)
+    registry = {jobs[f'google_storage_bucket_iam_member.models["{who}"]']["role"] for who in ("registrar", "watcher")}
+    assert registry == {"roles/storage.objectUser", "roles/storage.objectViewer"}
+    assert 'google_storage_bucket_iam_member.models["trainer"]' not in jobs, "who trains must not change what serves"
+
+
+def test_composer_gets_the_files_that_the_dag_is_tested_with(planned):
+    dags = {
+        values["name"]: values["content"]
+        for address, values in planned["composer"].items()
+        if address.startswith("google_storage_bucket_object")
+    }
+    folder = "dags/callmood_retraining"
+    assert set(dags) == {f"{folder}/{name}" for name in ("retrain.py", "chain.py", "chain.json", "settings.json")}
+    assert dags[f"{folder}/chain.json"] == chain.CHAIN.read_text()
+    tested = (ROOT / "tests/composer/conftest.py").read_text().partition("SETTINGS = {")[2].partition("\n}")[0]
+    assert set(json.loads(dags[f"{folder}/settings.json"])) == set(re.findall(r'^    "(\w+)"', tested, re.M))
