@@ -101,13 +101,17 @@ def test_reports_of_another_model_or_none_are_refused(run, monkeypatch, model, k
     assert not (run / "MODEL_CARD.md").exists()
 
 
+def words(folder):
+    """What is written in each picture; where it stands depends on the machine's fonts."""
+    return {path.name: re.findall(r">([^<]+)</text>", path.read_text()) for path in folder.iterdir()}
+
+
 def test_the_shipped_models_card_is_its_own(tmp_path):
     """Measured anew after the model has changed: `./run card --data DIR`."""
     files = sorted((MODEL / "reports").glob("*.json"))
     card.write(MODEL / "emotion.tflite", files, tmp_path / "MODEL_CARD.md")
     assert (tmp_path / "MODEL_CARD.md").read_bytes() == (MODEL / "MODEL_CARD.md").read_bytes()
-    drawn = {path.name: path.read_bytes() for path in (tmp_path / "plots").iterdir()}
-    assert drawn == {path.name: path.read_bytes() for path in (MODEL / "plots").iterdir()}
+    assert words(tmp_path / "plots") == words(MODEL / "plots")
 
 
 def test_the_shipped_model_breaks_no_gate():
