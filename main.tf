@@ -121,6 +121,7 @@ module "registry" {
   name              = var.name
   region            = var.region
   source_repository = var.source_repository
+  operators         = var.operators
   kms_key_id        = module.encryption.key_id
 }
 

@@ -74,18 +74,6 @@ def open_models(uri: str | None, storage: Callable[[], Client] | None = None) ->
     return FollowedAlias(Registry(address[0], storage), address[1]) if address else OneModel(_open_file(uri, storage))
 
 
-def open_model(uri: str | None, storage: Callable[[], Client] | None = None) -> EmotionModel:
-    """Load one model: the file that `uri` names, or what its alias means now, canaries aside.
-
-    Parameters, returned value and errors are those of `open_models`.
-    """
-    address = parse_address(uri)
-    if address is None:
-        return _open_file(uri, storage)
-    registry = Registry(address[0], storage)
-    return registry.load(registry.release(address[1]).version)
-
-
 def _open_file(uri: str | None, storage: Callable[[], Client] | None) -> EmotionModel:
     if not uri or not uri.startswith("gs://"):
         return load_model(Path(uri) if uri else None)

@@ -57,6 +57,14 @@ resource "google_storage_bucket" "models" {
   }
 }
 
+resource "google_storage_bucket_iam_member" "operators_promote" {
+  for_each = toset(var.operators)
+
+  bucket = google_storage_bucket.models.name
+  role   = "roles/storage.objectUser"
+  member = each.key
+}
+
 resource "google_artifact_registry_repository" "images" {
   project       = var.project_id
   location      = var.region

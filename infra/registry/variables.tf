@@ -25,6 +25,12 @@ variable "source_repository" {
   default     = null
 }
 
+variable "operators" {
+  description = "IAM members (`user:`, `group:`, `serviceAccount:`) that promote models by hand, and take them back."
+  type        = list(string)
+  default     = []
+}
+
 variable "kms_key_id" {
   description = "Key that models, runs and images are encrypted with; null for Google's."
   type        = string

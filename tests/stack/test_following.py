@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from callmood import rescore
 from callmood.cli import app
-from callmood.model_source import FollowedAlias, open_model
+from callmood.model_source import FollowedAlias, open_models
 from callmood.registry import Registry
 from callmood.shelf import BucketShelf
 from model import promote, register, rollback, versions
@@ -62,7 +62,7 @@ def test_a_models_life_in_a_bucket(registry, one, two, capsys):
     assert [version["version"] for version in told["versions"]] == [one, two]
     assert [change["what"] for change in told["history"]] == ["promote", "canary", "promote", "rollback"]
     assert registry.release("production").version == one
-    assert open_model(f"{registry.uri}@{two}").version == two
+    assert open_models(f"{registry.uri}@{two}").of_recording("a").version == two
 
 
 def test_two_who_promote_at_once_both_count(registry, one, two):
