@@ -1,13 +1,14 @@
-"""How often the verdicts on calls are right, on calls made of unseen speakers: `python -m model.verdicts --data DIR`.
+"""How often the verdicts on calls are right: `python -m model.verdicts --corpus cremad --root CREMA-D`.
 
-A call is utterances of one speaker through a telephone, mostly neutral; in its first or its last third, a share of them
-is angry. The verdicts are those of the view `calls`, over rows as the pipeline writes them: what `docs/metrics.md`
-defines is what is counted here.
+A call is utterances of one speaker outside `train` through a telephone, mostly neutral; in its first or its last
+third, a share of them is angry. The verdicts are those of the view `calls`, over rows as the pipeline writes them: what
+`docs/metrics.md` defines is what is counted here.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,15 +19,18 @@ from numpy.typing import NDArray
 from callmood.analysis import Analysis
 from callmood.audio import AudioInfo
 from callmood.emotion import EmotionModel, load_model
+from callmood.errors import ModelError
 from callmood.recording import EMOTIONS, CallMetadata, ObjectRef, Recording
 from callmood.resources import MODEL
 from callmood.rows import analysis_rows
 from callmood.settings import Settings
 from callmood.store import Store
 from callmood.voice import UNCERTAIN, Segment
+from model import places
 from model.baselines import NEUTRAL
-from model.corpora import CORPORA, read
+from model.corpora import CorpusError
 from model.embed import embeddings
+from model.evaluate import add_source, source
 from model.hearing import Hearing
 
 ANGER = EMOTIONS.index("anger")
@@ -125,21 +129,22 @@ def verdicts(calls: list[Analysis]) -> dict[str, float]:
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds the corpus's folder")
-    parser.add_argument("--model", type=Path, default=MODEL / "emotion.tflite")
-    parser.add_argument("--corpus", choices=CORPORA, default="cremad")
+    parser.add_argument("--model", type=places.source, default=MODEL / "emotion.tflite")
+    add_source(parser)
     parser.add_argument("--utterances", type=int, default=45, help="in a call")
     parser.add_argument("--neutral", type=float, default=0.85, help="share of neutral utterances outside anger")
     parser.add_argument("--angry", type=float, nargs="+", default=[0.25, 0.5, 0.8], help="share of angry ones in it")
     parser.add_argument("--calls", type=int, default=200, help="of each kind")
-    parser.add_argument("--cache", type=Path, default=Path("runs/evaluate"))
+    parser.add_argument("--cache", type=places.kept, default=Path("runs/evaluate"))
     args = parser.parse_args()
-
-    model = load_model(args.model)
-    clips = [clip for clip in read(args.corpus, args.data / args.corpus).clips if clip.split == "valid"]
-    embedded, durations_s = embeddings(model, clips, Hearing("telephone", "speech"), args.cache)
+    try:
+        model = load_model(args.model)
+        clips = source(args.manifest, args.corpus, args.root, args.split).clips
+        embedded, durations_s = embeddings(model, clips, Hearing("telephone", "speech"), args.cache)
+    except (CorpusError, ModelError, OSError) as error:
+        sys.exit(f"error: {error}")
     labels = np.array([EMOTIONS.index(clip.emotion) for clip in clips])
-    speakers = np.array([clip.speaker for clip in clips])
+    speakers = np.array([f"{clip.corpus}/{clip.speaker}" for clip in clips])
     by_speaker = [np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)]
 
     print(f"{'call':>20} {'angry %':>7} " + " ".join(f"{v + ' %':>11}" for v in VERDICTS))
@@ -156,4 +161,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    places.run(main)

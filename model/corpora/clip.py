@@ -66,7 +66,7 @@ def load(clip: Clip) -> NDArray[np.float32]:
     Raises
     ------
     CorpusError
-        It cannot be decoded, or holds less than a hundredth of a second.
+        It cannot be decoded, holds less than a hundredth of a second, or samples that are no numbers.
     """
     try:
         samples, rate = soundfile.read(clip.path, dtype="float32", always_2d=True)
@@ -74,6 +74,8 @@ def load(clip: Clip) -> NDArray[np.float32]:
         raise CorpusError(f"{clip.path} cannot be decoded: {error}; fetch it anew") from None
     if len(samples) * 100 <= rate:
         raise CorpusError(f"{clip.path} holds no more than {len(samples)} samples; fetch it anew, or leave it out")
+    if not np.isfinite(samples).all():
+        raise CorpusError(f"{clip.path} has samples that are no numbers; fetch it anew, or leave it out")
     mono = samples.mean(axis=1)
     return mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE)
 

@@ -90,6 +90,9 @@ def test_clips_that_cannot_be_read_are_named_and_nothing_is_written(tmp_path, ru
     soundfile.write(torn, np.zeros(5), 16_000)
     with pytest.raises(SystemExit, match=f"{torn.name} holds no more than 5 samples"):
         run("--corpus", "ravdess", "--root", root)
+    soundfile.write(torn, np.full(16_000, np.nan), 16_000, "FLOAT")
+    with pytest.raises(SystemExit, match=f"{torn.name} has samples that are no numbers"):
+        run("--corpus", "ravdess", "--root", root)
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,20 @@ def test_a_model_that_knows_gets_every_verdict_right(story, expected):
 
 def test_it_runs_on_a_corpus_in_cremads_layout(tmp_path, monkeypatch, capsys):
     write_cremad(tmp_path / "cremad", speakers=2)
-    options = ["--data", tmp_path, "--cache", tmp_path / "cache", "--calls", 2, "--utterances", 9, "--angry", 0.5]
+    options = [
+        "--corpus",
+        "cremad",
+        "--root",
+        tmp_path / "cremad",
+        "--cache",
+        tmp_path / "cache",
+        "--calls",
+        2,
+        "--utterances",
+        9,
+        "--angry",
+        0.5,
+    ]
     monkeypatch.setattr(sys, "argv", ["verdicts", *map(str, options)])
     verdicts.main()
     lines = capsys.readouterr().out.splitlines()[-1 - len(verdicts.STORIES) :]
