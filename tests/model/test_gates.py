@@ -55,7 +55,7 @@ def test_the_command_exits_with_1_and_says_why(tmp_path, monkeypatch, capsys):
     report, facts = tmp_path / "evaluation.json", tmp_path / "emotion.json"
     report.write_text(json.dumps(EVALUATION))
     facts.write_text(json.dumps({"version": "other"}))
-    with pytest.raises(SystemExit, match="1 of 15 gates are broken"):
+    with pytest.raises(SystemExit, match=r"1 of \d+ gates are broken"):
         run(monkeypatch, report, facts)
     assert "broken: gap between the sexes in UAR is 12, must be at most 10\n" in capsys.readouterr().out
     report.write_text(json.dumps(EVALUATION | {"groups": {}}))
