@@ -44,6 +44,11 @@ def test_both_events_of_an_overwrite_say_so():
     assert deleted.overwritten
 
 
+def test_an_event_may_ask_for_a_version_of_the_model():
+    assert parse_push(push(ATTRIBUTES)).model_version is None
+    assert parse_push(push(ATTRIBUTES | {"modelVersion": "f305841e9432"})).model_version == "f305841e9432"
+
+
 @pytest.mark.parametrize("payload", [{}, {"data": ""}, {"data": "%%% no base64"}, {"data": "bm8gSlNPTg=="}])
 def test_the_payload_does_not_matter(payload):
     assert parse_push(push(ATTRIBUTES, **payload)).ref.bucket == "calls"
@@ -64,6 +69,7 @@ def test_the_payload_does_not_matter(payload):
         (push(ATTRIBUTES | {"objectGeneration": "latest"}), "no generation"),
         (push(ATTRIBUTES | {"bucketId": "_calls"}), "no bucket"),
         (push(ATTRIBUTES | {"objectGeneration": "-1"}), "no generation"),
+        (push(ATTRIBUTES | {"modelVersion": "../../etc"}), "no version of a model"),
         (push(ATTRIBUTES | {"objectGeneration": "²"}), "no generation"),
         (push(ATTRIBUTES | {"objectGeneration": str(2**63)}), "no generation"),
     ],

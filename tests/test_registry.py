@@ -6,16 +6,19 @@ import os
 import shutil
 import threading
 import time
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from models_made import command, model_file, version_of
 from test_local import EXAMPLES, run
 
+from callmood.emotion import RUNTIMES, load_model
 from callmood.errors import ModelError, RegistryError
 from callmood.model_source import FollowedAlias, open_models
 from callmood.recording import ObjectRef
 from callmood.registry import Registry, Release
+from callmood.selftest import check_self_test
 from callmood.store import Store
 from model import promote, register, rollback, versions
 
@@ -330,6 +333,15 @@ def test_a_registry_that_is_away_for_a_while_changes_nothing(registry, clock, on
     serve(registry, two)
     clock.now += 61
     assert used(followed) == {two}
+
+
+@pytest.mark.skipif(
+    not all(find_spec(module.split(".")[0]) for module in RUNTIMES.values()),
+    reason="both runtimes install on 3.11 only",
+)
+def test_what_one_runtime_registered_passes_its_self_test_on_the_other(registry, models, one):
+    for runtime in RUNTIMES:
+        check_self_test(load_model(models[0], runtime), registry.read(one, "selftest.npz"))
 
 
 def test_a_version_may_be_pinned_or_asked_for(registry, one, two):

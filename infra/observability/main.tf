@@ -217,7 +217,7 @@ resource "google_monitoring_alert_policy" "latency" {
   }
 }
 
-# Every instance says it once, so each line counts; an e-mail an hour is enough.
+# Said by whatever follows the model registry, once an instance; an e-mail an hour is enough.
 resource "google_monitoring_alert_policy" "model" {
   project               = var.project_id
   display_name          = "${var.name}: a model cannot be used"
@@ -228,7 +228,7 @@ resource "google_monitoring_alert_policy" "model" {
   conditions {
     display_name = "A model did not load, or failed its self-test"
     condition_matched_log {
-      filter           = "${local.service.analyze} AND severity = ERROR AND jsonPayload.model_fault : *"
+      filter           = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name =~ \"^${var.name}-\" AND severity = ERROR AND jsonPayload.model_fault : *"
       label_extractors = { version = "EXTRACT(jsonPayload.model_fault)", used = "EXTRACT(jsonPayload.model_version)" }
     }
   }
@@ -241,7 +241,7 @@ resource "google_monitoring_alert_policy" "model" {
 
   documentation {
     subject = "${var.name}: a model cannot be used"
-    content = "Calls are analysed by the last version that works. The log of `${var.functions["analyze"]}` says what is wrong with the other; `python -m model.rollback` takes it out of service (docs/registry.md)."
+    content = "Calls are analysed by the last version that works. The log says what is wrong with the other; `python -m model.rollback` takes it out of service (docs/registry.md)."
   }
 }
 

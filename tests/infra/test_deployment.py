@@ -209,6 +209,17 @@ def test_report_readers_see_views_only(applied):
         assert not any(people.values())
 
 
+def test_a_model_that_cannot_be_used_raises_an_alert(applied):
+    (policy,) = [
+        p for p in of(applied, "google_monitoring_alert_policy") if "a model cannot be used" in p["display_name"]
+    ]
+    (condition,) = policy["conditions"][0]["condition_matched_log"]
+    # What callmood/model_source.py logs.
+    assert "severity = ERROR AND jsonPayload.model_fault : *" in condition["filter"]
+    assert condition["label_extractors"]["used"] == "EXTRACT(jsonPayload.model_version)"
+    assert policy["alert_strategy"][0]["notification_rate_limit"], "which such a condition needs"
+
+
 def test_results_have_their_schema(applied):
     (schema,) = of(applied, "google_pubsub_schema")
     assert json.loads(schema["definition"]) == json.loads((ROOT / "schemas" / "topics" / "results.avsc").read_text())
