@@ -45,6 +45,7 @@ module "warehouse" {
   location               = coalesce(var.dataset_location, var.region)
   schemas                = local.schemas
   eraser                 = "serviceAccount:${module.identity.emails["eraser"]}"
+  accounts               = [for name in setintersection(["eraser", "monitor"], keys(module.identity.emails)) : "serviceAccount:${module.identity.emails[name]}"]
   kms_key_id             = module.encryption.key_id
   results_retention_days = var.results_retention_days
   time_travel_hours      = var.time_travel_hours
@@ -59,18 +60,22 @@ module "warehouse" {
 module "identity" {
   source = "./infra/identity"
 
-  project_id     = module.project.id
-  project_number = module.project.number
-  name           = var.name
-  region         = var.region
-  bucket         = module.ingest.bucket
-  topic          = module.ingest.topic
-  dataset_id     = module.warehouse.dataset_id
-  tables         = module.warehouse.tables
-  pubsub_agent   = module.project.agents.pubsub
-  model_uri      = var.settings.model_uri
-  operators      = var.operators
-  alert_secrets  = var.alert_webhook
+  project_id         = module.project.id
+  project_number     = module.project.number
+  name               = var.name
+  region             = var.region
+  bucket             = module.ingest.bucket
+  topic              = module.ingest.topic
+  dataset_id         = module.warehouse.dataset_id
+  tables             = module.warehouse.tables
+  reports_dataset_id = module.warehouse.reports_dataset_id
+  pubsub_agent       = module.project.agents.pubsub
+  model_uri          = var.settings.model_uri
+  monitor            = var.monitor != null
+  reference_uri      = var.settings.reference_uri
+  views              = module.warehouse.views
+  operators          = var.operators
+  alert_secrets      = var.alert_webhook
 }
 
 module "results" {
@@ -94,6 +99,7 @@ module "functions" {
   environment = local.environment
   analyze     = var.analyze
   alert       = var.alert_webhook
+  monitor     = var.monitor != null
   network     = var.network
   kms_key_id  = module.encryption.key_id
 }
@@ -112,6 +118,20 @@ module "delivery" {
   pubsub_agent          = module.project.agents.pubsub
   max_delivery_attempts = var.max_delivery_attempts
   kms_key_id            = module.encryption.key_id
+}
+
+module "monitor" {
+  source = "./infra/monitor"
+  count  = var.monitor == null ? 0 : 1
+
+  project_id = module.project.id
+  name       = var.name
+  region     = var.region
+  url        = module.functions.urls["monitor"]
+  account    = module.identity.emails["push-monitor"]
+  schedule   = var.monitor.schedule
+  time_zone  = coalesce(var.settings.time_zone, "UTC")
+  channels   = module.observability.channels
 }
 
 module "registry" {
@@ -156,6 +176,7 @@ module "schedule" {
   on_drift    = var.retraining.composer == null
   time_zone   = coalesce(var.settings.time_zone, "UTC")
   watch_hours = var.retraining.watch_hours
+  publishers  = var.monitor == null ? {} : { monitor = module.identity.emails["monitor"] }
   channels    = module.observability.channels
   kms_key_id  = module.encryption.key_id
 }

@@ -13,10 +13,13 @@ locals {
       GOOGLE_CLOUD_PROJECT = var.project_id
       DATASET              = "${var.project_id}.${var.dataset_id}"
       RESULTS_TOPIC        = module.results.topic_id
+      REPORTS_DATASET      = "${var.project_id}.${var.dataset_id}_reports"
+      METRICS_PREFIX       = "custom.googleapis.com/${var.name}"
       MAX_SIZE_BYTES       = tostring(floor(local.memory_bytes / 3))
       # The storage library would ask for the bucket's own metadata in the background, which no function may read.
       DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA = "true"
     },
+    var.retraining == null ? {} : { RETRAIN_TOPIC = module.schedule[0].topic },
     { for name, value in var.settings : upper(name) => try(join(",", value), tostring(value), jsonencode(value)) if value != null },
   )
 

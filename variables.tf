@@ -139,6 +139,8 @@ variable "settings" {
     max_size_bytes        = optional(number)
     prior                 = optional(map(number))
     confidence_threshold  = optional(number)
+    reference_uri         = optional(string)
+    retrain_after_days    = optional(number)
   })
   default  = {}
   nullable = false
@@ -379,6 +381,17 @@ variable "perimeter" {
   validation {
     condition     = alltrue([for member in try(var.perimeter.members, []) : can(regex("^(user|serviceAccount):[^:\\s]+$", member))])
     error_message = "perimeter.members must be user: or serviceAccount: and an address; an access level takes no groups."
+  }
+}
+
+variable "monitor" {
+  description = "Compare each day's calls with what the model knows (docs/monitoring.md); schedule: when, as cron has it, in settings.time_zone. null: never."
+  type        = object({ schedule = optional(string, "30 4 * * *") })
+  default     = {}
+
+  validation {
+    condition     = can(regex("^(\\S+ ){4}\\S+$", try(var.monitor.schedule, "30 4 * * *")))
+    error_message = "monitor.schedule must have five fields, as cron has it: \"30 4 * * *\" is every day at half past four."
   }
 }
 

@@ -1,4 +1,4 @@
-"""The entry points: each takes Pub/Sub's push of one notification or result, but for `score`, which takes audio."""
+"""The entry points: each takes Pub/Sub's push of one notification or result; `score` takes audio, `monitor` a day."""
 
 import flask
 import functions_framework
@@ -26,6 +26,12 @@ def erase(request: flask.Request) -> tuple[str, int]:
 def alert(request: flask.Request) -> tuple[str, int]:
     """A result was published: tell a webhook, where the call needs attention."""
     return handlers.answer_result(request, deployment, handlers.alert)
+
+
+@functions_framework.http
+def monitor(request: flask.Request) -> tuple[str, int]:
+    """A day is over: compare its calls with what the model knows. Called by Cloud Scheduler."""
+    return handlers.answer_schedule(request, deployment)
 
 
 @functions_framework.http

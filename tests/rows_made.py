@@ -54,6 +54,8 @@ def segment_row(index, **changes):
         **{f"p_{e}": 0.05 for e in ("anger", "disgust", "fear", "happiness", "sadness")},
         "p_neutral": 0.75,
         "level_dbfs": -20.0,
+        "noise_dbfs": -50.0,
+        **{f"voice_{i}": i / 10 for i in range(1, 9)},
         "model_version": "1",
         "analysed_at": "2026-11-02T10:01:00+00:00",
         **changes,

@@ -270,7 +270,7 @@ def analyse(
     covered, overlapped = speaking_time((segment.start_s, segment.end_s) for segment in segments)
     talk_s = {voice.role: 0.0 for voice in kept}
     for voice in kept:
-        talk_s[voice.role] += sum(end - start for start, end, _ in voice.spans)
+        talk_s[voice.role] += sum(end - start for start, end, *_ in voice.spans)
     return Analysis(
         recording=recording,
         analysis_id=analysis_id(recording.ref.recording_id, model.version, settings),

@@ -756,6 +756,85 @@ def doctor(
     raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
 
 
+@app.command(epilog=_example("callmood monitor --store calls.duckdb", "callmood monitor --day 2026-11-20 --json"))
+@_plain_errors
+def monitor(
+    store: StoreOption = DEFAULT_STORE,
+    day: Annotated[
+        list[datetime] | None,
+        typer.Option(
+            formats=["%Y-%m-%d"], help="Check this day; repeat it for more.", show_default="days never checked"
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare days of calls with what the model knows, and tell what has changed.
+
+    What is found goes into the table model_health. Exit code 1: calls have drifted.
+    """
+    from callmood.monitor import check_day
+    from callmood.reference import references
+    from callmood.store import Store
+
+    settings = load_settings()
+    local_store = open_store(Store, store)
+    unchecked = (
+        "SELECT DISTINCT call_date FROM call_health WHERE call_date NOT IN (SELECT call_date FROM model_health)"
+        " ORDER BY call_date"
+    )
+    days = [each.date() for each in day or ()] or [row["call_date"] for row in local_store.query(unchecked)]
+    reference_of = references(settings)
+    rows = []
+    for each in days:
+        found = check_day(local_store, each, reference_of, min_calls=settings.min_calls, checked_at=datetime.now(UTC))
+        if found:
+            local_store.append("model_health", found)
+        rows += found
+    drifts = [row for row in rows if row["is_drift"]]
+    if as_json:
+        print_json(rows)
+    else:
+        names = ("call_date", "model_version", "queue", "figure", "test", "statistic", "alarm_above", "calls")
+        if drifts:
+            print_table([{name: row[name] for name in names} for row in drifts], "Drift")
+        right = [row for row in rows if row["figure"] == "accuracy" and row["call_date"] == days[-1].isoformat()]
+        for row in right:
+            of = f"{row['segments']} segments drawn by chance and labelled"
+            said = f"{row['statistic']:.0%} ({row['low']:.0%} to {row['high']:.0%})"
+            out.print(f"Model {row['model_version']} was right on {said} of {of}.", highlight=False)
+        out.print(f"{len(rows)} checks of {len(days)} days, {len(drifts)} with drift.", highlight=False)
+    raise typer.Exit(1 if drifts else 0)
+
+
+@app.command(epilog=_example("callmood feedback labelling/labels.csv --store calls.duckdb"))
+@_plain_errors
+def feedback(
+    labels: Annotated[
+        Path,
+        typer.Argument(help="The CSV file of a set that was labelled (docs/your-own-calls.md).", show_default=False),
+    ],
+    store: StoreOption = DEFAULT_STORE,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="Write to this BigQuery dataset, not to the local store.")
+    ] = None,
+) -> None:
+    """Take over what people heard, so that one sees how often the model is right."""
+    from callmood.feedback import read_labels
+    from callmood.store import Store
+
+    rows = read_labels(labels, datetime.now(UTC))
+    warehouse: Warehouse
+    if dataset:
+        from callmood.bigquery import BigQueryWarehouse
+
+        warehouse = BigQueryWarehouse(dataset)
+    else:
+        warehouse = open_store(Store, store)
+    if rows:
+        warehouse.append("feedback", rows)
+    err.print(f"{len(rows)} labels taken over.", highlight=False)
+
+
 @app.command(epilog=_example("callmood looker --project acme --dataset callmood_reports"))
 @_plain_errors
 def looker(

@@ -41,6 +41,10 @@ class AlertError(CallmoodError):
     """A webhook did not take an alert; the call's rows are written all the same."""
 
 
+class FeedbackError(CallmoodError):
+    """A file of labels cannot be taken over; the message names its lines."""
+
+
 class BadRecording(CallmoodError):
     """The recording can never be analysed: a permanent failure, recorded once and not retried.
 

@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,6 +23,7 @@ from callmood.settings import ScoreSettings
 from callmood.warehouse import Warehouse, write_analysis
 
 if TYPE_CHECKING:
+    from google.cloud.monitoring_v3 import MetricServiceClient
     from google.cloud.pubsub_v1 import PublisherClient
     from google.cloud.storage import Client
 
@@ -64,6 +65,18 @@ class Deployment:
         from google.cloud.pubsub_v1 import PublisherClient
 
         return PublisherClient()
+
+    @cached_property
+    def reports(self) -> Warehouse:
+        """Where views are asked."""
+        return BigQueryWarehouse(self.settings.reports_dataset or self.settings.dataset)
+
+    @cached_property
+    def metrics(self) -> MetricServiceClient:
+        """What takes metrics."""
+        from google.cloud.monitoring_v3 import MetricServiceClient
+
+        return MetricServiceClient()
 
     @cached_property
     def webhook(self) -> Webhook:
@@ -193,6 +206,32 @@ def score(request: flask.Request, deployment: Deployment) -> flask.Response:
         return flask.Response(json.dumps(problem.details()), problem.status, problem.headers(), content_type=MEDIA_TYPE)
 
 
+def answer_schedule(request: flask.Request, deployment: Deployment) -> tuple[str, int]:
+    """Check the day before this one, or the one that the body names: ``{"day": "2026-11-20"}``.
+
+    Parameters
+    ----------
+    request : flask.Request
+        Cloud Scheduler's, or anybody's who may call.
+    deployment : Deployment
+        What requests share.
+
+    Returns
+    -------
+    tuple of (str, int)
+        204: it was checked. 400: the body names no day. 500 has Cloud Scheduler try again.
+    """
+    with logs.context(**_trace(request)):
+        try:
+            said = request.get_json(force=True, silent=True)
+            today = datetime.now(deployment.settings.zone).date()
+            day = date.fromisoformat(said["day"]) if said else today - timedelta(days=1)
+        except (ValueError, TypeError, KeyError) as error:
+            log.error("Not checked: the body names no day: %s", error)
+            return 'send {"day": "2026-11-20"}, or nothing for yesterday', 400
+        return _attempt(monitor, day, deployment)
+
+
 def _trace(request: flask.Request) -> dict[str, str]:
     return logs.trace(request.headers.get("X-Cloud-Trace-Context"), os.environ.get("GOOGLE_CLOUD_PROJECT"))
 
@@ -201,7 +240,7 @@ def _attempt(handle: Callable[[_T, Deployment], None], what: _T, deployment: Dep
     try:
         handle(what, deployment)
     except Exception:
-        log.exception("Not handled; Pub/Sub will deliver the event again.")
+        log.exception("Not handled; it will be tried again.")
         return "", 500
     return "", 204
 
@@ -333,3 +372,42 @@ def quarantine(event: StorageEvent, deployment: Deployment) -> None:
     row = failure_row("undeliverable", message, datetime.now(UTC), event.ref, event.event_id)
     deployment.warehouse.append("failures", [row])
     log.error("Given up after %s attempts.", attempts, extra={"fields": {"failure": "undeliverable"}})
+
+
+def monitor(day: date, deployment: Deployment) -> None:
+    """A day is over: compare its calls with what the model knows, write what was found, and tell who should know.
+
+    Parameters
+    ----------
+    day : date
+        In the configured time zone.
+    deployment : Deployment
+        What requests share.
+    """
+    from callmood.monitor import check_day, days_of_drift, drifting, retrain_message
+    from callmood.reference import references
+
+    settings = deployment.settings
+    rows = check_day(
+        deployment.reports,
+        day,
+        references(settings, lambda: deployment.storage),
+        min_calls=settings.min_calls,
+        checked_at=datetime.now(UTC),
+    )
+    if rows:
+        deployment.warehouse.append("model_health", rows)
+    if rows and settings.metrics_prefix:
+        from callmood.metrics import publish as publish_metrics
+
+        project = os.environ["GOOGLE_CLOUD_PROJECT"]
+        publish_metrics(deployment.metrics, project, settings.metrics_prefix, rows, datetime.now(UTC))
+    for version, figures in drifting(rows).items():
+        days = days_of_drift(deployment.reports, day, version)
+        told = {"drift": sorted(figures), "drift_days": days, "model_version": version, "day": day.isoformat()}
+        log.warning("Calls have drifted: %s.", ", ".join(sorted(figures)), extra={"fields": told})
+        if settings.retrain_topic and days == settings.retrain_after_days:
+            from callmood.results import publish
+
+            publish(deployment.publisher, settings.retrain_topic, retrain_message(day, version, figures))
+    log.info("Checked.", extra={"fields": {"day": day.isoformat(), "checks": len(rows)}})

@@ -20,7 +20,8 @@ ErasureReason = Literal["request", "object_deleted", "replaced"]
 ReleaseState = Literal["shown", "held"]
 
 
-def _id(*parts: object) -> str:
+def row_id(*parts: object) -> str:
+    """Id of a row, the same for the same parts: 32 hexadecimal digits."""
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
@@ -88,11 +89,15 @@ def analysis_rows(
     segments = [
         {
             **shared,
-            "segment_id": _id(analysis.analysis_id, segment.channel, f"{segment.start_s:.3f}", f"{segment.end_s:.3f}"),
+            "segment_id": row_id(
+                analysis.analysis_id, segment.channel, f"{segment.start_s:.3f}", f"{segment.end_s:.3f}"
+            ),
             "segment_index": index,
             "started_at": (started_at + timedelta(seconds=segment.start_s)).isoformat(),
             "ended_at": (started_at + timedelta(seconds=segment.end_s)).isoformat(),
             **segment_facts(segment),
+            "noise_dbfs": None if segment.noise_dbfs is None else round(segment.noise_dbfs, 1),
+            **{f"voice_{i + 1}": round(number, 3) for i, number in enumerate(segment.voice)},
         }
         for index, segment in enumerate(analysis.segments)
     ]
@@ -152,7 +157,7 @@ def failure_row(
         The id is the same for the same recording (else the same event) and code.
     """
     return {
-        "failure_id": _id(ref.recording_id if ref else event_id, code),
+        "failure_id": row_id(ref.recording_id if ref else event_id, code),
         "recording_id": ref.recording_id if ref else None,
         "uri": ref.uri if ref else None,
         "bucket": ref.bucket if ref else None,
@@ -184,7 +189,7 @@ def erasure_row(recording_id: str, reason: ErasureReason, erased_at: datetime) -
         The id is the same for the same recording and reason.
     """
     return {
-        "erasure_id": _id(recording_id, reason),
+        "erasure_id": row_id(recording_id, reason),
         "recording_id": recording_id,
         "reason": reason,
         "erased_at": erased_at.isoformat(),
@@ -209,7 +214,7 @@ def release_row(model_version: str, state: ReleaseState, stated_at: datetime) ->
         The id is the same for the same version, state and time.
     """
     return {
-        "release_id": _id(model_version, state, stated_at.isoformat()),
+        "release_id": row_id(model_version, state, stated_at.isoformat()),
         "model_version": model_version,
         "state": state,
         "stated_at": stated_at.isoformat(),

@@ -100,6 +100,33 @@ class Settings(BaseSettings):
         "without `whsec_` before it. Make one: `openssl rand -base64 32`.",
     )
 
+    reports_dataset: str | None = Field(
+        None,
+        description="BigQuery dataset of the views that `monitor` asks, as `project.dataset`; default: `DATASET`.",
+    )
+    reference_uri: str | None = Field(
+        None,
+        description="`gs://` or local path of the reference that `monitor` compares calls with; default: "
+        "`NAME.reference.json` beside the model.",
+    )
+    metrics_prefix: str | None = Field(
+        None,
+        pattern=r"^custom\.googleapis\.com/.+[^/]$",
+        description="What the names of the metrics begin with that `monitor` writes to Cloud Monitoring, as "
+        "`custom.googleapis.com/callmood`; default: it writes none.",
+    )
+    retrain_topic: str | None = Field(
+        None,
+        pattern=r"^projects/[^/]+/topics/[^/]+$",
+        description="Pub/Sub topic that is told when calls have drifted for days, so that training may start; "
+        "default: none.",
+    )
+    retrain_after_days: int = Field(
+        3,
+        ge=1,
+        description="Days of drift in a row, those without calls apart, after which `RETRAIN_TOPIC` is told, once.",
+    )
+
     @field_validator("channel_roles", mode="before")
     @classmethod
     def _split_roles(cls, value: Any) -> Any:

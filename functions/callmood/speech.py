@@ -34,6 +34,7 @@ _LEAD = 3  # chunks by which the detector may be late
 _FRAME = CHUNK // 4  # samples (8 ms) between which an edge is placed
 _QUIET = 10**-3.2  # power against the loud parts (90th percentile) under which a frame is no speech: -32 dB
 _CLICK_S = 0.1  # what is shorter is no speech
+_NOISE_FRAME = 400  # samples (25 ms): short enough to fall between words
 
 _MIN = int(MIN_SEGMENT_S * SAMPLE_RATE)
 _MAX = int(MAX_SEGMENT_S * SAMPLE_RATE)
@@ -52,12 +53,15 @@ class SpeechSegment:
         Its sound: (n,) float32, 16 kHz.
     level_dbfs : float
         Its root mean square level against full scale, in decibels: -120 to 0 for sound in [-1, 1].
+    noise_dbfs : float
+        The same of what is heard between the words: the level under which a tenth of its frames (25 ms) stay.
     """
 
     start_s: float
     end_s: float
     samples: Samples
     level_dbfs: float
+    noise_dbfs: float
 
 
 class Segmenter:
@@ -190,8 +194,20 @@ class Segmenter:
         self._free = end
         samples = self._sound[first - self._origin : end - self._origin].copy()
         self.speech_s += len(samples) / SAMPLE_RATE
-        power = float(np.mean(np.square(samples, dtype=np.float64)))
-        return SpeechSegment(first / SAMPLE_RATE, end / SAMPLE_RATE, samples, 10 * math.log10(max(power, 1e-12)))
+        level_dbfs, noise_dbfs = _levels(samples)
+        return SpeechSegment(first / SAMPLE_RATE, end / SAMPLE_RATE, samples, level_dbfs, noise_dbfs)
+
+
+def _levels(samples: Samples) -> tuple[float, float]:
+    """Level, and noise level, in dBFS."""
+    power = np.square(samples, dtype=np.float64)
+    frame = min(_NOISE_FRAME, len(power))
+    frames = power[: len(power) // frame * frame].reshape(-1, frame).mean(axis=1)
+    return _decibels(float(power.mean())), _decibels(float(np.quantile(frames, 0.1)))
+
+
+def _decibels(power: float) -> float:
+    return 10 * math.log10(max(power, 1e-12))
 
 
 def _speech(sound: Samples, probabilities: Samples) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callmood.emotion import EmotionModel
+from callmood.projection import project
 from callmood.recording import EMOTIONS, Role
 from callmood.settings import Settings
 from callmood.speech import SAMPLE_RATE, Segmenter, SpeechSegment
@@ -17,6 +18,7 @@ from callmood.vad import MEMORY
 UNCERTAIN = "uncertain"
 
 Embedding = NDArray[np.float32]
+Span = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,14 @@ class Segment:
         Seconds from the start of the recording.
     level_dbfs : float
         Root mean square level in dB relative to full scale.
+    noise_dbfs : float or None
+        Level of what is heard between the words, in dB relative to full scale.
     probabilities : tuple of float or None
         In the order of `EMOTIONS`, summing to one; None where emotion is not inferred for the role.
     emotion : str or None
         The most probable emotion, or ``uncertain`` below the confidence threshold.
+    voice : tuple of float
+        The embedding in few numbers (`projection.project`); empty where emotion is not inferred for the role.
     """
 
     channel: int
@@ -44,8 +50,10 @@ class Segment:
     start_s: float
     end_s: float
     level_dbfs: float
+    noise_dbfs: float | None = None
     probabilities: tuple[float, ...] | None = None
     emotion: str | None = None
+    voice: tuple[float, ...] = ()
 
     @property
     def confidence(self) -> float | None:
@@ -95,8 +103,8 @@ class Voice:
 
     Attributes
     ----------
-    spans : list of (float, float, float)
-        start_s, end_s and level_dbfs of each segment so far.
+    spans : list of (float, float, float, float)
+        start_s, end_s, level_dbfs and noise_dbfs of each segment so far.
     sound_s : float
         Seconds of sound that were taken.
     """
@@ -113,7 +121,7 @@ class Voice:
         self.channel = channel
         self.role = role
         self.infer_emotion = role != "agent" or settings.analyze_agent_emotion
-        self.spans: list[tuple[float, float, float]] = []
+        self.spans: list[Span] = []
         self.sound_s = 0.0
         self._embeddings: list[Embedding] = []
         self._segmenter = Segmenter(block)
@@ -140,8 +148,8 @@ class Voice:
         self.spans += spans
         self._embeddings += embeddings
 
-    def _described(self, segments: Sequence[SpeechSegment]) -> tuple[list[tuple[float, float, float]], list[Embedding]]:
-        spans = [(segment.start_s, segment.end_s, segment.level_dbfs) for segment in segments]
+    def _described(self, segments: Sequence[SpeechSegment]) -> tuple[list[Span], list[Embedding]]:
+        spans = [(segment.start_s, segment.end_s, segment.level_dbfs, segment.noise_dbfs) for segment in segments]
         return spans, [self._model.embed(segment.samples) for segment in segments] if self.infer_emotion else []
 
     def segments(self, since: int = 0) -> list[Segment]:
@@ -158,20 +166,16 @@ class Voice:
         return self._averaged(self.spans, self._embeddings, self._past)
 
     @staticmethod
-    def _averaged(
-        spans: Sequence[tuple[float, float, float]], embeddings: Sequence[Embedding], past: Average | None
-    ) -> Average | None:
+    def _averaged(spans: Sequence[Span], embeddings: Sequence[Embedding], past: Average | None) -> Average | None:
         if not embeddings:
             return past
-        durations = np.array([end - start for start, end, _ in spans], np.float32)
+        durations = np.array([end - start for start, end, *_ in spans], np.float32)
         total, seconds = durations @ np.stack(embeddings), float(durations.sum())
         if past:
             total, seconds = total + past.embedding * np.float32(past.seconds), seconds + past.seconds
         return Average(total / np.float32(seconds), seconds)
 
-    def _judged(
-        self, spans: Sequence[tuple[float, float, float]], embeddings: Sequence[Embedding], average: Average | None
-    ) -> list[Segment]:
+    def _judged(self, spans: Sequence[Span], embeddings: Sequence[Embedding], average: Average | None) -> list[Segment]:
         if average is None or not embeddings:
             return [Segment(self.channel, self.role, *span) for span in spans]
         # All that was heard of the voice counts as one long segment that sounds like its mean.
@@ -187,6 +191,7 @@ class Voice:
                 *span,
                 tuple(map(float, p)),
                 EMOTIONS[int(p.argmax())] if p.max() >= threshold else UNCERTAIN,
+                tuple(map(float, numbers)),
             )
-            for span, p in zip(spans, probabilities, strict=True)
+            for span, p, numbers in zip(spans, probabilities, project(np.stack(embeddings)), strict=True)
         ]

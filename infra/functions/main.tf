@@ -2,9 +2,12 @@
 # the schemas, the model or the requirements deploys them anew, and nothing else does.
 
 locals {
-  functions = merge(local.always, var.alert == null ? {} : {
-    alert = { description = "Posts calls that need attention to a webhook.", resources = var.small }
-  })
+  functions = merge(
+    local.always,
+    var.alert == null ? {} : { alert = { description = "Posts calls that need attention to a webhook.", resources = var.small } },
+    var.monitor ? { monitor = { description = "Compares a day's calls with what the model knows.", resources = local.daily } } : {},
+  )
+  daily = merge(var.small, { memory = "1Gi", concurrency = 1, max_instances = 1, timeout_s = 540 }) # all calls of a day at once
   always = {
     analyze    = { description = "Analyses a recording: one row for every spoken segment.", resources = var.analyze }
     erase      = { description = "Drops the results of a deleted recording, where ERASE_ON_DELETE says so.", resources = var.small }

@@ -14,7 +14,7 @@ variable "region" {
 }
 
 variable "accounts" {
-  description = "E-mail addresses of the service accounts `analyze`, `erase`, `quarantine` and `builder`."
+  description = "E-mail addresses of the service accounts `analyze`, `erase`, `monitor`, `quarantine` and `builder`."
   type        = map(string)
 }
 
@@ -40,6 +40,12 @@ variable "alert" {
   description = "Ids of the secrets that hold the webhook's address and the signing key, for the function `alert`; null for no such function."
   type        = object({ url = string, signature = optional(string) })
   default     = null
+}
+
+variable "monitor" {
+  description = "Whether there is a function `monitor`."
+  type        = bool
+  default     = true
 }
 
 variable "small" {

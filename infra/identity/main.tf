@@ -9,23 +9,27 @@ locals {
       quarantine = "Records what could not be delivered"
     },
     var.alert_secrets == null ? {} : { alert = "Posts calls that need attention to a webhook" },
+    var.monitor ? { monitor = "Compares a day's calls with what the model knows" } : {},
   )
   jobs   = { builder = "Builds the functions", eraser = "Deletes the rows of erased calls" }
-  pushes = { for name in keys(local.functions) : "push-${name}" => "Pub/Sub calls ${name} as this account" }
+  pushes = { for name in keys(local.functions) : "push-${name}" => "Pub/Sub calls ${name} as this account" if name != "monitor" }
+  clock  = var.monitor ? { push-monitor = "Cloud Scheduler calls monitor as this account" } : {}
 
   # Which function appends to which table.
-  appends = {
+  appends = merge(local.appends_always, var.monitor ? { monitor = ["model_health"] } : {})
+  appends_always = {
     analyze    = ["recordings", "segments", "failures", "erasures"] # an overwrite erases what it replaced
     erase      = ["erasures", "failures"]
     quarantine = ["failures"]
   }
   appends_flat = merge([for name, tables in local.appends : { for table in tables : "${name}/${table}" => { name = name, table = table } }]...)
 
-  model_bucket = one(regexall("^gs://([^/@]+)[/@]", coalesce(var.model_uri, "none"))[*][0])
+  reference_bucket = one(regexall("^gs://([^/]+)/", coalesce(var.reference_uri, "none"))[*][0])
+  model_bucket     = one(regexall("^gs://([^/@]+)[/@]", coalesce(var.model_uri, "none"))[*][0])
 }
 
 resource "google_service_account" "accounts" {
-  for_each = merge(local.functions, local.jobs, local.pushes)
+  for_each = merge(local.functions, local.jobs, local.pushes, local.clock)
 
   project      = var.project_id
   account_id   = "${var.name}-${each.key}"
@@ -65,6 +69,34 @@ resource "google_storage_bucket_iam_member" "analyze_reads_model" {
   member = google_service_account.accounts["analyze"].member
 }
 
+resource "google_storage_bucket_iam_member" "monitor_reads_reference" {
+  for_each = var.monitor ? toset(concat(local.model_bucket[*], local.reference_bucket[*])) : []
+
+  bucket = each.key
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.accounts["monitor"].member
+}
+
+# Views of the reports' dataset, which may read the tables where whoever asks them may not.
+resource "google_bigquery_table_iam_member" "monitor_asks" {
+  for_each = var.monitor ? setintersection(var.views, ["call_health", "labelled_segments", "model_health_current", "recordings_current", "segments_current"]) : []
+
+  project    = var.project_id
+  dataset_id = var.reports_dataset_id
+  table_id   = each.key
+  role       = "roles/bigquery.dataViewer"
+  member     = google_service_account.accounts["monitor"].member
+}
+
+# A query is a job of a project, and a metric is a project's: neither can be granted on anything smaller.
+resource "google_project_iam_member" "monitor" {
+  for_each = var.monitor ? toset(["roles/bigquery.jobUser", "roles/monitoring.metricWriter"]) : []
+
+  project = var.project_id
+  role    = each.key
+  member  = google_service_account.accounts["monitor"].member
+}
+
 resource "google_bigquery_table_iam_member" "appends" {
   for_each = local.appends_flat
 
@@ -76,7 +108,7 @@ resource "google_bigquery_table_iam_member" "appends" {
 }
 
 resource "google_bigquery_table_iam_member" "erases" {
-  for_each = setsubtract(keys(var.tables), ["erasures", "outcomes", "releases"])
+  for_each = setsubtract(keys(var.tables), ["erasures", "model_health", "outcomes", "releases"])
 
   project    = var.project_id
   dataset_id = var.dataset_id
@@ -137,7 +169,7 @@ resource "google_service_account_iam_member" "pubsub_signs" {
   member             = var.pubsub_agent
 }
 
-# Operators run `callmood backfill`, `replay`, `erase` and `doctor`.
+# Operators run `callmood backfill`, `replay`, `erase`, `feedback` and `doctor`.
 resource "google_storage_bucket_iam_member" "operators_manage_recordings" {
   for_each = toset(var.operators)
 
@@ -156,7 +188,7 @@ resource "google_pubsub_topic_iam_member" "operators_publish" {
 }
 
 resource "google_bigquery_table_iam_member" "operators_append" {
-  for_each = { for pair in setproduct(var.operators, ["erasures", "failures", "releases"]) : join(" ", pair) => { member = pair[0], table = pair[1] } }
+  for_each = { for pair in setproduct(var.operators, ["erasures", "failures", "feedback", "releases"]) : join(" ", pair) => { member = pair[0], table = pair[1] } }
 
   project    = var.project_id
   dataset_id = var.dataset_id

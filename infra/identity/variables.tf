@@ -49,6 +49,28 @@ variable "model_uri" {
   default     = null
 }
 
+variable "reference_uri" {
+  description = "`gs://` address of the reference that `monitor` compares calls with; null for the one beside the model."
+  type        = string
+  default     = null
+}
+
+variable "reports_dataset_id" {
+  description = "Id of the reports' dataset."
+  type        = string
+}
+
+variable "views" {
+  description = "Names of its views."
+  type        = set(string)
+}
+
+variable "monitor" {
+  description = "Whether there is a function `monitor`."
+  type        = bool
+  default     = true
+}
+
 variable "alert_secrets" {
   description = "Ids of the secrets that the function `alert` reads; null where it is not deployed."
   type        = object({ url = string, signature = optional(string) })

@@ -8,7 +8,7 @@ variable "services" {
   type        = set(string)
   default = [
     "accesscontextmanager", "artifactregistry", "bigquery", "bigquerydatatransfer", "billingbudgets", "cloudbuild", "cloudfunctions",
-    "cloudkms", "cloudresourcemanager", "iam", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage",
+    "cloudkms", "cloudresourcemanager", "cloudscheduler", "iam", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage",
   ]
 }
 

@@ -60,6 +60,15 @@ resource "google_pubsub_topic" "retrain" {
   }
 }
 
+resource "google_pubsub_topic_iam_member" "publishes" {
+  for_each = var.publishers
+
+  project = var.project_id
+  topic   = google_pubsub_topic.retrain.name
+  role    = "roles/pubsub.publisher"
+  member  = "serviceAccount:${each.value}"
+}
+
 resource "google_eventarc_trigger" "drift" {
   count = var.on_drift ? 1 : 0
 

@@ -63,3 +63,9 @@ variable "kms_key_id" {
   type        = string
   default     = null
 }
+
+variable "publishers" {
+  description = "E-mail addresses of the service accounts that may ask for a new model, by name."
+  type        = map(string)
+  default     = {}
+}

@@ -128,7 +128,7 @@ resource "google_bigquery_row_access_policy" "all" {
   table_id         = each.key
   policy_id        = "all_queues"
   filter_predicate = "TRUE"
-  grantees         = distinct(concat(var.report_readers, var.operators, [var.eraser]))
+  grantees         = distinct(concat(var.report_readers, var.operators, var.accounts))
 }
 
 resource "google_bigquery_row_access_policy" "queue" {
@@ -160,7 +160,7 @@ resource "google_bigquery_data_transfer_config" "erase" {
       for table in sort(local.can_erase) : templatefile("${path.module}/erase.sql", {
         dataset = "${var.project_id}.${var.dataset_id}"
         table   = table
-        written = one(setintersection(toset(local.tables[table].fields[*].name), toset(["analysed_at", "failed_at"])))
+        written = one(setintersection(toset(local.tables[table].fields[*].name), toset(["analysed_at", "failed_at", "labelled_at"])))
       })
     ])
   }

@@ -60,6 +60,11 @@ variable "report_readers" {
   default     = []
 }
 
+variable "accounts" {
+  description = "IAM members of the deployment that see the rows of all queues: `eraser`, and `monitor` where there is one."
+  type        = list(string)
+}
+
 variable "operators" {
   description = "IAM members (`user:`, `group:`, `serviceAccount:`) that read the tables too."
   type        = list(string)

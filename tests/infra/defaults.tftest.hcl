@@ -39,7 +39,7 @@ run "apply" {
   command = apply
 
   assert {
-    condition     = output.functions == { analyze = "callmood-analyze", erase = "callmood-erase", quarantine = "callmood-quarantine" }
+    condition     = output.functions == { analyze = "callmood-analyze", erase = "callmood-erase", monitor = "callmood-monitor", quarantine = "callmood-quarantine" }
     error_message = "Every function is deployed."
   }
   assert {

@@ -29,7 +29,7 @@ def archive_names(place):
 def test_it_holds_what_is_deployed_and_nothing_else(deployed):
     listed = ["git", "ls-files", "functions", "schemas"]
     tracked = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    served = {"model/emotion.tflite", "model/emotion.json", "model/speech.npz"}
+    served = {f"model/{name}" for name in ("emotion.tflite", "emotion.json", "emotion.reference.json", "speech.npz")}
     assert archive_names(deployed[0]) == set(tracked.splitlines()) | served | {"requirements.txt"}
 
 
@@ -41,7 +41,9 @@ def test_nothing_changes_until_a_file_does_and_then_only_the_functions(deployed)
     assert changed(place.plan(**PROJECT)) == set()
     with (place.folder / "functions/main.py").open("a") as source:
         source.write("# one more line\n")
-    functions = {f'google_cloudfunctions2_function.functions["{name}"]' for name in ("analyze", "erase", "quarantine")}
+    functions = {
+        f'google_cloudfunctions2_function.functions["{name}"]' for name in ("analyze", "erase", "monitor", "quarantine")
+    }
     expected = {"google_storage_bucket_object.functions", *functions}
     assert changed(place.plan(**PROJECT)) == {f"module.functions.{address}" for address in expected}
 

@@ -52,14 +52,15 @@ def test_every_push_is_signed_by_an_account_that_may_call_that_function_only(app
     for grant in of(applied, "google_cloud_run_v2_service_iam_member"):
         assert grant["role"] == "roles/run.invoker"
         invokers[grant["member"]].add(grant["name"])
-    pushes = [found for found in of(applied, "google_pubsub_subscription") if found["push_config"]]
-    assert len(pushes) == len(of(applied, "google_cloudfunctions2_function"))
-    for subscription in pushes:
-        (push,) = subscription["push_config"]
-        (token,) = push["oidc_token"]
-        assert token["audience"] == push["push_endpoint"]
+    pushes = [found["push_config"][0] for found in of(applied, "google_pubsub_subscription") if found["push_config"]]
+    clocks = [found["http_target"][0] for found in of(applied, "google_cloud_scheduler_job")]
+    calls = [(push["push_endpoint"], push["oidc_token"]) for push in pushes]
+    calls += [(target["uri"], target["oidc_token"]) for target in clocks if target["oidc_token"]]
+    assert len(calls) == len(of(applied, "google_cloudfunctions2_function"))
+    for url, (token,) in calls:
+        assert token["audience"] == url
         (function,) = invokers.pop(f"serviceAccount:{token['service_account_email']}")
-        assert function in push["push_endpoint"]
+        assert function in url
     assert not invokers, "an account may call a function without a subscription"
 
 
@@ -101,7 +102,7 @@ def test_subscriptions_outlive_silence_and_wait_as_long_as_an_analysis(applied):
 
 def test_functions_take_calls_from_inside_only_and_run_as_themselves(applied):
     functions = of(applied, "google_cloudfunctions2_function")
-    deployed = {"analyze", "erase", "quarantine"} | ({"alert"} if hardened(applied) else set())
+    deployed = {"analyze", "erase", "monitor", "quarantine"} | ({"alert"} if hardened(applied) else set())
     assert {found["build_config"][0]["entry_point"] for found in functions} == deployed
     for function in functions:
         (service,), (build,) = function["service_config"], function["build_config"]
@@ -136,6 +137,7 @@ def test_every_setting_can_be_set():
     variables = (ROOT / "variables.tf").read_text().partition('variable "settings"')[2].partition("  default ")[0]
     # These settle where results go and how views count, not the analysis.
     others = {"dataset", "min_calls", "results_topic", "alert_url", "alert_secret"}
+    others |= {"reports_dataset", "metrics_prefix", "retrain_topic"}
     assert "ALERT_URL" in (ROOT / "infra" / "functions" / "main.tf").read_text()
     assert set(re.findall(r"^    (\w+) +=", variables, re.M)) == set(Settings.model_fields) - others
 

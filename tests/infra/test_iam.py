@@ -79,6 +79,8 @@ def test_rights_are_bound_to_resources(grants):
         ("watcher", "roles/bigquery.jobUser"),
         ("retrainer", "roles/run.viewer"),
         ("starter", "roles/workflows.invoker"),
+        ("monitor", "roles/bigquery.jobUser"),
+        ("monitor", "roles/monitoring.metricWriter"),
     }
 
 

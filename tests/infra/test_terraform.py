@@ -92,6 +92,7 @@ WRONG = [
     ({"kms_key": "my-key"}, "projects/PROJECT/locations/REGION"),
     ({"perimeter": {"access_policy": "bank", "members": []}}, "access-context-manager policies list"),
     ({"perimeter": {"access_policy": "1", "members": ["group:a@b.c"]}}, "takes no groups"),
+    ({"monitor": {"schedule": "nightly"}}, "five fields"),
     ({"retraining": {"corpora": {}}}, "gs://acme-corpora/cremad"),
     ({"retraining": {"corpora": {"cremad": "/data/cremad"}}}, "gs://acme-corpora/cremad"),
     ({"retraining": {"corpora": {"iemocap": "gs://acme/iemocap"}}}, "which model.ingest reads"),

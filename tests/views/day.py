@@ -265,6 +265,53 @@ OUTCOMES = {
     ]
 }
 
+
+def label(call, number, emotion, at="2026-11-05T09:00:00+00:00", **values):
+    """What somebody heard in one of a call's segments."""
+    segment = call["segments"][number]
+    place = {name: segment[name] for name in ("recording_id", "call_date", "channel", "start_s", "end_s")}
+    label_id = f"{segment['segment_id'][:16]}{at[8:10]}"
+    return {"feedback_id": label_id, **place, "emotion": emotion, "chosen": "random", "labelled_at": at} | values
+
+
+FEEDBACK = {
+    "feedback": [
+        label(ESCALATES, 0, "anger", labelled_by="ada"),
+        label(ESCALATES, 0, "neutral", at="2026-11-06T09:00:00+00:00", labelled_by="ada"),  # a second thought
+        label(RECOVERS, 0, "sadness"),
+        label(CALM, 0, "surprise", chosen="uncertain"),
+        label(FORGOTTEN, 0, "anger"),
+    ]
+}
+
+
+def check(figure, test, at="2026-11-03T04:30:00+00:00", day="2026-11-02", **values):
+    """A check of a day's calls."""
+    return {
+        "health_id": f"{day} {figure} {values.get('queue')}",
+        "call_date": day,
+        "model_version": "1",
+        "figure": figure,
+        "test": test,
+        "is_drift": False,
+        "calls": 20,
+        "segments": 90,
+        "software_version": "0.1.0",
+        "checked_at": at,
+        **values,
+    }
+
+
+HEALTH = {
+    "model_health": [
+        check("noise_db", "ks", statistic=0.2, alarm_above=0.4, reference="abc"),
+        check("noise_db", "ks", at="2026-11-04T04:30:00+00:00", statistic=0.3, alarm_above=0.4, reference="abc"),
+        check("noise_db", "ks", statistic=0.6, alarm_above=0.5, reference="abc", is_drift=True, queue="billing"),
+        check("noise_db", "ks", day="2026-11-03", statistic=0.1, alarm_above=0.4, reference="abc"),
+        check("accuracy", "wilson", statistic=0.7, low=0.6, high=0.8),
+    ]
+}
+
 DAY = together(
     ESCALATES,
     ESCALATES,  # the event came twice
@@ -292,4 +339,6 @@ DAY = together(
     FAILURES,
     TREND,
     OUTCOMES,
+    FEEDBACK,
+    HEALTH,
 )

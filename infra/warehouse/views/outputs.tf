@@ -1,6 +1,7 @@
 output "names" {
   description = "Names of the views."
   value       = sort(local.names)
+  depends_on  = [module.layer_4]
 
   precondition {
     condition     = length(setsubtract(local.names, local.upto_4)) == 0

@@ -1,0 +1,53 @@
+"""Cloud Monitoring for tests: a gRPC server that takes time series by the rules of the real one, and keeps them."""
+
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+from google.cloud.monitoring_v3 import MetricServiceClient
+from google.cloud.monitoring_v3.services.metric_service.transports import MetricServiceGrpcTransport
+from google.cloud.monitoring_v3.types import CreateTimeSeriesRequest
+from google.protobuf.empty_pb2 import Empty
+
+MOST_SERIES = 200  # https://cloud.google.com/monitoring/quotas
+
+
+class Monitoring:
+    """`requests` are those that were taken; `client` talks to the server."""
+
+    def __init__(self, client):
+        self.client = client
+        self.requests = []
+
+    def points(self):
+        """What was written: by metric and labels."""
+        return {
+            (series.metric.type, *sorted(series.metric.labels.items())): series.points[0].value.double_value
+            for request in self.requests
+            for series in request.time_series
+        }
+
+
+@contextlib.contextmanager
+def monitoring():
+    def create(request, context):
+        named = [(s.metric.type, *sorted(s.metric.labels.items())) for s in request.time_series]
+        ended = all(len(s.points) == 1 and s.points[0].interval.end_time for s in request.time_series)
+        if len(named) > MOST_SERIES or len(set(named)) < len(named) or not ended:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "too many time series, one twice, or one without a time")
+        service.requests.append(request)
+        return Empty()
+
+    method = grpc.unary_unary_rpc_method_handler(
+        create, CreateTimeSeriesRequest.deserialize, lambda empty: empty.SerializeToString()
+    )
+    server = grpc.server(ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler("google.monitoring.v3.MetricService", {"CreateTimeSeries": method})]
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        service = Monitoring(MetricServiceClient(transport=MetricServiceGrpcTransport(channel=channel)))
+        yield service
+    server.stop(None)
