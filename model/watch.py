@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,8 @@ from model import places
 from model.files import replacing
 from model.register import FAULTS
 
-# Calls are dated by when they began, and recordings arrive later; older ones come from a backfill and are not compared.
+# Calls are dated by when they began, and recordings arrive later. BigQuery is not asked for older ones, which come from
+# a backfill: it would read, and charge for, the whole table.
 LATEST = timedelta(days=31)
 
 # One row for each analysis: what was heard in its judged speech, by duration, however often its rows were written.
@@ -114,8 +115,23 @@ def differences(canary: Heard, serving: Heard, limits: Limits) -> list[str]:
     return found
 
 
-def watch(warehouse: Warehouse, registry: Registry, version: str, limits: Limits) -> dict[str, object]:
+def watch(
+    warehouse: Warehouse, registry: Registry, version: str, limits: Limits, latest: timedelta | None = None
+) -> dict[str, object]:
     """Compare a canary with the version that serves, since it became one.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+        Where both write their rows.
+    registry : Registry
+        Says which version serves.
+    version : str
+        The canary.
+    limits : Limits
+        What it may differ by.
+    latest : timedelta, optional
+        How long before that a call may have begun; default: any time.
 
     Returns
     -------
@@ -139,7 +155,8 @@ def watch(warehouse: Warehouse, registry: Registry, version: str, limits: Limits
         for change in registry.history()
         if change["alias"] == PRODUCTION and change["what"] == "canary" and change["version"] == version
     ][-1]
-    parameters = {"canary": version, "serving": release.version, "since": since, "oldest": (since - LATEST).date()}
+    parameters: dict[str, object] = {"canary": version, "serving": release.version, "since": since}
+    parameters["oldest"] = (since - latest).date() if latest else date.min
     rows = warehouse.query(SQL, parameters)
     canary, serving = heard(version, rows), heard(release.version, rows)
     why = differences(canary, serving, limits)
@@ -163,11 +180,10 @@ def main() -> None:
     parser.add_argument("--json", type=places.kept, help="where the whole comparison goes")
     args = parser.parse_args()
     try:
-        warehouse: Warehouse = (
-            Store(Path(args.results)) if args.results.endswith(".duckdb") else BigQueryWarehouse(args.results)
-        )
+        local = args.results.endswith(".duckdb")
+        warehouse: Warehouse = Store(Path(args.results)) if local else BigQueryWarehouse(args.results)
         limits = Limits(args.calls, args.shift, args.unsure, args.slower)
-        found = watch(warehouse, Registry(args.registry), args.version, limits)
+        found = watch(warehouse, Registry(args.registry), args.version, limits, None if local else LATEST)
         if args.json:
             with replacing(args.json) as unfinished:
                 unfinished.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

@@ -193,6 +193,14 @@ def connected(cloud, monkeypatch):
         yield cloud
 
 
+def test_a_step_that_fails_ends_the_way_and_nothing_is_taken_back(retrain, connected):
+    run, states, asked = go(retrain, connected, 3, corpora="cremad=gs://demo-callmood-runs/nothing")
+    assert asked == ["ingest"]
+    assert "gs://demo-callmood-runs/nothing is not there" in connected.printed["ingest"]
+    assert run.state == DagRunState.FAILED
+    assert states["rollback"] == TaskInstanceState.SKIPPED
+
+
 def go(retrain, cloud, day, **params):
     """Take the DAG for one day: its run, states by task, and the steps that the cloud was asked for."""
     cloud.asked.clear()

@@ -2,8 +2,8 @@
 
 The steps are those of `model/chain.json`, in its order: Cloud Run jobs all of them, but for training, which is a custom
 job of Vertex AI, where there are GPUs. `callmood_retrain` runs on a schedule, or by hand with other parameters;
-`callmood_drift` starts it when calls drift. Beside this file lie chain.json, chain.py and settings.json, which Terraform
-puts there (infra/composer).
+`callmood_drift` starts it when calls drift. Beside this file lie chain.json, chain.py and settings.json, which
+Terraform puts there (infra/composer).
 
 Every step may be run again, by Airflow's retries or by hand ("clear"): it reads and writes the run's own folder, which
 is named after the DAG run.
@@ -12,11 +12,13 @@ is named after the DAG run.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pendulum
 from airflow import DAG
+from airflow.exceptions import AirflowSkipException
 from airflow.models import BaseOperator
 from airflow.models.param import Param
 from airflow.operators.trigger_dagrun import TriggerDagRunOperator
@@ -24,8 +26,9 @@ from airflow.providers.google.cloud.operators.cloud_run import CloudRunExecuteJo
 from airflow.providers.google.cloud.operators.vertex_ai.custom_job import CreateCustomContainerTrainingJobOperator
 from airflow.providers.google.cloud.sensors.pubsub import PubSubPullSensor
 from airflow.sensors.date_time import DateTimeSensorAsync
+from airflow.utils.context import Context
+from airflow.utils.state import TaskInstanceState
 from airflow.utils.trigger_rule import TriggerRule
-
 from callmood_retraining.chain import Step, steps
 
 SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text(encoding="utf-8"))
@@ -128,6 +131,16 @@ def vertex(step: Step) -> BaseOperator:
     )
 
 
+def only_after_failure_of(step: str) -> Callable[[Context], None]:
+    """Skip a rescue where its step did not fail but was never reached: to Airflow's trigger rules both are failures."""
+
+    def skip(context: Context) -> None:
+        if context["dag_run"].get_task_instance(step).state != TaskInstanceState.FAILED:
+            raise AirflowSkipException(f"{step} did not fail")
+
+    return skip
+
+
 with DAG(
     "callmood_retrain",
     description="Makes a new model, tries it on some of the calls, and keeps it or takes it back.",
@@ -158,7 +171,10 @@ with DAG(
         tasks[step.name] = task
     for step in chain:
         if step.rescues:
-            tasks[step.rescues] >> cloud_run(step, trigger_rule=TriggerRule.ONE_FAILED)
+            rescue = cloud_run(
+                step, trigger_rule=TriggerRule.ONE_FAILED, pre_execute=only_after_failure_of(step.rescues)
+            )
+            tasks[step.rescues] >> rescue
 
 
 with DAG(
