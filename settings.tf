@@ -34,6 +34,6 @@ locals {
     "--cache", "gs://${module.registry.runs}/features",
     "--share", tostring(var.retraining.share),
     "--results", "${var.project_id}.${var.dataset_id}",
-    "--limits", var.retraining.limits,
+    "--limits=${var.retraining.limits}", # its value begins with hyphens
   ]
 }

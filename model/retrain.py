@@ -22,15 +22,18 @@ from pathlib import Path
 
 from callmood.registry import PRODUCTION, Registry
 from model import chain, made_up
+from model.corpora import CORPORA, CorpusError
 from model.features import CACHE
 from model.make import corpora
+from model.register import FAULTS
 
 HERE = Path(__file__).parent
 SHIPPED = HERE / "emotion.tflite"
 CALLS = HERE.parent / "tests/examples"
 
 # To see the way, not to get a good model.
-QUICK = ["--config", "model/configs/quick.toml", "--gates", "model/configs/quick_gates.toml", "--limits", "--calls 5"]
+QUICK = ["--config", "model/configs/quick.toml", "--gates", "model/configs/quick_gates.toml"]
+FEW = "--limits=--calls 5"  # a folder holds fewer calls than a day
 
 
 class StepFailed(Exception):
@@ -136,17 +139,19 @@ def main() -> None:
 
     try:
         sources = corpora(args.data) if args.data else {"csv": made_up.write(run / "made-up")}
+        if not sources:
+            raise CorpusError(f"{args.data} has no folder that is named like a corpus: {', '.join(CORPORA)}")
         present = serving(registry)
         named = shlex.join(f"{name}={root.resolve()}" for name, root in sources.items())
-        options = ["--run", str(run), "--corpora", named, "--registry", registry, "--results", str(results)]
-        options += QUICK if args.quick else ["--cache", str(CACHE.resolve()), "--limits", "--calls 5"]
+        options = ["--run", str(run), "--corpora", named, "--registry", registry, "--results", str(results), FEW]
+        options += QUICK if args.quick else ["--cache", str(CACHE.resolve())]
         kept = follow([step for step in chain.steps() if step.rescues or step in way[skipped:]], take)
     except StepFailed as error:
-        sys.exit(f"error: {error}; {present} still serves. Mend it, then: ./run retrain … --run {run} --from STEP")
-    print(
-        f"\n{chain.version(str(run))} serves now." if kept else f"\nThe canary was taken back; {present} still serves."
-    )
-    sys.exit(0 if kept else 1)
+        sys.exit(f"error: {error}. What served goes on to. To go on here: ./run retrain … --run {run} --from STEP")
+    except (*FAULTS, CorpusError) as error:
+        sys.exit(f"error: {error}")
+    new = chain.version(str(run))
+    print(f"\n{new} serves now." if kept else f"\n{new} was taken back; {present} still serves.")
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ DEFAULTS = {
 
 def words(step: Step) -> list[str]:
     """What the container is told."""
-    return ["model.chain", step.name, *(word for option in OPTIONS.items() for word in option)]
+    return ["model.chain", step.name, *(f"{name}={value}" for name, value in OPTIONS.items())]
 
 
 def longest(step: Step) -> timedelta:
