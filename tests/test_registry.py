@@ -417,3 +417,12 @@ def test_reports_change_at_once_when_history_is_scored_again(registry, tmp_path,
 def test_scoring_again_says_what_it_needs(arguments, told, monkeypatch):
     monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
     assert told in " ".join(run("backfill", *arguments, code=2).split())
+
+
+def test_what_cannot_be_scored_again_is_counted(registry, tmp_path, one):
+    serve(registry, one)
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    (calls / "broken.wav").write_bytes(b"no audio")
+    arguments = ("backfill", calls, "--store", tmp_path / "s.duckdb", "--model", f"{registry.uri}@{one}")
+    assert "1 failed and keep" in run(*arguments, code=1)

@@ -232,8 +232,6 @@ class Bookmark:
         The file.
     uri, topic : str
         What goes where.
-    model : str or None
-        By which version of the model it is to be analysed.
 
     Raises
     ------
@@ -241,13 +239,13 @@ class Bookmark:
         The file is the bookmark of another backfill.
     """
 
-    def __init__(self, path: Path, uri: str, topic: str, model: str | None = None) -> None:
-        self._path, self._job = path, {"uri": uri, "topic": topic, "model": model}
+    def __init__(self, path: Path, uri: str, topic: str) -> None:
+        self._path, self._job = path, {"uri": uri, "topic": topic}
         self.last = ""
         self._turned = 0
         if path.exists():
             kept = json.loads(path.read_text(encoding="utf-8"))
-            if {"model": None, **kept} != {**self._job, "last": kept["last"]}:
+            if (kept["uri"], kept["topic"]) != (uri, topic):
                 raise CloudError(
                     f"{path} is the bookmark of another backfill, of {kept['uri']} to {kept['topic']}: "
                     "finish that one, remove the file, or name another with --bookmark"

@@ -560,7 +560,7 @@ def backfill(
     if project is None:
         raise CallmoodError("name the project: --project, or GOOGLE_CLOUD_PROJECT")
     if model:
-        _score_bucket(uri, model, project, topic, dataset or f"{project}.callmood", rate, bookmark, dry_run, as_json)
+        _score_bucket(uri, model, project, topic, dataset or f"{project}.callmood", rate, dry_run, as_json)
         return
     from google.cloud.pubsub_v1 import PublisherClient
     from google.cloud.storage import Client
@@ -604,62 +604,53 @@ def _score_folder(folder: Path, model: str, store: Path, dry_run: bool, as_json:
                 advance()
         shown = rescore.show_if_serving(local_store, registry, version)
     _tell_scored(version, len(files), failed, shown, f"--store {store}", as_json)
-    raise typer.Exit(1 if failed else 0)
 
 
 def _score_bucket(
-    uri: str,
-    model: str,
-    project: str,
-    topic: str,
-    dataset: str,
-    rate: float,
-    bookmark: Path,
-    dry_run: bool,
-    as_json: bool,
+    uri: str, model: str, project: str, topic: str, dataset: str, rate: float, dry_run: bool, as_json: bool
 ) -> None:
     """Have the functions score a bucket's recordings again by a version of the model, and wait for the rows."""
     from google.cloud.pubsub_v1 import PublisherClient
     from google.cloud.storage import Client
 
     from callmood import rescore
-    from callmood.backfill import Bookmark, publish, stored_objects
+    from callmood.backfill import publish, stored_objects
     from callmood.bigquery import BigQueryWarehouse, connect
 
     registry, version = rescore.wanted_version(model)
-    path = PublisherClient.topic_path(project, topic)
-    place = Bookmark(bookmark, uri, path, version)
     refs = [each.ref for each in stored_objects(Client(project=project), uri)]
-    shown = None
+    shown, failed = None, 0
     if not dry_run:
-        warehouse = BigQueryWarehouse(dataset, connect(project))
-        with place:
-            since = rescore.hold(warehouse, version)
-            done = rescore.scored(warehouse, version, since)
-            fresh = [ref for ref in refs if ref.name > place.last and ref.recording_id not in done]
-            with progress_bar(len(fresh), "Publishing") as advance:
-                for ref in publish(PublisherClient(), path, fresh, rate, version):
-                    place.turn_to(ref.name)
+        warehouse, began = BigQueryWarehouse(dataset, connect(project)), datetime.now(UTC)
+        rescore.hold(warehouse, version)
+        done = rescore.scored(warehouse, version, began)
+        fresh = [ref for ref in refs if ref.recording_id not in done]
+        with progress_bar(len(fresh), "Publishing") as advance:
+            for _ in publish(PublisherClient(), PublisherClient.topic_path(project, topic), fresh, rate, version):
+                advance()
+        before = len(fresh)
+        with progress_bar(len(fresh), "Scoring") as advance:
+            for left in rescore.wait(warehouse, version, began, {ref.recording_id for ref in fresh}):
+                for _ in range(before - left):
                     advance()
-            left = len(refs)
-            with progress_bar(len(refs), "Scoring") as advance:
-                for now_left in rescore.wait(warehouse, version, since, {ref.recording_id for ref in refs}):
-                    for _ in range(left - now_left):
-                        advance()
-                    left = now_left
+                before = left
+        failed = len({ref.recording_id for ref in fresh} - rescore.scored(warehouse, version, datetime.now(UTC)))
         shown = rescore.show_if_serving(warehouse, registry, version)
-    _tell_scored(version, len(refs), 0, shown, f"--dataset {dataset}", as_json)
+    _tell_scored(version, len(refs), failed, shown, f"--dataset {dataset}", as_json)
 
 
 def _tell_scored(version: str, recordings: int, failed: int, shown: bool | None, where: str, as_json: bool) -> None:
-    """Say what was scored again, and whether reports show it: None where it was not done."""
+    """Say what was scored again, and whether reports show it (None where it was not done), and leave."""
     if as_json:
         print_json([{"model_version": version, "recordings": recordings, "failed": failed, "shown": shown}])
     elif shown is None:
         out.print(f"{recordings:,} recordings would be scored again by {version}.", highlight=False)
     else:
         told = "reports show it now" if shown else f"reports show it once it is promoted (model.promote … {where})"
-        out.print(f"{recordings:,} recordings are scored by {version}; {told}.", highlight=False)
+        out.print(f"{recordings - failed:,} recordings are scored by {version}; {told}.", highlight=False)
+        if failed:
+            out.print(f"{failed:,} failed and keep the scores they had: see the table failures.", highlight=False)
+    raise typer.Exit(1 if failed else 0)
 
 
 @app.command(epilog=_example("callmood replay --project acme --code undeliverable --days 7"))

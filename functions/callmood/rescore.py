@@ -44,24 +44,14 @@ def wanted_version(uri: str) -> tuple[Registry, str]:
     return registry, version
 
 
-def hold(warehouse: Warehouse, version: str) -> datetime:
-    """Keep a version's analyses of from now on from being shown before others; held already, it stays so.
-
-    Returns
-    -------
-    datetime
-        Since when it is held.
-    """
+def hold(warehouse: Warehouse, version: str) -> None:
+    """Keep a version's analyses of from now on from being shown before others; held already, it stays so."""
     known = warehouse.query(
-        "SELECT state, stated_at FROM releases WHERE model_version = @version ORDER BY stated_at DESC LIMIT 1",
+        "SELECT state FROM releases WHERE model_version = @version ORDER BY stated_at DESC LIMIT 1",
         {"version": version},
     )
-    if known and known[0]["state"] == "held":
-        since: datetime = known[0]["stated_at"]
-        return since
-    now = datetime.now(UTC)
-    warehouse.append("releases", [release_row(version, "held", now)])
-    return now
+    if not known or known[0]["state"] != "held":
+        warehouse.append("releases", [release_row(version, "held", datetime.now(UTC))])
 
 
 def show(warehouse: Warehouse, version: str) -> None:
@@ -99,7 +89,7 @@ def wait(warehouse: Warehouse, version: str, since: datetime, recording_ids: Col
     version : str
         The version.
     since : datetime
-        When its scoring began.
+        When they were asked for; failures before do not count.
     recording_ids : collection of str
         The recordings.
 
