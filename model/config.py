@@ -106,13 +106,64 @@ class Head(_Table):
     dropout: Rate = 0.5
 
 
+class FromScratch(_Table):
+    """A network that knows nothing at first.
+
+    Parameters
+    ----------
+    coefficients : int, optional
+        Mel-frequency cepstral coefficients that are made of the spectrogram, with slopes; none: the spectrogram itself.
+    size : int
+        Numbers in an embedding.
+    """
+
+    coefficients: Annotated[int, Field(ge=2, le=80)] | None = None
+    size: PositiveInt = 128
+
+
+class Cnn(FromScratch):
+    """Convolutions over time and frequency; `filters` of each, every one of which halves both."""
+
+    name: Literal["cnn"]
+    filters: Annotated[list[PositiveInt], Field(min_length=1, max_length=5)] = [16, 32, 64, 64]
+
+
+class Rnn(FromScratch):
+    """A gated recurrent unit of so many `units` in each direction, over steps of 40 ms."""
+
+    name: Literal["rnn"]
+    units: PositiveInt = 96
+
+
+class Crnn(FromScratch):
+    """Convolutions as in a `Cnn`, then a gated recurrent unit in both directions."""
+
+    name: Literal["crnn"]
+    filters: Annotated[list[PositiveInt], Field(min_length=1, max_length=5)] = [16, 32, 64]
+    units: PositiveInt = 64
+
+
 class WhisperProbe(_Table):
-    """Whisper tiny.en's encoder, frozen; only the head is trained."""
+    """Whisper tiny.en's encoder, frozen; only the head is trained.
+
+    Parameters
+    ----------
+    weights : path, optional
+        Other weights for the encoder: a NumPy archive with the names of `model.whisper.encoder_weights`.
+    """
 
     name: Literal["whisper_probe"]
+    weights: Path | None = None
 
 
-Architecture = Annotated[WhisperProbe, Field(discriminator="name")]
+class WhisperTuned(WhisperProbe):
+    """Whisper tiny.en's encoder, of whose four blocks the last `tuned_blocks` are trained along with the head."""
+
+    name: Literal["whisper_tuned"]
+    tuned_blocks: Annotated[int, Field(ge=1, le=4)] = 2
+
+
+Architecture = Annotated[Cnn | Rnn | Crnn | WhisperProbe | WhisperTuned, Field(discriminator="name")]
 
 
 class Baselines(_Table):
@@ -142,6 +193,8 @@ class Training(_Table):
     learning_rate, weight_decay : float
     mixup : float
         Each clip is blended with another, in shares drawn from Beta(mixup, mixup) (Zhang et al., 2018); 0: none is.
+    hide : bool
+        Hide stretches of time and frequency of spectrograms (SpecAugment); where there is no frozen front.
     label_smoothing : float
         Share of each target that is spread evenly over the emotions.
     votes : float
@@ -157,6 +210,7 @@ class Training(_Table):
     learning_rate: PositiveFloat = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     mixup: Annotated[float, Field(ge=0)] = 0.0
+    hide: bool = False
     label_smoothing: Rate = 0.0
     votes: Share = 0.0
     patience: PositiveInt | None = None

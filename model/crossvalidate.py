@@ -23,10 +23,11 @@ from model import config, folds, manifest, places, runs
 from model.config import Config, ConfigError
 from model.corpora import CorpusError
 from model.evaluate import Source, evaluate
-from model.export import to_tflite, trained, write
+from model.export import trained, trained_facts, write
 from model.features import CACHE
 from model.folds import Fold
 from model.hearing import Hearing
+from model.tflite import to_tflite
 from model.train import train
 
 BASELINES = ("none", "neutral:30")
@@ -56,8 +57,7 @@ def test(conf: Config, fold: Fold, run: Path, cache: Path) -> list[dict[str, Any
         manifest.write(fold.rows, run / "manifest.parquet")
         runs.begin(run, conf, run / "manifest.parquet", resume=True)
         train(conf, fold.rows, run, cache)
-        network, facts = trained(run)
-        write(run / "emotion.tflite", to_tflite(network), facts)
+        write(run / "emotion.tflite", to_tflite(trained(run)), trained_facts(run))
         model = load_model(run / "emotion.tflite")
         held_out = Source([row.as_clip() for row in fold.rows if row.split == "test"], ("test",), {})
         found = [

@@ -11,9 +11,10 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from model.front import MAX_FRAMES
+
 WIDTH, HEADS, BLOCKS = 384, 6, 4
 EMBEDDING = 2 * BLOCKS * WIDTH  # 3072
-MAX_FRAMES = 800  # 8 s, the longest segment
 
 
 def build_encoder(weights: dict[str, NDArray[np.float32]]) -> keras.Model:
@@ -46,7 +47,7 @@ def build_encoder(weights: dict[str, NDArray[np.float32]]) -> keras.Model:
         layer = {k.removeprefix(f"layer_{block}/"): w for k, w in weights.items() if k.startswith(f"layer_{block}/")}
         x = x + _attention(_norm(x, layer, "self_attention/"), unheard, layer)
         x = x + _feed_forward(_norm(x, layer, "ffn/"), layer)
-        pooled += _mean_and_deviation(_norm(x, weights, "") if block == BLOCKS - 1 else x, every_other)
+        pooled += mean_and_deviation(_norm(x, weights, "") if block == BLOCKS - 1 else x, every_other)
     return keras.Model([mel, mask], ops.concatenate(pooled, axis=-1), name="encoder")
 
 
@@ -59,7 +60,7 @@ class Positions(keras.layers.Layer):
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
         """Add to x."""
-        return x + ops.convert_to_tensor(self.encodings)[: ops.shape(x)[1]]
+        return x + ops.cast(self.encodings, x.dtype)[: ops.shape(x)[1]]
 
 
 def _neighbours(x: keras.KerasTensor) -> keras.KerasTensor:
@@ -89,7 +90,7 @@ def _feed_forward(x: keras.KerasTensor, layer: dict[str, NDArray[np.float32]]) -
     return _linear(_gelu(_linear(x, layer, "ffn/linear_0")), layer, "ffn/linear_1")
 
 
-def _mean_and_deviation(x: keras.KerasTensor, heard: keras.KerasTensor) -> list[keras.KerasTensor]:
+def mean_and_deviation(x: keras.KerasTensor, heard: keras.KerasTensor) -> list[keras.KerasTensor]:
     """Over the time a clip lasts: (b, n, d) -> two of (b, d)."""
     n = ops.sum(heard, axis=1)  # (b, 1)
     mean = ops.sum(x * heard, axis=1) / n

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from callmood.recording import EMOTIONS
 from model.config import Config
 from model.corpora import CORPORA, Clip
-from model.encoder import MAX_FRAMES
+from model.front import MAX_FRAMES
 
 
 def facts(config: Config, learnt: Sequence[Clip], temperature: float, size: int) -> dict[str, Any]:
@@ -36,12 +37,21 @@ def facts(config: Config, learnt: Sequence[Clip], temperature: float, size: int)
         "embedding_size": size,
         "architecture": config.architecture.name,
         "config": config.digest(),
+        "encoder_weights": _encoder(config),
         "trained_on": "; ".join(_in_words(corpus, learnt) for corpus in corpora),
         "heard": sorted({hearing.channel for room in config.data.rooms for hearing in room}),
         "licences": " ".join(_licences(config, corpora)),
         "may_ship": not barred,
         "not_to_ship_because_of": barred,
     }
+
+
+def _encoder(config: Config) -> str | None:
+    """Say which weights the encoder began with; None where there is none."""
+    if not config.architecture.name.startswith("whisper"):
+        return None
+    weights = config.architecture.weights
+    return hashlib.sha256(weights.read_bytes()).hexdigest()[:12] if weights else "Whisper tiny.en"
 
 
 def _in_words(corpus: str, learnt: Sequence[Clip]) -> str:

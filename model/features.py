@@ -8,7 +8,6 @@ front, the spectrograms themselves are kept. Stopped half way, the same command 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,18 +17,15 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from callmood.features import log_mel
 from callmood.recording import EMOTIONS
 from model import architectures, config, manifest, places
 from model.architectures import Network
 from model.config import Config, ConfigError
 from model.corpora import Clip, CorpusError
 from model.embed import Embedder, embeddings
-from model.encoder import MAX_FRAMES
-from model.files import replacing
+from model.front import Front, Spectrogram
 from model.heard import Heard
 
 CACHE = Path("runs/cache")
@@ -76,45 +72,13 @@ def target(clip: Clip, training: config.Training) -> NDArray[np.float64]:
     return (1 - training.label_smoothing) * mixed + training.label_smoothing / len(EMOTIONS)
 
 
-class Spectrogram:
-    """Hands on the log-mel spectrogram, (frames, 80) in half precision, cut or padded with zeros to so many frames."""
-
-    def __init__(self, frames: int) -> None:
-        self.version = f"log-mel, {frames} frames"
-        self._frames = frames
-
-    def embed(self, samples: NDArray[np.float32]) -> NDArray[np.float16]:
-        """Hear one clip."""
-        mel = log_mel(samples)[: self._frames]
-        return np.pad(mel, ((0, self._frames - len(mel)), (0, 0))).astype(np.float16)
-
-
-class Front:
-    """Runs a frozen front as it will serve, so that what follows learns on what it will see, int8 rounding included."""
-
-    def __init__(self, file: Path) -> None:
-        content = file.read_bytes()
-        self.version = hashlib.sha256(content).hexdigest()[:12]
-        self._run = Interpreter(model_content=content, num_threads=1).get_signature_runner("embed")
-
-    def embed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Hear one clip."""
-        features: NDArray[np.float32] = self._run(mel=log_mel(samples)[None, :MAX_FRAMES])["embedding"][0]
-        return features
-
-
 def embedder(network: Network, config: Config, cache: Path) -> Embedder:
-    """Make what computes features; a front is converted once and kept in `cache`."""
+    """Make what computes features."""
     if network.front is None:
         return Spectrogram(config.data.frames)
-    weights = hashlib.sha256(b"".join(weight.tobytes() for weight in network.front.get_weights()))
-    file = cache / f"front-{weights.hexdigest()[:12]}.tflite"
-    if not file.exists():
-        from model.export import front_to_tflite
+    from model.tflite import front_file  # TensorFlow, which a network without a front does not need
 
-        with replacing(file) as unfinished:
-            unfinished.write_bytes(front_to_tflite(network.front))
-    return Front(file)
+    return Front(front_file(network.front, cache))
 
 
 def listen(embedder: Embedder, clips: Sequence[Clip], config: Config, cache: Path) -> Heard:

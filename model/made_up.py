@@ -36,7 +36,7 @@ def write(folder: Path, speakers: int = 4, takes: int = 3) -> Path:
         for number, emotion in enumerate(EMOTIONS):
             for take in range(takes):
                 name = f"{1001 + speaker}_{take}_{emotion}"
-                samples = voice(3.0, seed=100 * speaker + take, pitch_hz=90 + 40 * number + 10 * speaker)
+                samples = voice(3.0, seed=100 * speaker + take, pitch_hz=90 + 40 * number + 3 * speaker)
                 loudness = np.float32(0.4 + 0.1 * number)
                 soundfile.write(folder / f"audio/{name}.opus", loudness * samples, SAMPLE_RATE, "OPUS", format="OGG")
                 row = {"clip": name, "path": f"audio/{name}.opus", "speaker": 1001 + speaker, "emotion": emotion}

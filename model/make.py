@@ -4,21 +4,25 @@
     ./run train --quick         the whole way on a few clips; without --data, of made-up voices
 
 Every step is a command of its own, is shown before it is run, and can be run by hand. The run's folder holds all that
-comes of it; after a stop the same command goes on where it was.
+comes of it; after a stop the same command goes on where it was. Runs are told of in `mlflow.db`, beside their folders,
+or where EXPERIMENT_LOG says (`model.experiment`).
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-from model import made_up
+from model import chain, made_up
 from model.corpora import CORPORA
 from model.features import CACHE
 
+STEPS = ("ingest", "validate", "features", "train", "export", "evaluate", "telephone")
+REPORTS = ("evaluation.json", "evaluation-telephone.json", "parity.json", "speed.json", "history.json")
 CONFIGS = Path(__file__).parent / "configs"
 
 
@@ -27,32 +31,17 @@ def corpora(data: Path) -> dict[str, Path]:
     return {name: data / name for name in CORPORA if (data / name).is_dir()}
 
 
-def steps(sources: dict[str, Path], conf: Path, run: Path, cache: Path) -> list[list[str]]:
-    """List the chain's commands: module and arguments of each."""
-    manifest, model = f"{run / 'manifest.parquet'}", f"{run / 'emotion.tflite'}"
-    roots = [word for name, root in sources.items() for word in ("--corpus", name, "--root", str(root))]
-    made_from = ["--config", str(conf), "--manifest", manifest, "--cache", str(cache)]
-    return [
-        ["ingest", *roots, "--out", manifest],
-        ["validate", manifest, "--json", f"{run / 'validation.json'}"],
-        ["features", *made_from],
-        ["train", *made_from, "--run", str(run), "--resume"],
-        ["export", "--run", str(run), "--out", model],
-        *[
-            [
-                "evaluate",
-                "--model",
-                model,
-                "--corpus",
-                name,
-                "--root",
-                str(root),
-                "--json",
-                f"{run}/evaluation-{name}.json",
-            ]
-            for name, root in sources.items()
-        ],
-    ]
+def commands(sources: dict[str, Path], conf: Path, run: Path, cache: Path) -> list[list[str]]:
+    """List the commands, module and arguments of each: the chain's as far as it measures, and then the card."""
+    blanks = {
+        "corpora": [word for name, root in sources.items() for word in ["--corpus", name, "--root", str(root)]],
+        "config": str(conf),
+        "run": str(run),
+        "cache": str(cache),
+    }
+    card = ["card", *(str(run / name) for name in REPORTS)]
+    card += ["--model", str(run / "emotion.tflite"), "--out", str(run / "MODEL_CARD.md")]
+    return [*(chain.command(step, blanks) for step in chain.steps() if step.name in STEPS), card]
 
 
 def main() -> None:
@@ -71,9 +60,10 @@ def main() -> None:
     sources = corpora(args.data) if args.data else {"csv": made_up.write(run / "made-up")}
     if not sources:
         sys.exit(f"error: {args.data} has no folder that is named like a corpus: {', '.join(CORPORA)}")
-    for step, *arguments in steps(sources, conf, run, args.cache):
+    log = {"EXPERIMENT_LOG": f"sqlite:///{run.parent / 'mlflow.db'}"}
+    for step, *arguments in commands(sources, conf, run, args.cache):
         print(f"\npython -m model.{step} {shlex.join(arguments)}", flush=True)
-        done = subprocess.run([sys.executable, "-m", f"model.{step}", *arguments], check=False)  # noqa: S603
+        done = subprocess.run([sys.executable, "-m", f"model.{step}", *arguments], check=False, env=log | os.environ)  # noqa: S603
         if done.returncode:
             sys.exit(f"error: model.{step} stopped with exit code {done.returncode}; the rest was not run")
 

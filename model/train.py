@@ -14,6 +14,7 @@ After a stop, `--resume` goes on after the last whole epoch as if nothing had ha
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
@@ -28,8 +29,10 @@ from scipy.special import log_softmax
 
 from model import architectures, baselines, config, manifest, places, runs
 from model.architectures import Network
+from model.augment import spec_augment
 from model.config import Config, ConfigError
 from model.corpora import CorpusError
+from model.experiment import LogError, Tell, told
 from model.facts import facts
 from model.features import CACHE, chosen, embedder, listen
 from model.files import replacing
@@ -82,7 +85,7 @@ def watched(network: Network, heard: Heard, options: config.Baselines) -> dict[s
     }
 
 
-def fit(network: Network, learn: Heard, watch: Heard | None, conf: Config, folder: Path) -> runs.History:
+def fit(network: Network, learn: Heard, watch: Heard | None, conf: Config, folder: Path, tell: Tell) -> runs.History:
     """Train until the end, or until the speakers set aside gain no more; return what each epoch brought.
 
     Parameters
@@ -95,6 +98,8 @@ def fit(network: Network, learn: Heard, watch: Heard | None, conf: Config, folde
     conf : Config
     folder : Path
         Where each epoch's state goes; training goes on from the one that is there.
+    tell : callable
+        Is told what each epoch brought.
     """
     t = conf.training
     m = len(learn.labels)
@@ -123,9 +128,12 @@ def fit(network: Network, learn: Heard, watch: Heard | None, conf: Config, folde
             for step in range(steps):
                 i, j = (order[step * batch : (step + 1) * batch] for order in (ones, others))  # (b,)
                 share = rng.beta(t.mixup, t.mixup, batch).astype(np.float32) if t.mixup else np.ones(batch, np.float32)
+                features = blend(learn.features[i], learn.features[j], share)  # (b, ...)
+                if t.hide:
+                    features = np.stack([spec_augment(mel, rng, frames=30, bands=15) for mel in features])
                 loss = learner.train_on_batch(
                     [
-                        blend(learn.features[i], learn.features[j], share),
+                        features,
                         np.maximum(mask[i], mask[j]) if t.mixup else mask[i],
                         blend(baseline[i], baseline[j], share),
                     ],
@@ -140,12 +148,13 @@ def fit(network: Network, learn: Heard, watch: Heard | None, conf: Config, folde
             progress.console.print(*(f"{name} {figure:g}" for name, figure in history[-1].items()))
             if runs.epochs_since_best(history) == 0:
                 runs.keep(folder / "best", state, history)
+            tell(history[-1])
             runs.keep(folder / "last", state, history)
     runs.restore(folder / "best", state)
     return history
 
 
-def train(conf: Config, rows: list[manifest.Row], run: Path, cache: Path = CACHE) -> Network:
+def train(conf: Config, rows: list[manifest.Row], run: Path, cache: Path = CACHE, log: str | None = None) -> Network:
     """Train what a configuration says on a manifest's clips; the result goes into the folder `run`, and is returned."""
     keras.utils.set_random_seed(conf.seed)
     keras.config.set_dtype_policy(conf.training.precision)
@@ -155,7 +164,8 @@ def train(conf: Config, rows: list[manifest.Row], run: Path, cache: Path = CACHE
     learn = listen(ear, learn_clips, conf, cache)
     watch = listen(ear, watch_clips, conf, cache) if watch_clips else None
     network.adapt(learn)
-    history = fit(network, learn, watch, conf, run / "checkpoints")
+    with told(log, run, conf) as tell:
+        history = fit(network, learn, watch, conf, run / "checkpoints", tell)
 
     t = conf.serving.temperature or runs.best(history)["temperature"]
     runs.write_json(run / "history.json", history)
@@ -173,12 +183,19 @@ def main() -> None:
     parser.add_argument("--run", type=places.kept, required=True, help="a folder for what comes of it")
     parser.add_argument("--cache", type=places.kept, default=CACHE, help="where features are kept")
     parser.add_argument("--resume", action="store_true", help="go on with what is in RUN, if anything is")
+    parser.add_argument(
+        "--log",
+        default=os.environ.get("EXPERIMENT_LOG"),
+        metavar="ADDRESS",
+        help="tell MLflow (sqlite:///runs/mlflow.db) or Vertex AI (vertex://PROJECT/LOCATION/EXPERIMENT) of each epoch"
+        "; default: the environment's EXPERIMENT_LOG",
+    )
     args = parser.parse_args()
     try:
         conf, rows = config.read(args.config), manifest.read(args.manifest)
         runs.begin(args.run, conf, args.manifest, args.resume)
-        train(conf, rows, args.run, args.cache)
-    except (ConfigError, CorpusError, runs.RunError, OSError) as error:
+        train(conf, rows, args.run, args.cache, args.log)
+    except (ConfigError, CorpusError, LogError, runs.RunError, OSError) as error:
         sys.exit(f"error: {error}")
     print(f"Next: python -m model.export --run {args.run} --out {args.run / 'emotion.tflite'}")
 

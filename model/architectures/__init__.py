@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from model.architectures import whisper
+from model.architectures import cnn, crnn, rnn, whisper
 from model.architectures.network import Network
 from model.config import Config
 
 __all__ = ["ARCHITECTURES", "Network", "build"]
 
-ARCHITECTURES: dict[str, Callable[[Config], Network]] = {"whisper_probe": whisper.probe}
+ARCHITECTURES: dict[str, Callable[[Config], Network]] = {
+    "cnn": cnn.build,
+    "rnn": rnn.build,
+    "crnn": crnn.build,
+    "whisper_probe": whisper.probe,
+    "whisper_tuned": whisper.tuned,
+}
 
 
 def build(config: Config) -> Network:

@@ -50,7 +50,8 @@ class Network:
         """Embed clips from their features: (m, d)."""
         mask = heard.mask()
         parts = [slice(start, start + AT_ONCE) for start in range(0, len(mask), AT_ONCE)]
-        return np.concatenate([self.body.predict_on_batch([heard.features[part], mask[part]]) for part in parts])
+        embedded = [self.body.predict_on_batch([heard.features[part], mask[part]]) for part in parts]
+        return np.concatenate(embedded).astype(np.float32)
 
     def learner(self) -> keras.Model:
         """Body and head, as they are trained together: `(features, mask, baseline) -> logits`."""

@@ -1,7 +1,9 @@
 """The encoder in Keras, and the way from clips to a file that serves. These need TensorFlow (extra `train`)."""
 
 import json
+import shutil
 import sys
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -11,9 +13,9 @@ pytest.importorskip("tensorflow", reason="needs what training needs: pip install
 from model_corpus import write_cremad
 from voices import voice
 
-from callmood.emotion import load_model
+from callmood.emotion import RUNTIMES, load_model
 from callmood.features import log_mel
-from model import config, export, ingest, runs, train
+from model import config, export, gates, ingest, runs, train
 from model.encoder import EMBEDDING, MAX_FRAMES, build_encoder
 from model.whisper import encoder_weights
 
@@ -123,9 +125,8 @@ def train_in(root, run, *more, config="small.toml"):
 
 @pytest.fixture(scope="module")
 def trained(root):
-    train_in(root, "run")
+    train_in(root, "run", "--log", f"sqlite:///{root}/mlflow.db")
     command(export, "--run", root / "run", "--out", root / "run/emotion.tflite")
-    command(export, "--run", root / "run", "--out", root / "run/float.tflite", "--float")
     return root / "run"
 
 
@@ -144,17 +145,44 @@ def test_embeddings_are_centred_on_the_training_set(trained):
     assert abs(model.embed(voice(3.0))).mean() < 3  # standard deviations
 
 
-def test_eight_bits_answer_as_thirty_two(trained):
-    small, exact = (load_model(trained / name) for name in ("emotion.tflite", "float.tflite"))
-    assert (trained / "emotion.tflite").stat().st_size < 0.35 * (trained / "float.tflite").stat().st_size
-    clips = [voice(2.0, seed=i, pitch_hz=90 + 20 * i) for i in range(8)]
-    answers = [
-        model.classify(e, model.baseline(e, np.full(8, 2.0, np.float32)))
-        for model in (small, exact)
-        for e in [np.stack([model.embed(clip) for clip in clips])]
-    ]
-    assert np.abs(answers[0] - answers[1]).mean() < 0.03
-    np.testing.assert_array_equal(answers[0].argmax(axis=1), answers[1].argmax(axis=1))
+def test_the_file_is_held_against_the_network_on_every_runtime(trained):
+    found = json.loads((trained / "parity.json").read_text())
+    assert set(found["runtimes"]) == {name for name, module in RUNTIMES.items() if find_spec(module.partition(".")[0])}
+    assert 0 < found["difference"] < 0.03  # 8 bits are not quite 32
+    assert found["model"] == load_model(trained / "emotion.tflite").version
+    took = json.loads((trained / "speed.json").read_text())
+    assert took["megabytes"] == pytest.approx((trained / "emotion.tflite").stat().st_size / 1e6, abs=0.01)
+
+
+def test_a_broken_gate_is_named(trained, tmp_path):
+    (tmp_path / "gates.toml").write_text(
+        '[[gate]]\nname = "size"\nof = { kind = "speed" }\nfigure = "megabytes"\nat_most = 5\n'
+    )
+    with pytest.raises(runs.RunError, match=r"not written:\n.*size is 9"):
+        export.held(tmp_path / "gates.toml", trained, shipped=False)
+
+
+def test_what_was_not_evaluated_is_not_shipped(trained):
+    export.held(gates.DEFAULT, trained, shipped=False)
+    with pytest.raises(runs.RunError, match="accuracy on every corpus it was evaluated on is not measured"):
+        export.held(gates.DEFAULT, trained, shipped=True)
+
+
+def test_a_file_that_does_not_run_is_not_written(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "to_tflite", lambda _: b"no model")
+    with pytest.raises(SystemExit, match="the new file does not run"):
+        command(export, "--run", trained, "--out", tmp_path / "emotion.tflite")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_learnt_from_a_barred_corpus_is_not_shipped(trained, tmp_path, monkeypatch):
+    facts = json.loads((trained / "facts.json").read_text())
+    run = shutil.copytree(trained, tmp_path / "run")
+    (run / "facts.json").write_text(json.dumps({**facts, "may_ship": False, "not_to_ship_because_of": ["ravdess"]}))
+    monkeypatch.setattr(export, "SHIPPED", tmp_path / "shipped/emotion.tflite")
+    with pytest.raises(SystemExit, match="learnt from ravdess"):
+        command(export, "--run", run, "--out", tmp_path / "shipped/emotion.tflite")
+    assert not (tmp_path / "shipped").exists()
 
 
 def test_the_file_names_what_it_was_made_from(trained):
@@ -163,7 +191,26 @@ def test_the_file_names_what_it_was_made_from(trained):
     assert facts["trained_on"] == "CREMA-D, 24 clips of 2 speakers of train"  # one of three watches, one is valid
     assert facts["may_ship"] is True
     assert facts["config"] == config.read(trained / "config.toml").digest()
-    assert facts["embedding_size"] == EMBEDDING
+    assert (facts["embedding_size"], facts["encoder_weights"]) == (EMBEDDING, "Whisper tiny.en")
+
+
+def test_every_epoch_is_told_of(root, trained):
+    mlflow = pytest.importorskip("mlflow")
+    client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{root}/mlflow.db")
+    [told] = client.search_runs([client.get_experiment_by_name("callmood").experiment_id])
+    history = json.loads((trained / "history.json").read_text())
+    losses = client.get_metric_history(told.info.run_id, "watch_loss")
+    assert [(loss.step, loss.value) for loss in losses] == [(e["epoch"], e["watch_loss"]) for e in history]
+    assert (told.data.params["training.epochs"], told.info.status) == ("8", "FINISHED")
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("vertex://acme/europe-west1", "write vertex://PROJECT"), ("carrier://pigeon", "carrier://pigeon cannot be")],
+)
+def test_a_log_that_cannot_be_used_is_named(root, trained, address, said):
+    with pytest.raises(SystemExit, match=said):
+        train_in(root, "run", "--resume", "--log", address)
 
 
 def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(root, trained, monkeypatch):
@@ -185,7 +232,7 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(root, trained
         return [{**epoch, "seconds": 0} for epoch in json.loads((run / "history.json").read_text())]
 
     assert without_clock(root / "stopped") == without_clock(trained)
-    whole, resumed = (export.trained(run)[0].learner().get_weights() for run in (trained, root / "stopped"))
+    whole, resumed = (export.trained(run).learner().get_weights() for run in (trained, root / "stopped"))
     for one, other in zip(whole, resumed, strict=True):
         np.testing.assert_array_equal(one, other)
 
