@@ -48,7 +48,7 @@ class Run:
 
     def of_kind(self, kind: str) -> list[Report]:
         """Return the reports of one kind."""
-        return [report for report in self.reports if report["kind"] == kind]
+        return [report for report in self.reports if report.get("kind") == kind]
 
 
 def read(folder: Path) -> Run:
@@ -69,7 +69,7 @@ def read(folder: Path) -> Run:
         if isinstance(found := _json(path), dict)
         and (found.get("model") == facts["version"] or _same_config(found, facts))
     ]
-    if not any(report["kind"] == "evaluation" for report in reports):
+    if not any(report.get("kind") == "evaluation" for report in reports):
         raise ResultsError(
             f"{folder} has no evaluation of model {facts['version']}; python -m model.evaluate --model "
             f"{folder / 'emotion.tflite'} … --json {folder / 'evaluation.json'} makes one"

@@ -20,6 +20,7 @@ from typing import Any
 import keras
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from model import config, folds, manifest, places, runs, space, tune_plots
 from model.config import Config, ConfigError
@@ -67,17 +68,19 @@ def study_in(file: Path, base: Config, tried: Space, rows: Sequence[Row]) -> opt
     Raises
     ------
     ConfigError
-        The file holds a study of other things.
+        The file holds a study of other things, or none.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    storage = f"sqlite:///{file.resolve()}"
-    study = optuna.create_study(
-        study_name="callmood",
-        storage=storage,
-        load_if_exists=True,
-        direction="maximize" if tried.measure == "uar" else "minimize",
-        pruner=tried.pruned(),
-    )
+    try:
+        study = optuna.create_study(
+            study_name="callmood",
+            storage=f"sqlite:///{file.resolve()}",
+            load_if_exists=True,
+            direction="maximize" if tried.measure == "uar" else "minimize",
+            pruner=tried.pruned(),
+        )
+    except SQLAlchemyError as error:
+        raise ConfigError(f"{file} is no study, or cannot be written: {error}; name another file") from None
     of = {
         "config": base.digest(),
         "space": tried.model_dump(mode="json", exclude={"trials"}),

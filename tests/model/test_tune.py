@@ -94,6 +94,13 @@ def test_another_study_is_not_written_into(root):
         command(tune, *arguments(root), "--space", root / "other.toml", "--study", root / "study.db", "--trials", 3)
 
 
+def test_a_file_that_is_no_study_is_left_alone(root):
+    (root / "notes.db").write_text("remember the milk " * 100)
+    with pytest.raises(SystemExit, match=r"notes\.db is no study"):
+        tuned(root, study="notes.db")
+    assert (root / "notes.db").read_text().startswith("remember the milk")
+
+
 def faked(root, monkeypatch, scores, pruner="median", trials=12):
     """Run a study in which a trial's score is what `scores` makes of its learning rate and of the fold."""
     text = SPACE.replace('sampler = "grid"', 'sampler = "random"').replace('"none"', f'"{pruner}"')
