@@ -17,14 +17,11 @@ from model.config import ConfigError
 
 CONFIG = """
 [architecture]
-name = "cnn"
-filters = [4, 8]
-size = 16
+name = "whisper_probe"
 
 [data]
 set_aside = 1
 rooms = [["clean whole"]]
-frames = 100
 
 [training]
 epochs = 6
