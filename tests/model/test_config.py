@@ -10,7 +10,8 @@ from model import config
 from model.config import ConfigError
 from model.hearing import Hearing
 
-CONFIGS = sorted((Path(__file__).parents[2] / "model/configs").glob("*.toml"))
+ROOT = Path(__file__).parents[2]
+CONFIGS = [path for path in sorted((ROOT / "model/configs").glob("*.toml")) if not path.stem.endswith("gates")]
 SMALL = '[architecture]\nname = "whisper_probe"\n[data]\nrooms = [["telephone crop", "clean whole"]]\n'
 
 
