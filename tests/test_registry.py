@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -70,6 +71,13 @@ def say_otherwise(registry, version):
     with np.load(path) as kept:
         sounds, probabilities = kept["sounds"], kept["probabilities"]
     np.savez(path, sounds=sounds, probabilities=1 - probabilities)
+
+
+def garble(registry, version):
+    path = Path(f"{registry.uri}/versions/{version}/selftest.npz")
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.write_bytes(content[:middle] + bytes(100) + content[middle + 100 :])
 
 
 class Clock:
@@ -175,7 +183,7 @@ def test_a_named_canary_is_taken_away_once_and_nothing_else_ever(registry, one, 
         assert released.version == two
 
 
-@pytest.mark.parametrize("damage", [cut_short, say_otherwise])
+@pytest.mark.parametrize("damage", [cut_short, say_otherwise, garble])
 def test_a_model_that_does_not_work_is_not_promoted(registry, one, damage, capsys):
     damage(registry, one)
     assert command(promote, one, "--registry", registry.uri) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,9 +58,12 @@ def check_self_test(model: EmotionModel, test: bytes) -> None:
     try:
         with np.load(io.BytesIO(test), allow_pickle=False) as kept:
             sounds, expected = kept["sounds"], kept["probabilities"]
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ModelError(f"the self-test of model {model.version} is damaged ({error!r}); register it again") from None
-    answers = _answers(model, sounds)
+    try:
+        answers = _answers(model, sounds)
+    except (ValueError, RuntimeError) as error:  # as the runtimes refuse what they cannot compute
+        raise ModelError(f"model {model.version} does not run on {model.runtime}: {error!r}") from error
     # Written so that NaN fails.
     if answers.shape != expected.shape or not (np.abs(answers - expected) <= TOLERANCE).all():
         off = float(np.abs(answers - expected).max()) if answers.shape == expected.shape else float("nan")
