@@ -76,6 +76,7 @@ module "identity" {
   views              = module.warehouse.views
   operators          = var.operators
   alert_secrets      = var.alert_webhook
+  score_secrets      = local.score
 }
 
 module "results" {
@@ -100,8 +101,30 @@ module "functions" {
   analyze     = var.analyze
   alert       = var.alert_webhook
   monitor     = var.monitor != null
+  score       = local.score
   network     = var.network
   kms_key_id  = module.encryption.key_id
+}
+
+module "live" {
+  source = "./infra/live"
+  count  = var.live == null ? 0 : 1
+
+  project_id    = module.project.id
+  name          = var.name
+  region        = var.region
+  image         = coalesce(var.live.image, "${module.registry.images}/serve:latest")
+  environment   = local.environment
+  callers       = var.live.callers
+  session_key   = var.live.session_key
+  api_key       = var.live.api_key
+  calls         = var.live.calls
+  cpu           = var.live.cpu
+  memory        = var.live.memory
+  min_instances = var.live.min_instances
+  max_instances = var.live.max_instances
+  network       = var.network
+  kms_key_id    = module.encryption.key_id
 }
 
 module "delivery" {

@@ -28,6 +28,16 @@ output "functions" {
   value       = module.functions.names
 }
 
+output "live" {
+  description = "Address of the service that judges calls while they go on; null without `live`."
+  value       = one(module.live[*].url)
+}
+
+output "score" {
+  description = "Address of the function that answers at once with a recording's segments; null without it."
+  value       = module.functions.score_url
+}
+
 output "accounts" {
   description = "E-mail addresses of the service accounts, by name."
   value       = module.identity.emails

@@ -4,6 +4,9 @@ locals {
   schemas = "${path.root}/schemas"
   bucket  = coalesce(var.bucket_name, "${var.project_id}-${var.name}-recordings")
 
+  # The function that answers at once, where it is wanted beside the service.
+  score = try(var.live.function, false) ? var.live : null
+
   # A recording is fetched into memory, and decoding it takes about as much again.
   memory_bytes = tonumber(regex("^[0-9]+", var.analyze.memory)) * pow(2, endswith(var.analyze.memory, "Gi") ? 30 : 20)
 

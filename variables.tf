@@ -213,6 +213,40 @@ variable "alert_webhook" {
   }
 }
 
+variable "live" {
+  description = "Judge recordings at once, and calls while they go on (docs/live.md): a Cloud Run service. callers: who may call it; session_key, api_key: ids of secrets in Secret Manager; calls: at once in one instance; function: also the Cloud Function score, for recordings alone. Default: none."
+  type = object({
+    image         = optional(string)
+    callers       = optional(list(string), [])
+    session_key   = optional(string)
+    api_key       = optional(string)
+    calls         = optional(number, 8)
+    cpu           = optional(string, "1")
+    memory        = optional(string, "2Gi")
+    min_instances = optional(number, 0)
+    max_instances = optional(number, 5)
+    function      = optional(bool, false)
+  })
+  default = null
+
+  validation {
+    condition     = alltrue([for member in try(var.live.callers, []) : can(regex("^(user|group|serviceAccount):[^:\\s]+$", member))])
+    error_message = "live.callers must be such as serviceAccount:telephony@PROJECT.iam.gserviceaccount.com: user:, group: or serviceAccount:, never everybody."
+  }
+  validation {
+    condition     = alltrue([for id in compact([try(var.live.session_key, null), try(var.live.api_key, null)]) : can(regex("^[A-Za-z0-9_-]{1,255}$", id))])
+    error_message = "live.session_key and live.api_key must name secrets in Secret Manager, not hold them: openssl rand -base64 32 | gcloud secrets create callmood-session-key --data-file=-"
+  }
+  validation {
+    condition     = try(var.live.calls, 1) >= 1 && try(var.live.calls, 1) <= 200
+    error_message = "live.calls must be 1 to 200; `./run bench live --calls N` measures how many one core can listen to."
+  }
+  validation {
+    condition     = try(var.live.min_instances, 0) >= 0 && try(var.live.min_instances, 0) <= try(var.live.max_instances, 1)
+    error_message = "live.min_instances must be 0 or more, and at most live.max_instances."
+  }
+}
+
 variable "max_delivery_attempts" {
   description = "Deliveries after which an event becomes a dead letter."
   type        = number

@@ -42,6 +42,9 @@ alert_webhook = { url = "callmood-alert-url", signature = "callmood-alert-signat
 # Enough for 2,000 hours a day, warm at all times.
 analyze = { memory = "4Gi", cpu = "2", concurrency = 2, min_instances = 1, max_instances = 50 }
 
+# Calls judged while they go on, for the telephone system; its key signs what a call's next part is sent with.
+live = { callers = ["serviceAccount:telephony@bank-net.iam.gserviceaccount.com"], session_key = "callmood-session-key", min_instances = 1, function = true }
+
 # New models of the bank's own labelled calls, each month and when calls drift.
 retraining = { corpora = { csv = "gs://bank-corpora/calls" }, share = 0.05, watch_hours = 72 }
 

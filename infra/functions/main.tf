@@ -6,12 +6,21 @@ locals {
     local.always,
     var.alert == null ? {} : { alert = { description = "Posts calls that need attention to a webhook.", resources = var.small } },
     var.monitor ? { monitor = { description = "Compares a day's calls with what the model knows.", resources = local.daily } } : {},
+    var.score == null ? {} : { score = { description = "Answers at once with a recording's segments.", resources = var.analyze } },
   )
   daily = merge(var.small, { memory = "1Gi", concurrency = 1, max_instances = 1, timeout_s = 540 }) # all calls of a day at once
   always = {
     analyze    = { description = "Analyses a recording: one row for every spoken segment.", resources = var.analyze }
     erase      = { description = "Drops the results of a deleted recording, where ERASE_ON_DELETE says so.", resources = var.small }
     quarantine = { description = "Records why an event could not be delivered.", resources = var.small }
+  }
+}
+
+# Which setting of which function is a secret.
+locals {
+  secrets = {
+    alert = { ALERT_URL = try(var.alert.url, null), ALERT_SECRET = try(var.alert.signature, null) }
+    score = { SESSION_KEY = try(var.score.session_key, null), API_KEY = try(var.score.api_key, null) }
   }
 }
 
@@ -129,13 +138,13 @@ resource "google_cloudfunctions2_function" "functions" {
     min_instance_count               = each.value.resources.min_instances
     max_instance_count               = each.value.resources.max_instances
     timeout_seconds                  = each.value.resources.timeout_s
-    ingress_settings                 = "ALLOW_INTERNAL_ONLY" # Pub/Sub of the same project is internal
+    ingress_settings                 = each.key == "score" ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY" # Pub/Sub of the same project is internal
     vpc_connector                    = try(var.network.connector, null)
     vpc_connector_egress_settings    = try(var.network.connector, null) == null ? null : var.network.egress
     direct_vpc_egress                = try(var.network.subnetwork, null) == null ? null : "VPC_EGRESS_${var.network.egress}"
 
     dynamic "secret_environment_variables" {
-      for_each = each.key != "alert" ? {} : { for name, secret in { ALERT_URL = var.alert.url, ALERT_SECRET = var.alert.signature } : name => secret if secret != null }
+      for_each = { for name, secret in lookup(local.secrets, each.key, {}) : name => secret if secret != null }
       content {
         key        = secret_environment_variables.key
         project_id = var.project_id
@@ -157,4 +166,14 @@ resource "google_cloudfunctions2_function" "functions" {
     google_artifact_registry_repository_iam_member.builder_pushes,
     google_storage_bucket_iam_member.builder_reads,
   ]
+}
+
+resource "google_cloud_run_v2_service_iam_member" "score_callers" {
+  for_each = toset(try(var.score.callers, []))
+
+  project  = var.project_id
+  location = var.region
+  name     = google_cloudfunctions2_function.functions["score"].name
+  role     = "roles/run.invoker"
+  member   = each.key
 }

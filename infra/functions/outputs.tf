@@ -1,11 +1,16 @@
 output "urls" {
-  description = "Address of each function's service on Cloud Run, by name."
-  value       = { for name, function in google_cloudfunctions2_function.functions : name => function.service_config[0].uri }
+  description = "Address of each function's service on Cloud Run, by name; without `score`, which takes no events."
+  value       = { for name, function in google_cloudfunctions2_function.functions : name => function.service_config[0].uri if name != "score" }
 }
 
 output "names" {
-  description = "Name of each function, and of its service on Cloud Run, by entry point."
-  value       = { for name, function in google_cloudfunctions2_function.functions : name => function.name }
+  description = "Name of each function, and of its service on Cloud Run, by entry point; without `score`."
+  value       = { for name, function in google_cloudfunctions2_function.functions : name => function.name if name != "score" }
+}
+
+output "score_url" {
+  description = "Address of the function `score`; null without it."
+  value       = try(google_cloudfunctions2_function.functions["score"].service_config[0].uri, null)
 }
 
 output "archive" {

@@ -24,7 +24,7 @@ variable "environment" {
 }
 
 variable "analyze" {
-  description = "Resources of `analyze`."
+  description = "Resources of `analyze`, and of `score`."
   type = object({
     memory        = optional(string, "2Gi")
     cpu           = optional(string, "1")
@@ -46,6 +46,12 @@ variable "monitor" {
   description = "Whether there is a function `monitor`."
   type        = bool
   default     = true
+}
+
+variable "score" {
+  description = "Who may call the function `score`, and ids of the secrets that sign its sessions and hold its API key; null for no such function."
+  type        = object({ callers = list(string), session_key = optional(string), api_key = optional(string) })
+  default     = null
 }
 
 variable "small" {

@@ -10,9 +10,10 @@ locals {
     },
     var.alert_secrets == null ? {} : { alert = "Posts calls that need attention to a webhook" },
     var.monitor ? { monitor = "Compares a day's calls with what the model knows" } : {},
+    var.score_secrets == null ? {} : { score = "Answers at once with a recording's segments" },
   )
   jobs   = { builder = "Builds the functions", eraser = "Deletes the rows of erased calls" }
-  pushes = { for name in keys(local.functions) : "push-${name}" => "Pub/Sub calls ${name} as this account" if name != "monitor" }
+  pushes = { for name in keys(local.functions) : "push-${name}" => "Pub/Sub calls ${name} as this account" if !contains(["monitor", "score"], name) }
   clock  = var.monitor ? { push-monitor = "Cloud Scheduler calls monitor as this account" } : {}
 
   # Which function appends to which table.
@@ -97,6 +98,14 @@ resource "google_project_iam_member" "monitor" {
   member  = google_service_account.accounts["monitor"].member
 }
 
+resource "google_storage_bucket_iam_member" "score_reads_model" {
+  for_each = toset(var.score_secrets == null ? [] : local.model_bucket[*])
+
+  bucket = each.key
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.accounts["score"].member
+}
+
 resource "google_bigquery_table_iam_member" "appends" {
   for_each = local.appends_flat
 
@@ -132,6 +141,15 @@ resource "google_secret_manager_secret_iam_member" "alert_reads" {
   secret_id = each.key
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.accounts["alert"].member
+}
+
+resource "google_secret_manager_secret_iam_member" "score_reads" {
+  for_each = toset(compact([try(var.score_secrets.session_key, null), try(var.score_secrets.api_key, null)]))
+
+  project   = var.project_id
+  secret_id = each.key
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.accounts["score"].member
 }
 
 # A query is a job of a project: this cannot be granted on anything smaller.

@@ -82,3 +82,9 @@ variable "operators" {
   type        = list(string)
   default     = []
 }
+
+variable "score_secrets" {
+  description = "Ids of the secrets that the function `score` reads; null for no such function."
+  type        = object({ session_key = optional(string), api_key = optional(string) })
+  default     = null
+}

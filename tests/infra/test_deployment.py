@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from callmood.settings import Settings
+from callmood.settings import ScoreSettings, Settings
 
+LIBRARIES = {"GOOGLE_CLOUD_PROJECT", "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"}
 ROOT = Path(__file__).parents[2]
 VIEWS = {path.stem: path.read_text() for path in (ROOT / "schemas" / "views").glob("*.sql")}
 TABLES = {path.stem: json.loads(path.read_text()) for path in (ROOT / "schemas" / "tables").glob("*.json")}
@@ -51,12 +52,14 @@ def test_every_push_is_signed_by_an_account_that_may_call_that_function_only(app
     invokers = defaultdict(set)
     for grant in of(applied, "google_cloud_run_v2_service_iam_member"):
         assert grant["role"] == "roles/run.invoker"
-        invokers[grant["member"]].add(grant["name"])
+        if not grant["name"].endswith(("-live", "-score")):  # people and telephone systems call these
+            invokers[grant["member"]].add(grant["name"])
     pushes = [found["push_config"][0] for found in of(applied, "google_pubsub_subscription") if found["push_config"]]
     clocks = [found["http_target"][0] for found in of(applied, "google_cloud_scheduler_job")]
     calls = [(push["push_endpoint"], push["oidc_token"]) for push in pushes]
     calls += [(target["uri"], target["oidc_token"]) for target in clocks if target["oidc_token"]]
-    assert len(calls) == len(of(applied, "google_cloudfunctions2_function"))
+    functions = [found["name"] for found in of(applied, "google_cloudfunctions2_function")]
+    assert len(calls) == len([name for name in functions if not name.endswith("-score")])
     for url, (token,) in calls:
         assert token["audience"] == url
         (function,) = invokers.pop(f"serviceAccount:{token['service_account_email']}")
@@ -102,11 +105,12 @@ def test_subscriptions_outlive_silence_and_wait_as_long_as_an_analysis(applied):
 
 def test_functions_take_calls_from_inside_only_and_run_as_themselves(applied):
     functions = of(applied, "google_cloudfunctions2_function")
-    deployed = {"analyze", "erase", "monitor", "quarantine"} | ({"alert"} if hardened(applied) else set())
+    deployed = {"analyze", "erase", "monitor", "quarantine"} | ({"alert", "score"} if hardened(applied) else set())
     assert {found["build_config"][0]["entry_point"] for found in functions} == deployed
     for function in functions:
         (service,), (build,) = function["service_config"], function["build_config"]
-        assert service["ingress_settings"] == "ALLOW_INTERNAL_ONLY"
+        ingress = "ALLOW_ALL" if build["entry_point"] == "score" else "ALLOW_INTERNAL_ONLY"
+        assert service["ingress_settings"] == ingress
         assert service["service_account_email"].startswith(function["name"] + "@")
         assert build["runtime"] == "python311"
         assert build["environment_variables"]["GOOGLE_FUNCTION_SOURCE"] == "functions/main.py"
@@ -129,8 +133,7 @@ def test_settings_reach_the_functions_as_the_code_reads_them(applied, monkeypatc
         assert settings.channel_roles == ("customer", "agent")
     assert not settings.analyze_agent_emotion
     assert settings.max_size_bytes == (4 if hardened(applied) else 2) * 2**30 // 3
-    libraries = {"GOOGLE_CLOUD_PROJECT", "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"}
-    assert set(environment) <= {name.upper() for name in Settings.model_fields} | libraries
+    assert set(environment) <= {name.upper() for name in Settings.model_fields} | LIBRARIES
 
 
 def test_every_setting_can_be_set():
@@ -241,3 +244,26 @@ def test_alerts_come_from_secrets_and_touch_no_table(applied):
     (subscription,) = [s for s in of(applied, "google_pubsub_subscription") if s["name"].endswith("-alert")]
     assert subscription["filter"] == 'attributes.needs_attention = "true"'
     assert subscription["ack_deadline_seconds"] >= 120 > function["service_config"][0]["timeout_seconds"]
+
+
+def test_live_calls_are_judged_for_their_callers_only(applied):
+    if not hardened(applied):
+        assert not any(resource["address"].startswith("module.live") for resource in applied)
+        return
+    (service,) = of(applied, "google_cloud_run_v2_service")
+    assert service["invoker_iam_disabled"] is False
+    for name in ("live", "score"):
+        grants = of(applied, "google_cloud_run_v2_service_iam_member")
+        (grant,) = [one for one in grants if one["name"] == f"callmood-prod-{name}"]
+        assert grant["member"].startswith("serviceAccount:telephony@")
+    (function,) = [f for f in of(applied, "google_cloudfunctions2_function") if f["name"].endswith("-score")]
+    secrets = {found["key"] for found in function["service_config"][0]["secret_environment_variables"]}
+    assert secrets == {"SESSION_KEY"}
+    (template,) = service["template"]
+    (container,) = template["containers"]
+    told = {env["name"]: env for env in container["env"]}
+    assert told["SESSION_KEY"]["value_source"][0]["secret_key_ref"][0]["secret"] == "callmood-session-key"
+    assert {name for name in told if name not in LIBRARIES} <= {name.upper() for name in ScoreSettings.model_fields}
+    assert template["timeout"] == "3600s"
+    assert template["max_instance_request_concurrency"] == int(told["MAX_LIVE_CALLS"]["value"])
+    assert ScoreSettings.model_fields["max_live_s"].default < 3600

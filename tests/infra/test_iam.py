@@ -9,6 +9,7 @@ import pytest
 from workspaces import PARTS, PROJECT, ROOT
 
 OPERATOR = "user:ada@example.com"
+CALLER = "serviceAccount:telephony@example.com"
 
 # The attribute that names what a right is on, by the kind of the grant, and what the page calls such a thing.
 PLACES = {
@@ -25,9 +26,18 @@ PLACES = {
 
 @pytest.fixture(scope="module")
 def grants(workspace):
-    """Every grant of a deployment that has an operator, and makes new models."""
+    """Every grant of a deployment that has an operator, makes new models and judges live calls."""
     corpora = {"cremad": "gs://acme-calls-1-corpora/cremad"}
-    applied = workspace(*PARTS).init().apply(**PROJECT, operators=[OPERATOR], retraining={"corpora": corpora})
+    applied = (
+        workspace(*PARTS)
+        .init()
+        .apply(
+            **PROJECT,
+            operators=[OPERATOR],
+            retraining={"corpora": corpora},
+            live={"callers": [CALLER], "function": True},
+        )
+    )
     granted = [found for found in applied if found["type"].endswith(("_iam_member", "_iam_binding", "_iam_policy"))]
     assert len(granted) > 25
     return [(found["type"], found["values"]) for found in granted]
@@ -36,8 +46,8 @@ def grants(workspace):
 def who(member):
     """Call a member what the page calls it."""
     agents = {"gs-project-accounts": "Cloud Storage", "gcp-sa-pubsub": "Pub/Sub"}
-    if member == OPERATOR:
-        return "operators"
+    if member in (OPERATOR, CALLER):
+        return "operators" if member == OPERATOR else "callers"
     account, _, domain = member.removeprefix("serviceAccount:").partition("@")
     return agents.get(domain.partition(".")[0]) or account.removeprefix("callmood-")
 

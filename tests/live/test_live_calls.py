@@ -17,6 +17,7 @@ from callmood.emotion import load_model
 from callmood.live import stream
 from callmood.live.access import Access
 from callmood.live.app import make_app
+from callmood.live.call import LiveCall
 from callmood.live.sound import Sound
 from callmood.model_source import OneModel
 from callmood.recording import CallMetadata, ObjectRef, Recording
@@ -202,6 +203,22 @@ def test_who_falls_silent_is_told_the_result(monkeypatch, customer):
         assert [one["type"] for one in told[-2:]] == ["result", "problem"]
         assert (closed, told[-1]["problem"]["code"]) == (4408, "timeout")
         assert everything(mute)[1] == 4408
+
+
+def test_a_late_server_sends_fewer_updates_and_loses_no_sound(monkeypatch, customer):
+    hear = LiveCall.hear
+    monkeypatch.setattr(LiveCall, "hear", lambda call, frames: (time.sleep(0.4), hear(call, frames))[1])
+    monkeypatch.setattr(stream, "BUFFER_S", 2.0)
+    samples = customer[30 * 8000 : 45 * 8000]
+    with in_this_process(make_app(Scorer(OneModel(load_model()), ScoreSettings()), Access(ScoreSettings()))) as late:
+        begun = time.monotonic()
+        updates, result = talk(late, pieces(samples.tobytes(), 320), sample_rate=8000)
+        took_s = time.monotonic() - begun
+    assert len(updates) <= 9
+    assert result["duration_s"] == 15.0
+    # Two seconds of sound wait at most, so the sender was held up for the others.
+    assert took_s > 0.4 * 15 / 2.5
+    assert len(result["segments"]) == len(analysed(encoded(samples, 8000, "PCM_16")))
 
 
 def test_mulaw_is_decoded_as_files_are():

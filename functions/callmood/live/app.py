@@ -100,10 +100,11 @@ class Service:
 
     async def health(self, _: Request) -> Response:
         """Say that it is ready: the model was loaded before the first request was taken."""
+        model = await to_thread.run_sync(self.scorer.models.of_recording, "")
         return JSONResponse(
             {
                 "status": "ok",
-                "model_version": self.scorer.models.of_recording("").version,
+                "model_version": model.version,
                 "live_calls": self.line.calls,
                 "key_needed": self.access.needed,
             }
