@@ -26,6 +26,7 @@ class Server:
     """Where it listens, and how to ask it."""
 
     def __init__(self, port, pid=None):
+        self.port = port
         self._pid = pid
         self.url = f"http://127.0.0.1:{port}"
         self.socket_url = f"ws://127.0.0.1:{port}/stream"

@@ -3,18 +3,21 @@
 import base64
 import io
 import json
+import socket
 import time
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 import soundfile
-from live.live_server import KEY, Server, running
+from live.live_server import KEY, Server, in_this_process, running
 from stack.services import function
 
 from callmood.analysis import analyse
 from callmood.emotion import load_model
+from callmood.live import app
 from callmood.live.access import TOKEN_AGE_S, Access
+from callmood.live.app import make_app
 from callmood.model_source import OneModel
 from callmood.problems import Problem
 from callmood.recording import ObjectRef, Recording
@@ -222,3 +225,15 @@ def test_the_function_answers_as_the_server_does(function_score, server, example
 def test_the_function_tells_problems_as_the_server_does(function_score, body, status, code):
     answered, problem, answer = function_score.ask("/", body)
     assert (answered, problem["code"], answer["Content-Type"]) == (status, code, "application/problem+json")
+
+
+def test_a_busy_server_and_a_slow_request_are_told_as_problems(monkeypatch, model):
+    service = make_app(Scorer(OneModel(model), ScoreSettings()), Access(ScoreSettings()))
+    monkeypatch.setattr(app, "BODY_TIMEOUT_S", 0.3)
+    with in_this_process(service) as slow:
+        with socket.create_connection(("127.0.0.1", slow.port), timeout=10) as connection:
+            connection.sendall(b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nRIFF")
+            assert connection.recv(1000).startswith(b"HTTP/1.1 408")
+        monkeypatch.setattr(app, "WAITING", 0)
+        status, problem, answer = slow.ask("/score", b"RIFF")
+        assert (status, problem["code"], answer["Retry-After"]) == (503, "busy", "5")
