@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from callmood.report.audio import is_playable, local_file, playable_copy
 from callmood.report.data import calls_of, detail_of, details_of
+from callmood.report.health import health_of
 from callmood.report.packing import strip
 from callmood.report.pages import assets, page
 from callmood.report.site import call_script, calls_script, empty_page, failure_count
@@ -85,7 +86,8 @@ class LivePages:
         now = datetime.now(self._zone)
         if not self._warehouse.query("SELECT recording_id FROM recordings_current LIMIT 1"):
             return HTMLResponse(empty_page(self._warehouse, now, store=self._store, live=True))
-        return HTMLResponse(page("index.html", now, live=True, failures=failure_count(self._warehouse)))
+        known = {"failures": failure_count(self._warehouse), "health": health_of(self._warehouse)}
+        return HTMLResponse(page("index.html", now, live=True, **known))
 
     def call(self, _: Request) -> Response:
         """The page of one call."""

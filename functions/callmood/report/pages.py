@@ -36,7 +36,14 @@ def page(template: str, made_at: datetime, **values: Any) -> str:
     **values
         What the template asks for.
     """
-    known = {"version": __version__, "emotions": EMOTIONS, "labels": LABELS, "live": False, "agent_emotion": False}
+    known = {
+        "version": __version__,
+        "emotions": EMOTIONS,
+        "labels": LABELS,
+        "live": False,
+        "agent_emotion": False,
+        "health": None,
+    }
     zone = getattr(made_at.tzinfo, "key", made_at.tzname())
     made = made_at.strftime("%Y-%m-%d %H:%M")
     return _environment.get_template(template).render({**known, "made_at": made, "zone": zone, **values})

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from callmood.errors import CallmoodError
 from callmood.report.audio import sound_for
 from callmood.report.data import CallDetail, calls_of, details_of
+from callmood.report.health import health_of
 from callmood.report.packing import call_page, index_columns, strip
 from callmood.report.pages import assets, page, script
 from callmood.rows import JsonRow
@@ -78,7 +79,11 @@ def build_report(
         (out / "calls" / f"{detail.id}.js").write_text(shown, encoding="utf-8")
         advance()
     (out / "calls.js").write_text(calls_script(calls, strips, zone, min_calls), encoding="utf-8")
-    known = {"agent_emotion": agent_emotion, "failures": failure_count(warehouse)}
+    known = {
+        "agent_emotion": agent_emotion,
+        "failures": failure_count(warehouse),
+        "health": health_of(warehouse),
+    }
     for name in ("index.html", "call.html"):
         (out / name).write_text(page(name, now, **known), encoding="utf-8")
     return len(calls)

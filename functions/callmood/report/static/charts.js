@@ -21,6 +21,7 @@ callmood.charts = (() => {
     legend: { labelColor: "var(--ink-2)", titleColor: "var(--ink-2)", labelFontSize: 12, titleFontSize: 12 },
   };
   const HEAT = ["var(--heat-0)", "var(--heat-1)", "var(--heat-2)", "var(--heat-3)", "var(--heat-4)"];
+  const DAY_LABEL = "timeFormat(toDate(datum.label), '%-d %b')";
   const percentAxis = { format: ".0%", tickCount: 4 };
 
   // Figures and lists need not wait for the library.
@@ -126,6 +127,40 @@ callmood.charts = (() => {
               { field: "when", title: "start" },
               { field: "negativity", title: "negative", type: "quantitative", format: ".1%" },
               { field: "calls" },
+            ],
+          },
+        },
+        values,
+      );
+    },
+
+    health(selector, rows) {
+      const values = rows.map((row) => ({ ...row, date: callmood.longDay(row.day), drift: row.share > 1 }));
+      draw(
+        selector,
+        {
+          description: "How far each day's calls are from what the model knows, over the distance that counts as drift.",
+          height: 230,
+          mark: { type: "rect", cornerRadius: 3, strokeWidth: 2 },
+          encoding: {
+            x: {
+              field: "day",
+              type: "ordinal",
+              title: null,
+              axis: { labelAngle: 0, labelOverlap: true, labelSeparation: 12, domain: false, labelExpr: DAY_LABEL },
+            },
+            y: { field: "aspect", type: "ordinal", sort: null, title: null, axis: { domain: false, minExtent: 80 } },
+            color: {
+              field: "share",
+              type: "quantitative",
+              scale: { type: "threshold", domain: [0.5, 0.75, 1], range: [HEAT[0], HEAT[1], HEAT[2], HEAT[4]] },
+              legend: { orient: "bottom", format: ".0%", title: "of what counts as drift", direction: "horizontal" },
+            },
+            stroke: { condition: { test: "datum.drift", value: "var(--ink)" }, value: "var(--paper)" },
+            tooltip: [
+              dayTip,
+              { field: "aspect", title: "what" },
+              { field: "share", title: "of what counts as drift", type: "quantitative", format: ".0%" },
             ],
           },
         },
