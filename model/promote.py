@@ -6,8 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from google.api_core.exceptions import GoogleAPIError
+from google.auth.exceptions import GoogleAuthError
+
 from callmood import rescore
-from callmood.errors import RegistryError
+from callmood.errors import CallmoodError, RegistryError, WarehouseError
 from callmood.registry import PRODUCTION, Registry, Release
 from model import vertex
 from model.register import FAULTS
@@ -83,15 +86,27 @@ def add_alias(parser: argparse.ArgumentParser) -> None:
 
 
 def show(version: str, store: Path | None, dataset: str | None) -> None:
-    """Have reports show the calls that a version scored, rather than the same calls by versions before it."""
-    if store:
-        from callmood.store import Store
+    """Have reports show the calls that a version scored, rather than the same calls by versions before it.
 
-        rescore.show(Store(store), version)
-    if dataset:
-        from callmood.bigquery import BigQueryWarehouse
+    Raises
+    ------
+    WarehouseError
+        The warehouse did not take it; the alias has changed all the same.
+    """
+    try:
+        if store:
+            from callmood.store import Store
 
-        rescore.show(BigQueryWarehouse(dataset), version)
+            rescore.show(Store(store), version)
+        if dataset:
+            from callmood.bigquery import BigQueryWarehouse
+
+            rescore.show(BigQueryWarehouse(dataset), version)
+    except (CallmoodError, GoogleAPIError, GoogleAuthError) as error:
+        raise WarehouseError(
+            f"{version} serves, but reports do not show it yet: {error}. Once that is mended: "
+            f"python -m model.promote {version}, with the same options"
+        ) from error
 
 
 def told(alias: str, release: Release) -> str:

@@ -414,6 +414,14 @@ def test_reports_change_at_once_when_history_is_scored_again(registry, tmp_path,
     assert {row["model_version"]: row["n"] for row in counted} == {one: 1, two: 1, three: 1}
 
 
+def test_reports_that_cannot_be_changed_do_not_undo_a_promotion(registry, tmp_path, one, capsys):
+    (tmp_path / "no.duckdb").write_text("no store")
+    assert command(promote, one, "--registry", registry.uri, "--store", tmp_path / "no.duckdb") == 1
+    told = capsys.readouterr().err
+    assert f"{one} serves, but reports do not show it yet" in told
+    assert registry.release("production").version == one
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
