@@ -107,7 +107,7 @@ def words(folder):
 
 
 def test_the_shipped_models_card_is_its_own(tmp_path):
-    """Measured anew after the model has changed: `./run card --data DIR`."""
+    """After the model has changed: `./run card --data DIR`; after the gates or the template, `./run card`."""
     files = sorted((MODEL / "reports").glob("*.json"))
     card.write(MODEL / "emotion.tflite", files, tmp_path / "MODEL_CARD.md")
     assert (tmp_path / "MODEL_CARD.md").read_bytes() == (MODEL / "MODEL_CARD.md").read_bytes()
