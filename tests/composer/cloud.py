@@ -97,7 +97,7 @@ class Cloud:
         pipeline.training_task_metadata = {"backingCustomJob": f"{request.parent}/customJobs/{number}"}
         task = TrainingPipeline.to_dict(pipeline)["training_task_inputs"]
         (pool,) = task["worker_pool_specs"]
-        image, command = pool["container_spec"]["image_uri"], pool["container_spec"]["command"]
+        image, command = pool["containerSpec"]["imageUri"], pool["containerSpec"]["command"]
         self.asked.append((image, command[2:]))
         code = self.container(command[2:])
         pipeline.state = PipelineState.PIPELINE_STATE_SUCCEEDED if code == 0 else PipelineState.PIPELINE_STATE_FAILED
