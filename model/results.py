@@ -1,7 +1,8 @@
 """Models side by side, from what lies in their runs' folders: `python -m model.results RUN... --out docs/results.md`.
 
-A folder holds emotion.tflite and emotion.json, and beside them, under any names, what `model.evaluate`, `model.speed`
-and `model.crossvalidate` wrote. What was measured on another version of the file is not taken.
+A folder holds emotion.tflite and emotion.json, and beside them or in its folder reports/, under any names, what
+`model.evaluate`, `model.speed` and `model.crossvalidate` wrote. What was measured on another version of the file is not
+taken.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
+from callmood.resources import MODEL
 from model import places
 from model.corpora import CORPORA
 from model.files import replacing
@@ -65,7 +67,7 @@ def read(folder: Path) -> Run:
     facts = _json(facts_file)
     reports = [
         found
-        for path in sorted(folder.glob("*.json"))
+        for path in sorted([*folder.glob("*.json"), *folder.glob("reports/*.json")])
         if isinstance(found := _json(path), dict)
         and (found.get("model") == facts["version"] or _same_config(found, facts))
     ]
@@ -74,7 +76,7 @@ def read(folder: Path) -> Run:
             f"{folder} has no evaluation of model {facts['version']}; python -m model.evaluate --model "
             f"{folder / 'emotion.tflite'} … --json {folder / 'evaluation.json'} makes one"
         )
-    return Run(folder.name, facts, reports)
+    return Run("shipped" if folder.resolve() == MODEL.resolve() else folder.resolve().name, facts, reports)
 
 
 def _json(path: Path) -> Any:
@@ -91,23 +93,30 @@ def _same_config(report: Report, facts: Report) -> bool:
 def page(runs: Sequence[Run]) -> str:
     """Write runs as a page of Markdown: what each costs, then a table for all that they were tested on."""
     parts = [
-        "# Results\n\nWritten by `python -m model.results` from what `model.evaluate`, `model.speed` and "
-        "`model.crossvalidate` measured on each model file through the code that serves. Percent; in brackets the 95 % "
-        "interval over speakers. *alone*: each clip by itself; *baseline*: against 30 clips of its speaker, 70 % of "
-        "them neutral. Emotions count the same.",
+        "# Results",
+        "\n".join(wrap(_INTRODUCTION, 120)),
         "## What they are and what they cost\n\n" + _table(_COSTS, (_cost(run) for run in runs)),
     ]
     for corpora, splits in sorted({_tested(report) for run in runs for report in run.of_kind("evaluation")}):
         named = " and ".join(CORPORA[name].title if name in CORPORA else name for name in corpora)
-        rows = [_accuracies(run, (corpora, splits)) for run in runs]
+        rows = [_accuracies(run, (corpora, splits), figure) for run in runs for figure in _NAMES]
         parts.append(f"## {named}, {' and '.join(splits)}\n\n" + _table(_ACCURACIES, rows))
     folded = [(run, report) for run in runs for report in run.of_kind("crossvalidation")]
     if folded:
-        parts.append("## Cross-validation\n\n" + _table(_FOLDS, (_fold(*each) for each in folded)))
+        parts.append(
+            "## Cross-validation\n\n" + _table(_FOLDS, [_fold(*each, figure) for each in folded for figure in _NAMES])
+        )
     return "\n\n".join(parts) + "\n"
 
 
-_COSTS = ("model", "architecture", "MB", "ms for 3 s", "against the shipped one", "learnt from", "may be shipped")
+_INTRODUCTION = (
+    "Written by `python -m model.results` from what `model.evaluate`, `model.speed` and `model.crossvalidate` measured "
+    "on each model file through the code that serves. Percent; in brackets the 95 % interval over speakers. *alone*: "
+    "each clip by itself; *baseline*: against 30 clips of its speaker, 70 % of them neutral. All emotions have the "
+    "same prior."
+)
+_NAMES = {"accuracy": "accuracy", "uar": "UAR"}
+_COSTS = ("model", "version", "architecture", "MB", "ms for 3 s", "× reference", "learnt from", "may be shipped")
 _ACCURACIES = ("model", "figure", *(f"{'alone' if b == 'none' else 'baseline'}, {c}" for b, c in COLUMNS))
 _FOLDS = ("model", "held out", "folds", "figure", *_ACCURACIES[2:])
 
@@ -116,23 +125,23 @@ def _cost(run: Run) -> list[str]:
     speed = run.of_kind("speed")
     took = ["–"] * 3
     if speed:
-        took = [f"{speed[0]['megabytes']:.1f}", f"{speed[0]['milliseconds']:.1f}", f"× {speed[0]['ratio']:.2f}"]
-    facts = run.facts
-    return [run.name, facts["architecture"], *took, facts["trained_on"], "yes" if facts["may_ship"] else "no"]
+        took = [f"{speed[0]['megabytes']:.1f}", f"{speed[0]['milliseconds']:.1f}", f"{speed[0]['ratio']:.2f}"]
+    what, learnt = (run.facts.get(name, "–") for name in ("architecture", "trained_on"))
+    may_ship = {True: "yes", False: "no"}.get(run.facts.get("may_ship"), "–")
+    return [run.name, run.facts["version"], what, *took, learnt, may_ship]
 
 
 def _tested(report: Report) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(report["corpora"]), tuple(report["splits"])
 
 
-def _accuracies(run: Run, tested: tuple[tuple[str, ...], tuple[str, ...]]) -> list[str]:
-    cells = defaultdict(lambda: "–")
-    for report in run.of_kind("evaluation"):
-        if _tested(report) == tested and report["span"] == "whole":
-            cells[report["baseline"], report["channel"]] = (
-                f"{_with_interval(report, 'accuracy')}; {_with_interval(report, 'uar')}"
-            )
-    return [run.name, "accuracy; UAR", *(cells[column] for column in COLUMNS)]
+def _accuracies(run: Run, tested: tuple[tuple[str, ...], tuple[str, ...]], figure: str) -> list[str]:
+    cells = {
+        (report["baseline"], report["channel"]): _with_interval(report, figure)
+        for report in run.of_kind("evaluation")
+        if _tested(report) == tested and report["span"] == "whole"
+    }
+    return [run.name, _NAMES[figure], *(cells.get(column, "–") for column in COLUMNS)]
 
 
 def _with_interval(report: Report, figure: str) -> str:
@@ -140,15 +149,13 @@ def _with_interval(report: Report, figure: str) -> str:
     return f"{report[figure]:.1f}" + (f" ({low:.0f}–{high:.0f})" if low is not None else "")
 
 
-def _fold(run: Run, report: Report) -> list[str]:
-    cells = defaultdict(lambda: "–")
-    for result in report["results"]:
-        accuracy, uar = result["accuracy"], result["uar"]
-        cells[result["baseline"], result["channel"]] = (
-            f"{accuracy['mean']:.1f} ± {accuracy['sd']:.1f}; {uar['mean']:.1f} ± {uar['sd']:.1f}"
-        )
-    number = str(len(report["folds"]))
-    return [run.name, report["by"], number, "accuracy; UAR, ± deviation", *(cells[column] for column in COLUMNS)]
+def _fold(run: Run, report: Report, figure: str) -> list[str]:
+    cells = {
+        (result["baseline"], result["channel"]): f"{result[figure]['mean']:.1f} ± {result[figure]['sd']:.1f}"
+        for result in report["results"]
+    }
+    named = [run.name, report["by"], str(len(report["folds"])), f"{_NAMES[figure]}, ± deviation"]
+    return [*named, *(cells.get(column, "–") for column in COLUMNS)]
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

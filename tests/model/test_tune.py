@@ -17,11 +17,14 @@ from model.config import ConfigError
 
 CONFIG = """
 [architecture]
-name = "whisper_probe"
+name = "cnn"
+filters = [4, 8]
+size = 16
 
 [data]
 set_aside = 1
 rooms = [["clean whole"]]
+frames = 100
 
 [training]
 epochs = 6
