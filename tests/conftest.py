@@ -13,3 +13,9 @@ def data_root() -> Path:
     if not root.is_dir():
         pytest.skip(f"needs the data folder, and {root} is not there (set CALLMOOD_DATA)")
     return root
+
+
+@pytest.fixture(scope="session")
+def training_cache(tmp_path_factory) -> Path:
+    """Where features are kept, and Whisper's encoder once it was converted, which takes a while."""
+    return tmp_path_factory.mktemp("training-cache")

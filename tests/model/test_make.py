@@ -21,8 +21,8 @@ def make(*arguments):
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 
-def test_the_whole_way_on_made_up_voices(tmp_path):
-    done = make("--quick", "--run", tmp_path / "quick", "--cache", tmp_path / "cache")
+def test_the_whole_way_on_made_up_voices(tmp_path, training_cache):
+    done = make("--quick", "--run", tmp_path / "quick", "--cache", training_cache)
     assert done.returncode == 0, done.stdout + done.stderr
     run = tmp_path / "quick"
     assert load_model(run / "emotion.tflite").labels[0] == "anger"

@@ -103,11 +103,12 @@ mixup = 0.3
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
+def root(tmp_path_factory, training_cache):
     """A folder with a manifest, a configuration, and room for runs that share features."""
     root = tmp_path_factory.mktemp("training")
     command(ingest, "--corpus", "cremad", "--root", write_cremad(root / "cremad", 4, 2), "--out", root / "m.parquet")
     (root / "small.toml").write_text(CONFIG)
+    (root / "cache").symlink_to(training_cache)
     return root
 
 
