@@ -6,6 +6,11 @@ from pathlib import Path
 import pytest
 
 
+def pytest_collection_modifyitems(items):
+    """Test training last: tflite-runtime does not load a model any more once TensorFlow has converted one."""
+    items.sort(key=lambda item: Path(__file__).parent / "model" in item.path.parents)
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """The shared corpora and calls: CALLMOOD_DATA, else ../shared/data beside the project."""

@@ -372,14 +372,17 @@ def test_an_address_that_leads_nowhere_is_an_error_in_a_sentence(registry, tmp_p
 
 def test_a_folder_is_analysed_by_production_and_canary_and_each_recording_once(registry, tmp_path, one, two):
     serve(registry, one, two, canary=0.5)
-    store = tmp_path / "calls.duckdb"
-    arguments = ("analyze", EXAMPLES[0].parent, "--model", f"{registry.uri}@production", "--store", store)
-    assert "5 analysed" in run(*arguments, "--workers", 1)
+    store, calls = tmp_path / "calls.duckdb", tmp_path / "calls"
+    calls.mkdir()
+    for i in range(16):  # ids hold the path, which is another each time: all go to one version once in 32,768 times
+        shutil.copy(EXAMPLES[0], calls / f"{i}.wav")
+    arguments = ("analyze", calls, "--model", f"{registry.uri}@production", "--store", store)
+    assert "16 analysed" in run(*arguments, "--workers", 1)
     rows = Store(store).query("SELECT recording_id, model_version FROM recordings")
     release = registry.release("production")
     assert {row["model_version"] for row in rows} == {one, two}
     assert all(row["model_version"] == release.version_for(row["recording_id"]) for row in rows)
-    assert "5 skipped" in run(*arguments, "--workers", 1)
+    assert "16 skipped" in run(*arguments, "--workers", 1)
 
 
 # --- history scored again -------------------------------------------------------------------------------------------
