@@ -207,6 +207,8 @@ def go(cloud, day, **params):
     retrain = DagBag(DAGS, include_examples=False).dags["callmood_retrain"]  # one that was run keeps its parameters
     for task in retrain.tasks:
         task.retries = 0
+    # dag.test() forgets that a task was deferred where it wrote to XCom first, and begins it anew, for ever.
+    retrain.get_task("train").deferrable = False
     run = retrain.test(
         execution_date=datetime(2026, 11, day, 3, tzinfo=UTC),
         run_conf={"watch_hours": 0, "gates": "model/configs/quick_gates.toml", **params},
