@@ -9,7 +9,6 @@ serves. Folds that are done are kept in RUN: the same command goes on with the n
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from pathlib import Path
@@ -22,21 +21,22 @@ from callmood.emotion import load_model
 from model import config, folds, manifest, places, runs
 from model.config import Config, ConfigError
 from model.corpora import CorpusError
-from model.evaluate import Source, evaluate
+from model.evaluate import PEOPLE, heard
 from model.export import trained, trained_facts, write
 from model.features import CACHE
 from model.folds import Fold
 from model.hearing import Hearing
+from model.metrics import Answers, assess, together
 from model.tflite import to_tflite
 from model.train import train
 
-BASELINES = ("none", "neutral:30")
-CHANNELS = ("clean", "telephone")
+WAYS = tuple((baseline, channel) for channel in ("clean", "telephone") for baseline in ("none", "neutral:30"))
+"""tuple of (str, str): the baselines and channels that models are tested with."""
 FIGURES = ("accuracy", "uar", "ece", "log_loss")
 
 
-def test(conf: Config, fold: Fold, run: Path, cache: Path) -> list[dict[str, Any]]:
-    """Train without a fold's speakers, and evaluate the model file on them.
+def test(conf: Config, fold: Fold, run: Path, cache: Path) -> list[Answers]:
+    """Train without a fold's speakers, and have the model file answer to them.
 
     Parameters
     ----------
@@ -49,28 +49,24 @@ def test(conf: Config, fold: Fold, run: Path, cache: Path) -> list[dict[str, Any
 
     Returns
     -------
-    list of dict
-        As `model.evaluate` writes them, one for each baseline and channel.
+    list of Answers
+        One for each of `WAYS`.
     """
-    done = run / "evaluations.json"
-    if not done.exists():
+    file = run / "emotion.tflite"
+    if not file.with_suffix(".json").exists():
         manifest.write(fold.rows, run / "manifest.parquet")
         runs.begin(run, conf, run / "manifest.parquet", resume=True)
         train(conf, fold.rows, run, cache)
-        write(run / "emotion.tflite", to_tflite(trained(run)), trained_facts(run))
-        model = load_model(run / "emotion.tflite")
-        held_out = Source([row.as_clip() for row in fold.rows if row.split == "test"], ("test",), {})
-        found = [
-            evaluate(model, held_out, baseline, Hearing(channel, "whole"), run / "embeddings")
-            for channel in CHANNELS
-            for baseline in BASELINES
-        ]
-        runs.write_json(done, found)
-    return list(json.loads(done.read_text(encoding="utf-8")))
+        write(file, to_tflite(trained(run)), trained_facts(run))
+    model = load_model(file)
+    held_out = [row.as_clip() for row in fold.rows if row.split == "test"]
+    return [
+        heard(model, held_out, baseline, Hearing(channel, "whole"), run / "embeddings") for baseline, channel in WAYS
+    ]
 
 
-def summary(conf: Config, by: str, names: list[str], found: list[list[dict[str, Any]]]) -> dict[str, Any]:
-    """Mean and standard deviation over folds.
+def summary(conf: Config, by: str, names: list[str], answers: list[list[Answers]]) -> dict[str, Any]:
+    """Assess folds one by one and all together.
 
     Parameters
     ----------
@@ -78,31 +74,36 @@ def summary(conf: Config, by: str, names: list[str], found: list[list[dict[str, 
     by : {"speaker", "corpus"}
     names : list of str, length n
         The folds'.
-    found : list of list of dict, length n
-        Each fold's evaluations.
+    answers : list of list of Answers, length n
+        Each fold's.
 
     Returns
     -------
     dict
-        `folds`, each with its name, clips and speakers; `results`, one for each baseline and channel, in which every
-        figure has its mean, its standard deviation and its value in each fold.
+        `folds`, each with its name, clips and speakers; `results`, one for each of `WAYS`, in which every figure has
+        its mean, its standard deviation and its value in each fold, and `together` is what `model.metrics.assess` says
+        of all speakers at once, each as heard by the model that was trained without them.
     """
+    found = [[assess(each) for each in fold] for fold in answers]
     return {
         "kind": "crossvalidation",
         "by": by,
         "architecture": conf.architecture.name,
         "config": conf.digest(),
         "folds": [
-            {"name": name, "clips": evaluations[0]["clips"], "speakers": evaluations[0]["speakers"]}
-            for name, evaluations in zip(names, found, strict=True)
+            {"name": name, "clips": figures[0]["clips"], "speakers": figures[0]["speakers"]}
+            for name, figures in zip(names, found, strict=True)
         ],
         "results": [
             {
-                "baseline": same[0]["baseline"],
-                "channel": same[0]["channel"],
-                **{figure: _spread([evaluation[figure] for evaluation in same]) for figure in FIGURES},
+                "baseline": baseline,
+                "channel": channel,
+                **{figure: _spread([figures[figure] for figures in same]) for figure in FIGURES},
+                "together": assess(together(parts)),
             }
-            for same in zip(*found, strict=True)
+            for (baseline, channel), same, parts in zip(
+                WAYS, zip(*found, strict=True), zip(*answers, strict=True), strict=True
+            )
         ],
     }
 
@@ -120,6 +121,15 @@ def show(report: dict[str, Any], console: Console) -> None:
         cells = (f"{result[figure]['mean']:.1f} ± {result[figure]['sd']:.1f}" for figure in FIGURES)
         table.add_row(result["baseline"], result["channel"], *cells)
     console.print(table)
+    for result in report["results"]:
+        for attribute in PEOPLE:
+            if gap := result["together"]["groups"].get(attribute, {}).get("gaps", {}).get("uar"):
+                low, high = gap["interval"]
+                console.print(
+                    f"{result['baseline']}, {result['channel']}: gap of {attribute} {gap['points']:.1f} points of UAR "
+                    f"({low:.1f} to {high:.1f}), {gap['best']} over {gap['worst']}",
+                    highlight=False,
+                )
 
 
 def main() -> None:
@@ -136,10 +146,10 @@ def main() -> None:
     try:
         conf, rows = folds.learning_from_train(config.read(args.config)), manifest.read(args.manifest)
         dealt = folds.by_corpus(rows) if args.by == "corpus" else folds.by_speaker(rows, args.folds)
-        found = [test(conf, fold, args.run / fold.name, args.cache) for fold in dealt]
+        answers = [test(conf, fold, args.run / fold.name, args.cache) for fold in dealt]
     except (ConfigError, CorpusError, runs.RunError, OSError) as error:
         sys.exit(f"error: {error}")
-    report = summary(conf, args.by, [fold.name for fold in dealt], found)
+    report = summary(conf, args.by, [fold.name for fold in dealt], answers)
     show(report, Console())
     runs.write_json(args.json, report)
 

@@ -179,6 +179,14 @@ def _band(value: float, edges: Sequence[int], step: int, unit: str = "") -> str:
     return f"{edges[-1]}{unit} and over" if k == len(edges) else f"{edges[k - 1]} to {edges[k] - step}{unit}"
 
 
+def heard(
+    model: EmotionModel, clips: Sequence[Clip], baseline: str, hearing: Hearing, cache: Path = Path("runs/evaluate")
+) -> Answers:
+    """Embed clips, or remember their embeddings, and classify them; see `listen` and `model.embed.embeddings`."""
+    embedded, durations_s = embeddings(model, clips, hearing, cache)
+    return listen(model, clips, embedded, durations_s, baseline_named(baseline))
+
+
 def evaluate(
     model: EmotionModel, found: Source, baseline: str, hearing: Hearing, cache: Path = Path("runs/evaluate")
 ) -> dict[str, Any]:
@@ -199,8 +207,6 @@ def evaluate(
     dict
         What was measured, and how; `model.metrics.assess` has the figures.
     """
-    embedded, durations_s = embeddings(model, found.clips, hearing, cache)
-    answers = listen(model, found.clips, embedded, durations_s, baseline_named(baseline))
     return {
         "kind": "evaluation",
         "model": model.version,
@@ -210,7 +216,7 @@ def evaluate(
         "baseline": baseline,
         "channel": hearing.channel,
         "span": hearing.span,
-        **assess(answers),
+        **assess(heard(model, found.clips, baseline, hearing, cache)),
     }
 
 

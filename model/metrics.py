@@ -172,6 +172,20 @@ class Answers:
         return tally(self.labels[chosen], self.probabilities[chosen], numbers, self.weight)
 
 
+def together(parts: Sequence[Answers]) -> Answers:
+    """Put answers of several models together, each to clips of its own; all were given with the same weight."""
+    return Answers(
+        labels=np.concatenate([part.labels for part in parts]),
+        probabilities=np.concatenate([part.probabilities for part in parts]),
+        speakers=np.concatenate([part.speakers for part in parts]),
+        groups={
+            attribute: np.concatenate([part.groups.get(attribute, np.full(len(part.labels), "")) for part in parts])
+            for attribute in dict.fromkeys(attribute for part in parts for attribute in part.groups)
+        },
+        weight=parts[0].weight,
+    )
+
+
 def assess(answers: Answers) -> dict[str, Any]:
     """Work out everything that the answers tell, ready for JSON; percent and points, but for the log loss.
 

@@ -1,4 +1,4 @@
-"""Who may ask: whoever holds the API key, or a token that was made with it for an hour of one page."""
+"""Who may ask: whoever holds the API key, or a token that was made with it for ten minutes of one page."""
 
 from __future__ import annotations
 
