@@ -49,7 +49,7 @@ def counts(
 
 def drawn(
     embedded: NDArray[np.float32], heard: Heard, rng: np.random.Generator, options: config.Baselines
-) -> NDArray[np.float32]:
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Draw each clip a baseline of its speaker: the clip itself and others, as `EmotionModel.baseline` weighs them.
 
     Parameters
@@ -62,9 +62,11 @@ def drawn(
 
     Returns
     -------
-    ndarray of float32, shape (m, d)
+    mean : ndarray of float32, shape (m, d)
+    known : ndarray of float32, shape (m,)
+        As in `callmood.emotion.Baseline`.
     """
-    baseline = np.empty_like(embedded)
+    mean, known = np.empty_like(embedded), np.empty(len(embedded), np.float32)
     for voice in np.unique(heard.voices):
         mine = np.flatnonzero(heard.voices == voice)
         n = len(mine)
@@ -74,6 +76,7 @@ def drawn(
         times[rng.random(n) < options.none] = 0
         seconds = times * heard.durations_s[mine]
         # The corpus mean, 0, counts as some seconds more.
-        total = seconds.sum(axis=1, keepdims=True) + np.float32(options.shrinkage_s)
-        baseline[mine] = seconds @ embedded[mine] / np.maximum(total, 1e-6)
-    return baseline
+        total = np.maximum(seconds.sum(axis=1) + np.float32(options.shrinkage_s), 1e-6)
+        mean[mine] = seconds @ embedded[mine] / total[:, None]
+        known[mine] = seconds.sum(axis=1) / total
+    return mean, known

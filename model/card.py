@@ -3,7 +3,8 @@
     ./run card --data DIR       measure the shipped model on the corpora in DIR, and write its card
     python -m model.card RUN/*.json --model RUN/emotion.tflite --out RUN/MODEL_CARD.md
 
-Reports lie in `reports/` beside the card: what evaluate, simulate and speed write, and a training run's history.json.
+Reports lie in `reports/` beside the card: what evaluate, simulate, speed and crossvalidate write, and a training run's
+history.json.
 The same reports give the same card, to the byte.
 """
 
@@ -128,7 +129,7 @@ def render(facts: Report, megabytes: float, reports: Sequence[Report], history: 
     megabytes : float
         The file's size.
     reports : sequence of dict
-        What `evaluate`, `simulate` and `speed` wrote of this model.
+        What `evaluate`, `simulate` and `speed` wrote of this model, and `crossvalidate` of its configuration.
     history : list of dict, optional
         What each epoch of its training brought.
 
@@ -154,6 +155,7 @@ def render(facts: Report, megabytes: float, reports: Sequence[Report], history: 
         simulations=sorted(
             of_kind(reports, "simulation"), key=lambda r: (r["corpora"], r["channel"], r["plan"] != "short")
         ),
+        crossvalidations=of_kind(reports, "crossvalidation"),
         people=PEOPLE,
         closing="How it was made: [README](README.md).",
         learning=bool(history),
@@ -183,8 +185,10 @@ def write(model: Path, files: Sequence[Path], out: Path) -> None:
     reports = gates.read_reports(files)
     if not of_kind(reports, "evaluation"):
         raise GatesError("there is no evaluation among the reports; python -m model.evaluate --json writes one")
-    if other := {report["model"] for report in reports} - {facts["version"]}:
+    if other := {report["model"] for report in reports if "model" in report} - {facts["version"]}:
         raise GatesError(f"the reports are on model {', '.join(other)}, {model} is {facts['version']}: measure it anew")
+    if {report["config"] for report in of_kind(reports, "crossvalidation")} - {facts.get("config")}:
+        raise GatesError(f"there is a cross-validation of another configuration than that of {model}: make it anew")
     history = read_history(files)
     with replacing(out) as unfinished:
         unfinished.write_text(render(facts, model.stat().st_size / 1e6, reports, history), encoding="utf-8")

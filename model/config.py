@@ -67,8 +67,8 @@ class Data(_Table):
     learn_from : list of {"train", "valid", "test"}
         Splits of the manifest; the others are never looked at.
     set_aside : int
-        Speakers of these who are not learnt from, but watched: they set the temperature and stop the training. The
-        same ones every time. With 0, `epochs` are run to the end and `serving.temperature` is needed.
+        Speakers of these who are not learnt from, but watched: they set the temperatures and stop the training. The
+        same ones every time. With 0, `epochs` are run to the end and `serving.temperatures` are needed.
     rooms : list of lists of str
         How every clip is heard: a channel and a span of `model.hearing`, and a number where there is more than one
         hearing of a kind: each has other chances. Clips that are heard in one room give one
@@ -231,13 +231,14 @@ class Serving(_Table):
         Share of each emotion in the speech of calls.
     confidence_threshold : float
         Probability under which a segment is `uncertain`.
-    temperature : float, optional
-        What logits are divided by; without it the speakers set aside decide.
+    temperatures : pair of float, optional
+        What logits are divided by for a clip judged alone, and for one of a voice that is known well; without it the
+        speakers set aside decide.
     """
 
     prior: dict[str, PositiveFloat] = CALL_PRIOR
     confidence_threshold: Share = 0.5
-    temperature: PositiveFloat | None = None
+    temperatures: tuple[PositiveFloat, PositiveFloat] | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -259,8 +260,8 @@ class Config(_Table):
 
     @model_validator(mode="after")
     def _can_be_calibrated(self) -> Self:
-        if not self.data.set_aside and self.serving.temperature is None:
-            raise ValueError("with data.set_aside = 0 no speaker can set the temperature: give serving.temperature")
+        if not self.data.set_aside and self.serving.temperatures is None:
+            raise ValueError("with data.set_aside = 0 no speaker can set the temperatures: give serving.temperatures")
         if not self.data.set_aside and self.training.patience:
             raise ValueError("with data.set_aside = 0 nothing shows when to stop: leave out training.patience")
         return self

@@ -2,7 +2,8 @@
 
     python -m model.crossvalidate --config model/configs/shipped.toml --manifest M --run runs/folds --json OUT
 
-Every speaker is held out once (or every corpus, `--by corpus`); each fold's model file is tested through the code that
+Every speaker is held out once (or every corpus, `--by corpus`; or every speaker and every sentence, `--by text`: what a
+call is like, where nobody says what was learnt); each fold's model file is tested through the code that
 serves. Folds that are done are kept in RUN: the same command goes on with the next one.
 """
 
@@ -71,7 +72,7 @@ def summary(conf: Config, by: str, names: list[str], answers: list[list[Answers]
     Parameters
     ----------
     conf : Config
-    by : {"speaker", "corpus"}
+    by : {"speaker", "corpus", "text"}
     names : list of str, length n
         The folds'.
     answers : list of list of Answers, length n
@@ -137,15 +138,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--config", type=places.source, required=True, help="see model/configs")
     parser.add_argument("--manifest", type=places.source, required=True, help="from model.ingest; of all its splits")
-    parser.add_argument("--by", choices=["speaker", "corpus"], default="speaker", help="what is held out")
-    parser.add_argument("--folds", type=int, default=5, help="with --by speaker")
+    parser.add_argument("--by", choices=["speaker", "corpus", "text"], default="speaker", help="what is held out")
+    parser.add_argument("--folds", type=int, default=5, help="with --by speaker and --by text")
     parser.add_argument("--run", type=places.kept, required=True, help="a folder with a folder for each fold")
     parser.add_argument("--cache", type=places.kept, default=CACHE, help="where features are kept")
     parser.add_argument("--json", type=places.target, required=True, help="where the summary goes")
     args = parser.parse_args()
     try:
         conf, rows = folds.learning_from_train(config.read(args.config)), manifest.read(args.manifest)
-        dealt = folds.by_corpus(rows) if args.by == "corpus" else folds.by_speaker(rows, args.folds)
+        dealt = {
+            "speaker": lambda: folds.by_speaker(rows, args.folds),
+            "text": lambda: folds.by_text(rows, args.folds),
+            "corpus": lambda: folds.by_corpus(rows),
+        }[args.by]()
         answers = [test(conf, fold, args.run / fold.name, args.cache) for fold in dealt]
     except (ConfigError, CorpusError, runs.RunError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -68,9 +68,11 @@ def answers(network: Network, facts: Mapping[str, Any], clips: Sequence[Clip]) -
     sounds = [load(clip) for clip in clips]
     embedded = np.concatenate([_embedded(network, sound) for sound in sounds])  # (n, d)
     seconds = durations_s(sounds)
-    baseline = seconds @ embedded / (seconds.sum() + np.float32(facts["baseline_shrinkage_s"]))  # (d,)
+    total = seconds.sum() + np.float32(facts["baseline_shrinkage_s"])
+    baseline, known = seconds @ embedded / total, seconds.sum() / total  # (d,)
     logits = np.asarray(network.head([embedded, np.broadcast_to(baseline, embedded.shape)]))
-    return apply_prior(logits / np.float32(facts["temperature"]), list(EVEN.values()))
+    temperature = facts["temperature"] + known * (facts["temperature_known"] - facts["temperature"])
+    return apply_prior(logits / np.float32(temperature), list(EVEN.values()))
 
 
 def _embedded(network: Network, sound: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from model.corpora import CORPORA, Clip
 from model.front import MAX_FRAMES
 
 
-def facts(config: Config, learnt: Sequence[Clip], temperature: float, size: int) -> dict[str, Any]:
+def facts(config: Config, learnt: Sequence[Clip], temperatures: tuple[float, float], size: int) -> dict[str, Any]:
     """Everything of `emotion.json` but the version.
 
     Parameters
@@ -20,8 +20,8 @@ def facts(config: Config, learnt: Sequence[Clip], temperature: float, size: int)
     config : Config
     learnt : sequence of Clip
         What was learnt from.
-    temperature : float
-        What logits are divided by.
+    temperatures : pair of float
+        What logits are divided by for a segment judged alone, and for one of a voice that is known well.
     size : int
         Numbers in an embedding.
     """
@@ -29,7 +29,8 @@ def facts(config: Config, learnt: Sequence[Clip], temperature: float, size: int)
     barred = [corpus for corpus in corpora if corpus not in CORPORA or not CORPORA[corpus].may_ship]
     return {
         "labels": list(EMOTIONS),
-        "temperature": round(temperature, 4),
+        "temperature": round(temperatures[0], 4),
+        "temperature_known": round(temperatures[1], 4),
         "prior": config.serving.prior,
         "confidence_threshold": config.serving.confidence_threshold,
         "baseline_shrinkage_s": config.baselines.shrinkage_s,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from model.config import Config, ConfigError
+from model.corpora.published import sentence
 from model.manifest import Row
 
 
@@ -61,6 +62,35 @@ def by_corpus(rows: Sequence[Row]) -> list[Fold]:
             f"the manifest has no corpus but {', '.join(corpora)}; ingest another one, or use --by speaker"
         )
     return [_fold(f"without-{corpus}", rows, [row.corpus == corpus for row in rows]) for corpus in corpora]
+
+
+def by_text(rows: Sequence[Row], k: int) -> list[Fold]:
+    """Hold out every speaker and every sentence once: nobody that is learnt from has said what is tested.
+
+    Real calls are like that; a corpus in which all say the same few sentences flatters (docs/adr/0079). What else
+    a fold's speakers say, and what others say of its sentences, is left out of that fold.
+
+    Raises
+    ------
+    ConfigError
+        There are fewer sentences or speakers than folds, or it is not known what is said.
+    """
+    said = [sentence(row.corpus, row.clip) for row in rows]
+    if unknown := sorted({row.corpus for row, text in zip(rows, said, strict=True) if text is None}):
+        raise ConfigError(f"{', '.join(unknown)} do not tell what is said in a clip; leave it out, or use --by speaker")
+    texts = sorted({(row.corpus, str(text)) for row, text in zip(rows, said, strict=True)})
+    if not 2 <= k <= len(texts):
+        raise ConfigError(f"{len(texts)} sentences cannot be dealt into {k} folds; give 2 to {len(texts)}")
+    number = {text: i % k for i, text in enumerate(texts)}
+    folds = []
+    for i, fold in enumerate(by_speaker(rows, k)):
+        kept = [
+            row
+            for row, text in zip(fold.rows, said, strict=True)
+            if (row.split == "test") == (number[row.corpus, str(text)] == i)
+        ]
+        folds.append(Fold(f"texts-{i + 1}-of-{k}", kept))
+    return folds
 
 
 def _fold(name: str, rows: Sequence[Row], held_out: Sequence[bool]) -> Fold:

@@ -24,7 +24,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import Progress
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from model import architectures, baselines, config, manifest, places, runs
@@ -53,35 +53,52 @@ def blend(one: NDArray[Any], other: NDArray[Any], share: Floats) -> NDArray[Any]
     return share * one + (1 - share) * other
 
 
-def temperature(logits: Floats, labels: NDArray[np.intp]) -> tuple[float, float]:
-    """Divisor of the logits that makes the labels likeliest (Guo et al., 2017), and their log loss with it."""
+def temperatures(logits: Floats, known: Floats, labels: NDArray[np.intp]) -> tuple[float, float, float]:
+    """Find the two divisors of logits that make the labels likeliest, as `EmotionModel.classify` uses them.
+
+    Parameters
+    ----------
+    logits : ndarray of float32, shape (m, 6)
+    known : ndarray of float32, shape (m,)
+        How well each clip's voice is known; see `callmood.emotion.Baseline`.
+    labels : ndarray of int, shape (m,)
+
+    Returns
+    -------
+    tuple of float
+        For a clip judged alone, for one of a voice that is known, and the log loss with these. Where all voices are as
+        well known as one another, both are about the same.
+    """
     weight = even_weights(labels)
+    exact, share = logits.astype(float), known.astype(float)  # slopes are taken over steps that float32 would not see
 
-    def surprise(t: float) -> float:
-        return float(-(weight * log_softmax(logits / t, axis=1)[np.arange(len(labels)), labels]).mean())
+    def surprise(t: NDArray[np.float64]) -> float:
+        divided = exact / (t[0] + share * (t[1] - t[0]))[:, None]
+        return float(-(weight * log_softmax(divided, axis=1)[np.arange(len(labels)), labels]).mean())
 
-    best = minimize_scalar(surprise, bounds=(0.2, 5.0), method="bounded")
-    return float(best.x), float(best.fun)
+    best = minimize(surprise, (1.0, 1.0), bounds=[(0.2, 5.0)] * 2)
+    return float(best.x[0]), float(best.x[1]), float(best.fun)
 
 
-def judge(network: Network, heard: Heard, options: config.Baselines) -> Floats:
-    """Logits (m, 6) of clips, each against a baseline that is always the same."""
+def judge(network: Network, heard: Heard, options: config.Baselines) -> tuple[Floats, Floats]:
+    """Logits (m, 6) of clips, each against a baseline that is always the same, and how well that is known (m,)."""
     embedded = network.embed(heard)  # (m, d)
-    baseline = baselines.drawn(embedded, heard, np.random.default_rng(0), options)
-    return np.asarray(network.head.predict([embedded, baseline], batch_size=1024, verbose=0), np.float32)
+    baseline, known = baselines.drawn(embedded, heard, np.random.default_rng(0), options)
+    return np.asarray(network.head.predict([embedded, baseline], batch_size=1024, verbose=0), np.float32), known
 
 
 def watched(network: Network, heard: Heard, options: config.Baselines) -> dict[str, float]:
     """How well the network does on speakers that it does not learn from."""
-    logits = judge(network, heard, options)
-    t, loss = temperature(logits, heard.labels)
+    logits, known = judge(network, heard, options)
+    alone, voiced, loss = temperatures(logits, known, heard.labels)
     right = logits.argmax(axis=1) == heard.labels
     recalls = [right[heard.labels == k].mean() for k in np.unique(heard.labels)]
     return {
         "watch_loss": round(loss, 4),
         "watch_accuracy": round(float(right.mean()), 4),
         "watch_uar": round(float(np.mean(recalls)), 4),
-        "temperature": round(t, 4),
+        "temperature": round(alone, 4),
+        "temperature_known": round(voiced, 4),
     }
 
 
@@ -122,7 +139,7 @@ def fit(network: Network, learn: Heard, watch: Heard | None, conf: Config, folde
                 break
             started = time.monotonic()
             rng = np.random.default_rng([conf.seed, epoch])  # an epoch's chance is the same after a stop
-            baseline = baselines.drawn(network.embed(learn), learn, rng, conf.baselines)  # (m, d)
+            baseline, _ = baselines.drawn(network.embed(learn), learn, rng, conf.baselines)  # (m, d)
             ones, others = rng.permutation(m), rng.permutation(m)
             learner.reset_metrics()
             for step in range(steps):
@@ -167,11 +184,12 @@ def train(conf: Config, rows: list[manifest.Row], run: Path, cache: Path = CACHE
     with told(log, run, conf) as tell:
         history = fit(network, learn, watch, conf, run / "checkpoints", tell)
 
-    t = conf.serving.temperature or runs.best(history)["temperature"]
+    best = runs.best(history)
+    divisors = conf.serving.temperatures or (best["temperature"], best["temperature_known"])
     runs.write_json(run / "history.json", history)
     with replacing(run / "model.keras") as unfinished:
         network.learner().save(unfinished)
-    runs.write_json(run / "facts.json", facts(conf, learn_clips, t, network.size))
+    runs.write_json(run / "facts.json", facts(conf, learn_clips, divisors, network.size))
     return network
 
 

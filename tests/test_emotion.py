@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from voices import voice
 
-from callmood.emotion import RUNTIMES, apply_prior, load_model
+from callmood.emotion import RUNTIMES, Baseline, apply_prior, load_model
 from callmood.errors import ModelError
 from callmood.recording import EMOTIONS
 from callmood.resources import MODEL
 
 EVEN = dict.fromkeys(EMOTIONS, 1 / 6)
-ALONE = np.zeros(3072, np.float32)
+ALONE = Baseline(np.zeros(3072, np.float32), 0.0)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,8 @@ def test_probabilities(model, embeddings):
 def test_no_segments_no_probabilities(model):
     none = np.zeros((0, 3072), np.float32)
     baseline = model.baseline(none, np.zeros(0, np.float32))
-    np.testing.assert_array_equal(baseline, ALONE)
+    np.testing.assert_array_equal(baseline.mean, ALONE.mean)
+    assert baseline.known == 0
     assert model.classify(none, baseline).shape == (0, 6)
 
 
@@ -84,7 +85,7 @@ def test_both_runtimes_give_the_same_answer(embeddings):
 
 def test_the_baseline_of_one_segment_leaves_most_of_it(model, embeddings):
     baseline = model.baseline(embeddings[:1], np.array([2.0]))
-    assert 0 < np.linalg.norm(baseline) < 0.5 * np.linalg.norm(embeddings[0])
+    assert 0 < np.linalg.norm(baseline.mean) < 0.5 * np.linalg.norm(embeddings[0])
 
 
 def test_prior_of_calls_replaces_that_of_the_training_set():
@@ -100,6 +101,17 @@ def test_a_users_prior_is_used(model, embeddings):
     p = model.classify(embeddings, ALONE)
     q = model.classify(embeddings, ALONE, happy)
     assert (q[:, EMOTIONS.index("happiness")] > p[:, EMOTIONS.index("happiness")]).all()
+
+
+def test_the_better_a_voice_is_known_the_surer_the_answer(model, embeddings):
+    facts = json.loads((MODEL / "emotion.json").read_text())
+    alone, known = (
+        np.log(model.classify(embeddings, Baseline(ALONE.mean, known), EVEN)).astype(float) for known in (0.0, 0.9)
+    )
+    odds = (known - known[:, :1]) / (alone - alone[:, :1] + 1e-9)
+    temperature = facts["temperature"] + 0.9 * (facts["temperature_known"] - facts["temperature"])
+    np.testing.assert_allclose(odds[:, 1:], facts["temperature"] / temperature, rtol=1e-2)
+    assert facts["temperature_known"] < facts["temperature"]
 
 
 def test_facts(model):

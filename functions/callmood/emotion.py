@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
@@ -19,6 +20,22 @@ from callmood.resources import MODEL
 
 RUNTIMES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
 """dict of str to str: the runtimes that can run the model, fastest first, and their modules."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a voice sounds like over all that was heard of it.
+
+    Parameters
+    ----------
+    mean : ndarray of float32, shape (d,)
+        Of its segments' embeddings; the corpus mean, 0, where none was heard.
+    known : float
+        How much of that is the voice and not the corpus mean, in [0, 1): 0 where nothing was heard.
+    """
+
+    mean: NDArray[np.float32]
+    known: float
 
 
 class EmotionModel:
@@ -51,6 +68,7 @@ class EmotionModel:
         self.prior: dict[str, float] = dict(facts["prior"])
         self.confidence_threshold = float(facts["confidence_threshold"])
         self._temperature = float(facts["temperature"])
+        self._temperature_known = float(facts.get("temperature_known", facts["temperature"]))
         self._shrinkage_s = float(facts["baseline_shrinkage_s"])
         self._max_frames = int(facts["max_frames"])
         self.runtime, interpreter = _interpreter(content, runtime)
@@ -76,7 +94,7 @@ class EmotionModel:
             embedding: NDArray[np.float32] = self._embed(mel=mel[None])["embedding"][0]
         return embedding
 
-    def baseline(self, embeddings: NDArray[np.float32], durations_s: NDArray[np.float32]) -> NDArray[np.float32]:
+    def baseline(self, embeddings: NDArray[np.float32], durations_s: NDArray[np.float32]) -> Baseline:
         """Baseline of one voice: what it sounds like on average over its segments.
 
         A mean weighted by duration, shrunk toward the corpus mean as if some seconds of it had been heard too: with few
@@ -91,24 +109,28 @@ class EmotionModel:
 
         Returns
         -------
-        ndarray of float32, shape (3072,)
-            The corpus mean, 0, where k is 0.
+        Baseline
         """
         weights = np.asarray(durations_s, np.float32)
-        mean: NDArray[np.float32] = weights @ embeddings / (weights.sum() + np.float32(self._shrinkage_s))
-        return mean
+        seconds = float(weights.sum())
+        total = seconds + self._shrinkage_s
+        return Baseline(weights @ embeddings / np.float32(total), seconds / total)
 
     def classify(
-        self, embeddings: NDArray[np.float32], baseline: NDArray[np.float32], prior: Mapping[str, float] | None = None
+        self, embeddings: NDArray[np.float32], baseline: Baseline, prior: Mapping[str, float] | None = None
     ) -> NDArray[np.float32]:
         """Probability of each emotion, for segments of one voice.
+
+        The better a voice is known, the more an answer can be relied on: the temperature that logits are divided by
+        (Guo et al., On calibration of modern neural networks, 2017) goes from one for a segment judged alone to another
+        for a voice that is known well, in proportion to `Baseline.known` (docs/adr/0078-two-temperatures.md).
 
         Parameters
         ----------
         embeddings : ndarray of float32, shape (k, 3072)
             From `embed`.
-        baseline : ndarray of float32, shape (3072,)
-            From `baseline`; zeros to judge each segment alone.
+        baseline : Baseline
+            From `baseline`; of no segments, to judge each segment alone.
         prior : mapping of str to float, optional
             Share of each emotion in the speech at hand; default: the model's `prior`.
 
@@ -120,9 +142,10 @@ class EmotionModel:
         if len(embeddings) == 0:
             return np.zeros((0, len(self.labels)), np.float32)
         with self._lock:
-            logits: NDArray[np.float32] = self._classify(embedding=embeddings, baseline=baseline[None])["logits"]
+            logits: NDArray[np.float32] = self._classify(embedding=embeddings, baseline=baseline.mean[None])["logits"]
+        temperature = self._temperature + baseline.known * (self._temperature_known - self._temperature)
         shares = prior or self.prior
-        return apply_prior(logits / np.float32(self._temperature), [shares[label] for label in self.labels])
+        return apply_prior(logits / np.float32(temperature), [shares[label] for label in self.labels])
 
 
 def apply_prior(logits: NDArray[np.float32], prior: list[float]) -> NDArray[np.float32]:

@@ -45,6 +45,13 @@ EMODB_SPEAKERS = {  # Burkhardt et al., 2005
     **{"12": ("male", 30), "13": ("female", 32), "14": ("female", 35), "15": ("male", 25), "16": ("female", 31)},
 }
 TESS_AGES = {"OAF": 64, "YAF": 26}
+# What of a clip's name says which sentence is spoken, where many speakers say the same ones in every emotion.
+SENTENCES = {
+    "cremad": re.compile(r"1\d{3}_([A-Z]{3})_"),
+    "ravdess": re.compile(r"(?:\d\d-){4}(0[12])-"),
+    "tess": re.compile(r"[OY]AF?_([a-z]+)_", re.IGNORECASE),
+    "emodb": re.compile(r"\d\d([ab]\d\d)"),
+}
 UNFINISHED = {".part", ".crdownload", ".filepart"}  # what browsers and copiers leave when they are stopped
 
 
@@ -151,6 +158,12 @@ def emodb(root: Path) -> Iterator[Clip]:
             sex=sex,
             age=age,
         )
+
+
+def sentence(corpus: str, name: str) -> str | None:
+    """Name the sentence that a clip says; None where the corpus does not tell."""
+    found = SENTENCES[corpus].match(name) if corpus in SENTENCES else None
+    return found[1] if found else None
 
 
 def _named(folder: Path, pattern: re.Pattern[str], codes: dict[str, str]) -> list[tuple[Path, re.Match[str]]]:

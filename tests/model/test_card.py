@@ -91,6 +91,31 @@ def test_is_the_same_to_the_byte(run, monkeypatch):
     assert made() == made()
 
 
+def crossvalidation(config):
+    """A report on a recipe, by speaker."""
+    result = {"baseline": "neutral:30", "channel": "clean", "together": evaluation(1)}
+    return {
+        "kind": "crossvalidation",
+        "by": "speaker",
+        "config": config,
+        "folds": [{"speakers": 4}] * 2,
+        "results": [result],
+    }
+
+
+def test_tells_of_the_recipes_cross_validation_and_of_no_other_recipes(run, monkeypatch):
+    facts = json.loads((run / "emotion.json").read_text())
+    (run / "emotion.json").write_text(json.dumps(facts | {"config": "c1"}))
+    (run / "folds.json").write_text(json.dumps(crossvalidation("c1")))
+    told = write(run, monkeypatch).split("## The same recipe on other speakers")[1].split("\n## ")[0]
+    assert "Trained 2 times, each time without some of 8 speakers, and tested on those" in told
+    assert f"| clean | neutral:30 | {evaluation(1)['accuracy']:.1f} (" in told
+    assert f"- **sex**: {evaluation(1)['groups']['sex']['gaps']['uar']['points']:.1f} points" in told
+    (run / "folds.json").write_text(json.dumps(crossvalidation("c2")))
+    with pytest.raises(SystemExit, match="cross-validation of another configuration"):
+        write(run, monkeypatch)
+
+
 @pytest.mark.parametrize(
     ("model", "kind", "said"), [("xyz", "evaluation", "on model xyz"), ("abc", "speed", "there is no evaluation")]
 )

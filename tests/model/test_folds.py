@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from model.config import ConfigError
-from model.folds import by_corpus, by_speaker
+from model.corpora.published import sentence
+from model.folds import by_corpus, by_speaker, by_text
 from model.manifest import Row
 
 
@@ -43,7 +44,44 @@ def test_every_corpus_is_held_out_once():
     ]
 
 
+SAID = [
+    row("cremad", f"10{s:02}", f"10{s:02}_{text}_ANG_XX") for s in range(11) for text in ("DFA", "IEO", "IOM", "ITS")
+]
+
+
+def test_nobody_learnt_from_has_said_what_is_tested():
+    folds = by_text(SAID, 3)
+    assert [fold.name for fold in folds] == ["texts-1-of-3", "texts-2-of-3", "texts-3-of-3"]
+    for fold in folds:
+        said = {split: {row.clip[5:8] for row in fold.rows if row.split == split} for split in ("train", "test")}
+        assert said["train"]
+        assert said["test"]
+        assert not said["train"] & said["test"]
+        assert not speakers(fold.rows, "train") & speakers(fold.rows, "test")
+    tested = {row.clip[5:8] for fold in folds for row in fold.rows if row.split == "test"}
+    assert tested == {"DFA", "IEO", "IOM", "ITS"}
+
+
+@pytest.mark.parametrize(
+    ("corpus", "clip", "said"),
+    [
+        ("cremad", "1001_DFA_ANG_XX", "DFA"),
+        ("ravdess", "03-01-05-01-02-01-12", "02"),
+        ("tess", "OAF_back_angry", "back"),
+        ("emodb", "03a01Fa", "a01"),
+        ("savee", "DC_a01", None),  # most of its sentences are said in one emotion only
+        ("mine", "calls/1.wav", None),
+    ],
+)
+def test_what_is_said(corpus, clip, said):
+    assert sentence(corpus, clip) == said
+
+
 def test_too_little_is_refused():
+    with pytest.raises(ConfigError, match="4 sentences cannot be dealt into 5 folds"):
+        by_text(SAID, 5)
+    with pytest.raises(ConfigError, match="one, two do not tell what is said"):
+        by_text(ROWS, 2)
     with pytest.raises(ConfigError, match="15 speakers cannot be dealt into 16 folds"):
         by_speaker(ROWS, 16)
     with pytest.raises(ConfigError, match="no corpus but one"):

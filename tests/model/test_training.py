@@ -30,6 +30,19 @@ def encoder(weights):
     return build_encoder(weights)
 
 
+def test_temperatures_of_a_voice_that_is_known_and_of_one_that_is_not():
+    rng = np.random.default_rng(0)
+    n = 4000
+    known = rng.random(n).astype(np.float32)
+    true = rng.normal(0, 2, (n, 6))
+    shares = np.exp(true) / np.exp(true).sum(axis=1, keepdims=True)
+    labels = np.array([rng.choice(6, p=share) for share in shares])
+    logits = (true * (1.5 - known)[:, None]).astype(np.float32)  # as sure as if 1.5 and 0.5 had to divide them
+    alone, voiced, loss = train.temperatures(logits, known, labels)
+    assert (alone, voiced) == pytest.approx((1.5, 0.5), abs=0.1)
+    assert loss < train.temperatures(logits, np.zeros(n, np.float32), labels)[2]
+
+
 def padded(clips, length, filling):
     mel = np.full((len(clips), length, 80), filling, np.float32)
     mask = np.zeros((len(clips), length), np.float32)
