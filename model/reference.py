@@ -141,6 +141,9 @@ def main() -> None:
     parser.add_argument("--until", type=date.fromisoformat, help="last one")
     parser.add_argument("--out", type=places.target, help="default: MODEL.reference.json, beside the model")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--optional", action="store_true", help="where clips make no calls that could be compared, say so, and go on"
+    )
     args = parser.parse_args()
     out = args.out or args.model.with_suffix(".reference.json")
     try:
@@ -155,6 +158,10 @@ def main() -> None:
         else:
             clips = source(args.manifest, args.corpus, args.root, args.split).clips
             rows = rows_of(clips, model, TELEPHONE, CALLS, np.random.default_rng(args.seed))
+            if not rows and args.optional:
+                print("In the calls put together of these clips no speech is found: the model gets no reference, and")
+                print("its calls are not compared until python -m model.reference --store makes one of your own calls.")
+                return
             corpora = ", ".join(sorted({clip.corpus for clip in clips}))
             made = content(rows, model.version, f"calls put together from {corpora}, through a telephone")
         with replacing(out) as unfinished:

@@ -37,6 +37,7 @@ WAY = [
     "evaluate",
     "telephone",
     "gate",
+    "reference",
     "register",
     "canary",
     "watch",

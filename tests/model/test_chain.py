@@ -13,7 +13,7 @@ STEPS = chain.steps()
 def test_the_way_and_its_rescue():
     assert [step.name for step in STEPS if not step.rescues] == [
         *("ingest", "validate", "features", "train", "export", "evaluate", "telephone", "gate"),
-        *("register", "canary", "watch", "promote"),
+        *("reference", "register", "canary", "watch", "promote"),
     ]
     assert [(step.name, step.rescues) for step in STEPS if step.rescues] == [("rollback", "watch")]
 

@@ -52,6 +52,22 @@ def test_a_corpus_becomes_a_reference_that_monitor_reads(corpus, tmp_path, monke
     assert "secret" not in out.read_text()  # voices are numbers
 
 
+def test_clips_without_speech_make_no_reference(tmp_path, monkeypatch, capsys):
+    hum = 0.1 * np.sin(2 * np.pi * 200 * np.arange(16000) / 16000)
+    lines = ["path,speaker,emotion"]
+    for emotion in EMOTIONS:
+        soundfile.write(tmp_path / f"{emotion}.wav", hum, 16000)
+        lines.append(f"{emotion}.wav,one,{emotion}")
+    (tmp_path / "clips.csv").write_text("\n".join(lines))
+    out = tmp_path / "emotion.reference.json"
+    asked = ("--corpus", "csv", "--root", tmp_path, "--out", out)
+    with pytest.raises(SystemExit, match="none of 0 calls"):
+        run(monkeypatch, reference, *asked)
+    run(monkeypatch, reference, *asked, "--optional")
+    assert "no reference" in capsys.readouterr().out
+    assert not out.exists()
+
+
 def test_the_shipped_reference_is_the_shipped_models():
     shipped = Reference((MODEL / "emotion.reference.json").read_bytes())
     assert shipped.model_version == json.loads((MODEL / "emotion.json").read_text())["version"], (
