@@ -54,7 +54,7 @@ Range = Annotated[tuple[float, float], AfterValidator(_in_order)]
 CodecName = Annotated[str, AfterValidator(_known)]
 
 
-class Step(BaseModel, frozen=True, extra="forbid"):
+class Step(BaseModel, frozen=True, extra="forbid", validate_default=True):  # so that 6 and 6.0 are one
     """One thing that may happen on the way; its ranges are what `effect` asks for."""
 
     effect: ClassVar[Callable[..., Samples]]

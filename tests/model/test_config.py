@@ -20,6 +20,7 @@ def test_what_is_written_is_read_back(path, tmp_path):
     conf = config.read(path)
     config.write(conf, tmp_path / "config.toml")
     assert config.read(tmp_path / "config.toml") == conf
+    assert repr(config.read(tmp_path / "config.toml")) == repr(conf)  # kept features go by it
     assert config.read(tmp_path / "config.toml").digest() == conf.digest()
 
 
