@@ -141,13 +141,14 @@ def fit(network: Network, learn: Heard, watch: Heard | None, conf: Config, folde
             rng = np.random.default_rng([conf.seed, epoch])  # an epoch's chance is the same after a stop
             baseline, _ = baselines.drawn(network.embed(learn), learn, rng, conf.baselines)  # (m, d)
             ones, others = rng.permutation(m), rng.permutation(m)
-            learner.reset_metrics()
+            losses = []
             for step in range(steps):
                 i, j = (order[step * batch : (step + 1) * batch] for order in (ones, others))  # (b,)
                 share = rng.beta(t.mixup, t.mixup, batch).astype(np.float32) if t.mixup else np.ones(batch, np.float32)
                 features = blend(learn.features[i], learn.features[j], share)  # (b, ...)
                 if t.hide:
                     features = np.stack([spec_augment(mel, rng, frames=30, bands=15) for mel in features])
+                learner.reset_metrics()  # else some versions of Keras give the mean over all batches so far
                 loss = learner.train_on_batch(
                     [
                         features,
@@ -157,8 +158,9 @@ def fit(network: Network, learn: Heard, watch: Heard | None, conf: Config, folde
                     blend(learn.targets[i], learn.targets[j], share),
                     blend(weight[i], weight[j], share),
                 )
+                losses.append(float(loss))
                 progress.advance(task)
-            found = {"epoch": epoch + 1, "loss": round(float(loss), 4)}  # the mean over the epoch
+            found = {"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 4)}
             if watch is not None:
                 found |= watched(network, watch, conf.baselines)
             history.append({**found, "seconds": round(time.monotonic() - started, 1)})
