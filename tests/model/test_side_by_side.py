@@ -112,6 +112,9 @@ def test_a_model_that_takes_longer_is_seen_to(monkeypatch):
         def embed(self, samples):
             return sum(np.sort(samples) for _ in range(self.work))
 
+        def baseline(self, embeddings, durations_s):
+            return None
+
         def classify(self, embedding, baseline):
             return embedding
 
