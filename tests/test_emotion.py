@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from voices import voice
 
-from callmood.emotion import RUNTIMES, Baseline, apply_prior, load_model
+from callmood.emotion import RUNTIMES, Baseline, EmotionModel, apply_prior, load_model
 from callmood.errors import ModelError
 from callmood.recording import EMOTIONS
 from callmood.resources import MODEL
@@ -68,6 +68,14 @@ def test_no_segments_no_probabilities(model):
     np.testing.assert_array_equal(baseline.mean, ALONE.mean)
     assert baseline.known == 0
     assert model.classify(none, baseline).shape == (0, 6)
+
+
+def test_a_model_without_shrinkage_may_have_heard_nothing():
+    facts = json.loads((MODEL / "emotion.json").read_text()) | {"baseline_shrinkage_s": 0}
+    model = EmotionModel((MODEL / "emotion.tflite").read_bytes(), facts)
+    baseline = model.baseline(np.zeros((0, 3072), np.float32), np.zeros(0, np.float32))
+    assert baseline.known == 0
+    np.testing.assert_array_equal(baseline.mean, ALONE.mean)
 
 
 @pytest.mark.skipif(

@@ -113,7 +113,7 @@ class EmotionModel:
         """
         weights = np.asarray(durations_s, np.float32)
         seconds = float(weights.sum())
-        total = seconds + self._shrinkage_s
+        total = max(seconds + self._shrinkage_s, 1e-6)  # a model may do without shrinkage
         return Baseline(weights @ embeddings / np.float32(total), seconds / total)
 
     def classify(
