@@ -146,11 +146,10 @@ def main() -> None:
     args = parser.parse_args()
     try:
         conf, rows = folds.learning_from_train(config.read(args.config)), manifest.read(args.manifest)
-        dealt = {
-            "speaker": lambda: folds.by_speaker(rows, args.folds),
-            "text": lambda: folds.by_text(rows, args.folds),
-            "corpus": lambda: folds.by_corpus(rows),
-        }[args.by]()
+        if args.by == "corpus":
+            dealt = folds.by_corpus(rows)
+        else:
+            dealt = (folds.by_text if args.by == "text" else folds.by_speaker)(rows, args.folds)
         answers = [test(conf, fold, args.run / fold.name, args.cache) for fold in dealt]
     except (ConfigError, CorpusError, runs.RunError, OSError) as error:
         sys.exit(f"error: {error}")

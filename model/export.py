@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from callmood.emotion import RUNTIMES, apply_prior
+from callmood.emotion import RUNTIMES, apply_prior, temperature
 from callmood.features import log_mel
 from callmood.resources import MODEL
 from model import architectures, config, gates, manifest, places, runs, speed
@@ -71,8 +71,8 @@ def answers(network: Network, facts: Mapping[str, Any], clips: Sequence[Clip]) -
     total = seconds.sum() + np.float32(facts["baseline_shrinkage_s"])
     baseline, known = seconds @ embedded / total, seconds.sum() / total  # (d,)
     logits = np.asarray(network.head([embedded, np.broadcast_to(baseline, embedded.shape)]))
-    temperature = facts["temperature"] + known * (facts["temperature_known"] - facts["temperature"])
-    return apply_prior(logits / np.float32(temperature), list(EVEN.values()))
+    divisor = temperature(facts["temperature"], facts["temperature_known"], float(known))
+    return apply_prior(logits / np.float32(divisor), list(EVEN.values()))
 
 
 def _embedded(network: Network, sound: NDArray[np.float32]) -> NDArray[np.float32]:

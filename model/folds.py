@@ -77,7 +77,9 @@ def by_text(rows: Sequence[Row], k: int) -> list[Fold]:
     """
     said = [sentence(row.corpus, row.clip) for row in rows]
     if unknown := sorted({row.corpus for row, text in zip(rows, said, strict=True) if text is None}):
-        raise ConfigError(f"{', '.join(unknown)} do not tell what is said in a clip; leave it out, or use --by speaker")
+        raise ConfigError(
+            f"what is said in clips of {', '.join(unknown)} is not known; leave them out, or use --by speaker"
+        )
     texts = sorted({(row.corpus, str(text)) for row, text in zip(rows, said, strict=True)})
     if not 2 <= k <= len(texts):
         raise ConfigError(f"{len(texts)} sentences cannot be dealt into {k} folds; give 2 to {len(texts)}")

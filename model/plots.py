@@ -144,7 +144,8 @@ def learning(history: Sequence[Mapping[str, float]]) -> Spec:
     ]
     x = {"field": "epoch", "type": "quantitative", "axis": {"tickMinStep": 1, "format": "d"}}
     y = {"field": "value", "type": "quantitative", "scale": {"zero": False}}
-    colour = {"domain": list(names.values()), "range": [_GREY, _BLUE]}
+    there = list(dict.fromkeys(loss["what"] for loss in losses))  # nobody may be set aside
+    colour = {"domain": there, "range": [_GREY, _BLUE][: len(there)]}
     pictures: list[Spec] = [
         {
             "width": 300,

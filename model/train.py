@@ -27,6 +27,7 @@ from rich.progress import Progress
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
+from callmood.emotion import temperature
 from model import architectures, baselines, config, manifest, places, runs
 from model.architectures import Network
 from model.augment import spec_augment
@@ -73,7 +74,7 @@ def temperatures(logits: Floats, known: Floats, labels: NDArray[np.intp]) -> tup
     exact, share = logits.astype(float), known.astype(float)  # slopes are taken over steps that float32 would not see
 
     def surprise(t: NDArray[np.float64]) -> float:
-        divided = exact / (t[0] + share * (t[1] - t[0]))[:, None]
+        divided = exact / temperature(t[0], t[1], share)[:, None]
         return float(-(weight * log_softmax(divided, axis=1)[np.arange(len(labels)), labels]).mean())
 
     best = minimize(surprise, (1.0, 1.0), bounds=[(0.2, 5.0)] * 2)

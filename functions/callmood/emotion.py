@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from callmood.resources import MODEL
 
 RUNTIMES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
 """dict of str to str: the runtimes that can run the model, fastest first, and their modules."""
+
+
+Known = TypeVar("Known", float, NDArray[np.float64])
 
 
 @dataclass(frozen=True)
@@ -143,9 +146,14 @@ class EmotionModel:
             return np.zeros((0, len(self.labels)), np.float32)
         with self._lock:
             logits: NDArray[np.float32] = self._classify(embedding=embeddings, baseline=baseline.mean[None])["logits"]
-        temperature = self._temperature + baseline.known * (self._temperature_known - self._temperature)
+        divisor = temperature(self._temperature, self._temperature_known, baseline.known)
         shares = prior or self.prior
-        return apply_prior(logits / np.float32(temperature), [shares[label] for label in self.labels])
+        return apply_prior(logits / np.float32(divisor), [shares[label] for label in self.labels])
+
+
+def temperature(alone: float, voiced: float, known: Known) -> Known:
+    """What to divide logits by: `alone` where nothing is known of a voice, `voiced` where all is (`Baseline.known`)."""
+    return alone + known * (voiced - alone)
 
 
 def apply_prior(logits: NDArray[np.float32], prior: list[float]) -> NDArray[np.float32]:

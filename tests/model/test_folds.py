@@ -80,7 +80,7 @@ def test_what_is_said(corpus, clip, said):
 def test_too_little_is_refused():
     with pytest.raises(ConfigError, match="4 sentences cannot be dealt into 5 folds"):
         by_text(SAID, 5)
-    with pytest.raises(ConfigError, match="one, two do not tell what is said"):
+    with pytest.raises(ConfigError, match="clips of one, two is not known"):
         by_text(ROWS, 2)
     with pytest.raises(ConfigError, match="15 speakers cannot be dealt into 16 folds"):
         by_speaker(ROWS, 16)
