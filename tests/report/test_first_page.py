@@ -3,6 +3,7 @@
 import pytest
 from built import address
 from made import QUEUES
+from playwright.sync_api import expect
 
 TOTALS = """
 SELECT COUNT(*) AS calls, SUM(negative_s) / SUM(customer_emotion_s) AS negativity,
@@ -121,7 +122,7 @@ def test_queues_are_ranked_and_lead_to_themselves(first_page, centre):
     )
     assert first_page.locator("#queues tbody th").all_text_contents() == [row["queue"] for row in ranked]
     first_page.click(f"#queues a:has-text('{ranked[0]['queue']}')")
-    assert first_page.input_value("[name=queue]") == ranked[0]["queue"]
+    expect(first_page.locator("[name=queue]")).to_have_value(ranked[0]["queue"])  # the page hears of it a little later
 
 
 def test_the_list_is_worst_first_and_sorts_by_every_heading(first_page, centre):
