@@ -78,7 +78,9 @@ class Data(_Table):
     frames : int
         Where there is no frozen front: spectrograms are cut or padded to so many frames of 10 ms in training.
     speakers, clips_per_speaker : int, optional
-        Learn from a part only: so many speakers, and so many clips of each.
+        Learn from a part only: so many speakers, and so many clips of each. Made-up voices are no speakers.
+    counts : dict of str to float
+        How much a clip of a corpus counts among those of its emotion, where it is not 1.
     """
 
     learn_from: list[Literal["train", "valid", "test"]] = ["train"]
@@ -88,6 +90,7 @@ class Data(_Table):
     frames: PositiveInt = 300
     speakers: PositiveInt | None = None
     clips_per_speaker: PositiveInt | None = None
+    counts: dict[str, PositiveFloat] = {}
 
 
 class Head(_Table):

@@ -23,7 +23,7 @@ from callmood.recording import EMOTIONS
 from model import architectures, config, manifest, places
 from model.architectures import Network
 from model.config import Config, ConfigError
-from model.corpora import Clip, CorpusError
+from model.corpora import Clip, CorpusError, of_people
 from model.embed import Embedder, embeddings
 from model.front import Front, Spectrogram
 from model.heard import Heard
@@ -43,14 +43,16 @@ def chosen(rows: Sequence[manifest.Row], data: config.Data) -> tuple[list[Clip],
     for clip in (row.as_clip() for row in rows):
         if clip.split in data.learn_from:
             by_speaker[clip.corpus, clip.speaker].append(clip)
-    by_chance = sorted(by_speaker, key=lambda speaker: (crc32("/".join(speaker).encode()), speaker))[: data.speakers]
-    if len(by_chance) <= data.set_aside:
+    by_chance = sorted(by_speaker, key=lambda speaker: (crc32("/".join(speaker).encode()), speaker))
+    people = [speaker for speaker in by_chance if of_people(speaker[0])][: data.speakers]
+    if len(people) <= data.set_aside:
         raise ConfigError(
-            f"the manifest has {len(by_chance)} speakers in {' and '.join(data.learn_from)}, of whom data.set_aside "
+            f"the manifest has {len(people)} speakers in {' and '.join(data.learn_from)}, of whom data.set_aside "
             f"takes {data.set_aside}: none is left to learn from"
         )
-    few = {speaker: spread(by_speaker[speaker], data.clips_per_speaker) for speaker in by_chance}
-    watch, learn = by_chance[: data.set_aside], by_chance[data.set_aside :]
+    few = {speaker: spread(clips, data.clips_per_speaker) for speaker, clips in by_speaker.items()}
+    watch, learn = people[: data.set_aside], people[data.set_aside :]
+    learn += [speaker for speaker in by_chance if not of_people(speaker[0])]
     return [clip for name in sorted(learn) for clip in few[name]], [
         clip for name in sorted(watch) for clip in few[name]
     ]
@@ -98,6 +100,7 @@ def listen(embedder: Embedder, clips: Sequence[Clip], config: Config, cache: Pat
         labels=np.tile([EMOTIONS.index(clip.emotion) for clip in clips], len(heard)),
         targets=np.tile([target(clip, config.training) for clip in clips], (len(heard), 1)).astype(np.float32),
         voices=np.concatenate(voices),
+        counts=np.tile([config.data.counts.get(clip.corpus, 1.0) for clip in clips], len(heard)).astype(np.float32),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from model.config import Config, ConfigError
+from model.corpora import of_people
 from model.corpora.published import sentence
 from model.manifest import Row
 
@@ -29,7 +30,7 @@ class Fold:
 def by_speaker(rows: Sequence[Row], k: int) -> list[Fold]:
     """Hold out every speaker once: k folds, each with as many speakers of each corpus as the others, give or take one.
 
-    Which speaker is in which fold follows from the names alone.
+    Made-up voices are learnt from in every fold. Which speaker is in which fold follows from the names alone.
 
     Raises
     ------
@@ -37,13 +38,14 @@ def by_speaker(rows: Sequence[Row], k: int) -> list[Fold]:
         There are fewer speakers than folds.
     """
     speakers = sorted(
-        {(row.corpus, row.speaker) for row in rows}, key=lambda who: (who[0], crc32(who[1].encode()), who)
+        {(row.corpus, row.speaker) for row in rows if of_people(row.corpus)},
+        key=lambda who: (who[0], crc32(who[1].encode()), who),
     )
     if not 2 <= k <= len(speakers):
         raise ConfigError(f"{len(speakers)} speakers cannot be dealt into {k} folds; give 2 to {len(speakers)}")
     number = {speaker: i % k for i, speaker in enumerate(speakers)}
     return [
-        _fold(f"speakers-{fold + 1}-of-{k}", rows, [number[row.corpus, row.speaker] == fold for row in rows])
+        _fold(f"speakers-{fold + 1}-of-{k}", rows, [number.get((row.corpus, row.speaker)) == fold for row in rows])
         for fold in range(k)
     ]
 
@@ -56,7 +58,7 @@ def by_corpus(rows: Sequence[Row]) -> list[Fold]:
     ConfigError
         There is one corpus only.
     """
-    corpora = sorted({row.corpus for row in rows})
+    corpora = sorted({row.corpus for row in rows if of_people(row.corpus)})
     if len(corpora) < 2:
         raise ConfigError(
             f"the manifest has no corpus but {', '.join(corpora)}; ingest another one, or use --by speaker"
@@ -75,6 +77,8 @@ def by_text(rows: Sequence[Row], k: int) -> list[Fold]:
     ConfigError
         There are fewer sentences or speakers than folds, or it is not known what is said.
     """
+    made_up = [row for row in rows if not of_people(row.corpus)]
+    rows = [row for row in rows if of_people(row.corpus)]
     said = [sentence(row.corpus, row.clip) for row in rows]
     if unknown := sorted({row.corpus for row, text in zip(rows, said, strict=True) if text is None}):
         raise ConfigError(
@@ -91,7 +95,7 @@ def by_text(rows: Sequence[Row], k: int) -> list[Fold]:
             for row, text in zip(fold.rows, said, strict=True)
             if (row.split == "test") == (number[row.corpus, str(text)] == i)
         ]
-        folds.append(Fold(f"texts-{i + 1}-of-{k}", kept))
+        folds.append(Fold(f"texts-{i + 1}-of-{k}", kept + made_up))
     return folds
 
 

@@ -26,6 +26,8 @@ class Heard:
         Share of each emotion; rows sum to 1.
     voices : ndarray of int, shape (m,)
         Same number: same speaker, heard in the same room.
+    counts : ndarray of float32, shape (m,)
+        How much each counts among those of its emotion.
     """
 
     features: NDArray[np.floating[Any]]
@@ -33,6 +35,7 @@ class Heard:
     labels: NDArray[np.intp]
     targets: NDArray[np.float32]
     voices: NDArray[np.intp]
+    counts: NDArray[np.float32]
 
     def mask(self) -> NDArray[np.float32]:
         """1 for a spectrogram's own frames and 0 for padding, (m, t); (m, 1) where features have no time."""

@@ -17,7 +17,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from model import chain, made_up
+from model import chain, config, made_up
 from model.corpora import CORPORA
 from model.features import CACHE
 
@@ -60,6 +60,12 @@ def main() -> None:
     sources = corpora(args.data) if args.data else {"csv": made_up.write(run / "made-up")}
     if not sources:
         sys.exit(f"error: {args.data} has no folder that is named like a corpus: {', '.join(CORPORA)}")
+    try:
+        weighed = config.read(conf).data.counts
+    except config.ConfigError as error:
+        sys.exit(f"error: {error}")
+    for absent in sorted(weighed.keys() - sources):
+        print(f"Without the corpus {absent}, for which {conf} is made; model/cards/ says where to get it.", flush=True)
     log = {"EXPERIMENT_LOG": f"sqlite:///{run.parent / 'mlflow.db'}"}
     for step, *arguments in commands(sources, conf, run, args.cache):
         print(f"\npython -m model.{step} {shlex.join(arguments)}", flush=True)

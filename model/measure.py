@@ -12,7 +12,7 @@ from rich.console import Console
 
 from callmood.emotion import EmotionModel
 from model import evaluate, simulate
-from model.corpora import CORPORA, CorpusError
+from model.corpora import CORPORA, CorpusError, of_people
 from model.evaluate import Source, source, write_json
 from model.hearing import Hearing
 
@@ -64,7 +64,7 @@ def measure(model: EmotionModel, data: Path, out: Path, cache: Path, console: Co
     CorpusError
         There is no corpus, or one cannot be read.
     """
-    there = [corpus for corpus in CORPORA if (data / corpus).is_dir()]
+    there = [corpus for corpus in CORPORA if of_people(corpus) and (data / corpus).is_dir()]
     if not there:
         raise CorpusError(f"{data} holds no corpus; put each into a folder named like it: {', '.join(CORPORA)}")
     for corpus in there:

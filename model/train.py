@@ -42,10 +42,11 @@ from model.heard import Heard
 Floats = NDArray[np.float32]
 
 
-def even_weights(labels: NDArray[np.intp]) -> Floats:
+def even_weights(labels: NDArray[np.intp], counts: Floats) -> Floats:
     """Weights that make all emotions count the same, (m,) with mean 1: serving takes the prior from elsewhere."""
     there, number = np.unique(labels, return_inverse=True)
-    return (len(labels) / (len(there) * np.bincount(number)))[number].astype(np.float32)
+    share = counts / np.bincount(number, counts)[number]  # of its emotion
+    return (len(labels) / len(there) * share).astype(np.float32)
 
 
 def blend(one: NDArray[Any], other: NDArray[Any], share: Floats) -> NDArray[Any]:
@@ -70,7 +71,7 @@ def temperatures(logits: Floats, known: Floats, labels: NDArray[np.intp]) -> tup
         For a clip judged alone, for one of a voice that is known, and the log loss with these. Where all voices are as
         well known as one another, both are about the same.
     """
-    weight = even_weights(labels)
+    weight = even_weights(labels, np.ones(len(labels), np.float32))
     exact, share = logits.astype(float), known.astype(float)  # slopes are taken over steps that float32 would not see
 
     def surprise(t: NDArray[np.float64]) -> float:
@@ -130,7 +131,7 @@ def fit(network: Network, learn: Heard, watch: Heard | None, conf: Config, folde
     optimizer.build(learner.trainable_variables)
     learner.compile(optimizer, keras.losses.CategoricalCrossentropy(from_logits=True))
     state = learner.variables + optimizer.variables  # dropout's chance is among them
-    mask, weight = learn.mask(), even_weights(learn.labels)  # (m, t), (m,)
+    mask, weight = learn.mask(), even_weights(learn.labels, learn.counts)  # (m, t), (m,)
 
     history = runs.restore(folder / "last", state)
     with Progress() as progress:

@@ -25,7 +25,7 @@ from rich.progress import track
 
 from callmood.recording import EMOTIONS
 from model import manifest, places
-from model.corpora import CorpusError
+from model.corpora import CorpusError, of_people
 from model.corpora.clip import some, what_ails
 from model.files import replacing
 from model.manifest import Row
@@ -147,7 +147,7 @@ def check_balance(rows: Sequence[Row]) -> Iterator[Finding]:
     for (corpus, split), counts in emotions.items():
         rarest = min(EMOTIONS, key=lambda emotion: counts[emotion])
         commonest = max(EMOTIONS, key=lambda emotion: counts[emotion])
-        if counts[commonest] >= CLASS_RATIO * counts[rarest]:
+        if of_people(corpus) and counts[commonest] >= CLASS_RATIO * counts[rarest]:
             message = f"{corpus}, {split}: {counts[commonest]} of {commonest}, {counts[rarest]} of {rarest}"
             yield Finding("class_imbalance", message)
     for corpus, counts in speakers.items():

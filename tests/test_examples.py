@@ -126,7 +126,7 @@ def test_a_rebuilt_call_has_the_same_bytes(tmp_path):
         try:
             here = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            pytest.skip(f"needs {name} {version} (pip install '.[examples]')")
+            pytest.skip(f"needs {name} {version} (pip install '.[voices]')")
         if here != version:
             pytest.skip(f"made with {name} {version}, and {here} is installed")
     make = EXAMPLES / "_make/make.py"
@@ -134,7 +134,7 @@ def test_a_rebuilt_call_has_the_same_bytes(tmp_path):
     if not archive.is_file():
         pytest.skip(f"needs the voices at {archive} (tests/examples/README.md says how, or set CALLMOOD_VOICES)")
     command = [sys.executable, str(make), "--voices", str(archive), "--out", str(tmp_path), "--only", "1005"]
-    subprocess.run(command, check=True)
+    subprocess.run(command, check=True, cwd=EXAMPLES.parents[1], env={**os.environ, "PYTHONPATH": "."})
     rebuilt = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in tmp_path.iterdir()}
     assert len(rebuilt) == 2
     assert rebuilt.items() <= MANIFEST["sha256"].items()

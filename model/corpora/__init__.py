@@ -11,7 +11,7 @@ from callmood.recording import EMOTIONS
 from model.corpora import published, table
 from model.corpora.clip import Clip, CorpusError, load, some
 
-__all__ = ["CORPORA", "Clip", "Corpus", "CorpusError", "Reading", "load", "read"]
+__all__ = ["CORPORA", "Clip", "Corpus", "CorpusError", "Reading", "load", "of_people", "read"]
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,11 @@ class Corpus:
         Its name in print.
     licence : str
     published : int, optional
-        How many clips its publisher hands out.
+        How many clips its publisher hands out; None where that is not fixed.
     may_ship : bool
         Whether its licence lets a model that is shipped learn from it; see `model/cards/`.
+    people : bool
+        Whether people speak in it. From made-up voices a model can learn; nothing is tested, tuned or stopped by them.
     """
 
     clips: Callable[[Path], Iterator[Clip]]
@@ -36,6 +38,7 @@ class Corpus:
     licence: str
     published: int | None
     may_ship: bool
+    people: bool = True
 
 
 CORPORA = {
@@ -44,11 +47,17 @@ CORPORA = {
     "ravdess": Corpus(published.ravdess, "RAVDESS", "CC BY-NC-SA 4.0", 1440, may_ship=False),
     "savee": Corpus(published.savee, "SAVEE", "for research only", 480, may_ship=False),
     "tess": Corpus(published.tess, "TESS", "CC BY-NC-ND 4.0", 2800, may_ship=False),
+    "calm": Corpus(table.calm, "calm made-up voices", "Apache License 2.0", None, may_ship=True, people=False),
     "csv": Corpus(
         table.company, "a company's own calls", "its own", None, may_ship=False
     ),  # a company's own calls are its own model's
 }
 """dict of str to Corpus: every kind by name."""
+
+
+def of_people(corpus: str) -> bool:
+    """Whether people speak in a corpus of that name; a company's own may have any name."""
+    return corpus not in CORPORA or CORPORA[corpus].people
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,15 @@ def company(root: Path) -> Iterator[Clip]:
     yield from _clips(numbered, file, root.stem, "")
 
 
+def calm(root: Path) -> Iterator[Clip]:
+    """Made-up voices as `model.calm` writes them: `clips.csv`, and `audio/` with WAV files."""
+    file = root / "clips.csv"
+    numbered = [
+        (line, row, Path(row["path"]).stem) for line, row in _rows(file, ("path", "speaker", "emotion", "split"))
+    ]
+    yield from _clips(numbered, file, "calm", "")
+
+
 def _rows(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows with the line each ends on; cells without space around them, empty ones left out unless needed.
 

