@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -83,6 +84,29 @@ def embedder(network: Network, config: Config, cache: Path) -> Embedder:
     return Front(front_file(network.front, cache))
 
 
+def moved(embedded: NDArray[np.floating[Any]], clips: Sequence[Clip]) -> NDArray[np.floating[Any]]:
+    """Move made-up voices to where people's neutral clips are, so that no model learns what a synthesiser sounds like.
+
+    Parameters
+    ----------
+    embedded : ndarray of float, shape (m, d)
+        Of clips that were heard in one way; spectrograms (m, t, 80) have no such place, and are left as they are.
+    clips : sequence of Clip, length m
+
+    Returns
+    -------
+    ndarray of float, as `embedded`
+        The mean of made-up clips is that of people's neutral ones.
+    """
+    made_up = np.array([not of_people(clip.corpus) for clip in clips])
+    neutral = np.array([clip.emotion == "neutral" for clip in clips]) & ~made_up
+    if embedded.ndim != 2 or not made_up.any() or not neutral.any():
+        return embedded
+    there = embedded.copy()
+    there[made_up] += embedded[neutral].mean(axis=0) - embedded[made_up].mean(axis=0)
+    return there
+
+
 def listen(embedder: Embedder, clips: Sequence[Clip], config: Config, cache: Path) -> Heard:
     """Hear clips in every way that the configuration names."""
     speakers = [f"{clip.corpus}/{clip.speaker}" for clip in clips]
@@ -92,7 +116,8 @@ def listen(embedder: Embedder, clips: Sequence[Clip], config: Config, cache: Pat
         for hearing in hearings:
             if hearing.channel == "line" and config.data.line is not None:
                 hearing = replace(hearing, line=config.data.line)
-            heard.append(embeddings(embedder, clips, hearing, cache))
+            features, durations_s = embeddings(embedder, clips, hearing, cache)
+            heard.append((moved(features, clips), durations_s))
             voices.append(numbers + room * len(clips))
     return Heard(
         features=np.concatenate([features for features, _ in heard]),

@@ -112,6 +112,21 @@ def test_they_stop_no_training_and_are_not_counted_as_speakers(rows):
         features.chosen(both, Data(rooms=[["clean whole"]], set_aside=4))
 
 
+def test_what_all_of_them_have_in_common_is_not_learnt(rows):
+    features = pytest.importorskip("model.features", reason="needs what training needs: pip install -e '.[train,test]'")
+    neutral = [replace(row, emotion="neutral", clip=f"{row.clip}N") for row in ACTORS]
+    clips = [row.as_clip() for row in (*ACTORS, *rows, *neutral)]
+    drawn = np.random.default_rng(0).normal(size=(len(clips), 5))
+    made_up = np.array([clip.corpus == "calm" for clip in clips])
+    drawn[made_up] += 7.0
+    there = features.moved(drawn, clips)
+    assert there[made_up].mean(axis=0) == pytest.approx(drawn[-len(neutral) :].mean(axis=0))
+    np.testing.assert_array_equal(there[~made_up], drawn[~made_up])
+    np.testing.assert_allclose(np.diff(there[made_up], axis=0), np.diff(drawn[made_up], axis=0))
+    actors_alone = features.moved(drawn[: len(ACTORS)], clips[: len(ACTORS)])
+    np.testing.assert_array_equal(actors_alone, drawn[: len(ACTORS)])
+
+
 def test_how_much_their_clips_count():
     train = pytest.importorskip("model.train", reason="needs what training needs: pip install -e '.[train,test]'")
     labels = np.array([0, 0, 4, 4, 4, 4])
