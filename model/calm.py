@@ -2,7 +2,7 @@
 
 Nobody speaks in it (`model.kokoro`). All of CREMA-D says the same twelve sentences; here are over a thousand others, in
 five languages, and all of them are neutral: a model that learns from both hears that what is said is no emotion
-(docs/adr/0080-calm-voices.md). Each voice is one of Kokoro's, with another's melody, a little higher or lower, faster
+(docs/adr/0080-calm-voices.md). Each voice is one of Kokoro's, with the melody of one, a little higher or lower, faster
 or slower. Stopped half way, the same command goes on; the same packages give the same clips.
 """
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 SENTENCES = Path(__file__).with_name("calm.toml")
 PHRASES = 0.15  # the share of clips that say a phrase rather than a sentence put together
 LEVEL_DBFS = -26.0
+MOST_CLIPS = 1000  # of a voice; far fewer than there are sentences
 SEXES = {"f": "female", "m": "male"}
 
 
@@ -189,8 +190,8 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=16, help="clips of each; default: %(default)s")
     parser.add_argument("--processes", type=int, default=1, help="voices that speak at once; default: %(default)s")
     args = parser.parse_args()
-    if min(args.speakers, args.clips, args.processes) < 1:
-        parser.error("--speakers, --clips and --processes are at least 1")
+    if min(args.speakers, args.clips, args.processes) < 1 or args.clips > MOST_CLIPS:
+        parser.error(f"--speakers, --clips and --processes are at least 1, --clips at most {MOST_CLIPS}")
     try:
         make(args.voices, args.out, args.speakers, args.clips, args.processes)
     except (CorpusError, OSError) as error:
