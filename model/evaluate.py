@@ -29,7 +29,7 @@ from callmood.recording import EMOTIONS
 from callmood.resources import MODEL
 from model import manifest, places
 from model.baselines import NEUTRAL, counts
-from model.corpora import CORPORA, Clip, CorpusError, read
+from model.corpora import CORPORA, Clip, CorpusError, of_people, read
 from model.corpora.table import SPLITS
 from model.embed import embeddings
 from model.files import replacing
@@ -77,7 +77,7 @@ class Source:
 
 
 def source(manifest_file: Path | None, corpus: str | None, root: Path | None, split: str | None) -> Source:
-    """Find the clips that the options ask for.
+    """Find the clips that the options ask for; made-up voices are passed over.
 
     Raises
     ------
@@ -92,6 +92,9 @@ def source(manifest_file: Path | None, corpus: str | None, root: Path | None, sp
         clips, left_out = reading.clips, reading.left_out
     else:
         raise CorpusError("say which clips: either --manifest FILE, or --corpus NAME and --root DIR")
+    clips = [clip for clip in clips if of_people(clip.corpus)]
+    if not clips:
+        raise CorpusError("no clip is of a person: made-up voices are learned from, and nothing is measured on them")
     if split is None:
         split = "not train" if any(clip.split != "train" for clip in clips) else "train"
     wanted = {"all": set(SPLITS), "not train": {"valid", "test"}}.get(split, {split})

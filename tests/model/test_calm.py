@@ -15,6 +15,7 @@ import soundfile
 
 from model import calm, ingest, manifest, validate
 from model.corpora import CORPORA, CorpusError, of_people, read
+from model.evaluate import source
 from model.folds import by_corpus, by_speaker, by_text
 
 TIMBRES = ["af_one", "am_two", "bf_three", "bm_four", "af_five"]
@@ -95,6 +96,14 @@ def test_they_are_learnt_from_in_every_fold_and_never_tested_on(rows):
         assert sum(row.corpus == "calm" for row in fold.rows) == len(rows)
         assert any(row.split == "test" for row in fold.rows)
     assert [of_people(name) for name in ("cremad", "a company's", "calm")] == [True, True, False]
+
+
+def test_nothing_is_measured_on_them(rows, folder, tmp_path):
+    person = replace(rows[0], corpus="cremad", speaker="1001")
+    manifest.write([*rows, person], tmp_path / "both.parquet")
+    assert [clip.speaker for clip in source(tmp_path / "both.parquet", None, None, "all").clips] == ["1001"]
+    with pytest.raises(CorpusError, match="no clip is of a person"):
+        source(None, "calm", folder, "all")
 
 
 def test_they_stop_no_training_and_are_not_counted_as_speakers(rows):
