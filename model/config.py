@@ -78,7 +78,7 @@ class Data(_Table):
     frames : int
         Where there is no frozen front: spectrograms are cut or padded to so many frames of 10 ms in training.
     speakers, clips_per_speaker : int, optional
-        Learn from a part only: so many speakers, and so many clips of each. Made-up voices are no speakers.
+        Learn from a part only: so many speakers and, at most, as many made-up voices, and so many clips of each.
     counts : dict of str to float
         How much a clip of a corpus counts among those of its emotion, where it is not 1.
     """

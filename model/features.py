@@ -53,7 +53,7 @@ def chosen(rows: Sequence[manifest.Row], data: config.Data) -> tuple[list[Clip],
         )
     few = {speaker: spread(clips, data.clips_per_speaker) for speaker, clips in by_speaker.items()}
     watch, learn = people[: data.set_aside], people[data.set_aside :]
-    learn += [speaker for speaker in by_chance if not of_people(speaker[0])]
+    learn += [speaker for speaker in by_chance if not of_people(speaker[0])][: data.speakers]
     return [clip for name in sorted(learn) for clip in few[name]], [
         clip for name in sorted(watch) for clip in few[name]
     ]

@@ -117,6 +117,8 @@ def test_they_stop_no_training_and_are_not_counted_as_speakers(rows):
         "1001", "1002", "1003", "1005"
     }  # fmt: skip
     assert sum(clip.corpus == "calm" for clip in learn) == 20 * len(rows)
+    learn, _ = features.chosen(both, Data(rooms=[["clean whole"]], set_aside=1, speakers=3, clips_per_speaker=1))
+    assert Counter(clip.corpus for clip in learn) == {"cremad": 2, "calm": 3}
     with pytest.raises(ConfigError, match="4 speakers"):
         features.chosen(both, Data(rooms=[["clean whole"]], set_aside=4))
 
