@@ -135,7 +135,8 @@ def test_a_customer_is_forgotten(store, calls):
 
 
 def test_nonsense_is_answered_in_a_sentence(store, calls, tmp_path):
-    assert "does not exist" in run("analyze", tmp_path / "nowhere", code=2)
+    nowhere = tmp_path / "a long way from here" / "nowhere"
+    assert run("analyze", nowhere, code=2) == f"error: {nowhere} does not exist\n"  # one line of a log, not two
     assert "there is no store" in run("query", "SELECT 1", code=2)
     run("analyze", calls)
     assert "error:" in run("query", "SELEC 1", code=2)

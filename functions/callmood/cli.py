@@ -43,8 +43,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-out = Console()
-err = Console(stderr=True)
+# A sentence stays one line, however narrow: a log is searched by line, a path copied whole.
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
 
 StoreOption = Annotated[
     Path,
@@ -743,7 +744,7 @@ def doctor(
         else:
             mark = "[green]well[/green]" if finding.well else "[red]ill [/red]"
             remedy = f"\n      {escape(finding.remedy)}" if finding.remedy else ""
-            out.print(f"{mark}  {escape(finding.found)}{remedy}", highlight=False, soft_wrap=True)
+            out.print(f"{mark}  {escape(finding.found)}{remedy}", highlight=False)
     raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
 
 
