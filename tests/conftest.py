@@ -11,6 +11,9 @@ with suppress(ImportError):  # it has no wheel for this Python
     import tflite_runtime.interpreter  # noqa: F401
 
 
+os.environ["COLUMNS"] = "80"  # tables are folded alike in every window
+
+
 @pytest.fixture(scope="session")
 def data_root() -> Path:
     """The shared corpora and calls: CALLMOOD_DATA, else ../shared/data beside the project."""

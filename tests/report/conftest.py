@@ -1,25 +1,16 @@
 """A real Chromium, and reports for it to look at."""
 
 import os
-import shutil
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 import soundfile
+from browser import CHROMIUM, QUIET
 from built import address, report
 from made import make_store
 from playwright.sync_api import sync_playwright
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-# Chromium talks to nobody by itself, so that every request a test sees is the page's.
-QUIET = (
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PLAYED_CALLS = (195, 196, 197, 198, 199)
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import CHROMIUM, QUIET
+from browser import CHROMIUM, QUIET
 from live.live_server import running
 from live.microphone import as_microphone, hearing
 

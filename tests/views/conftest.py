@@ -4,13 +4,12 @@ import uuid
 
 import pytest
 from day import DAY
+from filled import BERLIN, fill
 from stack.dataset import make_dataset
 from stack.services import PROJECT, ServiceMissing, bigquery_emulator, do_without
 
 from callmood.bigquery import BigQueryWarehouse, connect
 from callmood.store import Store
-
-BERLIN = {"time_zone": "Europe/Berlin", "min_calls": 5}
 
 
 @pytest.fixture(scope="session")
@@ -40,26 +39,6 @@ def cloud_day(bigquery_client):
     warehouse = BigQueryWarehouse(dataset, bigquery_client)
     fill(warehouse, DAY)
     return warehouse
-
-
-def fill(warehouse, rows):
-    for table, more in rows.items():
-        warehouse.append(table, more)
-
-
-def in_order(rows):
-    """Rows in an order that does not hang on the last digit of a number."""
-    return sorted(rows, key=lambda row: [str(value) for value in row.values() if not isinstance(value, float)])
-
-
-def assert_alike(one, other):
-    """The same rows, but for the last digits of sums, whose order no warehouse promises."""
-    assert len(one) == len(other)
-    for left, right in zip(one, other, strict=True):
-        assert list(left) == list(right)
-        for name, value in left.items():
-            expected = pytest.approx(right[name], rel=1e-9, abs=1e-12) if isinstance(value, float) else right[name]
-            assert value == expected, name
 
 
 class Reports:

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 import pytest
-from conftest import assert_alike, in_order
+from filled import assert_alike, in_order
 
 from callmood.schema import views
 

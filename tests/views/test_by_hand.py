@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 from calls_made import call, heard, together
-from conftest import fill
 from day import CALM, ESCALATES, RESCORED, release
+from filled import fill
 
 from callmood.store import Store
 

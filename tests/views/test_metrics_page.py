@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from calls_made import call, heard, spoken, together
-from conftest import fill
 from day import DAY, ESCALATES
+from filled import fill
 
 from callmood.store import Store
 

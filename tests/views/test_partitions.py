@@ -6,8 +6,8 @@ from datetime import date
 import duckdb
 import pytest
 from calls_made import call, heard, spoken, together
-from conftest import BERLIN, assert_alike, fill, in_order
 from day import DAY
+from filled import BERLIN, assert_alike, fill, in_order
 
 from callmood.schema import tables, views
 from callmood.store import Store

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from calls_made import EMOTIONS, call, heard, spoken, together
-from conftest import fill
+from filled import fill
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import google.auth
 import pytest
-from conftest import BERLIN, fill
 from day import DAY
+from filled import BERLIN, fill
 from google.auth.credentials import AnonymousCredentials
 from stack.dataset import make_dataset
 from stack.services import PROJECT
