@@ -3,7 +3,8 @@
 Nobody speaks in it (`model.kokoro`). All of CREMA-D says the same twelve sentences; here are over a thousand others, in
 five languages, and all of them are neutral: a model that learns from both hears that what is said is no emotion
 (docs/adr/0080-calm-voices.md). Each voice is one of Kokoro's, with the melody of one, a little higher or lower, faster
-or slower. Stopped half way, the same command goes on; the same packages give the same clips.
+or slower. Stopped half way, the same command goes on; the same packages give the same clips. Clips that are there are
+kept: after a change of `calm.toml`, begin with an empty folder.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -160,7 +162,7 @@ def make(voices: Path, out: Path, count: int, clips: int, processes: int) -> Non
     Raises
     ------
     CorpusError
-        Kokoro's packages are not installed, or its voices are not where they should be.
+        Kokoro's packages are not installed, its voices are not where they should be, or memory does not suffice.
     """
     try:
         from model import kokoro
@@ -171,9 +173,12 @@ def make(voices: Path, out: Path, count: int, clips: int, processes: int) -> Non
     if hashlib.sha256(voices.read_bytes()).hexdigest() != kokoro.ARCHIVE_SHA256:
         raise CorpusError(f"{voices} is damaged, or not npm's kokoro-js 1.2.1; remove it, and ./run calm fetches it")
     made = speakers(kokoro.names(voices), count, clips)
-    with ProcessPoolExecutor(processes) as pool:
-        for _ in track(pool.map(partial(speak, voices=voices, out=out), made), "speaking", total=len(made)):
-            pass
+    try:
+        with ProcessPoolExecutor(processes) as pool:
+            for _ in track(pool.map(partial(speak, voices=voices, out=out), made), "speaking", total=len(made)):
+                pass
+    except BrokenProcessPool:
+        raise CorpusError("a process was ended, most likely for want of memory: give fewer --processes") from None
     rows = [row for speaker in made for row in speaker.rows()]
     with replacing(out / "clips.csv") as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])

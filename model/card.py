@@ -187,8 +187,7 @@ def write(model: Path, files: Sequence[Path], out: Path) -> None:
         raise GatesError("there is no evaluation among the reports; python -m model.evaluate --json writes one")
     if other := {report["model"] for report in reports if "model" in report} - {facts["version"]}:
         raise GatesError(f"the reports are on model {', '.join(other)}, {model} is {facts['version']}: measure it anew")
-    if {report["config"] for report in of_kind(reports, "crossvalidation")} - {facts.get("config")}:
-        raise GatesError(f"there is a cross-validation of another configuration than that of {model}: make it anew")
+    gates.refuse_other_recipes(reports, facts.get("config"))
     history = read_history(files)
     with replacing(out) as unfinished:
         unfinished.write_text(render(facts, model.stat().st_size / 1e6, reports, history), encoding="utf-8")

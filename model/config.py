@@ -80,7 +80,8 @@ class Data(_Table):
     speakers, clips_per_speaker : int, optional
         Learn from a part only: so many speakers and, at most, as many made-up voices, and so many clips of each.
     counts : dict of str to float
-        How much a clip of a corpus counts among those of its emotion, where it is not 1.
+        How much a clip of a corpus counts in the loss among those of its emotion, where it is not 1. A corpus of
+        made-up voices is learnt from only where it is named here.
     """
 
     learn_from: list[Literal["train", "valid", "test"]] = ["train"]

@@ -92,6 +92,8 @@ def source(manifest_file: Path | None, corpus: str | None, root: Path | None, sp
         clips, left_out = reading.clips, reading.left_out
     else:
         raise CorpusError("say which clips: either --manifest FILE, or --corpus NAME and --root DIR")
+    if not clips:
+        raise CorpusError(f"no clip has one of the six emotions: {', '.join(EMOTIONS)}")
     clips = [clip for clip in clips if of_people(clip.corpus)]
     if not clips:
         raise CorpusError("no clip is of a person: made-up voices are learned from, and nothing is measured on them")

@@ -120,7 +120,7 @@ def _told(file: Path, rows: Path, runtime: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
-def held(gates_file: Path, run: Path, shipped: bool) -> None:
+def held(gates_file: Path, run: Path, recipe: str, shipped: bool) -> None:
     """Hold what was measured of a run's model against gates; before it is shipped against all of them.
 
     Raises
@@ -132,6 +132,7 @@ def held(gates_file: Path, run: Path, shipped: bool) -> None:
     """
     wanted = [gate for gate in gates.read(gates_file) if shipped or gate.of["kind"] in ("parity", "speed")]
     reports = gates.read_reports(sorted(run.glob("*.json")) if shipped else [run / "parity.json", run / "speed.json"])
+    gates.refuse_other_recipes(reports, recipe)
     if breaches := gates.broken(gates.check(wanted, reports)):
         raise runs.RunError(f"the new file is not written:{some(breaches)}")
 
@@ -158,7 +159,7 @@ def export(run: Path, out: Path, gates_file: Path = gates.DEFAULT) -> None:
         write(file, content, facts)
         runs.write_json(run / "parity.json", parity(file, network, facts, run / "manifest.parquet"))
         runs.write_json(run / "speed.json", speed.report(file, REFERENCE))
-    held(gates_file, run, shipped)
+    held(gates_file, run, facts["config"], shipped)
     write(out, content, facts)
 
 

@@ -35,6 +35,8 @@ CACHE = Path("runs/cache")
 def chosen(rows: Sequence[manifest.Row], data: config.Data) -> tuple[list[Clip], list[Clip]]:
     """Choose clips to learn from, and those of the speakers set aside.
 
+    Made-up voices are learnt from where `data.counts` says how much, and never set aside.
+
     Raises
     ------
     ConfigError
@@ -53,7 +55,8 @@ def chosen(rows: Sequence[manifest.Row], data: config.Data) -> tuple[list[Clip],
         )
     few = {speaker: spread(clips, data.clips_per_speaker) for speaker, clips in by_speaker.items()}
     watch, learn = people[: data.set_aside], people[data.set_aside :]
-    learn += [speaker for speaker in by_chance if not of_people(speaker[0])][: data.speakers]
+    made_up = [speaker for speaker in by_chance if not of_people(speaker[0]) and speaker[0] in data.counts]
+    learn += made_up[: data.speakers]
     return [clip for name in sorted(learn) for clip in few[name]], [
         clip for name in sorted(watch) for clip in few[name]
     ]
@@ -85,7 +88,7 @@ def embedder(network: Network, config: Config, cache: Path) -> Embedder:
 
 
 def moved(embedded: NDArray[np.floating[Any]], clips: Sequence[Clip]) -> NDArray[np.floating[Any]]:
-    """Move made-up voices to where people's neutral clips are, so that no model learns what a synthesiser sounds like.
+    """Move made-up voices to where people's neutral clips are, so that a model learns less of how a synthesiser sounds.
 
     Parameters
     ----------
@@ -96,7 +99,7 @@ def moved(embedded: NDArray[np.floating[Any]], clips: Sequence[Clip]) -> NDArray
     Returns
     -------
     ndarray of float, as `embedded`
-        The mean of made-up clips is that of people's neutral ones.
+        The mean of made-up clips is that of people's neutral ones, if there are any.
     """
     made_up = np.array([not of_people(clip.corpus) for clip in clips])
     neutral = np.array([clip.emotion == "neutral" for clip in clips]) & ~made_up

@@ -77,7 +77,7 @@ def by_text(rows: Sequence[Row], k: int) -> list[Fold]:
     ConfigError
         There are fewer sentences or speakers than folds, or it is not known what is said.
     """
-    made_up = [row for row in rows if not of_people(row.corpus)]
+    made_up = [replace(row, split="train") for row in rows if not of_people(row.corpus)]
     rows = [row for row in rows if of_people(row.corpus)]
     said = [sentence(row.corpus, row.clip) for row in rows]
     if unknown := sorted({row.corpus for row, text in zip(rows, said, strict=True) if text is None}):

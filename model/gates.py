@@ -145,6 +145,18 @@ def read_reports(paths: Iterable[Path]) -> list[Report]:
     return list(reports.values())
 
 
+def refuse_other_recipes(reports: Iterable[Report], config: str | None) -> None:
+    """Make sure that what was cross-validated is a model's own recipe: such reports name no model, but a configuration.
+
+    Raises
+    ------
+    GatesError
+        It is another.
+    """
+    if {report["config"] for report in reports if report["kind"] == "crossvalidation"} - {config}:
+        raise GatesError("there is a cross-validation of another configuration than the model's: make it anew")
+
+
 def check(gates: Sequence[Gate], reports: Sequence[Report]) -> list[Finding]:
     """Hold reports against gates: a finding for each gate, in order."""
     return [_find(gate, reports) for gate in gates]

@@ -15,10 +15,11 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from model import chain, config, made_up
-from model.corpora import CORPORA
+from model.corpora import CORPORA, CorpusError, of_people
 from model.features import CACHE
 
 STEPS = ("ingest", "validate", "features", "train", "export", "evaluate", "telephone")
@@ -27,8 +28,30 @@ CONFIGS = Path(__file__).parent / "configs"
 
 
 def corpora(data: Path) -> dict[str, Path]:
-    """Corpora in a folder by name: subfolders that are named like one."""
-    return {name: data / name for name in CORPORA if (data / name).is_dir()}
+    """Corpora in a folder by name: subfolders that are named like one.
+
+    Raises
+    ------
+    CorpusError
+        There is none with people in it.
+    """
+    there = {name: data / name for name in CORPORA if (data / name).is_dir()}
+    if not any(of_people(name) for name in there):
+        named = ", ".join(filter(of_people, CORPORA))
+        raise CorpusError(f"{data} has no folder that is named like a corpus of people: {named}")
+    return there
+
+
+def tell_of_absent(conf: Path, sources: Iterable[str]) -> None:
+    """Say which corpora a configuration is made for that are not there; it goes on without them.
+
+    Raises
+    ------
+    ConfigError
+        It cannot be used.
+    """
+    for absent in sorted(config.read(conf).data.counts.keys() - sources):
+        print(f"Without the corpus {absent}, for which {conf} is made; model/cards/ says where to get it.", flush=True)
 
 
 def commands(sources: dict[str, Path], conf: Path, run: Path, cache: Path) -> list[list[str]]:
@@ -57,15 +80,11 @@ def main() -> None:
         parser.error("give --data DIR, which holds cremad/; or --quick, to try it")
     conf = args.config or CONFIGS / ("quick.toml" if args.quick else "shipped.toml")
     run = args.run or Path("runs") / conf.stem
-    sources = corpora(args.data) if args.data else {"csv": made_up.write(run / "made-up")}
-    if not sources:
-        sys.exit(f"error: {args.data} has no folder that is named like a corpus: {', '.join(CORPORA)}")
     try:
-        weighed = config.read(conf).data.counts
-    except config.ConfigError as error:
+        sources = corpora(args.data) if args.data else {"csv": made_up.write(run / "made-up")}
+        tell_of_absent(conf, sources)
+    except (config.ConfigError, CorpusError) as error:
         sys.exit(f"error: {error}")
-    for absent in sorted(weighed.keys() - sources):
-        print(f"Without the corpus {absent}, for which {conf} is made; model/cards/ says where to get it.", flush=True)
     log = {"EXPERIMENT_LOG": f"sqlite:///{run.parent / 'mlflow.db'}"}
     for step, *arguments in commands(sources, conf, run, args.cache):
         print(f"\npython -m model.{step} {shlex.join(arguments)}", flush=True)

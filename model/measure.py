@@ -64,9 +64,10 @@ def measure(model: EmotionModel, data: Path, out: Path, cache: Path, console: Co
     CorpusError
         There is no corpus, or one cannot be read.
     """
-    there = [corpus for corpus in CORPORA if of_people(corpus) and (data / corpus).is_dir()]
+    known = [corpus for corpus in CORPORA if of_people(corpus)]
+    there = [corpus for corpus in known if (data / corpus).is_dir()]
     if not there:
-        raise CorpusError(f"{data} holds no corpus; put each into a folder named like it: {', '.join(CORPORA)}")
+        raise CorpusError(f"{data} holds no corpus; put each into a folder named like it: {', '.join(known)}")
     for corpus in there:
         for name, take in measures(model, corpus, source(None, corpus, data / corpus, None), cache).items():
             file = out / f"{name}.json"

@@ -17,15 +17,16 @@ from callmood.emotion import RUNTIMES, load_model
 from callmood.features import SAMPLE_RATE
 from callmood.recording import EMOTIONS
 from model import manifest
-from model.corpora import Clip, load
+from model.corpora import Clip, load, of_people
 
 CLIPS = 24
 EVEN = dict.fromkeys(EMOTIONS, 1 / len(EMOTIONS))
 
 
 def some_clips(rows: Sequence[manifest.Row]) -> list[Clip]:
-    """Choose some clips, evenly from all there are."""
-    return [rows[i].as_clip() for i in np.unique(np.linspace(0, len(rows) - 1, CLIPS).astype(int))]
+    """Choose some clips of people, evenly from all there are."""
+    people = [row for row in rows if of_people(row.corpus)]
+    return [people[i].as_clip() for i in np.unique(np.linspace(0, len(people) - 1, CLIPS).astype(int))]
 
 
 def durations_s(sounds: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -81,10 +81,13 @@ def read(corpus: str, root: Path) -> Reading:
     Raises
     ------
     CorpusError
-        It is not there, or something in it is missing, empty, there twice, or not what its name says.
+        It is not there, a company's own is named like another corpus, or something in it is missing, empty, there
+        twice, or not what its name says.
     """
     if not root.exists():
         raise CorpusError(f"{root} is not there")
+    if corpus == "csv" and root.stem in CORPORA.keys() - {"csv"}:
+        raise CorpusError(f"{root} is a list of your own, which goes by its name: name it otherwise than {root.stem}")
     found = list(CORPORA[corpus].clips(root))
     if not found:
         raise CorpusError(f"there is no clip in {root}; {corpus} is laid out so: {CORPORA[corpus].clips.__doc__}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 
@@ -23,7 +24,7 @@ def newcomer(workspace, tmp_path_factory):
     called, commands = tmp_path_factory.mktemp("called"), tmp_path_factory.mktemp("commands")
     script = 'for word in "${0##*/}" "$@"; do printf "%s\\037" "$word"; done >> LOG; echo >> LOG'
     for name in REMOTE:
-        (commands / name).write_text("#!/bin/sh\n" + script.replace("LOG", str(called / "log")) + "\n")
+        (commands / name).write_text("#!/bin/sh\n" + script.replace("LOG", shlex.quote(str(called / "log"))) + "\n")
         (commands / name).chmod(0o755)
     path = f"{commands}{os.pathsep}{os.environ['PATH']}"
     return place, place.environment | {"PATH": path}, called / "log"

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from workspaces import HARDENED, PROJECT, ROOT
 
+from model.corpora import CORPORA
+
 MODULES = sorted(path.parent.name for path in (ROOT / "infra").glob("*/main.tf"))
 
 
@@ -114,6 +116,11 @@ WRONG = [
     ({"budget": {"billing_account": "acme", "monthly_amount": 100}}, "gcloud billing accounts list"),
     ({"budget": {"billing_account": "01A2B3-4C5D6E-7F8A9B", "monthly_amount": 0}}, "at least 1"),
 ]
+
+
+def test_retraining_takes_every_corpus_that_is_read():
+    (allowed,) = re.findall(r"contains\(\[(.*?)\], name\)", (ROOT / "variables.tf").read_text())
+    assert set(re.findall(r'"(\w+)"', allowed)) == CORPORA.keys()
 
 
 @pytest.mark.parametrize(("values", "told"), WRONG, ids=[str(values) for values, _ in WRONG])

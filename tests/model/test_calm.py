@@ -17,6 +17,8 @@ from model import calm, ingest, manifest, validate
 from model.corpora import CORPORA, CorpusError, of_people, read
 from model.evaluate import source
 from model.folds import by_corpus, by_speaker, by_text
+from model.measure import measure
+from model.parity import some_clips
 
 TIMBRES = ["af_one", "am_two", "bf_three", "bm_four", "af_five"]
 VOICES = Path(os.environ.get("CALLMOOD_VOICES") or Path(__file__).parents[2] / ".cache/kokoro-js-1.2.1.tgz")
@@ -91,6 +93,7 @@ def test_a_corpus_of_them_is_read_and_in_order(rows, folder):
 
 def test_they_are_learnt_from_in_every_fold_and_never_tested_on(rows):
     both = ACTORS + rows
+    both[-1] = replace(both[-1], split="test")  # whatever a list of them says
     for fold in [*by_speaker(both, 2), *by_text(both, 2), *by_corpus(both + actors("emodb", ["1001", "1002"]))]:
         assert {row.split for row in fold.rows if row.corpus == "calm"} == {"train"}, fold.name
         assert sum(row.corpus == "calm" for row in fold.rows) == len(rows)
@@ -104,6 +107,9 @@ def test_nothing_is_measured_on_them(rows, folder, tmp_path):
     assert [clip.speaker for clip in source(tmp_path / "both.parquet", None, None, "all").clips] == ["1001"]
     with pytest.raises(CorpusError, match="no clip is of a person"):
         source(None, "calm", folder, "all")
+    assert {clip.corpus for clip in some_clips([*rows, person])} == {"cremad"}
+    with pytest.raises(CorpusError, match=r"like it: cremad, emodb, ravdess, savee, tess, csv$"):
+        measure(None, folder.parent, tmp_path, tmp_path, None)
 
 
 def test_they_stop_no_training_and_are_not_counted_as_speakers(rows):
@@ -111,14 +117,17 @@ def test_they_stop_no_training_and_are_not_counted_as_speakers(rows):
     from model.config import ConfigError, Data
 
     both = ACTORS + [replace(row, speaker=f"{row.speaker}{k}") for row in rows for k in range(20)]
-    learn, watch = features.chosen(both, Data(rooms=[["clean whole"]], set_aside=2))
+    counts = {"calm": 0.5}
+    learn, watch = features.chosen(both, Data(rooms=[["clean whole"]], set_aside=2, counts=counts))
     assert {clip.corpus for clip in watch} == {"cremad"}
     assert {clip.speaker for clip in learn if clip.corpus == "cremad"} | {clip.speaker for clip in watch} == {
         "1001", "1002", "1003", "1005"
     }  # fmt: skip
     assert sum(clip.corpus == "calm" for clip in learn) == 20 * len(rows)
-    learn, _ = features.chosen(both, Data(rooms=[["clean whole"]], set_aside=1, speakers=3, clips_per_speaker=1))
-    assert Counter(clip.corpus for clip in learn) == {"cremad": 2, "calm": 3}
+    few = Data(rooms=[["clean whole"]], set_aside=1, speakers=3, clips_per_speaker=1, counts=counts)
+    assert Counter(clip.corpus for clip in features.chosen(both, few)[0]) == {"cremad": 2, "calm": 3}
+    without = Data(rooms=[["clean whole"]], set_aside=2)  # which does not say how much they count
+    assert {clip.corpus for clip in features.chosen(both, without)[0]} == {"cremad"}
     with pytest.raises(ConfigError, match="4 speakers"):
         features.chosen(both, Data(rooms=[["clean whole"]], set_aside=4))
 
@@ -136,6 +145,68 @@ def test_what_all_of_them_have_in_common_is_not_learnt(rows):
     np.testing.assert_allclose(np.diff(there[made_up], axis=0), np.diff(drawn[made_up], axis=0))
     actors_alone = features.moved(drawn[: len(ACTORS)], clips[: len(ACTORS)])
     np.testing.assert_array_equal(actors_alone, drawn[: len(ACTORS)])
+
+
+class Ear:
+    """Hears how loud and how high a clip is."""
+
+    version = "ear"
+
+    def embed(self, samples):
+        return np.array([samples.std(), np.abs(np.diff(samples)).mean()], np.float32)
+
+
+def test_they_are_heard_where_people_are_calm_and_count_as_the_configuration_says(rows, tmp_path):
+    features = pytest.importorskip("model.features", reason="needs what training needs: pip install -e '.[train,test]'")
+    from model import config
+
+    conf = config.checked(
+        {
+            "architecture": {"name": "whisper_probe"},
+            "data": {"rooms": [["clean whole"], ["telephone whole"]], "counts": {"calm": 0.25}},
+        }
+    )
+    clips = [row.as_clip() for row in rows]
+    for number, emotion in enumerate(("neutral", "anger")):
+        sound = tmp_path / f"{emotion}.wav"
+        soundfile.write(sound, 0.3 * np.sin(np.arange(9000) * 0.2 * (number + 1)), 16_000)
+        clips.append(replace(clips[0], path=sound, corpus="cremad", speaker="1001", emotion=emotion, name=emotion))
+    heard = features.listen(Ear(), clips, conf, tmp_path / "cache")
+    assert heard.counts.tolist() == [*[0.25] * len(rows), 1, 1] * 2
+    for room in np.split(heard.features, 2):
+        assert room[: len(rows)].mean(axis=0) == pytest.approx(room[len(rows)], rel=1e-5)
+
+
+def test_training_goes_by_how_much_a_clip_counts(tmp_path):
+    """Half of the calm clips are where the angry ones are; where these count little, that place is angry."""
+    train = pytest.importorskip("model.train", reason="needs what training needs: pip install -e '.[train,test]'")
+    from model import config
+    from model.architectures.network import Network, relative_head, scaled
+    from model.heard import Heard
+
+    places = np.array([[1, 0]] * 40 + [[1, 0]] * 20 + [[0, 1]] * 20, np.float32)
+    labels = np.array([0] * 40 + [4] * 40)
+    conf = config.checked(
+        {
+            "architecture": {"name": "whisper_probe"},
+            "data": {"rooms": [["clean whole"]]},
+            "head": {"hidden": 8, "input_dropout": 0, "dropout": 0},
+            "baselines": {"none": 1},
+            "training": {"epochs": 40, "batch": 16, "learning_rate": 0.03},
+        }
+    )
+    angry = []
+    for count in (1.0, 0.01):
+        counts = np.array([1.0] * 40 + [count] * 20 + [1.0] * 20, np.float32)
+        targets = np.eye(6, dtype=np.float32)[labels]
+        heard = Heard(places, np.ones(80, np.float32), labels, targets, np.arange(80), counts)
+        network = Network(None, scaled(2), relative_head(2, conf.head))
+        network.adapt(heard)
+        train.fit(network, heard, None, conf, tmp_path / str(count), lambda _: None)
+        logits, _ = train.judge(network, heard, conf.baselines)
+        angry.append(np.exp(logits[0, 0]) / np.exp(logits[0]).sum())
+    assert angry[0] == pytest.approx(2 / 3, abs=0.1)
+    assert angry[1] > 0.9
 
 
 def test_how_much_their_clips_count():

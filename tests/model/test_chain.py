@@ -1,5 +1,6 @@
 """The chain of steps: what each becomes, and which way is taken."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,8 @@ def test_a_step_becomes_its_command(tmp_path):
     words = [sys.executable, "-m", "model.chain", "validate", "--run", str(tmp_path)]
     path = {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"}
     done = subprocess.run(words, cwd=ROOT, env=path, capture_output=True, text=True, check=False)
-    assert done.stdout == f"-m model.validate {tmp_path}/manifest.parquet --json {tmp_path}/validation.json\n"
+    manifest, report = f"{tmp_path}/manifest.parquet", f"{tmp_path}/validation.json"
+    assert shlex.split(done.stdout) == ["-m", "model.validate", manifest, "--json", report]
     assert done.returncode == 2
     assert "manifest.parquet is not there" in done.stderr
 

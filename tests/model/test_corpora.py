@@ -277,6 +277,12 @@ def test_a_list_without_a_needed_column_or_with_a_missing_clip_is_refused(ingest
     assert "clips/z.wav" in missing
 
 
+def test_a_list_that_is_named_like_another_corpus_is_refused(ingested, tmp_path, calls):
+    """Its clips would be taken for made-up ones, or for what may be shipped."""
+    root = calls("clips/a.wav,ann,anger,,").rename(tmp_path / "calls/calm.csv")
+    assert "name it otherwise than calm" in refused(ingested, tmp_path, "csv", root)
+
+
 def test_every_published_corpus_has_a_card_that_says_whether_it_may_ship():
     cards = {path.stem: path.read_text() for path in CARDS.glob("*.md")}
     assert cards.keys() == CORPORA.keys() - {"csv"}

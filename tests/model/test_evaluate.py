@@ -69,6 +69,14 @@ def write_ravdess(root):
     return root
 
 
+def test_what_has_none_of_the_six_emotions_is_not_measured(tmp_path, run):
+    root = write_ravdess(tmp_path / "ravdess")
+    for file in root.glob("*/*-0[25]-01-01-01-*.wav"):
+        file.unlink()
+    with pytest.raises(SystemExit, match="no clip has one of the six emotions"):
+        run("--corpus", "ravdess", "--root", root)
+
+
 @pytest.mark.parametrize("channel", ["clean", "telephone"])
 def test_a_published_corpus_without_splits_metadata_or_all_emotions(tmp_path, run, capsys, channel):
     found = run("--corpus", "ravdess", "--root", write_ravdess(tmp_path / "ravdess"), "--channel", channel)

@@ -32,10 +32,11 @@ def test_the_whole_way_on_made_up_voices(tmp_path, training_cache):
     assert (tmp_path / "mlflow.db").is_file()
 
 
-def test_a_folder_without_corpora_is_named(tmp_path):
+def test_a_folder_without_corpora_of_people_is_named(tmp_path):
+    (tmp_path / "calm").mkdir()
     done = make("--quick", "--data", tmp_path)
     assert done.returncode == 1
-    assert f"error: {tmp_path} has no folder that is named like a corpus" in done.stderr
+    assert f"error: {tmp_path} has no folder that is named like a corpus of people: cremad, " in done.stderr
 
 
 def test_a_corpus_that_is_half_there_stops_the_way(tmp_path):

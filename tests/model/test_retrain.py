@@ -53,3 +53,12 @@ def test_what_makes_no_sense_is_said_in_a_sentence(arguments, told, tmp_path, mo
         retrain.main()
     assert told in f"{end.value.code} {capsys.readouterr().err}"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_corpus_that_the_recipe_is_made_for_is_missed(tmp_path, monkeypatch, capsys):
+    (tmp_path / "data/cremad").mkdir(parents=True)
+    places = ("--run", str(tmp_path / "run"), "--registry", str(tmp_path / "registry"))
+    monkeypatch.setattr(sys, "argv", ["retrain", "--data", str(tmp_path / "data"), *places])
+    with pytest.raises(SystemExit, match="ingest"):  # the other one is half there
+        retrain.main()
+    assert "Without the corpus calm, for which" in capsys.readouterr().out

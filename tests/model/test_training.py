@@ -173,13 +173,19 @@ def test_a_broken_gate_is_named(trained, tmp_path):
         '[[gate]]\nname = "size"\nof = { kind = "speed" }\nfigure = "megabytes"\nat_most = 5\n'
     )
     with pytest.raises(runs.RunError, match=r"not written:\n.*size is 9"):
-        export.held(tmp_path / "gates.toml", trained, shipped=False)
+        export.held(tmp_path / "gates.toml", trained, "c1", shipped=False)
 
 
 def test_what_was_not_evaluated_is_not_shipped(trained):
-    export.held(gates.DEFAULT, trained, shipped=False)
+    export.held(gates.DEFAULT, trained, "c1", shipped=False)
     with pytest.raises(runs.RunError, match="accuracy on every corpus it was evaluated on is not measured"):
-        export.held(gates.DEFAULT, trained, shipped=True)
+        export.held(gates.DEFAULT, trained, "c1", shipped=True)
+
+
+def test_folds_of_another_recipe_pass_no_gate(trained, tmp_path):
+    (tmp_path / "folds.json").write_text(json.dumps({"kind": "crossvalidation", "config": "c2", "results": []}))
+    with pytest.raises(gates.GatesError, match="of another configuration"):
+        export.held(gates.DEFAULT, tmp_path, "c1", shipped=True)
 
 
 def test_a_file_that_does_not_run_is_not_written(trained, tmp_path, monkeypatch):

@@ -108,7 +108,9 @@ def storage_emulator(logs, pubsub_host, topic):
         *("-backend", "memory", "-event.pubsub-project-id", PROJECT, "-event.pubsub-topic", topic),
         *("-event.list", "finalize,delete,metadataUpdate"),
     ]
-    with process("fake-gcs-server", command, url, logs / "storage.log", PUBSUB_EMULATOR_HOST=pubsub_host):
+    # Cloud Storage tells times in UTC, and its client understands no others; the server takes the machine's.
+    environment = {"PUBSUB_EMULATOR_HOST": pubsub_host, "TZ": "UTC"}
+    with process("fake-gcs-server", command, url, logs / "storage.log", **environment):
         yield url
 
 
