@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+pytest.importorskip("keras", reason="needs what training needs: pip install -e '.[train,test]'")
+
 from model import chain, retrain
 
 STEPS = chain.steps()
