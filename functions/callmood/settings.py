@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     )
     erase_on_delete: bool = Field(
         False,
-        description="Erase results when the audio object is deleted. "
+        description="Erase results when the audio object is deleted; under Object Versioning, when its version is. "
         "Leave off where a retention rule deletes audio and results should stay.",
     )
     filename_pattern: str = Field(
