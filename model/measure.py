@@ -25,9 +25,6 @@ EVALUATIONS = [
 ]
 """list of (str, Hearing): baseline, and how clips are heard."""
 
-SIMULATIONS = [("short", "telephone", 8), ("long", "telephone", 4)]
-"""list of (str, str, int): plan, channel, calls of each speaker."""
-
 Measure = Callable[[], dict[str, Any]]
 
 
@@ -37,9 +34,9 @@ def measures(model: EmotionModel, corpus: str, found: Source, cache: Path) -> di
     for baseline, hearing in EVALUATIONS:
         name = f"evaluation-{corpus}-{baseline.replace(':', '')}-{hearing.channel}-{hearing.span}"
         named[name] = partial(evaluate.evaluate, model, found, baseline, hearing, cache)
-    for plan, channel, each in SIMULATIONS:
-        name = f"simulation-{corpus}-{plan}-{channel}"
-        named[name] = partial(simulate.simulate, model, found.clips, plan, channel, each)
+    for plan in simulate.PLANS:
+        name = f"simulation-{corpus}-{plan}-telephone"
+        named[name] = partial(simulate.simulate, model, found.clips, plan, "telephone", simulate.EACH)
     return named
 
 

@@ -82,6 +82,9 @@ class Plan:
 PLANS = {"short": Plan((40, 40), (2, 2)), "long": Plan((30, 60), (2, 8))}
 """dict of str to Plan: `short` is the hard one, two angry utterances among forty."""
 
+EACH = 12
+"""int: how many calls are made of a speaker where nothing else is said."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -369,7 +372,7 @@ def main() -> None:
     parser.add_argument(
         "--plan", choices=PLANS, default="short", help="two angry of 40 utterances; or 2 to 8 of 30 to 60"
     )
-    parser.add_argument("--calls", type=int, default=12, help="of each speaker")
+    parser.add_argument("--calls", type=int, default=EACH, help="of each speaker; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=places.target, help="where the report goes")
     args = parser.parse_args()
