@@ -70,7 +70,7 @@ output "looker_studio_urls" {
   value       = { for view, pairs in local.looker_sources : view => "${local.looker_studio}${join("", [for pair in pairs : "&ds.ds0.${pair}"])}" }
 }
 
-# Looker Studio's Linking API, as functions/callmood/looker.py speaks it.
+# Looker Studio's Linking API, as functions/callmood/ops/looker.py speaks it.
 locals {
   # All views but those that only pick a table's rows for the others.
   report_views  = [for view in module.warehouse.views : view if !can(jsondecode(file("${path.module}/schemas/views/${view}.json")).fields_of)]

@@ -29,7 +29,7 @@ locals {
   training_image = try(coalesce(var.retraining.image, "${module.registry.images}/train:latest"), null)
   corpora        = join(" ", [for name, root in try(var.retraining.corpora, {}) : "${name}=${root}"])
 
-  # What every step of the making of a model is told, by whoever runs it: python -m model.chain --help.
+  # What every step of the making of a model is told, by whoever runs it: python -m model step --help.
   retraining_options = var.retraining == null ? [] : [
     "--corpora", local.corpora,
     "--config", var.retraining.config,

@@ -485,7 +485,7 @@ variable "budget" {
 # --- Models ---------------------------------------------------------------------------------------------------------
 
 variable "retraining" {
-  description = "Make new models of these corpora (address of each, by its name in model.ingest), from time to time and when calls drift, and try each on a share of the recordings (docs/retraining.md). composer: in a Cloud Composer environment of this size, which costs money while idle too. Default: none."
+  description = "Make new models of these corpora (address of each, by its name in model.data.ingest), from time to time and when calls drift, and try each on a share of the recordings (docs/retraining.md). composer: in a Cloud Composer environment of this size, which costs money while idle too. Default: none."
   type = object({
     corpora     = map(string)
     image       = optional(string)
@@ -510,7 +510,7 @@ variable "retraining" {
   }
   validation {
     condition     = alltrue([for name in keys(try(var.retraining.corpora, {})) : contains(["cremad", "emodb", "ravdess", "savee", "tess", "calm", "csv"], name)])
-    error_message = "retraining.corpora must name cremad, emodb, ravdess, savee, tess, calm or csv, which model.ingest reads; calm is what ./run calm makes, csv a list of your own calls."
+    error_message = "retraining.corpora must name cremad, emodb, ravdess, savee, tess, calm or csv, which model.data.ingest reads; calm is what ./run calm makes, csv a list of your own calls."
   }
   validation {
     condition     = can(regex("^(\\S+ ){4}\\S+$", try(coalesce(var.retraining.schedule, "0 3 1 * *"), "0 3 1 * *")))

@@ -3,7 +3,8 @@
 import flask
 import functions_framework
 
-from callmood import handlers, logs
+from callmood import logs
+from callmood.cloud_functions import handlers
 from callmood.settings import ScoreSettings, load_settings
 
 logs.setup()

@@ -21,10 +21,10 @@ from pydantic import (
     model_validator,
 )
 
-from callmood.recording import EMOTIONS
+from callmood.types import EMOTIONS
+from model.augmentation.conditions import CHANNELS, Hearing
+from model.augmentation.telephone import Line
 from model.files import replacing
-from model.hearing import CHANNELS, Hearing
-from model.line import Line
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -70,11 +70,11 @@ class Data(_Table):
         Speakers of these who are not learnt from, but watched: they set the temperatures and stop the training. The
         same ones every time. With 0, `epochs` are run to the end and `serving.temperatures` are needed.
     rooms : list of lists of str
-        How every clip is heard: a channel and a span of `model.hearing`, and a number where there is more than one
+        How every clip is heard: a channel and a span of `model.augmentation.conditions`, and a number where there is more than one
         hearing of a kind: each has other chances. Clips that are heard in one room give one
         another baselines: a call has segments of every length, in one channel.
     line : list of tables, optional
-        What the channel "line" is drawn from (`model.line`); default: `model.line.USUAL`.
+        What the channel "line" is drawn from (`model.augmentation.telephone`); default: `model.augmentation.telephone.USUAL`.
     frames : int
         Where there is no frozen front: spectrograms are cut or padded to so many frames of 10 ms in training.
     speakers, clips_per_speaker : int, optional
@@ -153,7 +153,7 @@ class WhisperProbe(_Table):
     Parameters
     ----------
     weights : path, optional
-        Other weights for the encoder: a NumPy archive with the names of `model.whisper.encoder_weights`.
+        Other weights for the encoder: a NumPy archive with the names of `model.networks.whisper_weights.encoder_weights`.
     """
 
     name: Literal["whisper_probe"]

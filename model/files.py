@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+MODEL_DIR = Path(__file__).parent
+"""Path: the folder with the shipped model, configurations, gates, and reports."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

@@ -40,10 +40,10 @@ def stages(path: Path) -> dict[str, float]:
     """Seconds of each stage, one after the other, on one recording."""
     import numpy as np
 
-    from callmood.audio import open_audio
-    from callmood.emotion import load_model
-    from callmood.features import log_mel
-    from callmood.speech import Segmenter
+    from callmood.audio.stream import open_audio
+    from callmood.emotion.log_mel import log_mel
+    from callmood.emotion.model import load_model
+    from callmood.speech.segmenter import Segmenter
 
     model, taken = load_model(), {}
 
@@ -80,8 +80,8 @@ def measure(what: str, path: str) -> None:
     if what == "stages":
         print(json.dumps(stages(Path(path))))
         return
-    from callmood.emotion import load_model
-    from callmood.local import analyse_file
+    from callmood.emotion.model import load_model
+    from callmood.services.batch import analyse_file
     from callmood.settings import Settings
 
     model = load_model()
@@ -117,7 +117,7 @@ def folder(path: Path, copies: int, workers: int) -> float:
     for number in range(copies):
         shutil.copy(path, calls / f"{number}.wav")
     start = time.perf_counter()
-    command = [sys.executable, "-m", "callmood.cli", "analyze", str(calls), "--workers", str(workers)]
+    command = [sys.executable, "-m", "callmood.cli.app", "analyze", str(calls), "--workers", str(workers)]
     store = ["--store", str(path.parent / "bench.duckdb"), "--json"]
     subprocess.run([*command, *store], check=True, stdout=subprocess.DEVNULL, env=environment())
     return time.perf_counter() - start

@@ -7,13 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
-Role = Literal["agent", "customer", "mixed"]
-ROLES: tuple[Role, ...] = ("agent", "customer", "mixed")
-
-EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
-
+from callmood.types import Role
 
 _SIDE_SUFFIXES = {
     *(".json", ".jsonl", ".xml", ".csv", ".tsv", ".txt", ".log", ".srt", ".vtt"),  # metadata and transcripts

@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from callmood.errors import SettingsError
-from callmood.recording import EMOTIONS, Role
+from callmood.types import EMOTIONS, Role
 
 DEFAULT_FILENAME_PATTERN = (
     r"(?P<started_at>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:Z|[+-]\d{4})?)_call-(?P<call_id>[^_/.]+)"

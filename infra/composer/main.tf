@@ -5,8 +5,8 @@ locals {
   dags = "${path.module}/dags"
   files = {
     "retrain.py" = file("${local.dags}/callmood_retraining/retrain.py")
-    "chain.py"   = file("${local.dags}/callmood_retraining/chain.py")
-    "chain.json" = file("${local.dags}/callmood_retraining/chain.json")
+    "steps.py"   = file("${local.dags}/callmood_retraining/steps.py")
+    "steps.json" = file("${local.dags}/callmood_retraining/steps.json")
     "settings.json" = jsonencode({
       project      = var.project_id
       region       = var.region

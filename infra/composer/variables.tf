@@ -99,7 +99,7 @@ variable "watch_hours" {
 }
 
 variable "limits" {
-  description = "Options of model.watch; empty for its defaults."
+  description = "Options of model.deployment.compare_canary; empty for its defaults."
   type        = string
   default     = ""
 }

@@ -1,8 +1,8 @@
-# A Cloud Run job for each step of model/chain.json, all of one image. Three accounts share the steps: who trains cannot change
+# A Cloud Run job for each step of model/pipeline/steps.json, all of one image. Three accounts share the steps: who trains cannot change
 # what serves, who changes what serves reads no call, who reads calls changes nothing.
 
 locals {
-  steps = { for step in jsondecode(file("${path.module}/chain.json")).steps : step.name => step }
+  steps = { for step in jsondecode(file("${path.module}/steps.json")).steps : step.name => step }
   accounts = {
     trainer   = "Makes models of the corpora"
     registrar = "Says which model serves"
@@ -40,7 +40,7 @@ resource "google_cloud_run_v2_job" "steps" {
 
       containers {
         image = var.image
-        args  = ["model.chain", each.key, "--help"] # whoever starts it says of which run
+        args  = ["step", each.key, "--help"] # whoever starts it says of which run
 
         resources {
           limits = { cpu = each.value.cpu, memory = each.value.memory }

@@ -3,7 +3,7 @@
 locals {
   service = { for name, service in var.functions : name => "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${service}\"" }
 
-  # Counted or measured from the log lines of callmood/handlers.py.
+  # Counted or measured from the log lines of callmood/cloud_functions/handlers.py.
   counts = {
     analysed = { description = "Recordings analysed.", filter = "${local.service.analyze} AND jsonPayload.analysis_id : *" }
     erased   = { description = "Recordings erased after their audio was deleted.", filter = "${local.service.erase} AND jsonPayload.erasure : *" }
@@ -241,7 +241,7 @@ resource "google_monitoring_alert_policy" "model" {
 
   documentation {
     subject = "${var.name}: a model cannot be used"
-    content = "Calls are analysed by the last version that works. The log says what is wrong with the other; `python -m model.rollback` takes it out of service (docs/registry.md)."
+    content = "Calls are analysed by the last version that works. The log says what is wrong with the other; `python -m model rollback` takes it out of service (docs/registry.md)."
   }
 }
 

@@ -1,7 +1,7 @@
 # Who starts the chain where there is no Composer: a workflow takes its steps, Cloud Scheduler and a message of drift start it.
 
 locals {
-  chain  = jsondecode(file("${path.module}/chain.json")).steps
+  chain  = jsondecode(file("${path.module}/steps.json")).steps
   rescue = { for step in local.chain : step.rescues => step.name if can(step.rescues) }
 }
 

@@ -24,7 +24,7 @@ variable "runs" {
 }
 
 variable "options" {
-  description = "Options of model.chain that are the same for every step and run, as words."
+  description = "Options of model.pipeline.steps that are the same for every step and run, as words."
   type        = list(string)
 }
 

@@ -51,8 +51,8 @@ os.environ |= {
 def pytest_configure() -> None:
     package = DAGS / "callmood_retraining"
     shutil.copytree(ROOT / "infra/composer/dags/callmood_retraining", package)
-    for name in ("chain.py", "chain.json"):
-        shutil.copy(ROOT / "model" / name, package)
+    for name in ("steps.py", "steps.json"):
+        shutil.copy(ROOT / "model/pipeline" / name, package)
     (package / "settings.json").write_text(json.dumps(SETTINGS))
 
 

@@ -132,8 +132,9 @@ def cloud(storage):
     }
     code = f"""
 from pathlib import Path
-from model import made_up, retrain
-made_up.write(Path({str(MADE_UP)!r}))
+from model.tts import tones
+from model.pipeline import retrain
+tones.write(Path({str(MADE_UP)!r}))
 print(retrain.serving({SETTINGS["registry"]!r}))
 """
 
@@ -148,8 +149,8 @@ print(retrain.serving({SETTINGS["registry"]!r}))
             run(f"""
 import json
 from pathlib import Path
-from callmood.registry import Registry
-from model import retrain
+from callmood.models.registry import Registry
+from model.pipeline import retrain
 release = Registry({SETTINGS["registry"]!r}).release("production")
 retrain.hear(retrain.CALLS, Path({str(RESULTS)!r}), {SETTINGS["registry"]!r}, [release.version, release.canary])
 """)
@@ -221,7 +222,7 @@ def go(cloud, day, **params):
 
 def releases(cloud):
     """What serves, and what is on trial."""
-    words = [PYTHON, "-m", "model.versions", "--registry", SETTINGS["registry"], "--json"]
+    words = [PYTHON, "-m", "model", "versions", "--registry", SETTINGS["registry"], "--json"]
     done = subprocess.run(
         words, cwd=ROOT, env=os.environ | cloud.environment, capture_output=True, text=True, check=True
     )

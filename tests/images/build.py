@@ -34,11 +34,11 @@ def test_the_training_image_takes_every_step(context, tmp_path):
     image = build(ROOT / "infra/images/train.Containerfile", context, tmp_path / "image")
     assert "ingest" in finished(image, *image.command)
     made_up = tmp_path / "made-up"
-    finished(image, "model.made_up", str(made_up))
+    finished(image, "model.tts.tones", str(made_up))
     options = ["--run", str(tmp_path / "run"), "--config", "model/configs/quick.toml"]
     options += ["--corpora", f"csv={made_up}", "--registry", str(tmp_path / "registry")]
     for step in ("ingest", "validate", "features", "train", "export", "evaluate", "register"):
-        finished(image, "model.chain", step, *options)
+        finished(image, "step", step, *options)
     assert list((tmp_path / "registry/versions").glob("*/emotion.tflite"))
 
 

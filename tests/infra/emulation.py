@@ -16,7 +16,7 @@ from google.pubsub_v1.types import DeadLetterPolicy, PushConfig
 from stack.services import bigquery_emulator, pubsub_emulator, storage_emulator
 from workspaces import PROJECT, Resource, of_type
 
-from callmood.bigquery import connect
+from callmood.warehouse.bigquery import connect
 
 
 @dataclass

@@ -80,7 +80,7 @@ def gcloud_help(words):
 def test_callmood_knows_its_commands():
     from typer.testing import CliRunner
 
-    from callmood.cli import app
+    from callmood.cli.app import app
 
     for block in BLOCKS:
         for name, rest in re.findall(r"^callmood (\w+)(.*)$", block, re.M):

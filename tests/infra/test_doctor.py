@@ -11,16 +11,16 @@ import pytest
 from google.cloud import bigquery
 from google.pubsub_v1.types import PushConfig
 from models_made import command, model_file, version_of
+from recordings import clip
 from scripted_http import scripted_http
-from stack.recordings import clip
 from typer.testing import CliRunner
 from workspaces import PROJECT
 
-from callmood.bigquery import BigQueryWarehouse
-from callmood.cli import app
+from callmood.analysis.rows import failure_row
+from callmood.cli.app import app
 from callmood.recording import ObjectRef
-from callmood.rows import failure_row
-from model import promote, register
+from callmood.warehouse.bigquery import BigQueryWarehouse
+from model.deployment import promote, register
 
 BUCKET = "acme-calls-1-callmood-recordings"
 DATASET = "acme-calls-1.callmood"
@@ -112,7 +112,7 @@ def test_the_model_that_serves_is_looked_at(outside, tmp_path):
     assert command(promote, version, "--registry", tmp_path / "models") == 0
     assert about_the_model()["found"] == f"production is {version} for 100% of the recordings, and it works."
     (tmp_path / "models" / "versions" / version / "selftest.npz").write_bytes(b"")
-    assert "model.rollback" in about_the_model()["remedy"]
+    assert "model.deployment.rollback" in about_the_model()["remedy"]
 
 
 def test_what_it_finds_is_read_by_people(outside):
@@ -173,7 +173,7 @@ def test_tables_older_than_the_software(outside, cloud):
 
 
 def test_a_recording_without_a_row(outside, cloud, monkeypatch):
-    monkeypatch.setattr("callmood.doctor._SETTLED_AFTER", timedelta(seconds=-60))
+    monkeypatch.setattr("callmood.ops.doctor._SETTLED_AFTER", timedelta(seconds=-60))
     blob = cloud.storage.bucket(BUCKET).blob("lost/call.wav")
     blob.upload_from_string(clip())
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workspaces import PROJECT, Workspace
 
-from callmood.looker import looker_studio_url, report_views
+from callmood.ops.looker import looker_studio_url, report_views
 
 
 def test_links_to_looker_studio_are_callmoods_own(deployment: Workspace) -> None:

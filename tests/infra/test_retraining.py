@@ -1,4 +1,4 @@
-"""The workflow and Composer take the steps of model/chain.json, in its order, with the same words."""
+"""The workflow and Composer take the steps of model/pipeline/steps.json, in its order, with the same words."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 import yaml
 from workspaces import ROOT, resources
 
-from model import chain
+from model.pipeline import steps
 
-WAY = [step.name for step in chain.steps() if not step.rescues]
+WAY = [step.name for step in steps.steps() if not step.rescues]
 
 
 @pytest.fixture(scope="module")
@@ -112,12 +112,12 @@ def test_the_workflow_takes_every_step_of_the_chain_for_one_run(schedule):
     run = workflow.run()
     assert steps(workflow) == WAY
     assert run == "gs://acme-calls-1-callmood-runs/execution-1"
-    for (job, words, seconds), step in zip(workflow.jobs, [s for s in chain.steps() if not s.rescues], strict=True):
+    for (job, words, seconds), step in zip(workflow.jobs, [s for s in steps.steps() if not s.rescues], strict=True):
         assert job == f"projects/acme-calls-1/locations/europe-west1/jobs/callmood-{step.name}"
-        assert words[:5] == ["model.chain", step.name, "--run", run, "--corpora"]
+        assert words[:5] == ["step", step.name, "--run", run, "--corpora"]
         assert seconds >= step.minutes * 60 * (1 + step.retries)
-        options = chain.argparse.ArgumentParser()
-        chain.options(options)
+        options = steps.argparse.ArgumentParser()
+        steps.options(options)
         options.parse_args(words[2:])
     assert workflow.slept == [(WAY.index("watch"), 24 * 60 * 60)]
 
@@ -147,11 +147,11 @@ def test_what_starts_it_is_allowed_to(schedule):
 
 def test_every_step_has_a_job_with_the_rights_it_needs(planned):
     jobs = planned["jobs"]
-    for step in chain.steps():
+    for step in steps.steps():
         (template,) = jobs[f'google_cloud_run_v2_job.steps["{step.name}"]']["template"][0]["template"]
         (container,) = template["containers"]
         assert container["resources"][0]["limits"] == {"cpu": step.cpu, "memory": step.memory}
-        assert container["args"][:2] == ["model.chain", step.name]
+        assert container["args"][:2] == ["step", step.name]
         assert (template["timeout"], template["max_retries"]) == (f"{step.minutes * 60}s", step.retries)
     registry = {jobs[f'google_storage_bucket_iam_member.models["{who}"]']["role"] for who in ("registrar", "watcher")}
     assert registry == {"roles/storage.objectUser", "roles/storage.objectViewer"}
@@ -165,7 +165,7 @@ def test_composer_gets_the_files_that_the_dag_is_tested_with(planned):
         if address.startswith("google_storage_bucket_object")
     }
     folder = "dags/callmood_retraining"
-    assert set(dags) == {f"{folder}/{name}" for name in ("retrain.py", "chain.py", "chain.json", "settings.json")}
-    assert dags[f"{folder}/chain.json"] == chain.CHAIN.read_text()
+    assert set(dags) == {f"{folder}/{name}" for name in ("retrain.py", "steps.py", "steps.json", "settings.json")}
+    assert dags[f"{folder}/steps.json"] == steps.CHAIN.read_text()
     tested = (ROOT / "tests/composer/conftest.py").read_text().partition("SETTINGS = {")[2].partition("\n}")[0]
     assert set(json.loads(dags[f"{folder}/settings.json"])) == set(re.findall(r'^    "(\w+)"', tested, re.M))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from workspaces import HARDENED, PROJECT, ROOT
 
-from model.corpora import CORPORA
+from model.data.corpora import CORPORA
 
 MODULES = sorted(path.parent.name for path in (ROOT / "infra").glob("*/main.tf"))
 
@@ -69,7 +69,7 @@ WRONG = [
     ({"soft_delete_days": 3}, "0, or 7 to 90"),
     ({"replay_days": 60}, "1 to 31"),
     ({"settings": {"channel_roles": ["caller"]}}, "agent, customer or mixed"),
-    ({"settings": {"model_uri": "model.tflite"}}, "gs://BUCKET/OBJECT"),
+    ({"settings": {"model_uri": "model.networks.tflite"}}, "gs://BUCKET/OBJECT"),
     ({"settings": {"filename_pattern": "[0-9]+"}}, "named groups"),
     ({"settings": {"confidence_threshold": 40}}, "0 to 1"),
     ({"settings": {"max_duration_s": -1}}, "more than 0"),

@@ -7,8 +7,8 @@ import pytest
 pytest.importorskip("tomli_w", reason="needs what training needs: pip install -e '.[train,test]'")
 
 from model import config
+from model.augmentation.conditions import Hearing
 from model.config import ConfigError
-from model.hearing import Hearing
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = [path for path in sorted((ROOT / "model/configs").glob("*.toml")) if not path.stem.endswith("gates")]

@@ -12,7 +12,8 @@ from corpora_made import CREMAD, write_corpus
 from google.cloud import storage
 from stack.services import ServiceMissing, do_without, storage_emulator
 
-from model import manifest, places
+from model import remote_paths
+from model.data import manifest
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,15 +70,15 @@ def names(bucket):
 def test_a_corpus_in_a_bucket_becomes_a_manifest_that_another_machine_checks(bucket, tmp_path, monkeypatch):
     upload(bucket, write_corpus(tmp_path / "cremad", CREMAD), "corpora/cremad")
     out = "gs://acme/runs/7/manifest.parquet"
-    read = ["-m", "model.ingest", "--corpus", "cremad", "--root", "gs://acme/corpora/cremad", "--out", out]
+    read = ["-m", "model", "ingest", "--corpus", "cremad", "--root", "gs://acme/corpora/cremad", "--out", out]
     for _ in range(2):  # a step may be run again
         done = step(tmp_path / "one", *read)
         assert done.returncode == 0, done.stderr
         assert {name for name in names(bucket) if name.startswith("runs")} == {"runs/7/manifest.parquet"}
-    checked = step(tmp_path / "two", "-m", "model.validate", out, "--json", "gs://acme/runs/7/validation.json")
+    checked = step(tmp_path / "two", "-m", "model", "validate", out, "--json", "gs://acme/runs/7/validation.json")
     report = json.loads(bucket.blob("runs/7/validation.json").download_as_bytes())
     assert (checked.returncode, report["clips"], report["ok"]) == (0, 12, True), checked.stderr
-    rows = manifest.read(places.source(out))
+    rows = manifest.read(remote_paths.source(out))
     assert all(Path(row.path).is_file() for row in rows)
 
 
@@ -85,10 +86,10 @@ def test_a_step_that_fails_puts_back_its_report_and_nothing_else(bucket, tmp_pat
     corpus = write_corpus(tmp_path / "cremad", CREMAD)
     upload(bucket, corpus, "corpora/cremad")
     out = "gs://acme/runs/8/manifest.parquet"
-    read = ["-m", "model.ingest", "--corpus", "cremad", "--root", "gs://acme/corpora/cremad", "--out", out]
+    read = ["-m", "model", "ingest", "--corpus", "cremad", "--root", "gs://acme/corpora/cremad", "--out", out]
     assert step(tmp_path / "one", *read).returncode == 0
     bucket.blob("corpora/cremad/AudioWAV/1001_DFA_ANG_XX.wav").upload_from_string(b"RIFF")
-    checked = step(tmp_path / "two", "-m", "model.validate", out, "--json", "gs://acme/runs/8/validation.json")
+    checked = step(tmp_path / "two", "-m", "model", "validate", out, "--json", "gs://acme/runs/8/validation.json")
     assert checked.returncode == 1
     assert "unreadable, 1" in checked.stdout
     assert not json.loads(bucket.blob("runs/8/validation.json").download_as_bytes())["ok"]
@@ -107,7 +108,15 @@ def test_a_step_that_fails_puts_back_its_report_and_nothing_else(bucket, tmp_pat
 )
 def test_what_is_not_there_is_told_in_a_line(bucket, tmp_path, root, told):
     done = step(
-        tmp_path / "one", "-m", "model.ingest", "--corpus", "cremad", "--root", root, "--out", "gs://acme/m.parquet"
+        tmp_path / "one",
+        "-m",
+        "model.data.ingest",
+        "--corpus",
+        "cremad",
+        "--root",
+        root,
+        "--out",
+        "gs://acme/m.parquet",
     )
     assert done.returncode == 2
     assert told in done.stderr.splitlines()[-1]
@@ -117,29 +126,29 @@ def test_what_is_not_there_is_told_in_a_line(bucket, tmp_path, root, told):
 def test_a_file_brings_what_belongs_to_it_and_a_folder_all_that_is_below(bucket):
     for name in ("m/emotion.tflite", "m/emotion.json", "m/emotion.reference.json", "m/emotions.json", "m/old/a/b.txt"):
         bucket.blob(name).upload_from_string(name)
-    model = places.source("gs://acme/m/emotion.tflite")
+    model = remote_paths.source("gs://acme/m/emotion.tflite")
     assert sorted(path.name for path in model.parent.iterdir()) == [
         "emotion.json",
         "emotion.reference.json",
         model.name,
     ]
-    assert places.address(model) == "gs://acme/m/emotion.tflite"
-    assert (places.source("gs://acme/m/old/") / "a/b.txt").read_text() == "m/old/a/b.txt"
+    assert remote_paths.address(model) == "gs://acme/m/emotion.tflite"
+    assert (remote_paths.source("gs://acme/m/old/") / "a/b.txt").read_text() == "m/old/a/b.txt"
 
 
 def test_only_what_changed_travels(bucket):
     for name in ("kept/1", "kept/2"):
         bucket.blob(name).upload_from_string(name)
     generations = {blob.name: blob.generation for blob in bucket.list_blobs()}
-    folder = places.kept("gs://acme/kept")
+    folder = remote_paths.kept("gs://acme/kept")
     (folder / "2").write_text("changed")
     (folder / ".3.tmp").write_text("half of it")
-    places.put([folder])
+    remote_paths.put([folder])
     assert names(bucket) == {"kept/1", "kept/2"}
     changed = {blob.name for blob in bucket.list_blobs() if blob.generation != generations[blob.name]}
     assert changed == {"kept/2"}
     bucket.blob("kept/1").upload_from_string("newer")
-    assert (places.source("gs://acme/kept") / "1").read_text() == "newer"
+    assert (remote_paths.source("gs://acme/kept") / "1").read_text() == "newer"
 
 
 @pytest.mark.parametrize(
@@ -167,20 +176,20 @@ def test_a_step_that_is_told_to_stop_keeps_what_it_has(bucket, tmp_path):
 
 COMMAND = """
 import sys, time
-from model import places
+from model import remote_paths
 
 def main():
-    kept, made = places.kept("gs://acme/kept"), places.target("gs://acme/made")
+    kept, made = remote_paths.kept("gs://acme/kept"), remote_paths.target("gs://acme/made")
     for path in (kept / "c", made / "m"):
         path.parent.mkdir(parents=True)
         path.write_text("x")
     END
 
-places.run(main)
+remote_paths.run(main)
 """
 
 
 def test_no_address_leaves_its_folder():
     for address in ("gs://acme/../../etc/passwd", "gs://..", "gs://"):
-        with pytest.raises(places.PlaceError, match="is no address"):
-            places.local(address)
+        with pytest.raises(remote_paths.PlaceError, match="is no address"):
+            remote_paths.local(address)

@@ -8,13 +8,13 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "tests"), str(ROOT / "tests/report")]
 
 from built import address, report  # noqa: E402
-from live.live_server import running  # noqa: E402
-from live.microphone import as_microphone, hearing  # noqa: E402
+from live_server import running  # noqa: E402
+from microphone import as_microphone, hearing  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
-from callmood.cli import app  # noqa: E402
-from callmood.store import Store  # noqa: E402
+from callmood.cli.app import app  # noqa: E402
+from callmood.warehouse.duckdb import Store  # noqa: E402
 
 PICTURES = ROOT / "docs/images"
 

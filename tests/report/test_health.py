@@ -8,7 +8,7 @@ from built import address, report
 from health_checks import LAST, write_health
 from made import make_store
 
-from callmood.report.health import ASPECTS, health_of
+from callmood.report.model_quality import ASPECTS, health_of
 
 
 @pytest.fixture(scope="module")

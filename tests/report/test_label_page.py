@@ -10,16 +10,16 @@ from built import address
 from labelled_calls import make_calls
 
 from callmood.settings import Settings
-from model import label
-from model.corpora import read
+from model.data import labeling
+from model.data.corpora import read
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A set of six clips."""
     home = tmp_path_factory.mktemp("labelling")
-    rows = label.candidates(make_calls(home), date(1970, 1, 1))
-    label.write_set(label.choose(rows, 6, 0.5, np.random.default_rng(0)), home / "set", Settings())
+    rows = labeling.candidates(make_calls(home), date(1970, 1, 1))
+    labeling.write_set(labeling.choose(rows, 6, 0.5, np.random.default_rng(0)), home / "set", Settings())
     return home / "set"
 
 

@@ -5,8 +5,8 @@ import os
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import CHROMIUM, QUIET
-from live.live_server import running
-from live.microphone import as_microphone, hearing
+from live_server import running
+from microphone import as_microphone, hearing
 
 
 @pytest.fixture(scope="module")

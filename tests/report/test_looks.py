@@ -12,7 +12,7 @@ from built import address, report
 from made import make_store
 
 import callmood.report
-from callmood.recording import EMOTIONS
+from callmood.types import EMOTIONS
 
 HEARD = f"{199:032x}"
 VIEWS = {

@@ -19,15 +19,15 @@ from made import make_store
 from rows_made import commit_row, segment_row
 from typer.testing import CliRunner
 
-from callmood.cli import app
+from callmood.analysis.rows import erasure_row
+from callmood.cli.app import app
 from callmood.errors import CallmoodError
-from callmood.gcs import signed_url
-from callmood.recording import EMOTIONS
 from callmood.report.audio import sound_for
-from callmood.report.packing import STRIP_BINS, strip
-from callmood.report.site import build_report
-from callmood.rows import erasure_row
-from callmood.store import Store
+from callmood.report.build import build_report
+from callmood.report.payload import STRIP_BINS, strip
+from callmood.sources.gcs import signed_url
+from callmood.types import EMOTIONS
+from callmood.warehouse.duckdb import Store
 
 
 def names(out):

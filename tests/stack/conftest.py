@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from dataset import make_dataset
 from google.cloud import pubsub_v1, storage
 from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, RetryPolicy
-from stack.dataset import make_dataset
 from stack.services import (
     PROJECT,
     ServiceMissing,
@@ -21,8 +21,8 @@ from stack.services import (
     storage_emulator,
 )
 
-from callmood.bigquery import BigQueryWarehouse, connect
 from callmood.recording import ObjectRef
+from callmood.warehouse.bigquery import BigQueryWarehouse, connect
 
 DATASET = f"{PROJECT}.callmood"
 

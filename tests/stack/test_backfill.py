@@ -5,15 +5,15 @@ import time
 import uuid
 
 import pytest
+from recordings import clip
 from scripted_http import scripted_http
-from stack.recordings import clip
 from stack.services import PROJECT
 from typer.testing import CliRunner
 
-from callmood.backfill import publish, stored_objects
-from callmood.cli import app
-from callmood.events import parse_push
+from callmood.cli.app import app
+from callmood.cloud_functions.pubsub import parse_push
 from callmood.recording import ObjectRef
+from callmood.services.backfill import publish, stored_objects
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_a_stopped_run_goes_on_where_it_was(callmood, archive, published, monkey
             yield ref
 
     with monkeypatch.context() as stopping:
-        stopping.setattr("callmood.backfill.publish", stop_after_two)
+        stopping.setattr("callmood.services.backfill.publish", stop_after_two)
         done = callmood("backfill", f"gs://{bucket}", "--topic", topic, "--rate", 100)
     assert done.exit_code != 0
     assert (tmp_path / "callmood-backfill.json").exists()

@@ -5,10 +5,10 @@ from datetime import datetime
 from itertools import pairwise
 
 import pytest
-from stack.recordings import clip
+from recordings import clip
 from stack.services import function
 
-from callmood.capacity import Capacity, Recording, simulate
+from callmood.ops.capacity import Capacity, Recording, simulate
 
 BURST = 8
 

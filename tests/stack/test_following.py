@@ -7,17 +7,17 @@ import uuid
 import numpy as np
 import pytest
 from models_made import command, model_file, version_of
+from recordings import clip
 from scripted_http import scripted_http
-from stack.recordings import clip
 from stack.services import PROJECT, function
 from typer.testing import CliRunner
 
-from callmood import rescore
-from callmood.cli import app
-from callmood.model_source import FollowedAlias, open_models
-from callmood.registry import Registry
-from callmood.shelf import BucketShelf
-from model import promote, register, rollback, versions
+from callmood.cli.app import app
+from callmood.models.object_store import BucketShelf
+from callmood.models.registry import Registry
+from callmood.models.resolver import FollowedAlias, open_models
+from callmood.services import reprocess
+from model.deployment import promote, register, rollback, versions
 
 ROWS = "SELECT model_version FROM recordings WHERE recording_id = @id"
 SHOWN = "SELECT model_version FROM recordings_current WHERE recording_id = @id"
@@ -104,7 +104,7 @@ def test_the_function_follows_the_registry_and_stays_with_what_works(stack, regi
         for call in calls:
             assert [row["model_version"] for row in stack.until(ROWS, call)] == [one]
 
-        monkeypatch.setattr(rescore, "_ASK_EVERY_S", 0.5)
+        monkeypatch.setattr(reprocess, "_ASK_EVERY_S", 0.5)
         where = ("--project", PROJECT, "--topic", "recordings", "--dataset", stack.environment["DATASET"])
         again = ["backfill", f"gs://{stack.bucket.name}/again/", "--model", f"{registry.uri}@{two}", *where]
         monkeypatch.chdir(tmp_path)  # a bookmark is kept there

@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from stack.recordings import clip
+from recordings import clip
 
-from callmood import gcs
-from callmood.erase import find, forget
+from callmood.services.erase import find, forget
+from callmood.sources import gcs
 
 
 def test_a_customers_calls_are_hidden_and_their_audio_deleted(stack):

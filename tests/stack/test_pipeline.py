@@ -2,11 +2,11 @@
 
 import time
 
-from stack.recordings import clip, example
+from recordings import clip, example
 from stack.services import ROOT, function
 
-from callmood.emotion import load_model
-from callmood.local import analyse_file
+from callmood.emotion.model import load_model
+from callmood.services.batch import analyse_file
 from callmood.settings import Settings
 
 CURRENT = "SELECT * FROM recordings_current WHERE recording_id = @id"

@@ -11,12 +11,12 @@ from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1.services.schema_service import SchemaServiceClient
 from google.pubsub_v1.services.schema_service.transports import SchemaServiceGrpcTransport
 from google.pubsub_v1.types import DeadLetterPolicy, Encoding, PushConfig, RetryPolicy, Schema, SchemaSettings
+from recordings import clip, example
 from scripted_http import scripted_http
-from stack.recordings import clip, example
 from stack.services import PROJECT, ROOT, function
 from test_alerts import ANGRY_PRIOR, SECRET
 
-from callmood.results import call_message
+from callmood.services.publish import call_message
 
 QUICK = RetryPolicy(minimum_backoff=Duration(seconds=1), maximum_backoff=Duration(seconds=1))
 

@@ -7,8 +7,8 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from callmood.schema import views
-from callmood.store import Store
+from callmood.warehouse.duckdb import Store
+from callmood.warehouse.schema import views
 
 CALLS, SEGMENTS = 10_000, 100
 LIMIT_S = 2.0

@@ -3,13 +3,13 @@
 import uuid
 
 import pytest
+from dataset import make_dataset
 from day import DAY
 from filled import BERLIN, fill
-from stack.dataset import make_dataset
 from stack.services import PROJECT, ServiceMissing, bigquery_emulator, do_without
 
-from callmood.bigquery import BigQueryWarehouse, connect
-from callmood.store import Store
+from callmood.warehouse.bigquery import BigQueryWarehouse, connect
+from callmood.warehouse.duckdb import Store
 
 
 @pytest.fixture(scope="session")

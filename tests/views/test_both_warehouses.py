@@ -5,7 +5,7 @@ from datetime import date, datetime
 import pytest
 from filled import assert_alike, in_order
 
-from callmood.schema import views
+from callmood.warehouse.schema import views
 
 TYPES = {
     "STRING": str,

@@ -7,7 +7,7 @@ from calls_made import call, heard, together
 from day import CALM, ESCALATES, RESCORED, release
 from filled import fill
 
-from callmood.store import Store
+from callmood.warehouse.duckdb import Store
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 11, day) for day in (2, 3, 4, 5))
 

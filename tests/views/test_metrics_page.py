@@ -8,7 +8,7 @@ from calls_made import call, heard, spoken, together
 from day import DAY, ESCALATES
 from filled import fill
 
-from callmood.store import Store
+from callmood.warehouse.duckdb import Store
 
 PAGE = (Path(__file__).parents[2] / "docs/metrics.md").read_text(encoding="utf-8")
 

@@ -9,8 +9,8 @@ from calls_made import call, heard, spoken, together
 from day import DAY
 from filled import BERLIN, assert_alike, fill, in_order
 
-from callmood.schema import tables, views
-from callmood.store import Store
+from callmood.warehouse.duckdb import Store
+from callmood.warehouse.schema import tables, views
 
 MONDAY = date(2026, 11, 2)
 PARTITIONED = {name for name, table in tables().items() if table.partition_field == "call_date"}

@@ -10,8 +10,8 @@ from filled import fill
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from callmood.schema import tables
-from callmood.store import Store
+from callmood.warehouse.duckdb import Store
+from callmood.warehouse.schema import tables
 
 # A segment: the pause before it, its length, how its probability is shared out, and whether the label is certain.
 SEGMENT = st.tuples(

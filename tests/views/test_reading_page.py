@@ -8,14 +8,14 @@ from pathlib import Path
 
 import google.auth
 import pytest
+from dataset import make_dataset
 from day import DAY
 from filled import BERLIN, fill
 from google.auth.credentials import AnonymousCredentials
-from stack.dataset import make_dataset
 from stack.services import PROJECT
 
-from callmood.bigquery import BigQueryWarehouse
-from callmood.store import Store
+from callmood.warehouse.bigquery import BigQueryWarehouse
+from callmood.warehouse.duckdb import Store
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "docs/reading-the-data.md").read_text(encoding="utf-8"), re.S)
@@ -55,7 +55,7 @@ def test_every_block_of_the_page_runs(tmp_path, monkeypatch, capsys, reports_dat
 
 
 def shell(block):
-    command = f'callmood() {{ "{sys.executable}" -m callmood.cli "$@"; }}; {block}'
+    command = f'callmood() {{ "{sys.executable}" -m callmood.cli.app "$@"; }}; {block}'
     done = subprocess.run(["bash", "-euc", command], capture_output=True, text=True, env=os.environ | SHELL)
     assert done.returncode == 0, done.stderr
     return done.stdout

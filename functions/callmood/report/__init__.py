@@ -1,1 +1,1 @@
-"""The page: a static site that shows where calls go wrong, and lets one hear it."""
+"""Build the HTML report."""

@@ -11,9 +11,9 @@ from urllib.parse import quote
 import numpy as np
 import soundfile
 
-from callmood.audio import SAMPLE_RATE, open_audio
+from callmood.audio.stream import open_audio
 from callmood.errors import BadRecording
-from callmood.rows import JsonRow
+from callmood.types import SAMPLE_RATE, JsonRow
 
 PLAYABLE = {
     *(("wav", f"pcm_{kind}") for kind in ("u8", "s16", "s24", "s32", "f32", "mulaw", "alaw")),

@@ -14,7 +14,7 @@ import numpy as np
 import telephone
 from screenplay import Call, Sound, Utterance, read_calls
 
-from model import kokoro as voices
+from model.tts import kokoro as voices
 
 HERE = Path(__file__).parent
 ARCHIVE = HERE.parents[2] / ".cache/kokoro-js-1.2.1.tgz"

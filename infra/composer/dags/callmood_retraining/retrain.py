@@ -1,8 +1,8 @@
 """Airflow: make a new model, try it on some of the calls, and keep it or take it back.
 
-The steps are those of `model/chain.json`, in its order: Cloud Run jobs all of them, but for training, which is a custom
+The steps are those of `model/pipeline/steps.json`, in its order: Cloud Run jobs all of them, but for training, which is a custom
 job of Vertex AI, where there are GPUs. `callmood_retrain` runs on a schedule, or by hand with other parameters;
-`callmood_drift` starts it when calls drift. Beside this file lie chain.json, chain.py and settings.json, which
+`callmood_drift` starts it when calls drift. Beside this file lie steps.json, steps.py and settings.json, which
 Terraform puts there (infra/composer).
 
 Every step may be run again, by Airflow's retries or by hand ("clear"): it reads and writes the run's own folder, which
@@ -29,7 +29,7 @@ from airflow.sensors.date_time import DateTimeSensorAsync
 from airflow.utils.context import Context
 from airflow.utils.state import TaskInstanceState
 from airflow.utils.trigger_rule import TriggerRule
-from callmood_retraining.chain import Step, steps
+from callmood_retraining.steps import Step, steps
 
 SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text(encoding="utf-8"))
 
@@ -87,7 +87,7 @@ DEFAULTS = {
 
 def words(step: Step) -> list[str]:
     """What the container is told."""
-    return ["model.chain", step.name, *(f"{name}={value}" for name, value in OPTIONS.items())]
+    return ["step", step.name, *(f"{name}={value}" for name, value in OPTIONS.items())]
 
 
 def longest(step: Step) -> timedelta:

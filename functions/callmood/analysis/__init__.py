@@ -1,0 +1,1 @@
+"""Analyze one recording: audio in, rows out."""

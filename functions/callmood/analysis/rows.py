@@ -1,0 +1,221 @@
+"""Rows for the warehouse, from an analysis, a failure or an erasure."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from callmood import __version__
+from callmood.recording import ObjectRef
+from callmood.settings import Settings
+from callmood.types import EMOTIONS, JsonRow
+
+if TYPE_CHECKING:  # rows are written by programs that never listen
+    from callmood.analysis.analyzer import Analysis
+    from callmood.analysis.channel import Segment
+
+
+ErasureReason = Literal["request", "object_deleted", "replaced"]
+ReleaseState = Literal["shown", "held"]
+
+
+def row_id(*parts: object) -> str:
+    """Id of a row, the same for the same parts: 32 hexadecimal digits."""
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
+
+
+def segment_facts(segment: Segment) -> JsonRow:
+    """What there is to say of a segment whatever it is part of, as the `segments` table says it.
+
+    Parameters
+    ----------
+    segment : Segment
+        What was found.
+
+    Returns
+    -------
+    dict
+        Place, emotion, probabilities and level.
+    """
+    return {
+        "channel": segment.channel,
+        "role": segment.role,
+        "start_s": round(segment.start_s, 3),
+        "end_s": round(segment.end_s, 3),
+        "emotion": segment.emotion,
+        "confidence": None if segment.confidence is None else round(segment.confidence, 4),
+        **{
+            f"p_{emotion}": None if segment.probabilities is None else round(segment.probabilities[i], 4)
+            for i, emotion in enumerate(EMOTIONS)
+        },
+        "level_dbfs": round(segment.level_dbfs, 1),
+    }
+
+
+def analysis_rows(
+    analysis: Analysis, settings: Settings, analysed_at: datetime, processing_s: float
+) -> tuple[list[JsonRow], JsonRow]:
+    """Rows of one analysis.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        What was found.
+    settings : Settings
+        Its time zone gives the day of the call.
+    analysed_at : datetime
+        When the analysis ended, with its time zone.
+    processing_s : float
+        Seconds the analysis took.
+
+    Returns
+    -------
+    tuple of (list of dict, dict)
+        Rows of `segments`, and the row of `recordings` that commits them.
+    """
+    recording, call = analysis.recording, analysis.recording.call
+    started_at = call.started_at or recording.uploaded_at
+    shared: JsonRow = {
+        "analysis_id": analysis.analysis_id,
+        "recording_id": recording.ref.recording_id,
+        "call_date": started_at.astimezone(settings.zone).date().isoformat(),
+        "call_id": call.call_id,
+        "queue": call.queue,
+        "agent_id": call.agent_id,
+        "model_version": analysis.model_version,
+        "analysed_at": analysed_at.isoformat(),
+    }
+    segments = [
+        {
+            **shared,
+            "segment_id": row_id(
+                analysis.analysis_id, segment.channel, f"{segment.start_s:.3f}", f"{segment.end_s:.3f}"
+            ),
+            "segment_index": index,
+            "started_at": (started_at + timedelta(seconds=segment.start_s)).isoformat(),
+            "ended_at": (started_at + timedelta(seconds=segment.end_s)).isoformat(),
+            **segment_facts(segment),
+            "noise_dbfs": None if segment.noise_dbfs is None else round(segment.noise_dbfs, 1),
+            **{f"voice_{i + 1}": round(number, 3) for i, number in enumerate(segment.voice)},
+        }
+        for index, segment in enumerate(analysis.segments)
+    ]
+    talk = {f"{role}_talk_s": round(seconds, 3) for role, seconds in analysis.talk_s.items()}
+    commit = {
+        **shared,
+        "uri": recording.ref.uri,
+        "bucket": recording.ref.bucket,
+        "object": recording.ref.name,
+        "generation": recording.ref.generation,
+        "content_sha256": recording.content_sha256,
+        "size_bytes": recording.size_bytes,
+        "uploaded_at": recording.uploaded_at.isoformat(),
+        "started_at": started_at.isoformat(),
+        "customer_id": call.customer_id,
+        "direction": call.direction,
+        "language": call.language,
+        "labels": [{"key": key, "value": value} for key, value in call.labels.items()],
+        "container": analysis.info.container,
+        "codec": analysis.info.codec,
+        "sample_rate": analysis.info.sample_rate,
+        "channels": analysis.info.channels,
+        "channel_roles": list(analysis.roles),
+        "duration_s": round(analysis.duration_s, 3),
+        **talk,
+        "silence_s": round(analysis.silence_s, 3),
+        "overlap_s": round(analysis.overlap_s, 3),
+        "segment_count": len(segments),
+        "warnings": list(analysis.warnings),
+        "software_version": __version__,
+        "processing_s": round(processing_s, 3),
+    }
+    return segments, commit
+
+
+def failure_row(
+    code: str, message: str, failed_at: datetime, ref: ObjectRef | None = None, event_id: str | None = None
+) -> JsonRow:
+    """Row of `failures`: why a recording, or an event that names none, ended without an analysis.
+
+    Parameters
+    ----------
+    code : str
+        One of `errors.FAILURE_CODES`.
+    message : str
+        A plain sentence.
+    failed_at : datetime
+        With its time zone.
+    ref : ObjectRef, optional
+        The recording, where the event named one.
+    event_id : str, optional
+        Pub/Sub's message id.
+
+    Returns
+    -------
+    dict
+        The id is the same for the same recording (else the same event) and code.
+    """
+    return {
+        "failure_id": row_id(ref.recording_id if ref else event_id, code),
+        "recording_id": ref.recording_id if ref else None,
+        "uri": ref.uri if ref else None,
+        "bucket": ref.bucket if ref else None,
+        "object": ref.name if ref else None,
+        "generation": ref.generation if ref else None,
+        "code": code,
+        "message": message,
+        "event_id": event_id,
+        "software_version": __version__,
+        "failed_at": failed_at.isoformat(),
+    }
+
+
+def erasure_row(recording_id: str, reason: ErasureReason, erased_at: datetime) -> JsonRow:
+    """Row of `erasures`: from now on no view shows the recording.
+
+    Parameters
+    ----------
+    recording_id : str
+        What to hide.
+    reason : {"request", "object_deleted", "replaced"}
+        A customer's wish, the audio was deleted, or a newer generation took its place.
+    erased_at : datetime
+        With its time zone.
+
+    Returns
+    -------
+    dict
+        The id is the same for the same recording and reason.
+    """
+    return {
+        "erasure_id": row_id(recording_id, reason),
+        "recording_id": recording_id,
+        "reason": reason,
+        "erased_at": erased_at.isoformat(),
+    }
+
+
+def release_row(model_version: str, state: ReleaseState, stated_at: datetime) -> JsonRow:
+    """Row of `releases`: which analyses reports show.
+
+    Parameters
+    ----------
+    model_version : str
+        The version.
+    state : {"shown", "held"}
+        Before those of versions shown earlier; or, those to come, behind all others until it is shown.
+    stated_at : datetime
+        With its time zone.
+
+    Returns
+    -------
+    dict
+        The id is the same for the same version, state and time.
+    """
+    return {
+        "release_id": row_id(model_version, state, stated_at.isoformat()),
+        "model_version": model_version,
+        "state": state,
+        "stated_at": stated_at.isoformat(),
+    }

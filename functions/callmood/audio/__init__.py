@@ -1,0 +1,1 @@
+"""Decode recordings to samples."""

@@ -1,0 +1,216 @@
+"""Decoding everything else with FFmpeg, through PyAV."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import re
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import av
+import numpy as np
+
+from callmood.audio.decoder import AudioInfo, Samples, check_format
+from callmood.audio.probe import HEAD, Container
+from callmood.errors import BadRecording
+
+GAP_S, MAX_GAP_S = 0.1, 600.0
+"""float: holes in timestamps that silence fills, in seconds: longer than jitter, shorter than a clock set anew."""
+
+OGG_MAX_PAGE = 65_307
+"""int: bytes of the longest Ogg page (RFC 3533, section 6)."""
+
+
+class FfmpegDecoder:
+    """Decode any file that FFmpeg knows."""
+
+    def __init__(self, file: BinaryIO, container: Container) -> None:
+        self._container = container.name
+        self._cut_short = container.name == "ogg" and not _ends_with_last_page(file)
+        self._states_length = container.name not in ("adts", "amr", "ogg") and (
+            container.name != "mp3" or _has_xing_header(file)
+        )
+        self.warnings: list[str] = []
+        file.seek(0)
+        try:
+            # The demuxer is named, not guessed: no playlist can then make FFmpeg open other files or addresses.
+            self._input = av.open(file, "r", format=container.demuxer, metadata_errors="replace")
+        except av.FFmpegError as error:
+            raise BadRecording(
+                "damaged",
+                f"The file begins as {container.name}, but its header or index is damaged or missing "
+                f"({error.strerror}): the recorder or the upload may have stopped early.",
+            ) from None
+        try:
+            self._stream = self._choose_stream(file)
+            frames = self._decode()
+            first = next(frames, None)
+            if first is None:
+                raise self._no_frames()
+            self.info = self._format(first)
+            self._frames = itertools.chain([first], frames)
+        except BaseException:
+            self._input.close()
+            raise
+
+    def chunks(self) -> Iterator[Samples]:
+        """Yield all samples once, as `Decoder.chunks` says."""
+        rate = self.info.sample_rate
+        batch: list[Samples] = []
+        done = held = 0
+        for piece in self._pieces():
+            batch.append(piece)
+            held += len(piece)
+            if held >= rate:
+                yield np.concatenate(batch)
+                done, held, batch = done + held, 0, []
+        if held:
+            yield np.concatenate(batch)
+        # Headers round and codecs pad: a frame more or less is no loss.
+        if self._cut_short or (done + held) / rate < 0.99 * self._stated_s() - 0.2:
+            self._warn("truncated")
+
+    def close(self) -> None:
+        """Let go of the decoder's memory."""
+        self._input.close()
+
+    def _choose_stream(self, file: BinaryIO) -> av.AudioStream:
+        streams = self._input.streams
+        if not streams.audio:
+            raise BadRecording("no_audio", f"The {self._container} file holds no audio stream.")
+        if len(streams.audio) > 1:
+            self._warn("extra_audio_streams")
+        stream = next((s for s in streams.audio if s is streams.best("audio")), streams.audio[0])
+        if stream.codec_context is None:
+            raise BadRecording(
+                "unsupported_codec",
+                f"The codec of this {self._container} file{_wav_format_tag(file)} cannot be decoded: "
+                "record in another, or convert the file.",
+            )
+        # FairPlay and WebM encryption are told by the header, MPEG common encryption by each packet.
+        if _codec_tag(stream) == "drms" or "enc_key_id" in map(str.lower, stream.metadata):
+            raise self._encrypted()
+        stream.codec_context.thread_count = 1
+        return stream
+
+    def _decode(self) -> Iterator[av.AudioFrame]:
+        """Yield the frames that can be decoded; what cannot is passed over with a warning."""
+        packets = self._input.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    return
+                if packet.has_sidedata("encryption_info"):
+                    raise self._encrypted()
+                frames = packet.decode()
+            except av.FFmpegError:
+                self._warn("decode_errors")  # where the container itself broke, `packets` has ended
+            else:
+                yield from frames
+
+    def _format(self, first: av.AudioFrame) -> AudioInfo:
+        """Format of the first frame, since some headers state another."""
+        if first.format.name.startswith("s64"):
+            raise BadRecording(
+                "unsupported_codec", "Samples of 64-bit integers cannot be decoded: record in another codec."
+            )
+        info = AudioInfo(self._container, self._codec(), first.sample_rate, first.layout.nb_channels)
+        check_format(info)
+        return info
+
+    def _codec(self) -> str:
+        return re.sub(r"^(pcm_[sf]\d\d)[lb]e$", r"\1", self._stream.codec_context.codec.canonical_name)
+
+    def _pieces(self) -> Iterator[Samples]:
+        """Yield all samples, and silence where the timestamps leave a hole, so that every second keeps its place."""
+        rate, channels = self.info.sample_rate, self.info.channels
+        position, origin_s = 0, None
+        for frame in self._frames:
+            if (frame.sample_rate, frame.layout.nb_channels) != (rate, channels):
+                self._warn("format_changed")
+                return
+            if frame.time is not None:
+                ahead_s = frame.time - position / rate
+                origin_s = ahead_s if origin_s is None else origin_s
+                gap_s = ahead_s - origin_s
+                if GAP_S < gap_s < MAX_GAP_S:
+                    self._warn("gaps_filled")
+                    silence = round(gap_s * rate)
+                    position += silence
+                    yield from _silence(silence, rate, channels)
+                elif abs(gap_s) > GAP_S:
+                    origin_s = ahead_s  # the clock was set anew
+            position += frame.samples
+            yield _samples(frame)
+
+    def _stated_s(self) -> float:
+        """Length by the container's own word, in seconds; 0 where it gives none, or FFmpeg's would be a guess."""
+        if not self._states_length:
+            return 0.0
+        if self._stream.duration and self._stream.time_base:
+            return float(self._stream.duration * self._stream.time_base)
+        # A container's duration is that of its longest stream.
+        return (self._input.duration or 0) / 1e6 if len(self._input.streams) == 1 else 0.0
+
+    def _no_frames(self) -> BadRecording:
+        if self.warnings:
+            return BadRecording(
+                "damaged", f"Nothing of the {self._codec()} stream in this {self._container} file can be decoded."
+            )
+        return BadRecording(
+            "no_audio", f"The {self._container} file has a header but no samples: the recorder stopped at once."
+        )
+
+    def _encrypted(self) -> BadRecording:
+        return BadRecording("encrypted", f"The audio in this {self._container} file is encrypted: upload it decrypted.")
+
+    def _warn(self, code: str) -> None:
+        if code not in self.warnings:
+            self.warnings.append(code)
+
+
+def _codec_tag(stream: av.AudioStream) -> str:
+    try:
+        return stream.codec_context.codec_tag
+    except UnicodeDecodeError:  # most containers' tags are numbers, not letters
+        return ""
+
+
+def _samples(frame: av.AudioFrame) -> Samples:
+    """Convert a frame of any sample format to float32 of shape (n, channels), full scale at 1."""
+    samples = frame.to_ndarray()
+    samples = samples.T if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels)
+    if samples.dtype.kind == "f":
+        return samples.astype(np.float32)
+    full_scale = np.float32(2.0 ** (8 * samples.itemsize - 1))
+    middle = full_scale if samples.dtype.kind == "u" else np.float32(0)
+    return (samples.astype(np.float32) - middle) / full_scale
+
+
+def _silence(length: int, rate: int, channels: int) -> Iterator[Samples]:
+    for start in range(0, length, rate):
+        yield np.zeros((min(rate, length - start), channels), np.float32)
+
+
+def _wav_format_tag(file: BinaryIO) -> str:
+    """Return the number by which a WAV file names its codec, for messages."""
+    file.seek(0)
+    found = re.search(rb"fmt .{4}(..)", file.read(HEAD), re.DOTALL)
+    return f" (WAV format tag 0x{int.from_bytes(found[1], 'little'):04x})" if found else ""
+
+
+def _has_xing_header(file: BinaryIO) -> bool:
+    """Tell whether an MP3 states its length, in a Xing or Info header within its first frame."""
+    file.seek(0)
+    return re.search(rb"\xff[\xe2-\xff].{7,34}(Xing|Info)", file.read(HEAD), re.DOTALL) is not None
+
+
+def _ends_with_last_page(file: BinaryIO) -> bool:
+    """Tell whether an Ogg file ends with a whole page that is marked the last (RFC 3533, section 6: flag 0x04)."""
+    size = file.seek(0, io.SEEK_END)
+    file.seek(max(0, size - OGG_MAX_PAGE))
+    tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    return len(page) > 27 and page[5] & 4 != 0 and len(page) == 27 + page[26] + sum(page[27 : 27 + page[26]])

@@ -1,0 +1,163 @@
+"""Bytes in, sound out: decode any recording to float32 at 16 kHz, block by block, in flat memory."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import numpy as np
+import soxr
+
+from callmood.audio import sndfile
+from callmood.audio.decoder import AudioInfo, Decoder, Samples
+from callmood.audio.probe import identify
+from callmood.types import SAMPLE_RATE
+
+__all__ = ["WARNINGS", "AudioInfo", "AudioStream", "open_audio"]
+
+
+OVER_FULL_SCALE = 2.0
+"""float: lossy codecs overshoot full scale by a little; samples this far beyond it are wrongly scaled."""
+
+
+WARNINGS = {
+    "truncated": "There is less audio than the header states: the recorder or the upload stopped early.",
+    "decode_errors": "Parts of the stream are damaged and were passed over.",
+    "gaps_filled": "The stream's timestamps leave holes (lost packets, or silence not sent); silence fills them.",
+    "format_changed": "The sample rate or number of channels changes on the way; analysed up to the change.",
+    "extra_audio_streams": "The container holds several audio streams; only the main one is analysed.",
+    "non_finite_samples": "Some samples are NaN or infinite; they were set to zero.",
+    "over_full_scale": "Some samples are far beyond full scale and were clipped: the recorder scales them wrongly.",
+}
+"""dict of str to str: what may be odd about a recording's audio, as in the `recordings` table's `warnings`."""
+
+
+class AudioStream:
+    """An opened recording: made by `open_audio`, read once, closed by `with`.
+
+    Attributes
+    ----------
+    info : AudioInfo
+        The recording's own format.
+    warnings : list of str
+        Codes of `WARNINGS`: what was odd but survivable. Complete after the last block.
+    """
+
+    def __init__(self, decoder: Decoder, resources: ExitStack) -> None:
+        self._decoder = decoder
+        self._resources = resources
+        self.info = decoder.info
+        self.warnings = decoder.warnings
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._resources.close()
+
+    def blocks(self, seconds: float = 10.0) -> Iterator[Samples]:
+        """Decode and resample, one block at a time.
+
+        Parameters
+        ----------
+        seconds : float
+            Length of every block but the last, in seconds.
+
+        Yields
+        ------
+        numpy.ndarray
+            Float32 of shape (channels, n) at 16 kHz, in [-1, 1]; n is `seconds * 16000` but in the last block.
+        """
+        size = round(seconds * SAMPLE_RATE)
+        block = np.empty((self.info.channels, size), np.float32)
+        filled = 0
+        for chunk in self._resampled():
+            rest = chunk.T
+            while rest.shape[1]:
+                taken = min(size - filled, rest.shape[1])
+                block[:, filled : filled + taken] = rest[:, :taken]
+                rest = rest[:, taken:]
+                filled += taken
+                if filled == size:
+                    yield block
+                    block, filled = np.empty_like(block), 0
+        if filled:
+            yield block[:, :filled].copy()
+
+    def _resampled(self) -> Iterator[Samples]:
+        rate, channels = self.info.sample_rate, self.info.channels
+        if rate == SAMPLE_RATE:
+            yield from self._cleaned()
+            return
+        resampler = soxr.ResampleStream(rate, SAMPLE_RATE, channels, quality="HQ")
+        for chunk in self._cleaned():
+            yield np.clip(resampler.resample_chunk(chunk), -1, 1)
+        yield np.clip(resampler.resample_chunk(np.empty((0, channels), np.float32), last=True), -1, 1)
+
+    def _cleaned(self) -> Iterator[Samples]:
+        """Yield the decoder's samples, all finite and in [-1, 1]."""
+        for chunk in self._decoder.chunks():
+            peak = max(chunk.max(), -chunk.min())
+            if not np.isfinite(peak):
+                self._warn("non_finite_samples")
+                np.nan_to_num(chunk, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+                peak = max(chunk.max(), -chunk.min())
+            if peak > OVER_FULL_SCALE:
+                self._warn("over_full_scale")
+            yield np.clip(chunk, -1, 1, out=chunk) if peak > 1 else chunk
+
+    def _warn(self, code: str) -> None:
+        if code not in self.warnings:
+            self.warnings.append(code)
+
+
+def open_audio(audio: Path | bytes) -> AudioStream:
+    """Open a recording; its type is told from its bytes, never from its name.
+
+    Parameters
+    ----------
+    audio : Path or bytes
+        A file, or a file's bytes (which are not copied).
+
+    Returns
+    -------
+    AudioStream
+        To be used in a `with` statement.
+
+    Raises
+    ------
+    BadRecording
+        The bytes can never be heard: `empty_file`, `not_audio`, `encrypted`, `damaged`, `unsupported_codec`,
+        `no_audio` or `invalid_format`.
+    OSError
+        The file cannot be read.
+    """
+    with ExitStack() as resources:
+        file: BinaryIO = io.BytesIO(audio) if isinstance(audio, bytes) else audio.open("rb")
+        resources.enter_context(file)
+        decoder = _decoder(file)
+        resources.callback(decoder.close)
+        return AudioStream(decoder, resources.pop_all())
+
+
+def _decoder(file: BinaryIO) -> Decoder:
+    """Choose the decoder by the bytes: libsndfile for plain files, FFmpeg for others.
+
+    libsndfile is five times as fast, and a function that hears nothing but WAV never loads FFmpeg's 100 MB. See
+    docs/adr/0003-decoding.md.
+    """
+    container = identify(file)
+    if container.name in sndfile.CONTAINERS:
+        try:
+            return sndfile.LibsndfileDecoder(file, container)
+        except sndfile.NotPlain:
+            pass
+    from callmood.audio.pyav import FfmpegDecoder
+
+    return FfmpegDecoder(file, container)

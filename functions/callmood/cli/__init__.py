@@ -1,0 +1,1 @@
+"""The `callmood` command line."""

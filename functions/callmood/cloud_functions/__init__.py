@@ -1,0 +1,1 @@
+"""Cloud Functions: parse an event, call a service, answer the request."""

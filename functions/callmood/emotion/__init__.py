@@ -1,0 +1,1 @@
+"""Embed a segment and classify its emotion."""

@@ -1,1 +1,0 @@
-"""Answers at once, over HTTP and WebSocket: one application for Cloud Run, Vertex AI and this machine."""

@@ -1,0 +1,1 @@
+"""Register model versions and select the one that analyzes a recording."""

@@ -1,0 +1,1 @@
+"""Detect drift and measure accuracy."""

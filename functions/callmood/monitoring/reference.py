@@ -1,0 +1,66 @@
+"""Where the calls lie that `monitor` compares with: beside the model, or where `REFERENCE_URI` says."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from callmood.errors import RegistryError
+from callmood.models.object_store import shelf_at
+from callmood.models.registry import Registry, parse_address
+from callmood.monitoring.drift import Reference
+from callmood.resources import MODEL
+from callmood.settings import Settings
+
+if TYPE_CHECKING:
+    from google.cloud.storage import Client
+
+NAME = "emotion.reference.json"
+"""str: the reference's name beside the shipped model, and in a registry's version."""
+
+log = logging.getLogger(__name__)
+
+
+def references(settings: Settings, storage: Callable[[], Client] | None = None) -> Callable[[str], Reference | None]:
+    """How the reference of a model's version is found.
+
+    Parameters
+    ----------
+    settings : Settings
+        `reference_uri`; else `model_uri`: a file's lies beside it, a registry has one for each version.
+    storage : callable, optional
+        Gives the client for a ``gs://`` address.
+
+    Returns
+    -------
+    callable
+        From version to reference; None, and a warning, where there is none of this version. Raises ModelError where
+        what is there is no reference.
+    """
+
+    @cache
+    def reference_of(version: str) -> Reference | None:
+        try:
+            reference = Reference(_content(settings, version, storage))
+        except (FileNotFoundError, RegistryError) as error:
+            log.warning("Calls of model %s are not compared, for it has no reference: %s", version, error)
+            return None
+        if reference.model_version == version:
+            return reference
+        log.warning("Calls of model %s are not compared: the reference is of %s.", version, reference.model_version)
+        return None
+
+    return reference_of
+
+
+def _content(settings: Settings, version: str, storage: Callable[[], Client] | None) -> bytes:
+    uri = settings.reference_uri
+    if not uri:
+        address = parse_address(settings.model_uri)
+        if address:
+            return Registry(address[0], storage).read(version, NAME)
+        uri = (settings.model_uri or str(MODEL / "emotion.tflite")).removesuffix(".tflite") + ".reference.json"
+    folder, _, name = uri.rpartition("/")
+    return shelf_at(folder or ".", storage).read(name)

@@ -1,0 +1,1 @@
+"""Operate a deployment: checks, cost, capacity, and links."""

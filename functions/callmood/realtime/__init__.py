@@ -1,0 +1,1 @@
+"""Real-time scoring over HTTP and WebSocket."""

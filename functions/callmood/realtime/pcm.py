@@ -1,0 +1,73 @@
+"""The sound of a live call: frames in, 16 kHz out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from callmood.types import SAMPLE_RATE
+
+Encoding = Literal["pcm16", "mulaw"]
+ENCODINGS: dict[str, int] = {"pcm16": 2, "mulaw": 1}
+"""dict of str to int: what frames may hold, and its bytes a sample."""
+
+
+def _mulaw_table() -> NDArray[np.float32]:
+    """Samples of the 256 codes: ITU-T G.711, table 2a; as 16-bit values over full scale."""
+    code = ~np.arange(256, dtype=np.uint8)
+    exponent, mantissa = ((code >> 4) & 7).astype(np.int32), (code & 15).astype(np.int32)
+    magnitude = (((mantissa << 3) + 132) << exponent) - 132
+    return (np.where(code & 128, -magnitude, magnitude) / 32768).astype(np.float32)
+
+
+_MULAW = _mulaw_table()
+
+
+class Sound:
+    """Decodes and resamples a stream, frame by frame.
+
+    Parameters
+    ----------
+    encoding : {"pcm16", "mulaw"}
+        Signed 16-bit little-endian samples, or G.711 mu-law.
+    sample_rate : int
+        In Hz.
+
+    Examples
+    --------
+    >>> Sound("pcm16", 16_000).decode(bytes([0, 64]))
+    array([0.5], dtype=float32)
+    """
+
+    def __init__(self, encoding: Encoding, sample_rate: int) -> None:
+        self._encoding = encoding
+        self._resampler = (
+            None if sample_rate == SAMPLE_RATE else soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, quality="HQ")
+        )
+
+    def decode(self, frame: bytes, last: bool = False) -> NDArray[np.float32]:
+        """Decode a frame.
+
+        Parameters
+        ----------
+        frame : bytes
+            Whole samples.
+        last : bool
+            The stream ends with it.
+
+        Returns
+        -------
+        numpy.ndarray
+            (n,) float32 at 16 kHz in [-1, 1]; what the resampler still holds back comes with the next frame.
+        """
+        if self._encoding == "mulaw":
+            samples = _MULAW[np.frombuffer(frame, np.uint8)]
+        else:
+            samples = np.frombuffer(frame, "<i2").astype(np.float32) / np.float32(32768)
+        if self._resampler is None:
+            return samples
+        resampled: NDArray[np.float32] = np.clip(self._resampler.resample_chunk(samples, last=last), -1, 1)
+        return resampled

@@ -1,0 +1,1 @@
+"""Use cases: process, erase, reprocess, backfill, and publish."""

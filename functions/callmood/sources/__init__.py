@@ -1,0 +1,1 @@
+"""Read recordings from a folder or from Cloud Storage."""

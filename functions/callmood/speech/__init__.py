@@ -1,0 +1,1 @@
+"""Find the segments of speech in one channel."""

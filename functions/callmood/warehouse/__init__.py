@@ -1,0 +1,1 @@
+"""Store rows in BigQuery or in DuckDB."""

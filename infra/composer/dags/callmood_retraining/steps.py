@@ -1,0 +1,1 @@
+../../../../model/pipeline/steps.py

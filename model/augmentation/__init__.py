@@ -1,0 +1,1 @@
+"""Simulate rooms, telephone channels, and recorders."""

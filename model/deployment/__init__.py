@@ -1,0 +1,1 @@
+"""Register, promote, and roll back model versions."""

@@ -1,0 +1,1 @@
+"""Measure models and document the results."""

@@ -1,0 +1,1 @@
+"""Compute and cache what training reads."""

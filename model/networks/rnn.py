@@ -1,0 +1,19 @@
+"""A recurrent network: the spectrogram as a sequence."""
+
+from __future__ import annotations
+
+import keras
+
+from model.config import Config
+from model.networks import layers
+from model.networks.network import Network, relative_head
+
+
+def build(config: Config) -> Network:
+    """Build the network; see `model.config.Rnn`."""
+    options = config.architecture
+    mel, mask, x = layers.spectrogram(options)
+    x, heard = layers.steps_of_40_ms(x, mask, options.units)
+    x = layers.recurrent(x, heard, options.units)
+    body = keras.Model([mel, mask], layers.embedding(x, heard, options.size), name="body")
+    return Network(None, body, relative_head(options.size, config.head))

@@ -1,0 +1,85 @@
+"""From Keras to TFLite: networks, and frozen fronts alone. This is what needs TensorFlow."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from callmood.emotion.log_mel import N_MELS
+from model.files import replacing
+from model.networks import Network
+
+Signatures = Mapping[str, tuple[Callable[..., dict[str, tf.Tensor]], Sequence[tf.TensorSpec]]]
+
+
+def to_tflite(network: Network, int8: bool = True) -> bytes:
+    """Convert a network to one TFLite file with the signatures `embed` and `classify`, both of any length.
+
+    Parameters
+    ----------
+    network : Network
+    int8 : bool
+        Whether weights are rounded to 8 bits, or stay float32 to tell what the rounding costs.
+    """
+
+    def embed(mel: tf.Tensor) -> dict[str, tf.Tensor]:
+        mask = tf.ones_like(mel[:, :, 0])
+        features = network.front([mel, mask]) if network.front else mel
+        return {"embedding": network.body([features, mask])}
+
+    def classify(embedding: tf.Tensor, baseline: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"logits": network.head([embedding, tf.broadcast_to(baseline, tf.shape(embedding))])}
+
+    signatures = {
+        "embed": (embed, [_MEL]),
+        "classify": (
+            classify,
+            [
+                tf.TensorSpec((None, network.size), tf.float32, "embedding"),
+                tf.TensorSpec((1, network.size), tf.float32, "baseline"),
+            ],
+        ),
+    }
+    return _convert([part for part in (network.front, network.body, network.head) if part], signatures, int8)
+
+
+def _front_to_tflite(front: keras.Model) -> bytes:
+    """Convert a frozen front alone, with the signature `embed`, weights in 8 bits."""
+
+    def embed(mel: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"embedding": front([mel, tf.ones_like(mel[:, :, 0])])}
+
+    return _convert([front], {"embed": (embed, [_MEL])}, int8=True)
+
+
+_MEL = tf.TensorSpec((1, None, N_MELS), tf.float32, "mel")
+
+
+def _convert(parts: Sequence[keras.Model], signatures: Signatures, int8: bool) -> bytes:
+    archive = keras.export.ExportArchive()
+    for part in parts:
+        archive.track(part)
+    for name, (function, inputs) in signatures.items():
+        archive.add_endpoint(name, function, inputs)
+    with tempfile.TemporaryDirectory() as folder:
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
+        converter.optimizations = [tf.lite.Optimize.DEFAULT] if int8 else []
+        # tflite-runtime 2.14 refuses dense layers quantised per channel (FULLY_CONNECTED version 12).
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True
+        return bytes(converter.convert())
+
+
+def front_file(front: keras.Model, cache: Path) -> Path:
+    """Convert a front to a file in `cache`, or find it there."""
+    weights = hashlib.sha256(b"".join(weight.tobytes() for weight in front.get_weights()))
+    file = cache / f"front-{weights.hexdigest()[:12]}.tflite"
+    if not file.exists():
+        with replacing(file) as unfinished:
+            unfinished.write_bytes(_front_to_tflite(front))
+    return file

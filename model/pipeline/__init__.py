@@ -1,0 +1,1 @@
+"""Run the steps from corpora to production."""

@@ -1,0 +1,1 @@
+"""Synthesize speech for training."""

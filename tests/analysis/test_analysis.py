@@ -1,0 +1,187 @@
+"""The analysis of whole recordings: roles, copies, empty channels, times and what they add up to."""
+
+import io
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from callmood.analysis.analyzer import analyse, analysis_id, speaking_time
+from callmood.analysis.rows import analysis_rows
+from callmood.emotion.model import load_model
+from callmood.errors import BadRecording
+from callmood.recording import CallMetadata, ObjectRef, Recording
+from callmood.settings import Settings
+from callmood.warehouse.schema import check_rows
+
+CALL, _ = soundfile.read(next((Path(__file__).parents[1] / "examples").glob("*call-1001*.wav")), dtype="float32")
+AGENT, CUSTOMER = CALL.T
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model()
+
+
+def recording(*channels, roles=None, subtype="ULAW"):
+    file = io.BytesIO()
+    soundfile.write(file, np.stack(channels, axis=1), 8000, format="WAV", subtype=subtype)
+    audio = file.getvalue()
+    call = CallMetadata(channel_roles=roles)
+    return Recording(
+        ObjectRef("calls", "a.wav", 1), audio, len(audio), "0" * 64, datetime(2026, 11, 2, tzinfo=UTC), call
+    )
+
+
+def judged_roles(analysis):
+    return {segment.role for segment in analysis.segments if segment.probabilities}
+
+
+def test_two_channels_are_agent_and_customer_and_only_the_customer_is_judged(model):
+    analysis = analyse(recording(AGENT, CUSTOMER), model, Settings())
+    assert analysis.roles == ("agent", "customer")
+    assert judged_roles(analysis) == {"customer"}
+    assert analysis.talk_s["agent"] > 20
+    assert analysis.talk_s["customer"] > 15
+    assert all(segment.emotion is None for segment in analysis.segments if segment.role == "agent")
+
+
+def test_the_agents_channel_is_judged_where_the_deployer_opts_in(model):
+    analysis = analyse(recording(AGENT, CUSTOMER), model, Settings(analyze_agent_emotion=True))
+    assert judged_roles(analysis) == {"agent", "customer"}
+
+
+def test_roles_by_setting_and_by_the_objects_own_word(model):
+    swapped = Settings(channel_roles=("customer", "agent"))
+    assert analyse(recording(CUSTOMER, AGENT), model, swapped).roles == ("customer", "agent")
+    stated = recording(AGENT, CUSTOMER, roles=("agent", "customer"))
+    assert analyse(stated, model, swapped).roles == ("agent", "customer")
+
+
+def test_the_order_of_channels_changes_nothing_but_their_numbers(model):
+    one = analyse(recording(AGENT, CUSTOMER), model, Settings())
+    other = analyse(recording(CUSTOMER, AGENT), model, Settings(channel_roles=("customer", "agent")))
+    told = [(s.role, s.start_s, s.end_s, s.probabilities) for s in one.segments]
+    assert sorted(told) == sorted((s.role, s.start_s, s.end_s, s.probabilities) for s in other.segments)
+
+
+def test_one_channel_holds_both_parties(model):
+    analysis = analyse(recording((AGENT + CUSTOMER) / 2), model, Settings())
+    assert analysis.roles == ("mixed",)
+    assert judged_roles(analysis) == {"mixed"}
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.5, -1.0])
+def test_dual_mono_is_one_channel_whatever_its_gain(model, gain):
+    both = (AGENT + CUSTOMER) / 2
+    analysis = analyse(recording(both, gain * both), model, Settings())
+    assert "dual_mono" in analysis.warnings
+    assert sorted(analysis.roles) == ["copy", "mixed"]
+    assert {segment.role for segment in analysis.segments} == {"mixed"}
+    assert analysis.overlap_s == 0
+    assert set(analysis.talk_s) == {"mixed"}
+
+
+def test_an_empty_channel_is_silent_and_no_error(model):
+    analysis = analyse(recording(AGENT, np.zeros_like(AGENT)), model, Settings())
+    assert analysis.roles == ("agent", "silent")
+    assert "silent_channel" in analysis.warnings
+    assert analysis.talk_s["customer"] == 0
+
+
+def test_an_empty_channel_beside_two_copies_is_silent_all_the_same(model):
+    both = (AGENT + CUSTOMER) / 2
+    analysis = analyse(recording(both, both, np.zeros_like(both)), model, Settings())
+    assert sorted(analysis.roles) == ["copy", "mixed", "silent"]
+    assert "silent_channel" in analysis.warnings
+
+
+def test_channels_beyond_the_known_roles_hold_anybody(model):
+    analysis = analyse(recording(AGENT, CUSTOMER, np.roll(CUSTOMER, 40_000)), model, Settings())
+    assert analysis.roles == ("agent", "customer", "mixed")
+
+
+def test_what_an_analysis_says_adds_up_and_fits_the_tables(model):
+    settings = Settings()
+    analysis = analyse(recording(AGENT, CUSTOMER), model, settings)
+    assert analysis.duration_s == pytest.approx(len(CALL) / 8000, abs=0.01)
+    starts = [segment.start_s for segment in analysis.segments]
+    assert starts == sorted(starts)
+    for segment in analysis.segments:
+        assert 0 <= segment.start_s < segment.end_s <= analysis.duration_s
+        assert 0.6 <= segment.end_s - segment.start_s + 1e-6 <= 8.001
+        if segment.probabilities:
+            assert sum(segment.probabilities) == pytest.approx(1, abs=1e-4)
+    talk = sum(analysis.talk_s.values())
+    assert analysis.silence_s == pytest.approx(analysis.duration_s - talk + analysis.overlap_s, abs=0.01)
+    segments, commit = analysis_rows(analysis, settings, datetime.now(UTC), 0.5)
+    check_rows("segments", segments)
+    check_rows("recordings", [commit])
+    assert len({row["segment_id"] for row in segments}) == len(segments) == commit["segment_count"]
+
+
+def test_the_same_input_gives_the_same_analysis(model):
+    one, other = (analyse(recording(AGENT, CUSTOMER), load_model(), Settings()) for _ in range(2))
+    assert one.segments == other.segments
+    assert one.analysis_id == other.analysis_id
+
+
+def test_the_analysis_id_follows_recording_model_and_the_settings_that_count():
+    base = analysis_id("r", "1", Settings())
+    assert base == analysis_id("r", "1", Settings(erase_on_delete=True, dataset="other"))
+    others = [
+        analysis_id("q", "1", Settings()),
+        analysis_id("r", "2", Settings()),
+        analysis_id("r", "1", Settings(analyze_agent_emotion=True)),
+        analysis_id("r", "1", Settings(confidence_threshold=0.9)),
+    ]
+    assert len({base, *others}) == 5
+
+
+def test_another_version_of_the_software_is_another_analysis(monkeypatch):
+    before = analysis_id("r", "1", Settings())
+    monkeypatch.setattr("callmood.analysis.analyzer.__version__", "99")
+    assert analysis_id("r", "1", Settings()) != before
+
+
+def test_prior_and_threshold_decide_what_is_said(model):
+    shares = {"anger": 0.9, "disgust": 0.02, "fear": 0.02, "happiness": 0.02, "neutral": 0.02, "sadness": 0.02}
+    calm = analyse(recording(AGENT, CUSTOMER), model, Settings())
+    wary = analyse(recording(AGENT, CUSTOMER), model, Settings(prior=shares))
+
+    def anger(analysis):
+        return sum(segment.probabilities[0] for segment in analysis.segments if segment.probabilities)
+
+    assert anger(wary) > anger(calm)
+    unsure = analyse(recording(AGENT, CUSTOMER), model, Settings(confidence_threshold=1.0))
+    assert {segment.emotion for segment in unsure.segments if segment.probabilities} == {"uncertain"}
+
+
+def test_too_long_is_noticed_while_listening(model):
+    with pytest.raises(BadRecording, match="MAX_DURATION_S"):
+        analyse(recording(AGENT, CUSTOMER), model, Settings(max_duration_s=5))
+
+
+def test_a_path_and_its_bytes_are_the_same_recording(model, tmp_path):
+    in_hand = recording(AGENT, CUSTOMER)
+    path = tmp_path / "a.wav"
+    path.write_bytes(in_hand.audio)
+    assert (
+        analyse(replace(in_hand, audio=path), model, Settings()).segments
+        == analyse(in_hand, model, Settings()).segments
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 500), st.integers(1, 200)), max_size=20))
+def test_speaking_time_is_what_counting_tenths_of_seconds_gives(spans):
+    counts = np.zeros(800, int)
+    for start, length in spans:
+        counts[start : start + length] += 1
+    covered, overlapped = speaking_time((start, start + length) for start, length in spans)
+    assert covered == pytest.approx((counts >= 1).sum())
+    assert overlapped == pytest.approx((counts >= 2).sum())

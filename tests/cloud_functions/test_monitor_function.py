@@ -1,0 +1,122 @@
+"""The scheduled function: which day it checks, what it writes where, whom it tells, and that it can be asked again."""
+
+import json
+import logging
+import shutil
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+
+import flask
+import numpy as np
+import pytest
+from health_made import reference_of
+from monitoring_service import monitoring
+from test_monitor import FIGURES, fill
+
+from callmood.cloud_functions import handlers
+from callmood.settings import Settings
+from callmood.warehouse.duckdb import Store
+
+TOPIC = "projects/demo/topics/retrain"
+
+
+class Publisher:
+    def __init__(self):
+        self.sent = []
+
+    def publish(self, topic, body, **_):
+        self.sent.append((topic, json.loads(body)))
+        done = Future()
+        done.set_result("1")
+        return done
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory):
+    """Three calm days, then three on which all voices are others."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path_factory.mktemp("week")
+    earlier, store = Store(folder / "earlier.duckdb"), Store(folder / "calls.duckdb")
+    fill(earlier, "2026-10-01", rng, 120)
+    (folder / "calm.json").write_bytes(reference_of(earlier.query("SELECT * FROM call_health")))
+    for day in range(1, 7):
+        fill(store, f"2026-11-0{day}", rng, 25, shift=2.0 if day > 3 else 0.0)
+    return folder
+
+
+@pytest.fixture
+def made(week, tmp_path, monkeypatch):
+    """The function as deployed, but for a store in BigQuery's place."""
+    store = Store(shutil.copyfile(week / "calls.duckdb", tmp_path / "calls.duckdb"))
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo")
+    settings = Settings(
+        reference_uri=str(week / "calm.json"),
+        metrics_prefix="custom.googleapis.com/callmood",
+        retrain_topic=TOPIC,
+        retrain_after_days=2,
+    )
+    deployment = handlers.Deployment(settings)
+    deployment.warehouse = deployment.reports = store
+    deployment.publisher = Publisher()
+    with monitoring() as service:
+        deployment.metrics = service.client
+        yield deployment, service
+
+
+def ask(deployment, body=None):
+    with flask.Flask("test").test_request_context(json=body, method="POST"):
+        return handlers.answer_schedule(flask.request, deployment)[1]
+
+
+def test_a_day_ends_in_rows_and_in_metrics(made):
+    deployment, service = made
+    assert ask(deployment, {"day": "2026-11-01"}) == 204
+    rows = deployment.reports.query("SELECT * FROM model_health_current")
+    assert len(rows) == 2 * FIGURES
+    points = service.points()
+    assert len(points) == 2 * FIGURES
+    for row in rows:
+        labels = {"figure": row["figure"], "model_version": "1", "queue": row["queue"] or ""}
+        value = points["custom.googleapis.com/callmood/alarm_share", *sorted(labels.items())]
+        assert value == pytest.approx(row["alarm_share"])
+    assert deployment.publisher.sent == []
+
+
+def test_without_a_body_it_is_yesterday(made, monkeypatch):
+    deployment, _ = made
+    asked = []
+    monkeypatch.setattr(handlers, "monitor", lambda day, _: asked.append(day))
+    assert ask(deployment) == 204
+    assert asked == [datetime.now(UTC).date() - timedelta(days=1)]
+
+
+def test_training_is_asked_for_once_after_days_of_drift(made, caplog):
+    deployment, _ = made
+    with caplog.at_level(logging.INFO):
+        for day in range(3, 7):
+            assert ask(deployment, {"day": f"2026-11-0{day}"}) == 204
+    [(topic, message)] = deployment.publisher.sent
+    assert topic == TOPIC
+    assert (message["reason"], message["day"], message["model_version"]) == ("drift", "2026-11-05", "1")
+    assert "voice_1" in message["figures"]
+    warned = [record.fields for record in caplog.records if record.levelname == "WARNING"]
+    assert [(fields["day"], fields["drift_days"]) for fields in warned] == [
+        ("2026-11-04", 1), ("2026-11-05", 2), ("2026-11-06", 3)
+    ]  # fmt: skip
+
+
+def test_a_day_without_calls_is_no_fault(made):
+    deployment, service = made
+    assert ask(deployment, {"day": "2020-01-01"}) == 204
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("body", [{"day": "yesterday"}, {"day": 7}, [1], "2026-11-01"])
+def test_a_body_that_names_no_day_is_refused(made, body):
+    assert ask(made[0], body) == 400
+
+
+def test_what_another_attempt_may_cure_is_tried_again(made):
+    deployment, _ = made
+    deployment.reports = None
+    assert ask(deployment, {"day": "2026-11-01"}) == 500

@@ -1,0 +1,79 @@
+"""What a corpus's clips are turned into before they are learnt from."""
+
+import numpy as np
+import pytest
+from model_corpus import write_cremad
+
+from model.augmentation.conditions import Hearing, hear, telephone
+from model.augmentation.telephone import Gain
+from model.data.corpora import read
+
+
+def level_db(samples):
+    return 10 * np.log10(np.mean(samples**2))
+
+
+def tone(hz, seconds=1.0):
+    return (0.3 * np.sin(2 * np.pi * hz * np.arange(int(seconds * 16000)) / 16000)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("hz", "passes"), [(60, False), (1000, True), (3000, True), (3900, False), (6000, False)])
+def test_a_telephone_passes_300_to_3400_hz(hz, passes):
+    heard = telephone(tone(hz))
+    assert heard.dtype == np.float32
+    assert heard.shape == (16000,)
+    loss = level_db(tone(hz)) - level_db(heard[1000:-1000])
+    assert loss < 1 if passes else loss > 20
+
+
+def test_a_telephone_has_few_steps():
+    quiet = telephone(0.001 * tone(1000))
+    assert (
+        5 < level_db(quiet) - level_db(quiet - 0.001 * tone(1000)) < 30
+    )  # dB above the rounding, which 16 bits keep at 50
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    return read("cremad", write_cremad(tmp_path_factory.mktemp("cremad"), speakers=1)).clips
+
+
+def test_whole_is_what_was_recorded(clips):
+    for sound in hear(clips, Hearing("clean", "whole")):
+        assert len(sound) == pytest.approx(3.0 * 16000, abs=400)
+
+
+def test_crops_are_short_parts_and_always_the_same_ones(clips):
+    once, again = (hear(clips, Hearing("telephone", "crop")) for _ in range(2))
+    for one, other in zip(once, again, strict=True):
+        assert 0.6 * 16000 - 1 <= len(one) <= 2.0 * 16000
+        np.testing.assert_array_equal(one, other)
+    assert len({len(sound) for sound in once}) > 1
+
+
+def test_all_clips_of_a_speaker_get_one_gain(clips):
+    whole = [level_db(sound) for sound in hear(clips, Hearing("clean", "whole"))]
+    levelled = [level_db(sound) for sound in hear(clips, Hearing("clean", "speech"))]
+    assert -33 < np.mean(levelled) < -13
+    np.testing.assert_allclose(np.diff(levelled), np.diff(whole), atol=1.5)
+
+
+def test_all_clips_of_a_speaker_go_through_one_line_and_each_take_through_another(clips):
+    first, again, other = (hear(clips, Hearing("line", "whole", take)) for take in (1, 1, 2))
+    for one, same, another in zip(first, again, other, strict=True):
+        np.testing.assert_array_equal(one, same)
+        assert len(one) != len(another) or (one != another).any()
+    whole = hear(clips, Hearing("clean", "whole"))
+    assert len({round(len(heard) / len(clip), 2) for heard, clip in zip(first, whole, strict=True)}) == 1
+
+
+def test_a_line_can_be_given(clips):
+    quiet = Hearing("line", "whole", line=(Gain(db=(-20, -20)),))
+    for heard, clip in zip(hear(clips, quiet), hear(clips, Hearing("clean", "whole")), strict=True):
+        np.testing.assert_allclose(heard, 0.1 * clip, rtol=1e-5)
+
+
+def test_what_is_cached_names_the_line():
+    assert "USUAL" not in repr(Hearing("line", "whole"))
+    assert "packet_loss" in repr(Hearing("line", "whole"))
+    assert repr(Hearing("line", "whole")) != repr(Hearing("line", "whole", line=(Gain(),)))

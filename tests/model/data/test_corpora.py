@@ -1,0 +1,300 @@
+"""Corpora as a user has them on disk, through `model.data.ingest` into a manifest."""
+
+import shutil
+import sys
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import pytest
+from corpora_made import CREMAD, OFFICIAL, RAVDESS, SAVEE, tone, write_corpus
+
+from callmood.types import EMOTIONS
+from model.data import ingest, manifest
+from model.data.corpora import CORPORA, CorpusError, read
+
+CARDS = Path(__file__).parents[3] / "model/cards"
+
+
+@pytest.fixture
+def ingested(tmp_path, monkeypatch, capsys):
+    """Run `model.data.ingest` on pairs of corpus and root: rows of the manifest, and what was printed."""
+
+    def run(*pairs):
+        out = tmp_path / "out/manifest.parquet"
+        arguments = [argument for corpus, root in pairs for argument in ("--corpus", corpus, "--root", str(root))]
+        monkeypatch.setattr(sys, "argv", ["ingest", *arguments, "--out", str(out)])
+        ingest.main()
+        return manifest.read(out), capsys.readouterr().out
+
+    return run
+
+
+def refused(ingested, tmp_path, corpus, root):
+    """The message with which a corpus is refused, nothing having been written."""
+    with pytest.raises(SystemExit) as error:
+        ingested((corpus, root))
+    assert not list(tmp_path.glob("out/*"))
+    return str(error.value.code)
+
+
+@pytest.mark.parametrize(
+    ("corpus", "clips", "left_out", "person"),
+    [
+        ("cremad", 12, "", ("1002", "female", 21, "Asian")),
+        ("ravdess", 14, "surprise: 2", ("02", "female", None, None)),
+        ("tess", 12, "surprise: 2", ("YAF", "female", 26, None)),
+        ("savee", 12, "surprise: 2", ("JE", "male", None, None)),
+        ("emodb", 12, "boredom: 2", ("08", "female", 34, None)),
+    ],
+)
+def test_an_official_layout_becomes_a_manifest(ingested, tmp_path, corpus, clips, left_out, person):
+    names, rate = OFFICIAL[corpus]
+    rows, printed = ingested((corpus, write_corpus(tmp_path / corpus, names, rate)))
+    assert len(rows) == clips
+    assert left_out in printed
+    assert f"{clips} clips of 2 speakers" in printed
+    expected = {emotion: 4 if (corpus, emotion) == ("ravdess", "neutral") else 2 for emotion in EMOTIONS}
+    assert Counter(row.emotion for row in rows) == expected
+    assert person in {(row.speaker, row.sex, row.age, row.race) for row in rows}
+    assert {row.language for row in rows} == {"de" if corpus == "emodb" else "en"}
+    assert all(row.duration_s == pytest.approx(0.3, abs=1e-3) for row in rows)
+    assert len({row.clip for row in rows}) == clips
+
+
+@pytest.mark.parametrize(
+    ("corpus", "clip", "emotion"),
+    [
+        ("cremad", "1001_DFA_HAP_XX", "happiness"),
+        ("ravdess", "03-01-02-01-01-01-01", "neutral"),  # calm
+        ("ravdess", "03-01-06-01-01-01-02", "fear"),
+        ("tess", "OAF_back_angry", "anger"),
+        ("savee", "DC_sa01", "sadness"),
+        ("emodb", "03a01Ea", "disgust"),
+        ("emodb", "08a01T", "sadness"),
+    ],
+)
+def test_names_tell_emotions(tmp_path, corpus, clip, emotion):
+    reading = read(corpus, write_corpus(tmp_path, *OFFICIAL[corpus]))
+    assert {found.name: found.emotion for found in reading.clips}[clip] == emotion
+
+
+def test_cremads_votes_are_those_of_the_voice_alone(ingested, tmp_path):
+    rows, _ = ingested(("cremad", write_corpus(tmp_path / "cremad", CREMAD)))
+    votes = {row.clip: row.votes for row in rows}
+    assert votes["1002_DFA_ANG_XX"] == dict(zip(EMOTIONS, (6, 1, 0, 0, 2, 0), strict=True))
+    assert votes["1002_DFA_SAD_XX"] is None
+
+
+def test_cremads_splits_are_the_public_ones(tmp_path):
+    root = write_corpus(tmp_path, CREMAD)
+    for actor in ("1009", "1083"):
+        with (root / "VideoDemographics.csv").open("a") as file:
+            file.write(f'{actor},30,"Male","Asian","Hispanic"\n')
+        tone(root / f"AudioWAV/{actor}_ITH_SAD_X.wav")
+    splits = {clip.speaker: clip.split for clip in read("cremad", root).clips}
+    assert splits == {"1001": "test", "1002": "train", "1009": "valid", "1083": "test"}
+
+
+def test_song_is_left_out(tmp_path):
+    root = write_corpus(tmp_path, RAVDESS)
+    tone(root / "Actor_01/03-02-05-01-01-01-01.wav")
+    assert read("ravdess", root).left_out == {"surprise": 2, "song": 1}
+
+
+def test_savee_in_one_folder_is_the_same_corpus(tmp_path):
+    write_corpus(tmp_path / "nested", SAVEE)
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for path in (tmp_path / "nested").rglob("*.wav"):
+        shutil.copy(path, flat / f"{path.parent.name}_{path.name}")
+    facts = [
+        [(c.name, c.speaker, c.emotion) for c in read("savee", tmp_path / kind).clips] for kind in ("nested", "flat")
+    ]
+    assert sorted(facts[0]) == sorted(facts[1])
+
+
+def test_corpora_go_into_one_manifest(ingested, tmp_path):
+    pairs = [(corpus, write_corpus(tmp_path / corpus, *OFFICIAL[corpus])) for corpus in ("emodb", "savee")]
+    rows, printed = ingested(*pairs)
+    assert Counter(row.corpus for row in rows) == {"emodb": 12, "savee": 12}
+    assert "not for a model that is shipped: see model/cards/savee.md" in printed
+    columns = duckdb.read_parquet(str(tmp_path / "out/manifest.parquet")).columns
+    assert columns == list(manifest.COLUMNS)
+
+
+def test_a_folder_that_is_missing_is_named(ingested, tmp_path):
+    assert f"{tmp_path / 'nowhere'} is not there" in refused(ingested, tmp_path, "tess", tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("corpus", OFFICIAL)
+def test_a_folder_without_clips_says_how_the_corpus_is_laid_out(ingested, tmp_path, corpus):
+    (tmp_path / "empty").mkdir()
+    assert "empty" in refused(ingested, tmp_path, corpus, tmp_path / "empty")
+
+
+def test_a_corpus_without_its_list_of_actors_is_half_there(ingested, tmp_path):
+    root = write_corpus(tmp_path / "cremad", CREMAD)
+    (root / "VideoDemographics.csv").unlink()
+    assert "VideoDemographics.csv is not there" in refused(ingested, tmp_path, "cremad", root)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "are empty"),
+        (b"RIFF\x24\x00\x00\x00WAVE", "cut off"),
+        (b"no audio at all", "no audio, or damaged"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
+    ],
+)
+def test_clips_that_are_no_audio_are_named(ingested, tmp_path, content, told):
+    root = write_corpus(tmp_path / "cremad", CREMAD)
+    (root / CREMAD[3]).write_bytes(content)
+    message = refused(ingested, tmp_path, "cremad", root)
+    assert told in message
+    assert str(root / CREMAD[3]) in message
+
+
+def test_a_clip_that_was_cut_off_is_named(ingested, tmp_path):
+    root = write_corpus(tmp_path / "savee", SAVEE)
+    (root / SAVEE[2]).write_bytes((root / SAVEE[2]).read_bytes()[:5000])
+    assert f"{root / SAVEE[2]}: cut off" in refused(ingested, tmp_path, "savee", root)
+
+
+@pytest.mark.parametrize("left", ["Actor_03", "Actor_02/03-01-08-01-01-01-02.wav.part"])
+def test_what_a_stopped_copy_leaves_is_named(ingested, tmp_path, left):
+    root = write_corpus(tmp_path / "ravdess", RAVDESS)
+    (root / left).write_bytes(b"RIFF") if left.endswith("part") else (root / left).mkdir()
+    message = refused(ingested, tmp_path, "ravdess", root)
+    assert "is half there" in message
+    assert str(root / left) in message
+
+
+def test_files_of_another_corpus_are_named(ingested, tmp_path):
+    root = write_corpus(tmp_path / "mixed", RAVDESS)
+    tone(root / "OAF_back_angry.wav")
+    assert str(root / "OAF_back_angry.wav") in refused(ingested, tmp_path, "ravdess", root)
+
+
+def test_a_clip_that_is_there_twice_is_named(ingested, tmp_path):
+    root = write_corpus(tmp_path / "twice", RAVDESS)
+    shutil.copytree(root / "Actor_01", root / "copy/Actor_01")
+    message = refused(ingested, tmp_path, "ravdess", root)
+    assert "8 clips are there twice" in message
+    assert "copy/Actor_01/03-01-01-01-01-01-01.wav" in message
+
+
+def test_a_manifest_that_was_there_stays_when_a_corpus_is_refused(ingested, tmp_path):
+    root = write_corpus(tmp_path / "cremad", CREMAD)
+    before, _ = ingested(("cremad", root))
+    (root / CREMAD[0]).write_bytes(b"no audio")
+    with pytest.raises(SystemExit):
+        ingested(("cremad", root))
+    assert manifest.read(tmp_path / "out/manifest.parquet") == before
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.parquet"]
+
+
+def test_nothing_half_written_is_left_where_the_manifest_cannot_go(ingested, tmp_path):
+    (tmp_path / "out/manifest.parquet").mkdir(parents=True)
+    with pytest.raises(SystemExit, match=r"manifest\.parquet"):
+        ingested(("savee", write_corpus(tmp_path / "savee", SAVEE)))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.parquet"]
+
+
+def test_something_else_is_no_manifest(tmp_path):
+    (tmp_path / "m.parquet").write_text("clip,path\n")
+    with pytest.raises(CorpusError, match="is no manifest"):
+        manifest.read(tmp_path / "m.parquet")
+
+
+@pytest.fixture
+def calls(tmp_path):
+    """A company's list of calls, of the lines given."""
+
+    def write(*lines, header="path,speaker,emotion,sex,age"):
+        for name in ("a", "b", "c"):
+            tone(tmp_path / f"calls/clips/{name}.wav", rate=8000)
+        (tmp_path / "calls/acme.csv").write_text("\ufeff" + "\n".join([header, *lines]) + "\n", encoding="utf-8")
+        return tmp_path / "calls/acme.csv"
+
+    return write
+
+
+def test_a_companys_own_list(ingested, calls):
+    root = calls("clips/a.wav,ann, Anger ,female,40", "clips/b.wav,bob,neutral,,", "clips/c.wav,bob,surprise,male,")
+    rows, printed = ingested(("csv", root))
+    assert [(row.speaker, row.emotion, row.sex, row.age) for row in rows] == [
+        ("ann", "anger", "female", 40),
+        ("bob", "neutral", None, None),
+    ]
+    assert {row.corpus for row in rows} == {"acme"}
+    assert {row.split for row in rows} == {"train", "valid"}  # no speaker in both
+    assert "left out, surprise: 1" in printed
+
+
+def test_a_companys_own_splits_are_kept(ingested, calls):
+    rows, _ = ingested(
+        ("csv", calls("clips/a.wav,ann,anger,test", "clips/b.wav,bob,fear,train", header="path,speaker,emotion,split"))
+    )
+    assert [row.split for row in rows] == ["test", "train"]
+
+
+def test_a_list_as_excel_writes_it_in_germany(ingested, calls):
+    root = calls("clips/a.wav;ann;anger", "clips/b.wav;bob;fear", header="path;speaker;emotion")
+    assert [row.emotion for row in ingested(("csv", root))[0]] == ["anger", "fear"]
+
+
+def test_a_call_that_is_listed_twice_is_named(ingested, tmp_path, calls):
+    root = calls("clips/a.wav,ann,anger,,", "clips/a.wav,ann,fear,,")
+    assert "1 clips are there twice" in refused(ingested, tmp_path, "csv", root)
+
+
+def test_a_corpus_goes_in_once(ingested, tmp_path):
+    root = write_corpus(tmp_path / "savee", SAVEE)
+    with pytest.raises(SystemExit, match="two clips of one corpus have one name"):
+        ingested(("savee", root), ("savee", root))
+    assert not list(tmp_path.glob("out/*"))
+
+
+def test_every_wrong_line_is_told(ingested, tmp_path, calls):
+    root = calls(
+        "clips/a.wav,ann,angry,female,40",
+        "clips/b.wav,bob,neutral,male,forty",
+        "clips/c.wav,,sadness,,",
+        "clips/a.wav,ann,fear,woman,",
+    )
+    message = refused(ingested, tmp_path, "csv", root)
+    assert "line 2: emotion 'angry' is none of anger, disgust" in message
+    assert "line 3: age 'forty' is no whole number" in message
+    assert "line 4: speaker is empty" in message
+    assert "line 5: sex 'woman' is none of female, male" in message
+
+
+def test_a_list_without_a_needed_column_or_with_a_missing_clip_is_refused(ingested, tmp_path, calls):
+    assert "has no column emotion" in refused(ingested, tmp_path, "csv", calls(header="path,speaker"))
+    missing = refused(ingested, tmp_path, "csv", calls("clips/z.wav,ann,anger,,"))
+    assert "clips/z.wav" in missing
+
+
+def test_a_list_that_is_named_like_another_corpus_is_refused(ingested, tmp_path, calls):
+    """Its clips would be taken for made-up ones, or for what may be shipped."""
+    root = calls("clips/a.wav,ann,anger,,").rename(tmp_path / "calls/calm.csv")
+    assert "name it otherwise than calm" in refused(ingested, tmp_path, "csv", root)
+
+
+def test_every_published_corpus_has_a_card_that_says_whether_it_may_ship():
+    cards = {path.stem: path.read_text() for path in CARDS.glob("*.md")}
+    assert cards.keys() == CORPORA.keys() - {"csv"}
+    for name, card in cards.items():
+        assert ("never for the shipped model" in card.lower()) == (not CORPORA[name].may_ship), name
+
+
+@pytest.mark.parametrize(("corpus", "clips", "left_out"), [("cremad", 5884, {}), ("emodb", 454, {"boredom": 81})])
+def test_the_shared_corpora(data_root, corpus, clips, left_out):
+    reading = read(corpus, data_root / corpus)
+    assert len(reading.clips) == clips
+    assert reading.left_out == left_out
+    assert all(1 < seconds < 10 for seconds in ingest.durations(reading.clips[::97]))
+    assert all(clip.sex and clip.age for clip in reading.clips)
+    assert all(sum(clip.votes.values()) if corpus == "cremad" else clip.votes is None for clip in reading.clips)

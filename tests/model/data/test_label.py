@@ -1,0 +1,131 @@
+"""A set to label: what is chosen, what its clips hold, and that nothing half-written is left."""
+
+import csv
+import sys
+from collections import Counter
+from datetime import date
+
+import numpy as np
+import pytest
+import soundfile
+from labelled_calls import SEGMENTS, hz_of, make_calls
+
+from callmood.types import EMOTIONS
+from model.data import labeling
+
+EVER = date(1970, 1, 1)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return make_calls(tmp_path)
+
+
+def run(monkeypatch, store, *arguments):
+    monkeypatch.setattr(sys, "argv", ["label", "--store", str(store.path), *map(str, arguments)])
+    labeling.main()
+
+
+def rows_of(folder):
+    with (folder / "clips.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def segment(number, call, **p):
+    return {"segment_id": str(number), "recording_id": call, **{f"p_{e}": p.get(e, 0.02) for e in EMOTIONS}}
+
+
+def test_a_clip_is_the_customers_segment_and_nothing_else(store, tmp_path, monkeypatch):
+    run(monkeypatch, store, "--out", tmp_path / "set")
+    rows = rows_of(tmp_path / "set")
+    assert len(rows) == 4 * SEGMENTS
+    for row in rows:
+        samples, rate = soundfile.read(tmp_path / "set" / row["path"])
+        assert (len(samples), rate) == (3 * 16000, 16000)
+        call, i = int(row["segment_id"][:16]), int(row["segment_id"][16:])
+        loudest = np.abs(np.fft.rfft(samples)).argmax() / 3
+        assert loudest == pytest.approx(hz_of(call, i), abs=1)
+
+
+def test_a_customer_is_one_speaker_in_all_calls_and_is_not_named(store, tmp_path, monkeypatch):
+    run(monkeypatch, store, "--out", tmp_path / "set")
+    rows = rows_of(tmp_path / "set")
+    by_call = {row["call_date"]: row["speaker"] for row in rows}
+    assert by_call["2026-11-01"] == by_call["2026-11-04"]
+    assert len(set(by_call.values())) == 3
+    assert "c1" not in {row["speaker"] for row in rows}
+
+
+def test_the_random_ones_are_a_plain_sample_of_all():
+    rows = [segment(i, f"call {i % 7}", neutral=0.9) for i in range(50)]
+    times = Counter()
+    for seed in range(400):
+        chosen = labeling.choose(rows, 10, 0.5, np.random.default_rng(seed))
+        drawn = [row["segment_id"] for row, kind in chosen if kind == "random"]
+        assert len(set(drawn)) == 5
+        times.update(drawn)
+    # Each of the 50 is expected 40 times of 400, with a standard deviation of 6.
+    assert min(times.values()) > 15
+    assert max(times.values()) < 70
+    assert len(times) == 50
+
+
+def test_the_rest_are_what_it_is_least_sure_of_and_surest_of_every_emotion_in_turn():
+    unsure = [segment(f"u{i}", f"call {i}", anger=0.46, neutral=0.44 - i / 100) for i in range(3)]
+    sure = [segment(f"{e}{i}", f"call {i}", **{e: 0.9 - i / 100}) for e in ("anger", "sadness") for i in range(5)]
+    chosen = labeling.choose(sure + unsure, 6, 0.0, np.random.default_rng(0))
+    assert {row["segment_id"] for row, kind in chosen if kind == "uncertain"} == {"u0", "u1", "u2"}
+    typical = [row["segment_id"] for row, kind in chosen if kind == "typical"]
+    assert sorted(typical) in (["anger0", "anger1", "sadness0"], ["anger0", "sadness0", "sadness1"])
+
+
+def test_calls_take_turns():
+    rows = [segment(i, f"call {i // 5}", anger=0.46, neutral=0.45 - i / 1000) for i in range(20)]
+    chosen = labeling.choose(rows, 8, 0.0, np.random.default_rng(0))
+    uncertain = [row["recording_id"] for row, kind in chosen if kind == "uncertain"]
+    assert sorted(uncertain) == ["call 0", "call 1", "call 2", "call 3"]
+
+
+@pytest.mark.parametrize(("share", "kind"), [(1.0, "random"), (0.0, "uncertain")])
+def test_few_segments_are_all_chosen_once(store, share, kind):
+    rows = labeling.candidates(store, EVER)
+    chosen = labeling.choose(rows, 1000, share, np.random.default_rng(0))
+    assert len({row["segment_id"] for row, _ in chosen}) == len(chosen) == 4 * SEGMENTS
+    assert kind in {kind for _, kind in chosen}
+
+
+def test_a_recording_that_is_gone_or_replaced_is_left_out_and_named(store, tmp_path, monkeypatch, capsys):
+    (tmp_path / "calls/0.wav").unlink()
+    soundfile.write(tmp_path / "calls/1.wav", np.zeros(8000), 8000)
+    run(monkeypatch, store, "--out", tmp_path / "set")
+    told = capsys.readouterr()
+    assert "calls/0.wav: The file was moved or deleted" in told.err
+    assert "calls/1.wav: The file was replaced" in told.err
+    assert f"{2 * SEGMENTS} clips" in told.out
+    assert {row["call_date"] for row in rows_of(tmp_path / "set")} == {"2026-11-03", "2026-11-04"}
+
+
+def test_with_no_recording_left_nothing_is_written(store, tmp_path, monkeypatch):
+    for path in (tmp_path / "calls").iterdir():
+        path.unlink()
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(SystemExit, match="none of the 4 recordings is left"):
+        run(monkeypatch, store, "--out", tmp_path / "set")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_folder_with_labels_is_not_overwritten(store, tmp_path, monkeypatch):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/labels.csv").write_text("work of an afternoon")
+    with pytest.raises(SystemExit, match="may hold labels"):
+        run(monkeypatch, store, "--out", tmp_path / "set")
+    assert [path.name for path in (tmp_path / "set").iterdir()] == ["labels.csv"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(["--since", "2027-01-01"], "nothing to label"), (["--store", "none.duckdb"], "there is no store")],
+)
+def test_what_cannot_be_done_is_said(store, tmp_path, monkeypatch, arguments, said):
+    with pytest.raises(SystemExit, match=said):
+        run(monkeypatch, store, "--out", tmp_path / "set", *arguments)

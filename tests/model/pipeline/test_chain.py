@@ -1,0 +1,49 @@
+"""The chain of steps: what each becomes, and which way is taken."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from model.pipeline import steps
+
+ROOT = Path(__file__).parents[3]
+STEPS = steps.steps()
+
+
+def test_the_way_and_its_rescue():
+    assert [step.name for step in STEPS if not step.rescues] == [
+        *("ingest", "validate", "features", "train", "export", "evaluate", "telephone", "gate"),
+        *("reference", "register", "canary", "watch", "promote"),
+    ]
+    assert [(step.name, step.rescues) for step in STEPS if step.rescues] == [("rollback", "watch")]
+
+
+def test_every_blank_of_every_step_has_a_value(monkeypatch):
+    monkeypatch.setattr(steps, "version", lambda _: "f305841e9432")
+    parser = steps.argparse.ArgumentParser()
+    steps.options(parser)
+    args = parser.parse_args(["--run", "gs://acme/7", "--corpora", "cremad=gs://acme/c", "--results", "acme.callmood"])
+    filled = {step.name: steps.command(step, steps.blanks(args, step)) for step in STEPS}
+    assert not [word for words in filled.values() for word in words if "{" in word]
+    assert filled["ingest"][1:5] == ["--corpus", "cremad", "--root", "gs://acme/c"]
+    assert filled["train"][-2:] == ["gs://acme/7", "--resume"]
+    assert filled["canary"] == ["promote", "f305841e9432", "--canary", "0.1", "--registry", "registry"]
+
+
+def test_a_step_becomes_its_command(tmp_path):
+    words = [sys.executable, "-m", "model", "step", "validate", "--run", str(tmp_path)]
+    path = {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"}
+    done = subprocess.run(words, cwd=ROOT, env=path, capture_output=True, text=True, check=False)
+    manifest, report = f"{tmp_path}/manifest.parquet", f"{tmp_path}/validation.json"
+    assert shlex.split(done.stdout) == ["-m", "model", "validate", manifest, "--json", report]
+    assert done.returncode == 2
+    assert "manifest.parquet is not there" in done.stderr
+
+
+def test_a_step_that_needs_a_model_says_which_comes_first(tmp_path):
+    words = [sys.executable, "-m", "model", "step", "canary", "--run", str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "run the step export first" in done.stderr
+    assert "Traceback" not in done.stderr

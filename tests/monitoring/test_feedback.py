@@ -1,0 +1,82 @@
+"""Labels taken over from a set's CSV file: all of them or none, and what is wrong is named by its line."""
+
+import csv
+from datetime import UTC, datetime
+
+import pytest
+from typer.testing import CliRunner
+
+from callmood.cli.app import app
+from callmood.errors import FeedbackError
+from callmood.monitoring.annotations import read_labels
+from callmood.warehouse.duckdb import Store
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+LINE = {
+    "path": "clips/0001.wav",
+    "speaker": "e639de8424e7",
+    "emotion": "Anger",
+    "labelled_by": "Ada",
+    "chosen": "random",
+    "recording_id": "r1",
+    "call_date": "2026-11-02",
+    "channel": "1",
+    "start_s": "34.144",
+    "end_s": "37.36",
+}
+
+
+def write(path, *lines, delimiter=",", encoding="utf-8"):
+    with path.open("w", newline="", encoding=encoding) as file:
+        writer = csv.DictWriter(file, LINE, delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(LINE | line for line in lines)
+    return path
+
+
+@pytest.mark.parametrize(("delimiter", "encoding"), [(",", "utf-8"), (";", "utf-8-sig")])
+def test_a_label_becomes_a_row_of_the_store(tmp_path, delimiter, encoding):
+    store = Store(tmp_path / "calls.duckdb")
+    file = write(tmp_path / "labels.csv", {}, {"emotion": "", "start_s": "40"}, delimiter=delimiter, encoding=encoding)
+    run = CliRunner().invoke(app, ["feedback", str(file), "--store", str(store.path)])
+    assert run.exit_code == 0, run.output
+    assert "1 labels taken over" in run.output
+    [row] = store.query("SELECT * FROM feedback")
+    assert (row["emotion"], row["channel"], row["start_s"], row["end_s"]) == ("anger", 1, 34.144, 37.36)
+    assert (row["labelled_by"], row["chosen"], row["call_date"].isoformat()) == ("Ada", "random", "2026-11-02")
+
+
+def test_the_same_label_has_the_same_id_and_another_listeners_another(tmp_path):
+    file = write(tmp_path / "labels.csv", {}, {}, {"labelled_by": "Bo"}, {"labelled_by": ""})
+    ids = [row["feedback_id"] for row in read_labels(file, NOW)]
+    assert ids[0] == ids[1]
+    assert len(set(ids)) == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"emotion": "rage"}, "line 3: emotion 'rage' is none of anger"),
+        ({"chosen": "me"}, "line 3: chosen 'me'"),
+        ({"start_s": "34,144"}, "line 3: could not convert"),
+        ({"call_date": "2. 11."}, "line 3: Invalid isoformat"),
+    ],
+)
+def test_a_line_that_makes_no_sense_is_named_and_none_is_taken(tmp_path, wrong, told):
+    store = Store(tmp_path / "calls.duckdb")
+    file = write(tmp_path / "labels.csv", {}, wrong)
+    with pytest.raises(FeedbackError, match=told):
+        read_labels(file, NOW)
+    assert CliRunner().invoke(app, ["feedback", str(file), "--store", str(store.path)]).exit_code == 2
+    assert store.query("SELECT * FROM feedback") == []
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(None, "cannot be read"), (b"a,b\n1,2\n", "has no column recording_id"), (b"\xff\xfe", "no CSV file in UTF-8")],
+)
+def test_what_is_no_such_file_is_said_so(tmp_path, content, told):
+    if content is not None:
+        (tmp_path / "labels.csv").write_bytes(content)
+    with pytest.raises(FeedbackError, match=told):
+        read_labels(tmp_path / "labels.csv", NOW)

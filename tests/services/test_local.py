@@ -1,0 +1,233 @@
+"""The laptop's pipeline, driven through the command line, on real sound."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from callmood.cli.app import app
+from callmood.models.resolver import open_models
+from callmood.services import batch
+from callmood.services.batch import Analyst
+from callmood.settings import Settings
+from callmood.warehouse.duckdb import Store
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.wav"))
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    path = tmp_path / "calls.duckdb"
+    monkeypatch.setenv("CALLMOOD_STORE", str(path))
+    return path
+
+
+@pytest.fixture
+def calls(tmp_path):
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    for example in EXAMPLES[:2]:
+        shutil.copy(example, folder)
+    return folder
+
+
+def run(*args, code=0):
+    result = CliRunner().invoke(app, [str(arg) for arg in args])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def lines(output):
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def test_a_folder_is_analysed_once_and_the_rows_can_be_asked_for(store, calls):
+    first = lines(run("analyze", calls, "--json", "--workers", 2))
+    assert [row["status"] for row in first] == ["analysed", "analysed"]
+    assert all(row["segment_count"] > 5 for row in first)
+    again = lines(run("analyze", calls, "--json"))
+    assert [row["status"] for row in again] == ["skipped", "skipped"]
+
+    [counted] = lines(run("query", "SELECT COUNT(*) AS n, COUNT(emotion) AS judged FROM segments_current", "--json"))
+    assert counted["n"] == sum(row["segment_count"] for row in first)
+    assert 0 < counted["judged"] < counted["n"]  # the agent's channel is timed, not judged
+    roles = lines(run("query", "SELECT DISTINCT role FROM segments_current WHERE emotion IS NOT NULL", "--json"))
+    assert roles == [{"role": "customer"}]
+
+
+def test_the_summary_names_every_call(store, calls):
+    shown = run("analyze", calls)
+    assert "2 analysed" in shown
+    for path in calls.iterdir():
+        assert path.name.split("call-")[1].split("_")[0] in shown
+
+
+def test_a_bad_file_costs_no_other_its_analysis(store, calls):
+    (calls / "letter.wav").write_text("Dear customer")
+    shown = run("analyze", calls, code=1)
+    assert "2 analysed, 1 failed" in shown
+    assert "not_audio" in shown
+    [failure] = lines(run("failures", "--json"))
+    assert failure["code"] == "not_audio"
+    assert failure["uri"].endswith("letter.wav")
+
+
+def test_a_file_that_kills_its_process_costs_no_other_its_analysis(store, calls, monkeypatch, tmp_path):
+    """A worker that dies outright, as a decoder's crash would make it, on one of the files."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(
+        "import os, builtins, io\n"
+        "real = io.open\n"
+        "def deadly(file, *a, **k):\n"
+        "    if 'killer' in str(file): os._exit(9)\n"
+        "    return real(file, *a, **k)\n"
+        "io.open = deadly\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "site"), *sys.path]))
+    (calls / "killer.wav").write_bytes(b"RIFF")
+    statuses = {Path(row["path"]).name: row["status"] for row in lines(run("analyze", calls, "--json", code=1))}
+    assert statuses.pop("killer.wav") == "failed"
+    assert set(statuses.values()) == {"analysed"}
+
+
+def test_an_overwritten_file_takes_the_place_of_what_it_held(store, calls):
+    run("analyze", calls)
+    target, _ = sorted(calls.iterdir())
+    shutil.copy(EXAMPLES[2], target)
+    run("analyze", calls)
+    local = Store(store)
+    assert local.query("SELECT COUNT(*) AS n FROM recordings_current") == [{"n": 2}]
+    [row] = batch.query("SELECT size_bytes FROM recordings_current WHERE uri = @uri", {"uri": target.as_uri()})
+    assert row["size_bytes"] == EXAMPLES[2].stat().st_size
+    assert batch.query("SELECT reason FROM erasures") == [{"reason": "replaced"}]
+
+
+def test_settings_change_the_analysis(store, calls, monkeypatch):
+    run("analyze", calls)
+    monkeypatch.setenv("ANALYZE_AGENT_EMOTION", "true")
+    assert [row["status"] for row in lines(run("analyze", calls, "--json"))] == ["analysed", "analysed"]
+    roles = lines(
+        run("query", "SELECT DISTINCT role FROM segments_current WHERE emotion IS NOT NULL ORDER BY role", "--json")
+    )
+    assert [row["role"] for row in roles] == ["agent", "customer"]
+
+
+def test_a_customer_is_forgotten(store, calls):
+    run("analyze", calls)
+    target = next(path for path in calls.iterdir() if "customer-c204" in path.name)
+    [planned] = lines(run("erase", "--customer-id", "c204", "--dry-run", "--json"))
+    assert planned["uri"] == target.as_uri()
+    assert target.exists()
+    assert len(lines(run("query", "SELECT * FROM recordings_current", "--json"))) == 2
+
+    assert [row["audio_deleted"] for row in lines(run("erase", "--customer-id", "c204", "--json"))] == [True]
+    assert not target.exists()
+    assert lines(run("query", "SELECT DISTINCT call_id FROM segments_current", "--json")) == [{"call_id": "1002"}]
+    assert "either --call-id or --customer-id" in run("erase", code=2)
+
+
+def test_nonsense_is_answered_in_a_sentence(store, calls, tmp_path):
+    nowhere = tmp_path / "a long way from here" / "nowhere"
+    assert run("analyze", nowhere, code=2) == f"error: {nowhere} does not exist\n"  # one line of a log, not two
+    assert "there is no store" in run("query", "SELECT 1", code=2)
+    run("analyze", calls)
+    assert "error:" in run("query", "SELEC 1", code=2)
+    assert "error:" in run("query", "SELECT nothing FROM segments", code=2)
+
+
+def test_query_writes_csv(store, calls):
+    run("analyze", calls)
+    header, *rows = run(
+        "query", "SELECT call_id, queue FROM recordings_current ORDER BY call_id", "--format", "csv"
+    ).splitlines()
+    assert header == "call_id,queue"
+    assert len(rows) == 2
+
+
+def test_watch_takes_a_file_when_it_has_stopped_growing(store, tmp_path):
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    command = [sys.executable, "-m", "callmood.cli.app", "watch", str(inbox), "--json"]
+    functions = str(Path(__file__).parents[2] / "functions")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    environment["PYTHONPATH"] = functions
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    too_late = threading.Timer(60, process.kill)
+    too_late.start()
+    try:
+        sound = EXAMPLES[0].read_bytes()
+        target = inbox / EXAMPLES[0].name
+        with target.open("wb") as growing:  # as a recorder writes, for longer than it takes a file to settle
+            for part in range(4):
+                growing.write(sound[part * len(sound) // 4 : (part + 1) * len(sound) // 4])
+                growing.flush()
+                time.sleep(0.5)
+        row = json.loads(process.stdout.readline())
+        assert row["status"] == "analysed"
+        assert row["size_bytes"] == len(sound)
+        (inbox / "notes.txt").write_text("not a recording")
+        (inbox / "bad.wav").write_text("not audio")
+        assert json.loads(process.stdout.readline())["code"] == "not_audio"
+    finally:
+        too_late.cancel()
+        process.terminate()
+        process.wait(10)
+
+
+def test_a_folder_without_recordings_is_said_to_be_one(store, tmp_path):
+    (tmp_path / "none").mkdir()
+    assert "No recordings in" in run("analyze", tmp_path / "none")
+
+
+def test_a_file_whose_name_is_no_text_fails_and_costs_no_other_its_analysis(store, calls):
+    shutil.copy(EXAMPLES[0], calls / os.fsdecode(b"caf\xe9.wav"))
+    shown = run("analyze", calls, code=1)
+    assert "2 analysed, 1 failed" in shown
+    assert "bad_name" in shown
+
+
+def test_a_file_that_goes_before_its_turn_costs_no_other_its_analysis(store, calls):
+    local_store = Store(store)
+    files = sorted(calls.iterdir())
+    files[0].unlink()
+    assert [outcome.status for outcome in Analyst(local_store, Settings()).run(files)] == ["skipped", "analysed"]
+
+
+def test_the_model_is_loaded_once(store, calls, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(batch, "open_models", lambda uri: loaded.append(uri) or open_models(uri))
+    batch._models.cache_clear()
+    run("analyze", calls, "--workers", 1)
+    assert loaded == [None]
+
+
+def test_who_stops_listening_waits_for_no_file_that_is_left(tmp_path, monkeypatch):
+    """As Ctrl-C does."""
+    taken = []
+
+    def slow(path, settings):
+        taken.append(path)
+        time.sleep(0.05)
+        return batch.Outcome(path, "skipped")
+
+    monkeypatch.setattr(batch, "_pool", ThreadPoolExecutor)
+    monkeypatch.setattr(batch, "_in_worker", slow)
+    outcomes = batch.analyse_files([tmp_path / str(number) for number in range(50)], Settings(), workers=2)
+    next(outcomes)
+    outcomes.close()
+    assert len(taken) < 10
+
+
+def test_the_cloud_without_credentials_is_an_error_in_a_sentence(store, monkeypatch, tmp_path):
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    assert "error: File" in run("erase", "--call-id", "1", "--dataset", "project.callmood", code=2)
+    monkeypatch.setenv("MODEL_URI", "gs://models/emotion.tflite")
+    assert "error: File" in run("analyze", EXAMPLES[0], code=2)

@@ -1,0 +1,101 @@
+"""Which files of a folder are recordings, and what is known of one before it is heard."""
+
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from callmood.analysis.rows import failure_row
+from callmood.errors import BadRecording, CallmoodError
+from callmood.settings import Settings
+from callmood.sources.folder import file_ref, find_recordings, read_file
+
+
+def test_side_files_and_hidden_ones_are_passed_over_but_a_named_file_is_taken(tmp_path):
+    for name in ("b.wav", "a.mp3", "sub/c", "a.json", ".hidden/d.wav", "_done/e.wav", "call #1 ü\n.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    found = [path.relative_to(tmp_path).as_posix() for path in find_recordings([tmp_path, tmp_path / "b.wav"])]
+    assert found == ["a.mp3", "b.wav", "call #1 ü\n.wav", "sub/c"]
+    assert list(find_recordings([tmp_path / "a.json"])) == [tmp_path / "a.json"]
+
+
+def test_a_path_that_is_not_there_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(CallmoodError, match=r"no-such-folder does not exist"):
+        list(find_recordings([tmp_path / "no-such-folder"]))
+
+
+def test_a_changed_file_is_another_recording(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"one")
+    before = file_ref(path)
+    assert file_ref(path) == before
+    os.utime(path, ns=(0, before.generation + 1))
+    assert file_ref(path).recording_id != before.recording_id
+
+
+def test_what_is_known_of_a_file(tmp_path):
+    path = tmp_path / "2026-11-02T09-14-00Z_call-7_queue-sales #1.wav"
+    path.write_bytes(b"RIFF")
+    os.utime(path, (0, 1_700_000_000))
+    recording = read_file(path, Settings())
+    assert recording.content_sha256 == hashlib.sha256(b"RIFF").hexdigest()
+    assert recording.size_bytes == 4
+    assert recording.uploaded_at == datetime.fromtimestamp(1_700_000_000, UTC)
+    assert (recording.call.call_id, recording.call.queue) == ("7", "sales #1")
+    assert recording.ref.uri == path.as_uri()
+    assert "%231.wav" in recording.ref.uri
+
+
+def test_too_large_a_file_is_not_read(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"12345")
+    with pytest.raises(BadRecording, match="MAX_SIZE_BYTES") as bad:
+        read_file(path, Settings(max_size_bytes=4))
+    assert bad.value.code == "too_large"
+
+
+def test_a_file_has_one_name_wherever_it_is_looked_at_from(tmp_path, monkeypatch):
+    (tmp_path / "calls").mkdir()
+    (tmp_path / "calls" / "a.wav").write_bytes(b"x")
+    (tmp_path / "linked").symlink_to("calls")
+    monkeypatch.chdir(tmp_path / "calls")
+    ways = [".", "a.wav", "../calls", "../calls/a.wav", "../linked", "../linked/a.wav"]
+    assert [list(find_recordings([Path(way)])) for way in ways] == [[tmp_path / "calls" / "a.wav"]] * len(ways)
+
+
+def test_folders_loops_and_broken_links_under_a_recordings_name_are_none(tmp_path):
+    (tmp_path / "folder.wav").mkdir()
+    (tmp_path / "loop.wav").symlink_to("loop.wav")
+    (tmp_path / "nowhere.wav").symlink_to("nowhere")
+    (tmp_path / "round").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert list(find_recordings([tmp_path])) == []
+    with pytest.raises(CallmoodError, match="neither a file nor a folder"):
+        list(find_recordings([tmp_path / "pipe.wav"]))
+
+
+def test_a_name_that_no_row_can_hold_is_a_failure_that_a_row_can(tmp_path):
+    path = tmp_path / os.fsdecode(b"caf\xe9.wav")
+    path.write_bytes(b"RIFF")
+    with pytest.raises(BadRecording, match="Rename"):
+        read_file(path, Settings())
+    row = failure_row("bad_name", "Rename the file.", datetime.now(UTC), file_ref(path))
+    assert json.dumps(row).encode()
+    assert row["object"].endswith("caf\\xe9.wav")
+
+
+def test_a_file_that_is_gone_by_now_is_a_bad_recording(tmp_path):
+    with pytest.raises(BadRecording) as bad:
+        read_file(tmp_path / "moved.wav", Settings())
+    assert bad.value.code == "gone"
+
+
+def test_a_folder_may_say_what_the_name_does_not(tmp_path):
+    path = tmp_path / "queues" / "sales" / "a.wav"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"RIFF")
+    assert read_file(path, Settings(filename_pattern=r"queues/(?P<queue>[^/]+)/")).call.queue == "sales"

@@ -1,0 +1,53 @@
+"""A store of calls whose recordings are there to be heard: every segment is a tone of its own, and another emotion."""
+
+import numpy as np
+import soundfile
+from rows_made import commit_row, segment_row
+
+from callmood.sources.folder import file_ref
+from callmood.types import EMOTIONS
+from callmood.warehouse.duckdb import Store
+
+SEGMENTS = 6
+
+
+def hz_of(call, segment):
+    return 300 + 100 * call + 20 * segment
+
+
+def make_calls(folder, calls=4):
+    """Write recordings of two channels, the customer's the second, and a store that knows their segments."""
+    store = Store(folder / "calls.duckdb")
+    segments, commits = [], []
+    for call in range(calls):
+        path = folder / "calls" / f"{call}.wav"
+        path.parent.mkdir(exist_ok=True)
+        t = np.arange(5 * SEGMENTS * 8000) / 8000
+        customer = np.concatenate(
+            [0.3 * np.sin(2 * np.pi * hz_of(call, i) * t[: 5 * 8000]) for i in range(SEGMENTS)]
+        )  # segment i is seconds 5 i to 5 i + 3
+        soundfile.write(path, np.stack([np.zeros_like(customer), customer], 1), 8000)
+        ref = file_ref(path)
+        shared = {
+            "analysis_id": f"{call:032d}",
+            "recording_id": ref.recording_id,
+            "call_date": f"2026-11-0{call + 1}",
+            "call_id": str(1000 + call),
+        }
+        customer_id = f"c{call % 3}"  # the last of four calls is the first one's customer
+        place = {"uri": ref.uri, "bucket": "", "object": ref.name, "generation": ref.generation}
+        commit = commit_row(**shared, **place, customer_id=customer_id, content_sha256=f"{call:064d}", language="en")
+        commits.append(commit)
+        segments += [
+            segment_row(i, **shared, segment_id=f"{call:016d}{i:016d}", **_heard(EMOTIONS[i], 0.4 + 0.1 * call))
+            for i in range(SEGMENTS)
+        ]
+    store.append("segments", segments)
+    store.append("recordings", commits)
+    return store
+
+
+def _heard(emotion, probability):
+    others = (1 - probability) / 5
+    p = {f"p_{e}": probability if e == emotion else others for e in EMOTIONS}
+    return {"emotion": emotion, "confidence": probability, **p}

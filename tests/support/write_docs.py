@@ -1,0 +1,135 @@
+"""Write the tables in docs/ that the code knows best, between their markers: `./run docs`."""
+
+import json
+from pathlib import Path
+
+from audio_files import formats_table
+from looker_pictures import drawings
+
+from callmood.analysis.analyzer import WARNINGS
+from callmood.errors import FAILURE_CODES
+from callmood.realtime import scoring
+from callmood.realtime.openapi import document
+from callmood.realtime.problem_details import PROBLEMS
+from callmood.services.publish import ATTRIBUTES, result_schema
+from callmood.settings import ScoreSettings, Settings
+from callmood.warehouse.schema import tables, views
+
+DOCS = Path(__file__).parents[2] / "docs"
+BEGIN, END = "<!-- written by ./run docs -->\n", "<!-- end -->\n"
+
+
+def settings_table():
+    own = [name for name in ScoreSettings.model_fields if name not in Settings.model_fields]
+    of_live = settings_lines(own)
+    return "\n".join(
+        [
+            *settings_lines(Settings.model_fields),
+            "",
+            "What answers at once ([live.md](live.md)) has these too:",
+            "",
+            *of_live,
+        ]
+    )
+
+
+def settings_lines(names):
+    lines = ["| variable | default | what it does |", "|---|---|---|"]
+    for name in names:
+        field = ScoreSettings.model_fields[name]
+        default = field.default
+        if isinstance(default, tuple):
+            default = ",".join(default)
+        shown = (
+            ""
+            if default is None or name == "filename_pattern"
+            else f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        )
+        lines.append(f"| `{name.upper()}` | {shown} | {field.description} |")
+    return lines
+
+
+def codes_table(codes):
+    return "\n".join(
+        ["| code | what it means |", "|---|---|", *(f"| `{code}` | {text} |" for code, text in codes.items())]
+    )
+
+
+def failures_table():
+    return codes_table(FAILURE_CODES)
+
+
+def warnings_table():
+    return codes_table({**WARNINGS, **scoring.WARNINGS})
+
+
+def problems_table():
+    lines = ["| status | code | what it means |", "|---|---|---|"]
+    return "\n".join([*lines, *(f"| {status} | `{code}` | {title} |" for code, (status, title) in PROBLEMS.items())])
+
+
+def columns_tables():
+    return "\n\n".join(described(table, table.fields) for table in tables().values())
+
+
+def views_tables():
+    known = {**tables(), **views()}
+    return "\n\n".join(
+        described(view, view.fields[len(known[view.fields_of].fields) :], f"All columns of `{view.fields_of}`, and:")
+        if view.fields_of
+        else described(view, view.fields)
+        for view in views().values()
+    )
+
+
+def described(source, fields, *before):
+    """A heading, what the table or view is, and a line for each of the fields."""
+    lines = [f"## `{source.name}`", "", " ".join([source.description, *before])]
+    if fields:
+        lines += ["", "| column | type | what it holds |", "|---|---|---|"]
+    for field in fields:
+        kind = field.type + {"REQUIRED": ", required", "REPEATED": ", repeated"}.get(field.mode, "")
+        lines.append(f"| `{field.name}` | {kind} | {field.description} |")
+        lines += [f"| `{field.name}.{sub.name}` | {sub.type} | {sub.description} |" for sub in field.fields]
+    return "\n".join(lines)
+
+
+def results_table():
+    lines = ["| field | type | what it holds | attribute |", "|---|---|---|---|"]
+    for field in result_schema()["fields"]:
+        also = "yes" if field["name"] in ATTRIBUTES else ""
+        lines.append(f"| `{field['name']}` | {field['type']} | {field['doc']} | {also} |")
+    return "\n".join(lines)
+
+
+PAGES = {
+    "alerts.md": results_table,
+    "formats.md": formats_table,
+    "live.md": problems_table,
+    "settings.md": settings_table,
+    "failures.md": failures_table,
+    "warnings.md": warnings_table,
+    "tables.md": columns_tables,
+    "views.md": views_tables,
+}
+
+
+def rewritten(page, text):
+    """The page with its table as the code has it now."""
+    before, rest = text.split(BEGIN)
+    after = rest.split(END)[1]
+    return f"{before}{BEGIN}{PAGES[page]()}\n{END}{after}"
+
+
+def openapi():
+    """docs/openapi.json."""
+    return json.dumps(document(), indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    (DOCS / "openapi.json").write_text(openapi(), encoding="utf-8")
+    for name in PAGES:
+        path = DOCS / name
+        path.write_text(rewritten(name, path.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, svg in drawings().items():
+        (DOCS / "images" / name).write_text(svg, encoding="utf-8")

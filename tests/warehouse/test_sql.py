@@ -1,0 +1,104 @@
+"""BigQuery SQL on the local store: what it means in BigQuery, it means here."""
+
+from datetime import date
+
+import duckdb
+import pytest
+
+from callmood.errors import QueryError
+from callmood.warehouse.dialect import render, to_duckdb, view_templates
+
+
+@pytest.fixture
+def store():
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
+# The right-hand side is what BigQuery's documentation says of the function.
+MEANINGS = {
+    "COUNTIF(x > 1) FROM UNNEST([1, 2, 3]) AS x": 2,
+    "COUNTIF(x) FROM UNNEST([CAST(NULL AS BOOL)]) AS x": 0,
+    "SAFE_DIVIDE(1, 0)": None,
+    "SAFE_DIVIDE(1, 4)": 0.25,
+    "7 / 2": 3.5,
+    "0.1 + 0.2": 0.30000000000000004,  # FLOAT64, no decimal
+    "'wav$'": "wav$",
+    "REGEXP_CONTAINS('a.wav', r'\\.wav$')": True,
+    "EXTRACT(DAYOFWEEK FROM DATE '2024-02-04')": 1,  # a Sunday
+    "EXTRACT(ISOWEEK FROM DATE '2024-12-30')": 1,
+    "EXTRACT(HOUR FROM TIMESTAMP '2024-01-01 23:30:00+00' AT TIME ZONE 'Europe/Berlin')": 0,
+    "DATE(TIMESTAMP '2024-01-01 23:30:00+00', 'Europe/Berlin')": date(2024, 1, 2),
+    "DATE_TRUNC(DATE '2024-02-07', WEEK(MONDAY))": date(2024, 2, 5),
+    "DATE_TRUNC(DATE '2024-02-07', WEEK)": date(2024, 2, 4),
+    "DATE_TRUNC(DATE '2024-02-07', MONTH)": date(2024, 2, 1),
+    "DATE_ADD(DATE '2024-02-28', INTERVAL 1 DAY)": date(2024, 2, 29),
+    "DATE_SUB(DATE '2024-03-01', INTERVAL 1 DAY)": date(2024, 2, 29),
+    "DATE_DIFF(DATE '2024-03-01', DATE '2024-02-28', DAY)": 2,
+    "TIMESTAMP_DIFF(TIMESTAMP '2024-01-01 00:01:00+00', TIMESTAMP '2024-01-01', SECOND)": 60,
+    "FORMAT_TIMESTAMP('%Y-%m-%d %H:%M', TIMESTAMP '2024-06-01 22:30:00+00', 'Europe/Berlin')": "2024-06-02 00:30",
+    "FORMAT_DATE('%Y-%m', DATE '2024-06-01')": "2024-06",
+    "FORMAT('%.1f s in %d calls of %s', 1.26, 3, 'sales')": "1.3 s in 3 calls of sales",
+    "APPROX_QUANTILES(x, 2)[OFFSET(1)] FROM UNNEST([1, 2, 3]) AS x": 2,
+    "MAX_BY(s, x) FROM (SELECT 1 AS x, 'a' AS s UNION ALL SELECT 3, 'c')": "c",
+    "ARRAY_AGG(x ORDER BY x DESC LIMIT 1)[OFFSET(0)] FROM UNNEST([1, 3, 2]) AS x": 3,
+    "ARRAY_TO_STRING(ARRAY_AGG(x ORDER BY x DESC LIMIT 2), ',') FROM UNNEST(['a', 'c', 'b']) AS x": "c,b",
+    "STRING_AGG(x, ', ' ORDER BY x) FROM UNNEST(['b', 'a']) AS x": "a, b",
+    "COUNT(*) FROM UNNEST(GENERATE_ARRAY(0, 5)) AS bin": 6,
+    "COUNT(*) FROM UNNEST(GENERATE_DATE_ARRAY(DATE '2024-01-01', DATE '2024-01-03')) AS day": 3,
+    "label.k FROM (SELECT [STRUCT('product' AS k)] AS labels) AS t, UNNEST(t.labels) AS label": "product",
+    "LEAST(1, NULL)": None,
+    "x FROM UNNEST([2, NULL, 1]) AS x ORDER BY x LIMIT 1": None,
+    "p FROM (SELECT 0.5 AS p_fear) UNPIVOT (p FOR emotion IN (p_fear AS 'fear')) WHERE emotion = 'fear'": 0.5,
+}
+
+
+@pytest.mark.parametrize("expression", MEANINGS)
+def test_an_expression_means_in_duckdb_what_it_means_in_bigquery(store, expression):
+    value = store.execute(to_duckdb(f"SELECT {expression}")).fetchone()[0]
+    assert value == MEANINGS[expression]
+    assert type(value) is type(MEANINGS[expression])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["calls", "callmood.calls", "`callmood.calls`", "`my-project.callmood.calls`", "`my-project`.callmood.calls"],
+)
+def test_every_way_to_name_a_table_finds_it(store, name):
+    store.execute("CREATE TABLE calls AS SELECT 7 AS n")
+    assert store.execute(to_duckdb(f"SELECT n FROM {name}")).fetchall() == [(7,)]
+    assert store.execute(to_duckdb(f"SELECT calls.n FROM {name}")).fetchall() == [(7,)]
+
+
+def test_a_dataset_with_a_project_is_known_by_its_own_name(store):
+    store.execute("CREATE TABLE calls AS SELECT 7 AS n")
+    assert store.execute(to_duckdb("SELECT n FROM `${dataset}.calls`", "my-project.voice")).fetchall() == [(7,)]
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELEC 1", "SELECT (", "", "SELECT 1; SELECT 2", "SELECT x FROM UNNEST([1]) AS x WITH OFFSET AS o"]
+)
+def test_what_cannot_run_is_refused_with_the_reason(sql):
+    with pytest.raises(QueryError, match="local store"):
+        to_duckdb(sql)
+
+
+def test_a_template_is_filled_in_as_terraform_fills_it():
+    template = "SELECT '${time_zone}' FROM `${dataset}.calls` WHERE calls >= ${min_calls} AND uri LIKE '%$'"
+    assert (
+        render(template, dataset="p.d", time_zone="Asia/Tokyo", min_calls=7)
+        == "SELECT 'Asia/Tokyo' FROM `p.d.calls` WHERE calls >= 7 AND uri LIKE '%$'"
+    )
+
+
+def test_an_unknown_variable_is_named():
+    with pytest.raises(QueryError, match=r"\$\{datset\}"):
+        render("SELECT 1 FROM `${datset}.calls`", dataset="d")
+
+
+def test_views_come_after_what_they_read(tmp_path):
+    (tmp_path / "a.sql").write_text("SELECT * FROM `${dataset}.b`, `${dataset}.table`")
+    (tmp_path / "b.sql").write_text("SELECT * FROM `${dataset}.c`")
+    (tmp_path / "c.sql").write_text("SELECT 1 AS x")
+    assert list(view_templates(tmp_path)) == ["c", "b", "a"]
