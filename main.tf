@@ -50,7 +50,7 @@ module "warehouse" {
   results_retention_days = var.results_retention_days
   time_travel_hours      = var.time_travel_hours
   time_zone              = coalesce(var.settings.time_zone, "UTC")
-  min_calls              = var.min_calls
+  min_calls_per_group              = var.min_calls_per_group
   report_readers         = var.report_readers
   operators              = var.operators
   queue_readers          = var.queue_readers

@@ -239,7 +239,7 @@ variable "live" {
   }
   validation {
     condition     = try(var.live.calls, 1) >= 1 && try(var.live.calls, 1) <= 200
-    error_message = "live.calls must be 1 to 200; `./run bench live --calls N` measures how many one core can listen to."
+    error_message = "live.calls must be 1 to 200; `./run bench realtime --calls N` measures how many one core can listen to."
   }
   validation {
     condition     = try(var.live.min_instances, 0) >= 0 && try(var.live.min_instances, 0) <= try(var.live.max_instances, 1)
@@ -324,14 +324,14 @@ variable "time_travel_hours" {
   }
 }
 
-variable "min_calls" {
+variable "min_calls_per_group" {
   description = "Reports about one agent show emotion only from this many calls on: a few calls say little about anybody."
   type        = number
   default     = 5
 
   validation {
-    condition     = var.min_calls >= 1
-    error_message = "min_calls must be at least 1."
+    condition     = var.min_calls_per_group >= 1
+    error_message = "min_calls_per_group must be at least 1."
   }
 }
 

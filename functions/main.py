@@ -13,7 +13,7 @@ deployment = handlers.Deployment(load_settings(ScoreSettings))
 
 @functions_framework.http
 def analyze(request: flask.Request) -> tuple[str, int]:
-    """An object was finalised: analyse it."""
+    """An object was finalised: analyze it."""
     return handlers.answer(request, deployment, handlers.analyze)
 
 
@@ -43,5 +43,5 @@ def quarantine(request: flask.Request) -> tuple[str, int]:
 
 @functions_framework.http
 def score(request: flask.Request) -> flask.Response:
-    """Somebody waits for the segments of a recording: analyse it, and keep nothing."""
+    """Somebody waits for the segments of a recording: analyze it, and keep nothing."""
     return handlers.score(request, deployment)

@@ -81,14 +81,14 @@ def measure(what: str, path: str) -> None:
         print(json.dumps(stages(Path(path))))
         return
     from callmood.emotion.model import load_model
-    from callmood.services.batch import analyse_file
+    from callmood.services.batch import analyze_file
     from callmood.settings import Settings
 
     model = load_model()
     start = time.perf_counter()
-    outcome = analyse_file(Path(path), model, Settings())
+    outcome = analyze_file(Path(path), model, Settings())
     seconds = time.perf_counter() - start
-    assert outcome.status == "analysed", outcome.row
+    assert outcome.status == "analyzed", outcome.row
     print(json.dumps({"seconds": seconds, "rows": len(outcome.segments), "runtime": model.runtime}))
 
 
@@ -148,7 +148,7 @@ def main() -> None:
         print(f"\npeak memory for it: {megabytes:.0f} MB; {result['rows']} segments; runtime {result['runtime']}")
 
         cold = sorted(child("whole", str(short))[1] for _ in range(arguments.repeat))[arguments.repeat // 2]
-        print(f"process start to the first analysed second: {cold:.2f} s")
+        print(f"process start to the first analyzed second: {cold:.2f} s")
 
         workers, copies = os.cpu_count() or 1, 2 * (os.cpu_count() or 1)
         seconds = folder(long, copies, workers)

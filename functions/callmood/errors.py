@@ -46,7 +46,7 @@ class FeedbackError(CallmoodError):
 
 
 class BadRecording(CallmoodError):
-    """The recording can never be analysed: a permanent failure, recorded once and not retried.
+    """The recording can never be analyzed: a permanent failure, recorded once and not retried.
 
     Parameters
     ----------

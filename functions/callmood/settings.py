@@ -61,13 +61,13 @@ class Settings(BaseSettings):
         "UTC",
         description="IANA zone of the call's day, and of start times that state none.",
     )
-    min_calls: int = Field(
+    min_calls_per_group: int = Field(
         5, ge=1, description="Calls from which on a row about one agent shows more than how many there were."
     )
     max_duration_s: float = Field(
         4 * 3600.0,
         gt=0,
-        description="Longest recording that is analysed, in seconds.",
+        description="Longest recording that is analyzed, in seconds.",
     )
     max_size_bytes: int = Field(
         2**31,
@@ -183,11 +183,9 @@ class ScoreSettings(Settings):
     max_request_bytes: int = Field(
         2**25, gt=0, description="Largest request, in bytes; Cloud Run takes no more than 32 MiB."
     )
-    max_part_s: float = Field(1800.0, gt=0, description="Longest recording in one request, in seconds.")
-    max_live_calls: int = Field(
-        8, ge=1, description="Live calls at once in one instance; one more is told to come again."
-    )
-    max_live_s: float = Field(
+    max_chunk_s: float = Field(1800.0, gt=0, description="Longest recording in one request, in seconds.")
+    max_streams: int = Field(8, ge=1, description="Live calls at once in one instance; one more is told to come again.")
+    max_stream_s: float = Field(
         3300.0, gt=0, description="Longest live call, in seconds; Cloud Run ends it after an hour."
     )
 

@@ -17,7 +17,7 @@ locals {
   clock  = var.monitor ? { push-monitor = "Cloud Scheduler calls monitor as this account" } : {}
 
   # Which function appends to which table.
-  appends = merge(local.appends_always, var.monitor ? { monitor = ["model_health"] } : {})
+  appends = merge(local.appends_always, var.monitor ? { monitor = ["drift_checks"] } : {})
   appends_always = {
     analyze    = ["recordings", "segments", "failures", "erasures"] # an overwrite erases what it replaced
     erase      = ["erasures", "failures"]
@@ -80,7 +80,7 @@ resource "google_storage_bucket_iam_member" "monitor_reads_reference" {
 
 # Views of the reports' dataset, which may read the tables where whoever asks them may not.
 resource "google_bigquery_table_iam_member" "monitor_asks" {
-  for_each = var.monitor ? setintersection(var.views, ["call_health", "labelled_segments", "model_health_current", "recordings_current", "segments_current"]) : []
+  for_each = var.monitor ? setintersection(var.views, ["call_features", "annotated_segments", "drift_checks_current", "recordings_current", "segments_current"]) : []
 
   project    = var.project_id
   dataset_id = var.reports_dataset_id
@@ -117,7 +117,7 @@ resource "google_bigquery_table_iam_member" "appends" {
 }
 
 resource "google_bigquery_table_iam_member" "erases" {
-  for_each = setsubtract(keys(var.tables), ["erasures", "model_health", "outcomes", "releases"])
+  for_each = setsubtract(keys(var.tables), ["erasures", "drift_checks", "outcomes", "releases"])
 
   project    = var.project_id
   dataset_id = var.dataset_id
@@ -187,7 +187,7 @@ resource "google_service_account_iam_member" "pubsub_signs" {
   member             = var.pubsub_agent
 }
 
-# Operators run `callmood backfill`, `replay`, `erase`, `feedback` and `doctor`.
+# Operators run `callmood backfill`, `replay`, `erase`, `annotations` and `doctor`.
 resource "google_storage_bucket_iam_member" "operators_manage_recordings" {
   for_each = toset(var.operators)
 
@@ -206,7 +206,7 @@ resource "google_pubsub_topic_iam_member" "operators_publish" {
 }
 
 resource "google_bigquery_table_iam_member" "operators_append" {
-  for_each = { for pair in setproduct(var.operators, ["erasures", "failures", "feedback", "releases"]) : join(" ", pair) => { member = pair[0], table = pair[1] } }
+  for_each = { for pair in setproduct(var.operators, ["erasures", "failures", "annotations", "releases"]) : join(" ", pair) => { member = pair[0], table = pair[1] } }
 
   project    = var.project_id
   dataset_id = var.dataset_id

@@ -75,7 +75,7 @@ resource "google_cloud_run_v2_service" "live" {
       }
 
       dynamic "env" {
-        for_each = merge(var.environment, { MAX_LIVE_CALLS = tostring(var.calls) })
+        for_each = merge(var.environment, { MAX_STREAMS = tostring(var.calls) })
         content {
           name  = env.key
           value = env.value

@@ -25,9 +25,9 @@ resource "google_cloud_scheduler_job" "monitor" {
 }
 
 # An alert can only be made on a metric that is known.
-resource "google_monitoring_metric_descriptor" "alarm_share" {
+resource "google_monitoring_metric_descriptor" "threshold_ratio" {
   project      = var.project_id
-  type         = "custom.googleapis.com/${var.name}/alarm_share"
+  type         = "custom.googleapis.com/${var.name}/threshold_ratio"
   display_name = "Drift of a day's calls"
   description  = "How far a figure of the day's calls is from the reference, over what counts as drift: above 1 is drift."
   metric_kind  = "GAUGE"
@@ -71,7 +71,7 @@ resource "google_monitoring_alert_policy" "drift" {
   conditions {
     display_name = "A figure of the day's calls is further from the reference than chance explains"
     condition_threshold {
-      filter          = "resource.type = \"global\" AND metric.type = \"${google_monitoring_metric_descriptor.alarm_share.type}\""
+      filter          = "resource.type = \"global\" AND metric.type = \"${google_monitoring_metric_descriptor.threshold_ratio.type}\""
       comparison      = "COMPARISON_GT"
       threshold_value = 1
       duration        = "0s"
@@ -86,6 +86,6 @@ resource "google_monitoring_alert_policy" "drift" {
 
   documentation {
     subject = "${var.name}: calls have drifted"
-    content = "The calls of a day no longer look like those the model knows. `SELECT * FROM model_health_current WHERE is_drift` says which figure and which queue; docs/monitoring.md, what to do."
+    content = "The calls of a day no longer look like those the model knows. `SELECT * FROM drift_checks_current WHERE is_drift` says which figure and which queue; docs/monitoring.md, what to do."
   }
 }

@@ -5,13 +5,13 @@ locals {
 
   # Counted or measured from the log lines of callmood/cloud_functions/handlers.py.
   counts = {
-    analysed = { description = "Recordings analysed.", filter = "${local.service.analyze} AND jsonPayload.analysis_id : *" }
+    analyzed = { description = "Recordings analyzed.", filter = "${local.service.analyze} AND jsonPayload.analysis_id : *" }
     erased   = { description = "Recordings erased after their audio was deleted.", filter = "${local.service.erase} AND jsonPayload.erasure : *" }
   }
   sums = {
-    audio_seconds      = { description = "Seconds of audio in analysed recordings.", field = "duration_s" }
+    audio_seconds      = { description = "Seconds of audio in analyzed recordings.", field = "duration_s" }
     processing_seconds = { description = "Seconds that their analysis took.", field = "processing_s" }
-    segments           = { description = "Spoken segments in analysed recordings.", field = "segment_count" }
+    segments           = { description = "Spoken segments in analyzed recordings.", field = "segment_count" }
   }
 
   # The same names as PromQL writes them.
@@ -59,7 +59,7 @@ resource "google_logging_metric" "sums" {
   project         = var.project_id
   name            = "${var.name}/${each.key}"
   description     = each.value.description
-  filter          = local.counts.analysed.filter
+  filter          = local.counts.analyzed.filter
   value_extractor = "EXTRACT(jsonPayload.${each.value.field})"
 
   metric_descriptor {
@@ -122,7 +122,7 @@ resource "google_monitoring_alert_policy" "dead_letters" {
 
   documentation {
     subject = "${var.name}: recordings were given up"
-    content = "Every delivery of at least one recording failed. The table `failures` lists them; the log of `${var.functions["analyze"]}` says why, by recording_id. Mend the cause, then `callmood replay`."
+    content = "Every delivery of at least one recording failed. The table `failures` lists them; the log of `${var.functions["analyze"]}` says why, by recording_id. Mend the cause, then `callmood retry-failures`."
   }
 }
 
@@ -149,7 +149,7 @@ resource "google_monitoring_alert_policy" "lag" {
 
   documentation {
     subject = "${var.name}: recordings wait too long"
-    content = "Either more recordings arrive than are analysed (raise analyze.max_instances; docs/scale.md), or analysis fails and is retried (see the log of `${var.functions["analyze"]}`)."
+    content = "Either more recordings arrive than are analyzed (raise analyze.max_instances; docs/scale.md), or analysis fails and is retried (see the log of `${var.functions["analyze"]}`)."
   }
 }
 
@@ -241,7 +241,7 @@ resource "google_monitoring_alert_policy" "model" {
 
   documentation {
     subject = "${var.name}: a model cannot be used"
-    content = "Calls are analysed by the last version that works. The log says what is wrong with the other; `python -m model rollback` takes it out of service (docs/registry.md)."
+    content = "Calls are analyzed by the last version that works. The log says what is wrong with the other; `python -m model rollback` takes it out of service (docs/registry.md)."
   }
 }
 

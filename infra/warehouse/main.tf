@@ -116,7 +116,7 @@ module "views" {
   tables         = toset([for table in google_bigquery_table.tables : table.table_id])
   folder         = "${var.schemas}/views"
   time_zone      = var.time_zone
-  min_calls      = var.min_calls
+  min_calls_per_group      = var.min_calls_per_group
 }
 
 # Rows by queue: with one such policy on a table, whoever is in none of them sees no row of it.
@@ -160,7 +160,7 @@ resource "google_bigquery_data_transfer_config" "erase" {
       for table in sort(local.can_erase) : templatefile("${path.module}/erase.sql", {
         dataset = "${var.project_id}.${var.dataset_id}"
         table   = table
-        written = one(setintersection(toset(local.tables[table].fields[*].name), toset(["analysed_at", "failed_at", "labelled_at"])))
+        written = one(setintersection(toset(local.tables[table].fields[*].name), toset(["analyzed_at", "failed_at", "annotated_at"])))
       })
     ])
   }

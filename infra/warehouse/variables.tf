@@ -48,7 +48,7 @@ variable "time_zone" {
   default     = "UTC"
 }
 
-variable "min_calls" {
+variable "min_calls_per_group" {
   description = "Reports about one agent show emotion only from this many calls on."
   type        = number
   default     = 5

@@ -39,7 +39,7 @@ KINDS = ("random", "uncertain", "typical")
 """tuple of str: why a clip was chosen. Only the random ones tell how often the model is right."""
 
 COLUMNS = (
-    *("path", "speaker", "emotion", "language", "labelled_by"),
+    *("path", "speaker", "emotion", "language", "annotated_by"),
     *("chosen", "segment_id", "recording_id", "call_date", "channel", "start_s", "end_s", "model_version"),
 )
 """tuple of str: columns of `clips.csv`. The first three are what `model.data.ingest` needs."""
@@ -140,7 +140,7 @@ def cut(audio: Path | bytes, spans: Sequence[tuple[int, float, float]]) -> list[
 
 
 def fetch(row: JsonRow, settings: Settings) -> Recording:
-    """Take the recording of a segment in hand, as it was when it was analysed.
+    """Take the recording of a segment in hand, as it was when it was analyzed.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def fetch(row: JsonRow, settings: Settings) -> Recording:
         return gcs.fetch(Client(), ref, settings)
     recording = read_file(Path(ref.name), settings)
     if recording.ref != ref:
-        raise BadRecording("gone", "The file was replaced since it was analysed.")
+        raise BadRecording("gone", "The file was replaced since it was analyzed.")
     return recording
 
 
@@ -305,7 +305,7 @@ def _warehouse(store: Path | None, dataset: str | None, settings: Settings) -> W
         return BigQueryWarehouse(dataset)
     if not store.exists():
         raise CallmoodError(f"there is no store {store}; make one: callmood analyze FOLDER --store {store}")
-    return Store(store, settings.time_zone, settings.min_calls)
+    return Store(store, settings.time_zone, settings.min_calls_per_group)
 
 
 if __name__ == "__main__":

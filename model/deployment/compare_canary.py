@@ -39,12 +39,12 @@ SELECT
   {", ".join(f"SUM(s.p_{e} * (s.end_s - s.start_s)) / SUM(s.end_s - s.start_s) AS {e}" for e in EMOTIONS)}
 FROM (
   SELECT * FROM segments WHERE call_date >= @oldest AND emotion IS NOT NULL
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY segment_id ORDER BY analysed_at DESC) = 1
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY segment_id ORDER BY analyzed_at DESC) = 1
 ) AS s
 JOIN (
   SELECT * FROM recordings
-  WHERE call_date >= @oldest AND analysed_at >= @since AND model_version IN (@canary, @serving)
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY analysis_id ORDER BY analysed_at DESC) = 1
+  WHERE call_date >= @oldest AND analyzed_at >= @since AND model_version IN (@canary, @serving)
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY analysis_id ORDER BY analyzed_at DESC) = 1
 ) AS r ON r.analysis_id = s.analysis_id
 GROUP BY r.analysis_id, r.model_version
 """  # noqa: S608

@@ -16,7 +16,7 @@ from google.auth.exceptions import GoogleAuthError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from callmood.errors import CallmoodError, CloudError, RegistryError
-from callmood.models.object_store import shelf_at
+from callmood.models.object_store import open_object_store
 from callmood.models.registry import PRODUCTION, Registry, Release
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def configured(registry: Registry) -> Vertex | None:
         `vertex.json` is damaged.
     """
     try:
-        return Vertex.model_validate_json(shelf_at(registry.uri).read(_CONFIG))
+        return Vertex.model_validate_json(open_object_store(registry.uri).read(_CONFIG))
     except FileNotFoundError:
         return None
     except ValidationError as error:
@@ -276,7 +276,7 @@ def main() -> None:
         if given:
             known = configured(registry)
             vertex = Vertex.model_validate((known.model_dump() if known else {}) | given)
-            shelf_at(registry.uri).write(_CONFIG, (vertex.model_dump_json(indent=2) + "\n").encode())
+            open_object_store(registry.uri).write(_CONFIG, (vertex.model_dump_json(indent=2) + "\n").encode())
         elif configured(registry) is None:
             raise RegistryError("say where Vertex AI is to mirror it: --project, --location and --image")
         follow(registry)

@@ -77,7 +77,7 @@ def utterances(
     return np.array([rng.choice(np.flatnonzero(labels == emotion)) for emotion in emotions])
 
 
-def analysed(
+def analyzed(
     name: str, model: EmotionModel, embedded: NDArray[np.float32], durations_s: NDArray[np.float32]
 ) -> Analysis:
     """What the pipeline makes of a call in which only the customer speaks, an utterance a second after the other."""
@@ -121,7 +121,7 @@ def verdicts(calls: list[Analysis]) -> dict[str, float]:
         store.append("segments", [row for segments, _ in written for row in segments])
         store.append("recordings", [commit for _, commit in written])
         [counts] = store.query(
-            "SELECT COUNTIF(is_hard) AS hard, COUNTIF(escalated) AS escalated, COUNTIF(recovered) AS recovered"
+            "SELECT COUNTIF(is_negative_call) AS hard, COUNTIF(escalated) AS escalated, COUNTIF(recovered) AS recovered"
             " FROM calls"
         )
     return {verdict: 100 * count / len(calls) for verdict, count in counts.items()}
@@ -156,7 +156,7 @@ def main() -> None:
             for number in range(args.calls):
                 mine = by_speaker[number % len(by_speaker)]
                 chosen = mine[utterances(labels[mine], thirds, angry, args.neutral, args.utterances, rng)]
-                calls.append(analysed(f"{number:064d}", model, embedded[chosen], durations_s[chosen]))
+                calls.append(analyzed(f"{number:064d}", model, embedded[chosen], durations_s[chosen]))
             found = verdicts(calls)
             print(f"{story:>20} {100 * angry:7.0f} " + " ".join(f"{found[v]:11.0f}" for v in VERDICTS))
 

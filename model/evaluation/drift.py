@@ -53,7 +53,7 @@ def days(
     Parameters
     ----------
     calm : sequence of dict
-        Rows of `call_health` with their `voice`.
+        Rows of `call_features` with their `voice`.
     drifted : mapping of str to sequence of dict
         The same, by what happened to them.
     version : str

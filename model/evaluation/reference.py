@@ -1,7 +1,7 @@
 """Write down what a model's calls look like, for `monitor` to compare with: `python -m model reference --manifest M`.
 
-The reference is rows of the view `call_health`, made as every day's are: calls are put together from a corpus's clips,
-sent through a telephone, and analysed. Or it is made of a company's own calm weeks (`--store`), which is better still.
+The reference is rows of the view `call_features`, made as every day's are: calls are put together from a corpus's clips,
+sent through a telephone, and analyzed. Or it is made of a company's own calm weeks (`--store`), which is better still.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import soundfile
 from numpy.typing import NDArray
 from rich.progress import track
 
-from callmood.analysis.analyzer import analyse
+from callmood.analysis.analyzer import analyze
 from callmood.analysis.rows import analysis_rows
 from callmood.emotion.model import EmotionModel, load_model
 from callmood.errors import CallmoodError
@@ -49,7 +49,7 @@ _DAY = datetime(2026, 1, 1, tzinfo=UTC)  # of calls that no day has
 
 _ROWS = """
 SELECT h.*, IFNULL(r.customer_id, h.recording_id) AS voice
-FROM call_health AS h
+FROM call_features AS h
 JOIN recordings_current AS r ON r.call_date = h.call_date AND r.recording_id = h.recording_id
 WHERE h.model_version = @version AND h.call_date BETWEEN @since AND @until
 ORDER BY voice, h.recording_id
@@ -71,7 +71,7 @@ def calls_of(clips: Sequence[Clip], hearing: Hearing, count: int, rng: np.random
 def rows_of(
     clips: Sequence[Clip], model: EmotionModel, hearing: Hearing, count: int, rng: np.random.Generator
 ) -> list[JsonRow]:
-    """Rows of `call_health`, each with its `voice`, of calls of every speaker."""
+    """Rows of `call_features`, each with its `voice`, of calls of every speaker."""
     speakers = sorted({(clip.corpus, clip.speaker) for clip in clips})
     with TemporaryDirectory() as folder:
         store = Store(Path(folder) / "calls.duckdb")
@@ -79,7 +79,7 @@ def rows_of(
         for corpus, speaker in track(speakers, f"calling: {hearing.channel}"):
             mine = [clip for clip in clips if (clip.corpus, clip.speaker) == (corpus, speaker)]
             for number, said in enumerate(calls_of(mine, hearing, count, rng)):
-                found, commit = _analysed(said, f"{corpus}/{speaker}", number, model)
+                found, commit = _analyzed(said, f"{corpus}/{speaker}", number, model)
                 segments += found
                 commits.append(commit)
         store.append("segments", segments)
@@ -87,7 +87,7 @@ def rows_of(
         return rows_in(store, model.version, _DAY.date(), _DAY.date())
 
 
-def _analysed(said: Samples, voice: str, number: int, model: EmotionModel) -> tuple[list[JsonRow], JsonRow]:
+def _analyzed(said: Samples, voice: str, number: int, model: EmotionModel) -> tuple[list[JsonRow], JsonRow]:
     """Rows of a call in which only the customer is heard."""
     file = io.BytesIO()
     soundfile.write(file, np.stack([np.zeros_like(said), said], 1), SAMPLE_RATE, "PCM_16", format="WAV")
@@ -101,11 +101,11 @@ def _analysed(said: Samples, voice: str, number: int, model: EmotionModel) -> tu
         call=CallMetadata(call_id=f"{voice}/{number}", customer_id=voice),
     )
     settings = Settings.model_construct()  # the defaults, whatever the environment says
-    return analysis_rows(analyse(recording, model, settings), settings, _DAY, 0.0)
+    return analysis_rows(analyze(recording, model, settings), settings, _DAY, 0.0)
 
 
 def rows_in(warehouse: Warehouse, version: str, since: date, until: date) -> list[JsonRow]:
-    """Rows of `call_health` of one model version, each with its `voice`: the customer where one is known."""
+    """Rows of `call_features` of one model version, each with its `voice`: the customer where one is known."""
     return warehouse.query(_ROWS, {"version": version, "since": since, "until": until})
 
 
@@ -121,7 +121,7 @@ def content(rows: Iterable[JsonRow], version: str, made_of: str) -> bytes:
     whole = [row for row in rows if all(row[name] is not None for name in MEANS)]
     if not whole:
         raise CallmoodError(
-            f"none of {len(rows)} calls of model {version} has all figures: analyse calls again with this callmood"
+            f"none of {len(rows)} calls of model {version} has all figures: analyze calls again with this callmood"
         )
     voices = {voice: number for number, voice in enumerate(dict.fromkeys(row["voice"] for row in whole))}
     columns = {name: [round(row[name], 3) for row in whole] for name in MEANS}
@@ -152,7 +152,7 @@ def main() -> None:
             if not args.store.exists() or not args.since or not args.until:
                 raise CallmoodError("give a --store that exists, and --since and --until: which weeks were calm")
             settings = load_settings()
-            store = Store(args.store, settings.time_zone, settings.min_calls)
+            store = Store(args.store, settings.time_zone, settings.min_calls_per_group)
             made_of = f"calls from {args.since} to {args.until}"
             made = content(rows_in(store, model.version, args.since, args.until), model.version, made_of)
         else:

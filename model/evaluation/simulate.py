@@ -3,7 +3,7 @@
     python -m model simulate --corpus cremad --root CREMA-D --channel telephone --json calls.json
 
 A call is a stereo WAV file in memory: a customer, mostly neutral, who in every other call is angry for a stretch of
-utterances in a row, and an agent, another speaker, who talks in the pauses. `analyse` hears it as it would hear a
+utterances in a row, and an agent, another speaker, who talks in the pauses. `analyze` hears it as it would hear a
 recording; what is judged is what the view `calls` says: `anger_score`, and where the angriest stretch begins and ends.
 """
 
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from callmood.analysis.analyzer import analyse
+from callmood.analysis.analyzer import analyze
 from callmood.analysis.rows import analysis_rows
 from callmood.emotion.model import EmotionModel, load_model
 from callmood.errors import ModelError
@@ -224,15 +224,15 @@ def rows_of(call: Call, number: int, model: EmotionModel) -> tuple[list[JsonRow]
     named = CallMetadata(call_id=f"{number:06}", started_at=_DAY)
     ref = ObjectRef("simulated", f"{number:06}.wav", 1)
     recording = Recording(ref, call.audio, len(call.audio), f"{number:064}", _DAY, named)
-    return analysis_rows(analyse(recording, model, settings), settings, _DAY, 0.0)
+    return analysis_rows(analyze(recording, model, settings), settings, _DAY, 0.0)
 
 
-def said(analysed: Sequence[tuple[list[JsonRow], JsonRow]]) -> list[JsonRow]:
-    """What the view `calls` says of analysed calls, in order."""
+def said(analyzed: Sequence[tuple[list[JsonRow], JsonRow]]) -> list[JsonRow]:
+    """What the view `calls` says of analyzed calls, in order."""
     with TemporaryDirectory() as folder:
         store = Store(Path(folder) / "calls.duckdb")
-        store.append("segments", [row for segments, _ in analysed for row in segments])
-        store.append("recordings", [commit for _, commit in analysed])
+        store.append("segments", [row for segments, _ in analyzed for row in segments])
+        store.append("recordings", [commit for _, commit in analyzed])
         return store.query("SELECT call_id, anger_score, anger_start_s, anger_end_s FROM calls ORDER BY call_id")
 
 
@@ -326,13 +326,13 @@ def simulate(
     CorpusError
         No speaker has both angry and neutral clips, or a clip cannot be decoded.
     """
-    truth, analysed = [], []
+    truth, analyzed = [], []
     speakers = able(clips)
     made = calls(clips, speakers, PLANS[plan], channel, each, seed)
-    for call in track(made, "analysing calls", total=each * len(speakers)):
-        analysed.append(rows_of(call, len(truth), model))
+    for call in track(made, "analyzing calls", total=each * len(speakers)):
+        analyzed.append(rows_of(call, len(truth), model))
         truth.append(Truth(call.speaker, call.angry_s))
-    figures, bounds = judge(truth, said(analysed))
+    figures, bounds = judge(truth, said(analyzed))
     return {
         "kind": "simulation",
         "model": model.version,
@@ -343,7 +343,7 @@ def simulate(
         "calls": len(truth),
         "angry_calls": sum(true.angry_s is not None for true in truth),
         "speakers": len(speakers),
-        "hours": round(sum(commit["duration_s"] for _, commit in analysed) / 3600, 2),
+        "hours": round(sum(commit["duration_s"] for _, commit in analyzed) / 3600, 2),
         **figures,
         "intervals": bounds,
     }

@@ -108,7 +108,7 @@ def hear(calls: Path, results: Path, registry: str, versions: Sequence[str]) -> 
     """Have every call judged by each version: a day's calls would be shared out, but a folder may hold a few only."""
     analyze = [sys.executable, "-m", "callmood.cli.app", "analyze", str(calls.resolve()), "--store", str(results)]
     for version in versions:
-        _run([*analyze, "--again", "--model", f"{registry}@{version}"])
+        _run([*analyze, "--force", "--model", f"{registry}@{version}"])
 
 
 def main() -> None:

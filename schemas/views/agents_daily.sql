@@ -1,12 +1,12 @@
 -- Whom did the day wear out, and who turned hard calls around? One row an agent and day, about customers' emotion and
 -- talk times; an agent's own emotion appears only where the deployer opted in to inferring it.
--- Of fewer than ${min_calls} calls a row tells the number and no more: so few say little about an agent.
+-- Of fewer than ${min_calls_per_group} calls a row tells the number and no more: so few say little about an agent.
 WITH
 -- Hard calls in a row have the same number of other calls before them.
 numbered AS (
   SELECT
     *,
-    COUNT(IF(is_hard, NULL, 1)) OVER (
+    COUNT(IF(is_negative_call, NULL, 1)) OVER (
       PARTITION BY call_date, agent_id ORDER BY started_at, recording_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS others_before
@@ -16,7 +16,7 @@ numbered AS (
 in_runs AS (
   SELECT
     *,
-    COUNT(IF(is_hard, 1, NULL)) OVER (PARTITION BY call_date, agent_id, others_before) AS hard_run
+    COUNT(IF(is_negative_call, 1, NULL)) OVER (PARTITION BY call_date, agent_id, others_before) AS hard_run
   FROM numbered
 ),
 days AS (
@@ -24,7 +24,7 @@ days AS (
     call_date,
     agent_id,
     COUNT(*) AS calls,
-    COUNT(*) < ${min_calls} AS is_suppressed,
+    COUNT(*) < ${min_calls_per_group} AS is_suppressed,
     SUM(duration_s) AS duration_s,
     SUM(agent_talk_s) AS agent_talk_s,
     SUM(customer_talk_s) AS customer_talk_s,
@@ -38,8 +38,8 @@ days AS (
     SUM(customer_emotion_s) AS customer_emotion_s,
     SUM(negative_s) AS negative_s,
     SUM(anger_s) / 60 AS anger_minutes,
-    COUNTIF(is_hard) AS hard_calls,
-    MAX(hard_run) AS longest_hard_run,
+    COUNTIF(is_negative_call) AS negative_calls,
+    MAX(hard_run) AS longest_negative_run,
     COUNTIF(escalated) AS escalated_calls,
     COUNTIF(recovered) AS recovered_calls,
     SUM(agent_emotion_s) AS agent_emotion_s,
@@ -64,10 +64,10 @@ SELECT
   IF(is_suppressed, NULL, negative_s) AS negative_s,
   IF(is_suppressed, NULL, SAFE_DIVIDE(negative_s, customer_emotion_s)) AS negativity,
   IF(is_suppressed, NULL, anger_minutes) AS anger_minutes,
-  IF(is_suppressed, NULL, hard_calls) AS hard_calls,
-  IF(is_suppressed, NULL, longest_hard_run) AS longest_hard_run,
+  IF(is_suppressed, NULL, negative_calls) AS negative_calls,
+  IF(is_suppressed, NULL, longest_negative_run) AS longest_negative_run,
   IF(is_suppressed, NULL, escalated_calls) AS escalated_calls,
   IF(is_suppressed, NULL, recovered_calls) AS recovered_calls,
-  IF(is_suppressed, NULL, SAFE_DIVIDE(recovered_calls, hard_calls)) AS recovered_share,
+  IF(is_suppressed, NULL, SAFE_DIVIDE(recovered_calls, negative_calls)) AS recovered_share,
   IF(is_suppressed, NULL, SAFE_DIVIDE(agent_negative_s, agent_emotion_s)) AS agent_negativity
 FROM days

@@ -84,7 +84,7 @@ compared AS (
 judged AS (
   SELECT
     *,
-    IF(customer_emotion_s > 0, worst_third >= 0.4 OR anger_s >= 10, NULL) AS is_hard,
+    IF(customer_emotion_s > 0, worst_third >= 0.4 OR anger_s >= 10, NULL) AS is_negative_call,
     IF(customer_emotion_s > 0, ended_negative AND IFNULL(negativity_change >= 0.2, FALSE), NULL) AS escalated,
     IF(
       customer_emotion_s > 0,
@@ -225,12 +225,12 @@ SELECT
   a.anger_score,
   a.stretch.start_s AS anger_start_s,
   a.stretch.end_s AS anger_end_s,
-  j.is_hard,
+  j.is_negative_call,
   j.escalated,
   j.recovered,
-  j.is_hard AND NOT j.recovered AS needs_attention,
+  j.is_negative_call AND NOT j.recovered AS needs_attention,
   IF(
-    j.is_hard AND NOT j.recovered,
+    j.is_negative_call AND NOT j.recovered,
     ARRAY_TO_STRING(
       [
         CASE
@@ -252,7 +252,7 @@ SELECT
   r.segment_count,
   NULLIF(ARRAY_TO_STRING(r.warnings, ', '), '') AS warnings,
   r.model_version,
-  r.analysed_at
+  r.analyzed_at
 FROM `${dataset}.recordings_current` AS r
 LEFT JOIN judged AS j ON j.call_date = r.call_date AND j.analysis_id = r.analysis_id
 LEFT JOIN angriest AS a ON a.call_date = r.call_date AND a.analysis_id = r.analysis_id

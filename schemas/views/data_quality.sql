@@ -1,4 +1,4 @@
--- How far can the other reports be trusted? One row a day of calls or failures: what could not be analysed, what was odd,
+-- How far can the other reports be trusted? One row a day of calls or failures: what could not be analyzed, what was odd,
 -- what was not known, and how long rows took to come.
 WITH facts AS (
   SELECT
@@ -14,7 +14,7 @@ WITH facts AS (
     queue IS NULL AS lacks_queue,
     customer_id IS NULL AS lacks_customer,
     started_at = uploaded_at AS lacks_start,
-    TIMESTAMP_DIFF(analysed_at, uploaded_at, MILLISECOND) / 1000 AS lag_s,
+    TIMESTAMP_DIFF(analyzed_at, uploaded_at, MILLISECOND) / 1000 AS lag_s,
     NULL AS emotion_s,
     NULL AS uncertain_s
   FROM `${dataset}.recordings_current`

@@ -1,5 +1,5 @@
 -- How do customers sound about each product, in each campaign, under any label? One row a day, label and value.
--- A row that rests on fewer than ${min_calls} calls of a single agent tells their number and no more.
+-- A row that rests on fewer than ${min_calls_per_group} calls of a single agent tells their number and no more.
 WITH labelled AS (
   SELECT
     c.call_date,
@@ -7,7 +7,7 @@ WITH labelled AS (
     label.value,
     COUNT(*) AS calls,
     COUNT(DISTINCT c.agent_id) AS agents,
-    COUNT(DISTINCT c.agent_id) = 1 AND COUNT(*) < ${min_calls} AS is_suppressed,
+    COUNT(DISTINCT c.agent_id) = 1 AND COUNT(*) < ${min_calls_per_group} AS is_suppressed,
     SUM(c.customer_emotion_s) AS customer_emotion_s,
     SUM(c.negative_s) AS negative_s,
     SUM(c.anger_s) AS anger_s,
@@ -17,7 +17,7 @@ WITH labelled AS (
     SUM(c.neutral_s) AS neutral_s,
     SUM(c.sadness_s) AS sadness_s,
     SUM(c.uncertain_s) AS uncertain_s,
-    COUNTIF(c.is_hard) AS hard_calls,
+    COUNTIF(c.is_negative_call) AS negative_calls,
     COUNTIF(c.recovered) AS recovered_calls
   FROM `${dataset}.calls` AS c
   JOIN `${dataset}.recordings_current` AS r ON r.call_date = c.call_date AND r.analysis_id = c.analysis_id
@@ -42,6 +42,6 @@ SELECT
   IF(is_suppressed, NULL, sadness_s) AS sadness_s,
   IF(is_suppressed, NULL, uncertain_s) AS uncertain_s,
   IF(is_suppressed, NULL, SAFE_DIVIDE(anger_s, customer_emotion_s)) AS anger_share,
-  IF(is_suppressed, NULL, hard_calls) AS hard_calls,
+  IF(is_suppressed, NULL, negative_calls) AS negative_calls,
   IF(is_suppressed, NULL, recovered_calls) AS recovered_calls
 FROM labelled

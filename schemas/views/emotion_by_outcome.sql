@@ -2,7 +2,7 @@
 -- emotion, and whether it was heard, that is for five seconds or more. Outcomes come from the table that you load.
 -- The interval is Wilson's for outcomes that are 0 or 1, else the normal one, from 30 calls on; both at 95 %. Over
 -- several days sum calls, total and total_of_squares (docs/metrics.md).
--- A row that rests on fewer than ${min_calls} calls of a single agent tells their number and no more.
+-- A row that rests on fewer than ${min_calls_per_group} calls of a single agent tells their number and no more.
 WITH
 -- One row a call, also where it was recorded in pieces.
 spoken AS (
@@ -12,12 +12,12 @@ spoken AS (
     MIN(agent_id) AS first_agent_id,
     MAX(agent_id) AS last_agent_id,
     [
-      STRUCT('anger' AS emotion, SUM(anger_s) >= 5 AS is_heard),
-      STRUCT('disgust' AS emotion, SUM(disgust_s) >= 5 AS is_heard),
-      STRUCT('fear' AS emotion, SUM(fear_s) >= 5 AS is_heard),
-      STRUCT('happiness' AS emotion, SUM(happiness_s) >= 5 AS is_heard),
-      STRUCT('neutral' AS emotion, SUM(neutral_s) >= 5 AS is_heard),
-      STRUCT('sadness' AS emotion, SUM(sadness_s) >= 5 AS is_heard)
+      STRUCT('anger' AS emotion, SUM(anger_s) >= 5 AS is_present),
+      STRUCT('disgust' AS emotion, SUM(disgust_s) >= 5 AS is_present),
+      STRUCT('fear' AS emotion, SUM(fear_s) >= 5 AS is_present),
+      STRUCT('happiness' AS emotion, SUM(happiness_s) >= 5 AS is_present),
+      STRUCT('neutral' AS emotion, SUM(neutral_s) >= 5 AS is_present),
+      STRUCT('sadness' AS emotion, SUM(sadness_s) >= 5 AS is_present)
     ] AS emotions
   FROM `${dataset}.calls`
   WHERE call_id IS NOT NULL AND customer_emotion_s > 0
@@ -34,16 +34,16 @@ sums AS (
     spoken.call_date,
     known.outcome,
     heard.emotion,
-    heard.is_heard,
+    heard.is_present,
     COUNT(*) AS calls,
     SUM(known.value) AS total,
     SUM(known.value * known.value) AS total_of_squares,
     LOGICAL_AND(known.value IN (0, 1)) AS is_binary,
-    MIN(spoken.first_agent_id) = MAX(spoken.last_agent_id) AND COUNT(*) < ${min_calls} AS is_suppressed
+    MIN(spoken.first_agent_id) = MAX(spoken.last_agent_id) AND COUNT(*) < ${min_calls_per_group} AS is_suppressed
   FROM spoken
   JOIN known ON known.call_id = spoken.call_id
   CROSS JOIN UNNEST(spoken.emotions) AS heard
-  GROUP BY spoken.call_date, known.outcome, heard.emotion, heard.is_heard
+  GROUP BY spoken.call_date, known.outcome, heard.emotion, heard.is_present
 ),
 spread AS (
   SELECT
@@ -59,7 +59,7 @@ SELECT
   call_date,
   outcome,
   emotion,
-  is_heard,
+  is_present,
   calls,
   is_suppressed,
   IF(is_suppressed, NULL, total) AS total,

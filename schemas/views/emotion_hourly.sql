@@ -15,7 +15,7 @@ SELECT
   SUM(sadness_s) AS sadness_s,
   SUM(uncertain_s) AS uncertain_s,
   SAFE_DIVIDE(SUM(anger_s), SUM(customer_emotion_s)) AS anger_share,
-  COUNTIF(is_hard) AS hard_calls,
+  COUNTIF(is_negative_call) AS negative_calls,
   COUNTIF(needs_attention) AS attention_calls
 FROM `${dataset}.calls`
 GROUP BY call_date, weekday, hour

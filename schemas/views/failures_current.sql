@@ -1,5 +1,5 @@
--- Which recordings could not be analysed, and why? One row each, gone once the recording, or a newer generation of it,
--- was analysed after all or erased.
+-- Which recordings could not be analyzed, and why? One row each, gone once the recording, or a newer generation of it,
+-- was analyzed after all or erased.
 SELECT
   f.failure_id,
   DATE(f.failed_at, '${time_zone}') AS failed_date,

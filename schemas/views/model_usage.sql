@@ -24,8 +24,8 @@ SELECT
   SAFE_DIVIDE(SUM(s.confidence_s), SUM(s.emotion_s)) AS mean_confidence,
   SAFE_DIVIDE(SUM(s.uncertain_s), SUM(s.emotion_s)) AS uncertain_share,
   SAFE_DIVIDE(SUM(s.negative_s), SUM(s.emotion_s)) AS negativity,
-  MIN(r.analysed_at) AS first_analysed_at,
-  MAX(r.analysed_at) AS last_analysed_at
+  MIN(r.analyzed_at) AS first_analyzed_at,
+  MAX(r.analyzed_at) AS last_analyzed_at
 FROM `${dataset}.recordings_current` AS r
 LEFT JOIN segments AS s ON s.call_date = r.call_date AND s.analysis_id = r.analysis_id
 GROUP BY r.call_date, r.model_version, r.software_version

@@ -1,4 +1,4 @@
--- Would another model version say the same? One row a day and version, over everything that it analysed: a canary's share
+-- Would another model version say the same? One row a day and version, over everything that it analyzed: a canary's share
 -- of the calls, and calls scored again that are not shown yet. Customers' speech only.
 WITH
 analyses AS (
@@ -6,14 +6,14 @@ analyses AS (
   FROM `${dataset}.recordings` AS r
   WHERE NOT EXISTS (SELECT 1 FROM `${dataset}.erasures` AS e WHERE e.recording_id = r.recording_id)
   QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY call_date, uri, model_version ORDER BY generation DESC, analysed_at DESC, analysis_id
+    PARTITION BY call_date, uri, model_version ORDER BY generation DESC, analyzed_at DESC, analysis_id
   ) = 1
 ),
 segments AS (
   SELECT *, end_s - start_s AS duration_s, p_anger + p_disgust + p_fear + p_sadness AS negativity
   FROM `${dataset}.segments`
   WHERE emotion IS NOT NULL AND role != 'agent'
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY call_date, segment_id ORDER BY analysed_at DESC) = 1
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY call_date, segment_id ORDER BY analyzed_at DESC) = 1
 ),
 heard AS (
   SELECT
@@ -40,7 +40,7 @@ SELECT
   a.call_date,
   a.model_version,
   COUNT(*) AS calls,
-  COUNTIF(c.analysis_id IS NOT NULL) AS shown_calls,
+  COUNTIF(c.analysis_id IS NOT NULL) AS published_calls,
   CAST(IFNULL(SUM(h.segments), 0) AS INT64) AS segments,
   IFNULL(SUM(h.emotion_s), 0) AS customer_emotion_s,
   SAFE_DIVIDE(SUM(h.confidence_s), SUM(h.emotion_s)) AS mean_confidence,
@@ -52,8 +52,8 @@ SELECT
   SAFE_DIVIDE(SUM(h.neutral_s), SUM(h.emotion_s)) AS neutral_share,
   SAFE_DIVIDE(SUM(h.sadness_s), SUM(h.emotion_s)) AS sadness_share,
   SAFE_DIVIDE(SUM(h.uncertain_s), SUM(h.emotion_s)) AS uncertain_share,
-  MIN(a.analysed_at) AS first_analysed_at,
-  MAX(a.analysed_at) AS last_analysed_at
+  MIN(a.analyzed_at) AS first_analyzed_at,
+  MAX(a.analyzed_at) AS last_analyzed_at
 FROM analyses AS a
 LEFT JOIN heard AS h ON h.call_date = a.call_date AND h.analysis_id = a.analysis_id
 LEFT JOIN `${dataset}.recordings_current` AS c ON c.call_date = a.call_date AND c.analysis_id = a.analysis_id

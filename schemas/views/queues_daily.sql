@@ -1,12 +1,12 @@
 -- In which queues do calls go wrong? One row a queue and day.
--- A row that rests on fewer than ${min_calls} calls of a single agent tells their number and no more.
+-- A row that rests on fewer than ${min_calls_per_group} calls of a single agent tells their number and no more.
 WITH days AS (
   SELECT
     call_date,
     queue,
     COUNT(*) AS calls,
     COUNT(DISTINCT agent_id) AS agents,
-    COUNT(DISTINCT agent_id) = 1 AND COUNT(*) < ${min_calls} AS is_suppressed,
+    COUNT(DISTINCT agent_id) = 1 AND COUNT(*) < ${min_calls_per_group} AS is_suppressed,
     SUM(duration_s) AS duration_s,
     SUM(silence_s) AS silence_s,
     SUM(agent_talk_ratio * (agent_talk_s + customer_talk_s))
@@ -20,7 +20,7 @@ WITH days AS (
     SUM(neutral_s) AS neutral_s,
     SUM(sadness_s) AS sadness_s,
     SUM(uncertain_s) AS uncertain_s,
-    COUNTIF(is_hard) AS hard_calls,
+    COUNTIF(is_negative_call) AS negative_calls,
     COUNTIF(escalated) AS escalated_calls,
     COUNTIF(recovered) AS recovered_calls,
     COUNTIF(needs_attention) AS attention_calls
@@ -48,7 +48,7 @@ SELECT
   IF(is_suppressed, NULL, sadness_s) AS sadness_s,
   IF(is_suppressed, NULL, uncertain_s) AS uncertain_s,
   IF(is_suppressed, NULL, SAFE_DIVIDE(anger_s, customer_emotion_s)) AS anger_share,
-  IF(is_suppressed, NULL, hard_calls) AS hard_calls,
+  IF(is_suppressed, NULL, negative_calls) AS negative_calls,
   IF(is_suppressed, NULL, escalated_calls) AS escalated_calls,
   IF(is_suppressed, NULL, recovered_calls) AS recovered_calls,
   IF(is_suppressed, NULL, attention_calls) AS attention_calls

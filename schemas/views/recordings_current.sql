@@ -20,10 +20,10 @@ counted AS (
     PARTITION BY r.call_date, r.uri
     ORDER BY
       r.generation DESC,
-      -- Held back: analysed since the version was shown last, while its newest statement is that it is held.
-      IF(s.held_at IS NOT NULL AND (s.shown_at IS NULL OR s.shown_at < LEAST(s.held_at, r.analysed_at)), 1, 0),
+      -- Held back: analyzed since the version was shown last, while its newest statement is that it is held.
+      IF(s.held_at IS NOT NULL AND (s.shown_at IS NULL OR s.shown_at < LEAST(s.held_at, r.analyzed_at)), 1, 0),
       s.shown_at DESC,
-      r.analysed_at DESC,
+      r.analyzed_at DESC,
       r.analysis_id
   ) = 1
 )

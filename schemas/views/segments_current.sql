@@ -10,7 +10,7 @@ FROM (
   SELECT *
   FROM `${dataset}.segments`
   WHERE TRUE
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY call_date, segment_id ORDER BY analysed_at DESC) = 1
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY call_date, segment_id ORDER BY analyzed_at DESC) = 1
 ) AS s
 JOIN `${dataset}.recordings_current` AS r
   ON r.call_date = s.call_date AND r.analysis_id = s.analysis_id

@@ -11,7 +11,7 @@ days AS (
     SUM(customer_emotion_s) AS customer_emotion_s,
     SUM(negative_s) AS negative_s,
     SUM(anger_s) AS anger_s,
-    COUNTIF(is_hard) AS hard_calls,
+    COUNTIF(is_negative_call) AS negative_calls,
     COUNTIF(escalated) AS escalated_calls,
     COUNTIF(recovered) AS recovered_calls,
     COUNTIF(needs_attention) AS attention_calls
@@ -41,7 +41,7 @@ SELECT
   negative_s,
   SAFE_DIVIDE(negative_s, customer_emotion_s) AS negativity,
   SAFE_DIVIDE(anger_s, customer_emotion_s) AS anger_share,
-  hard_calls,
+  negative_calls,
   escalated_calls,
   recovered_calls,
   attention_calls,

@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callmood.analysis.analyzer import analyse, analysis_id, speaking_time
+from callmood.analysis.analyzer import analysis_id, analyze, speaking_time
 from callmood.analysis.rows import analysis_rows
 from callmood.emotion.model import load_model
 from callmood.errors import BadRecording
@@ -43,7 +43,7 @@ def judged_roles(analysis):
 
 
 def test_two_channels_are_agent_and_customer_and_only_the_customer_is_judged(model):
-    analysis = analyse(recording(AGENT, CUSTOMER), model, Settings())
+    analysis = analyze(recording(AGENT, CUSTOMER), model, Settings())
     assert analysis.roles == ("agent", "customer")
     assert judged_roles(analysis) == {"customer"}
     assert analysis.talk_s["agent"] > 20
@@ -52,26 +52,26 @@ def test_two_channels_are_agent_and_customer_and_only_the_customer_is_judged(mod
 
 
 def test_the_agents_channel_is_judged_where_the_deployer_opts_in(model):
-    analysis = analyse(recording(AGENT, CUSTOMER), model, Settings(analyze_agent_emotion=True))
+    analysis = analyze(recording(AGENT, CUSTOMER), model, Settings(analyze_agent_emotion=True))
     assert judged_roles(analysis) == {"agent", "customer"}
 
 
 def test_roles_by_setting_and_by_the_objects_own_word(model):
     swapped = Settings(channel_roles=("customer", "agent"))
-    assert analyse(recording(CUSTOMER, AGENT), model, swapped).roles == ("customer", "agent")
+    assert analyze(recording(CUSTOMER, AGENT), model, swapped).roles == ("customer", "agent")
     stated = recording(AGENT, CUSTOMER, roles=("agent", "customer"))
-    assert analyse(stated, model, swapped).roles == ("agent", "customer")
+    assert analyze(stated, model, swapped).roles == ("agent", "customer")
 
 
 def test_the_order_of_channels_changes_nothing_but_their_numbers(model):
-    one = analyse(recording(AGENT, CUSTOMER), model, Settings())
-    other = analyse(recording(CUSTOMER, AGENT), model, Settings(channel_roles=("customer", "agent")))
+    one = analyze(recording(AGENT, CUSTOMER), model, Settings())
+    other = analyze(recording(CUSTOMER, AGENT), model, Settings(channel_roles=("customer", "agent")))
     told = [(s.role, s.start_s, s.end_s, s.probabilities) for s in one.segments]
     assert sorted(told) == sorted((s.role, s.start_s, s.end_s, s.probabilities) for s in other.segments)
 
 
 def test_one_channel_holds_both_parties(model):
-    analysis = analyse(recording((AGENT + CUSTOMER) / 2), model, Settings())
+    analysis = analyze(recording((AGENT + CUSTOMER) / 2), model, Settings())
     assert analysis.roles == ("mixed",)
     assert judged_roles(analysis) == {"mixed"}
 
@@ -79,7 +79,7 @@ def test_one_channel_holds_both_parties(model):
 @pytest.mark.parametrize("gain", [1.0, 0.5, -1.0])
 def test_dual_mono_is_one_channel_whatever_its_gain(model, gain):
     both = (AGENT + CUSTOMER) / 2
-    analysis = analyse(recording(both, gain * both), model, Settings())
+    analysis = analyze(recording(both, gain * both), model, Settings())
     assert "dual_mono" in analysis.warnings
     assert sorted(analysis.roles) == ["copy", "mixed"]
     assert {segment.role for segment in analysis.segments} == {"mixed"}
@@ -88,7 +88,7 @@ def test_dual_mono_is_one_channel_whatever_its_gain(model, gain):
 
 
 def test_an_empty_channel_is_silent_and_no_error(model):
-    analysis = analyse(recording(AGENT, np.zeros_like(AGENT)), model, Settings())
+    analysis = analyze(recording(AGENT, np.zeros_like(AGENT)), model, Settings())
     assert analysis.roles == ("agent", "silent")
     assert "silent_channel" in analysis.warnings
     assert analysis.talk_s["customer"] == 0
@@ -96,19 +96,19 @@ def test_an_empty_channel_is_silent_and_no_error(model):
 
 def test_an_empty_channel_beside_two_copies_is_silent_all_the_same(model):
     both = (AGENT + CUSTOMER) / 2
-    analysis = analyse(recording(both, both, np.zeros_like(both)), model, Settings())
+    analysis = analyze(recording(both, both, np.zeros_like(both)), model, Settings())
     assert sorted(analysis.roles) == ["copy", "mixed", "silent"]
     assert "silent_channel" in analysis.warnings
 
 
 def test_channels_beyond_the_known_roles_hold_anybody(model):
-    analysis = analyse(recording(AGENT, CUSTOMER, np.roll(CUSTOMER, 40_000)), model, Settings())
+    analysis = analyze(recording(AGENT, CUSTOMER, np.roll(CUSTOMER, 40_000)), model, Settings())
     assert analysis.roles == ("agent", "customer", "mixed")
 
 
 def test_what_an_analysis_says_adds_up_and_fits_the_tables(model):
     settings = Settings()
-    analysis = analyse(recording(AGENT, CUSTOMER), model, settings)
+    analysis = analyze(recording(AGENT, CUSTOMER), model, settings)
     assert analysis.duration_s == pytest.approx(len(CALL) / 8000, abs=0.01)
     starts = [segment.start_s for segment in analysis.segments]
     assert starts == sorted(starts)
@@ -126,7 +126,7 @@ def test_what_an_analysis_says_adds_up_and_fits_the_tables(model):
 
 
 def test_the_same_input_gives_the_same_analysis(model):
-    one, other = (analyse(recording(AGENT, CUSTOMER), load_model(), Settings()) for _ in range(2))
+    one, other = (analyze(recording(AGENT, CUSTOMER), load_model(), Settings()) for _ in range(2))
     assert one.segments == other.segments
     assert one.analysis_id == other.analysis_id
 
@@ -151,20 +151,20 @@ def test_another_version_of_the_software_is_another_analysis(monkeypatch):
 
 def test_prior_and_threshold_decide_what_is_said(model):
     shares = {"anger": 0.9, "disgust": 0.02, "fear": 0.02, "happiness": 0.02, "neutral": 0.02, "sadness": 0.02}
-    calm = analyse(recording(AGENT, CUSTOMER), model, Settings())
-    wary = analyse(recording(AGENT, CUSTOMER), model, Settings(prior=shares))
+    calm = analyze(recording(AGENT, CUSTOMER), model, Settings())
+    wary = analyze(recording(AGENT, CUSTOMER), model, Settings(prior=shares))
 
     def anger(analysis):
         return sum(segment.probabilities[0] for segment in analysis.segments if segment.probabilities)
 
     assert anger(wary) > anger(calm)
-    unsure = analyse(recording(AGENT, CUSTOMER), model, Settings(confidence_threshold=1.0))
+    unsure = analyze(recording(AGENT, CUSTOMER), model, Settings(confidence_threshold=1.0))
     assert {segment.emotion for segment in unsure.segments if segment.probabilities} == {"uncertain"}
 
 
 def test_too_long_is_noticed_while_listening(model):
     with pytest.raises(BadRecording, match="MAX_DURATION_S"):
-        analyse(recording(AGENT, CUSTOMER), model, Settings(max_duration_s=5))
+        analyze(recording(AGENT, CUSTOMER), model, Settings(max_duration_s=5))
 
 
 def test_a_path_and_its_bytes_are_the_same_recording(model, tmp_path):
@@ -172,8 +172,8 @@ def test_a_path_and_its_bytes_are_the_same_recording(model, tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(in_hand.audio)
     assert (
-        analyse(replace(in_hand, audio=path), model, Settings()).segments
-        == analyse(in_hand, model, Settings()).segments
+        analyze(replace(in_hand, audio=path), model, Settings()).segments
+        == analyze(in_hand, model, Settings()).segments
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 from test_bad_input import HEARD, REFUSED
 
 from callmood.emotion.model import load_model
-from callmood.services.batch import Analyst, analyse_file
+from callmood.services.batch import BatchAnalyzer, analyze_file
 from callmood.settings import Settings
 from callmood.sources.folder import find_recordings
 from callmood.warehouse.duckdb import Store
@@ -40,7 +40,7 @@ def outcome(tmp_path_factory):
     empty.touch()
     expected[empty.as_uri()] = "empty_file"
     store = Store(folder / "store.duckdb")
-    list(Analyst(store, Settings()).run([path for path in find_recordings([folder]) if path.suffix != ".duckdb"]))
+    list(BatchAnalyzer(store, Settings()).run([path for path in find_recordings([folder]) if path.suffix != ".duckdb"]))
     return store, expected
 
 
@@ -68,7 +68,7 @@ def test_a_recording_over_the_limit_is_too_long(tmp_path):
 
     path = tmp_path / "long.wav"
     path.write_bytes(wav(bytes(16_000 * 12)))
-    failed = analyse_file(path, load_model(), Settings(max_duration_s=10))
+    failed = analyze_file(path, load_model(), Settings(max_duration_s=10))
     assert failed.row is not None
     assert failed.row["code"] == "too_long"
-    assert analyse_file(path, load_model(), Settings(max_duration_s=12)).status == "analysed"
+    assert analyze_file(path, load_model(), Settings(max_duration_s=12)).status == "analyzed"

@@ -56,7 +56,7 @@ def test_a_file_that_exists_is_replaced(path, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("call", "out.csv"), "there is no view or table 'call'; there are agents_daily, call_health, call_timeline"),
+        (("call", "out.csv"), "there is no view or table 'call'; there are agents_daily, call_features, call_timeline"),
         (("calls", "out.xlsx"), "--format csv or --format parquet"),
         (("calls", "no/such/folder/out.csv"), "cannot be written"),
     ],

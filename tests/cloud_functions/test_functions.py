@@ -205,7 +205,7 @@ def test_what_is_too_large_is_not_fetched(analyze, google):
 @pytest.mark.parametrize(
     "answer",
     [holding(b"RIFF", status=403), holding(b"RIFF", status=401), holding(b"RIFF", crc32c=b"RIFX")],
-    ids=["forbidden", "unauthorised", "damaged on the way"],
+    ids=["forbidden", "unauthorized", "damaged on the way"],
 )
 def test_what_another_attempt_may_cure_is_not_acknowledged(analyze, google, answer):
     google.answer = answer

@@ -38,7 +38,7 @@ def week(tmp_path_factory):
     folder = tmp_path_factory.mktemp("week")
     earlier, store = Store(folder / "earlier.duckdb"), Store(folder / "calls.duckdb")
     fill(earlier, "2026-10-01", rng, 120)
-    (folder / "calm.json").write_bytes(reference_of(earlier.query("SELECT * FROM call_health")))
+    (folder / "calm.json").write_bytes(reference_of(earlier.query("SELECT * FROM call_features")))
     for day in range(1, 7):
         fill(store, f"2026-11-0{day}", rng, 25, shift=2.0 if day > 3 else 0.0)
     return folder
@@ -71,14 +71,14 @@ def ask(deployment, body=None):
 def test_a_day_ends_in_rows_and_in_metrics(made):
     deployment, service = made
     assert ask(deployment, {"day": "2026-11-01"}) == 204
-    rows = deployment.reports.query("SELECT * FROM model_health_current")
+    rows = deployment.reports.query("SELECT * FROM drift_checks_current")
     assert len(rows) == 2 * FIGURES
     points = service.points()
     assert len(points) == 2 * FIGURES
     for row in rows:
         labels = {"figure": row["figure"], "model_version": "1", "queue": row["queue"] or ""}
-        value = points["custom.googleapis.com/callmood/alarm_share", *sorted(labels.items())]
-        assert value == pytest.approx(row["alarm_share"])
+        value = points["custom.googleapis.com/callmood/threshold_ratio", *sorted(labels.items())]
+        assert value == pytest.approx(row["threshold_ratio"])
     assert deployment.publisher.sent == []
 
 
@@ -98,7 +98,7 @@ def test_training_is_asked_for_once_after_days_of_drift(made, caplog):
     [(topic, message)] = deployment.publisher.sent
     assert topic == TOPIC
     assert (message["reason"], message["day"], message["model_version"]) == ("drift", "2026-11-05", "1")
-    assert "voice_1" in message["figures"]
+    assert "embedding_proj_1" in message["figures"]
     warned = [record.fields for record in caplog.records if record.levelname == "WARNING"]
     assert [(fields["day"], fields["drift_days"]) for fields in warned] == [
         ("2026-11-04", 1), ("2026-11-05", 2), ("2026-11-06", 3)

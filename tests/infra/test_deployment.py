@@ -139,7 +139,7 @@ def test_settings_reach_the_functions_as_the_code_reads_them(applied, monkeypatc
 def test_every_setting_can_be_set():
     variables = (ROOT / "variables.tf").read_text().partition('variable "settings"')[2].partition("  default ")[0]
     # These settle where results go and how views count, not the analysis.
-    others = {"dataset", "min_calls", "results_topic", "alert_url", "alert_secret"}
+    others = {"dataset", "min_calls_per_group", "results_topic", "alert_url", "alert_secret"}
     others |= {"reports_dataset", "metrics_prefix", "retrain_topic"}
     assert "ALERT_URL" in (ROOT / "infra" / "functions" / "main.tf").read_text()
     assert set(re.findall(r"^    (\w+) +=", variables, re.M)) == set(Settings.model_fields) - others
@@ -265,5 +265,5 @@ def test_live_calls_are_judged_for_their_callers_only(applied):
     assert told["SESSION_KEY"]["value_source"][0]["secret_key_ref"][0]["secret"] == "callmood-session-key"
     assert {name for name in told if name not in LIBRARIES} <= {name.upper() for name in ScoreSettings.model_fields}
     assert template["timeout"] == "3600s"
-    assert template["max_instance_request_concurrency"] == int(told["MAX_LIVE_CALLS"]["value"])
-    assert ScoreSettings.model_fields["max_live_s"].default < 3600
+    assert template["max_instance_request_concurrency"] == int(told["MAX_STREAMS"]["value"])
+    assert ScoreSettings.model_fields["max_stream_s"].default < 3600

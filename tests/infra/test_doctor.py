@@ -191,7 +191,7 @@ def test_failures_that_are_ours_to_mend(outside, cloud):
     BigQueryWarehouse(DATASET, cloud.bigquery).append("failures", [row])
     (found,) = ill()
     assert "1 undeliverable" in found
-    assert "callmood replay" in found
+    assert "callmood retry-failures" in found
 
 
 def test_a_deployment_that_is_not_there(outside):

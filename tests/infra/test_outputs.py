@@ -1,4 +1,4 @@
-"""The links to Looker Studio that a deployment gives are those that `callmood looker` prints."""
+"""The links to Looker Studio that a deployment gives are those that `callmood looker-links` prints."""
 
 from __future__ import annotations
 

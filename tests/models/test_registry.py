@@ -18,7 +18,7 @@ from callmood.emotion.model import RUNTIMES, load_model
 from callmood.emotion.self_test import check_self_test
 from callmood.errors import ModelError, RegistryError
 from callmood.models.registry import Registry, Release
-from callmood.models.resolver import FollowedAlias, open_models
+from callmood.models.resolver import AliasModelProvider, open_models
 from callmood.recording import ObjectRef
 from callmood.warehouse.duckdb import Store
 from model.deployment import promote, register, rollback, versions
@@ -249,7 +249,7 @@ def used(followed):
 
 def test_a_promotion_is_followed_within_a_minute_and_a_rollback_too(registry, clock, one, two):
     serve(registry, one)
-    followed = FollowedAlias(registry, "production", clock)
+    followed = AliasModelProvider(registry, "production", clock)
     assert used(followed) == {one}
     serve(registry, two)
     assert used(followed) == {one}, "half a minute passes first"
@@ -266,7 +266,7 @@ def test_a_promotion_is_followed_within_a_minute_and_a_rollback_too(registry, cl
 
 def test_who_was_idle_looks_before_it_answers(registry, clock, one, two):
     serve(registry, one)
-    followed = FollowedAlias(registry, "production", clock)
+    followed = AliasModelProvider(registry, "production", clock)
     serve(registry, two)
     clock.now += 3600
     assert used(followed) == {two}
@@ -274,7 +274,7 @@ def test_who_was_idle_looks_before_it_answers(registry, clock, one, two):
 
 def test_a_canary_and_its_end_are_followed(registry, clock, one, two):
     serve(registry, one, two, canary=0.5)
-    followed = FollowedAlias(registry, "production", clock)
+    followed = AliasModelProvider(registry, "production", clock)
     assert used(followed) == {one, two}
     chosen = [followed.of_recording(recording_id).version for recording_id in IDS[:50]]
     assert chosen == [registry.release("production").version_for(recording_id) for recording_id in IDS[:50]]
@@ -285,7 +285,7 @@ def test_a_canary_and_its_end_are_followed(registry, clock, one, two):
 
 def test_a_look_holds_nobody_up(registry, clock, one, monkeypatch):
     serve(registry, one)
-    followed = FollowedAlias(registry, "production", clock)
+    followed = AliasModelProvider(registry, "production", clock)
     monkeypatch.setattr(registry, "look", lambda *_: time.sleep(1))
     clock.now += 31
     started = time.perf_counter()
@@ -297,7 +297,7 @@ def test_a_look_holds_nobody_up(registry, clock, one, monkeypatch):
 @pytest.mark.parametrize("damage", [cut_short, say_otherwise])
 def test_a_broken_promotion_is_not_followed_and_the_log_says_so(registry, clock, one, two, damage, caplog):
     serve(registry, one)
-    followed = FollowedAlias(registry, "production", clock)
+    followed = AliasModelProvider(registry, "production", clock)
     serve(registry, two)
     damage(registry, two)
     clock.now += 61
@@ -313,7 +313,7 @@ def test_a_broken_promotion_is_not_followed_and_the_log_says_so(registry, clock,
 def test_a_broken_canary_leaves_its_share_to_production(registry, clock, one, two, caplog):
     serve(registry, one, two, canary=0.5)
     say_otherwise(registry, two)
-    assert used(FollowedAlias(registry, "production", clock)) == {one}
+    assert used(AliasModelProvider(registry, "production", clock)) == {one}
     assert [record.fields["model_fault"] for record in caplog.records] == [two]
 
 
@@ -321,16 +321,16 @@ def test_who_starts_with_a_broken_production_takes_the_last_good_one(registry, c
     serve(registry, one, two, three)
     cut_short(registry, three)
     say_otherwise(registry, two)
-    assert used(FollowedAlias(registry, "production", clock)) == {one}
+    assert used(AliasModelProvider(registry, "production", clock)) == {one}
     assert [record.fields["model_fault"] for record in caplog.records] == [three, two]
     cut_short(registry, one)
     with pytest.raises(ModelError, match=one):
-        FollowedAlias(registry, "production", clock)
+        AliasModelProvider(registry, "production", clock)
 
 
 def test_a_registry_that_is_away_for_a_while_changes_nothing(registry, clock, one, two, caplog, tmp_path):
     serve(registry, one)
-    followed = FollowedAlias(registry, "production", clock)
+    followed = AliasModelProvider(registry, "production", clock)
     aliases = tmp_path / "registry" / "aliases.json"
     kept = aliases.read_text()
     aliases.write_text("{")
@@ -370,14 +370,14 @@ def test_an_address_that_leads_nowhere_is_an_error_in_a_sentence(registry, tmp_p
     assert "error:" in said
 
 
-def test_a_folder_is_analysed_by_production_and_canary_and_each_recording_once(registry, tmp_path, one, two):
+def test_a_folder_is_analyzed_by_production_and_canary_and_each_recording_once(registry, tmp_path, one, two):
     serve(registry, one, two, canary=0.5)
     store, calls = tmp_path / "calls.duckdb", tmp_path / "calls"
     calls.mkdir()
     for i in range(16):  # ids hold the path, which is another each time: all go to one version once in 32,768 times
         shutil.copy(EXAMPLES[0], calls / f"{i}.wav")
     arguments = ("analyze", calls, "--model", f"{registry.uri}@production", "--store", store)
-    assert "16 analysed" in run(*arguments, "--workers", 1)
+    assert "16 analyzed" in run(*arguments, "--workers", 1)
     rows = Store(store).query("SELECT recording_id, model_version FROM recordings")
     release = registry.release("production")
     assert {row["model_version"] for row in rows} == {one, two}

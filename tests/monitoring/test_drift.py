@@ -33,8 +33,8 @@ def test_fewer_than_two_calm_days_in_a_hundred_alarm(many, n):
 @pytest.mark.parametrize("n", [60, 400])
 def test_a_figure_that_has_moved_is_found_and_no_other(n):
     rng = np.random.default_rng(1)
-    found = alarms(calls(n, rng, shift=1.5, only=("noise_db", "voice_3")), made_reference(rng))
-    assert found == {"noise_db", "voice_3"}
+    found = alarms(calls(n, rng, shift=1.5, only=("noise_db", "embedding_proj_3")), made_reference(rng))
+    assert found == {"noise_db", "embedding_proj_3"}
 
 
 def test_another_mix_of_emotions_is_found():
@@ -46,7 +46,7 @@ def test_another_mix_of_emotions_is_found():
 def test_a_shift_too_small_to_matter_is_none_however_many_calls_show_it():
     rng = np.random.default_rng(3)
     findings = compare(calls(1500, rng, shift=0.3), made_reference(rng, 1500), TESTS)
-    assert {finding.alarm_above for finding in findings} == {0.25}
+    assert {finding.threshold for finding in findings} == {0.25}
     assert not any(finding.is_drift for finding in findings)
 
 
@@ -62,23 +62,23 @@ def test_many_calls_of_one_voice_count_as_one():
     rows = calls(120, rng)
     alone, few = Reference(reference_of(rows)), Reference(reference_of(rows, voices=10))
     assert (alone.voices, few.voices) == (120, 10)
-    limits = [[f.alarm_above for f in compare(calls(50, rng), one, TESTS) if f.test == "ks"] for one in (alone, few)]
+    limits = [[f.threshold for f in compare(calls(50, rng), one, TESTS) if f.test == "ks"] for one in (alone, few)]
     assert min(limits[1]) > 1.5 * max(limits[0])
 
 
 def test_more_tests_a_day_ask_for_more_of_each():
     rng = np.random.default_rng(6)
     reference, rows = made_reference(rng), calls(40, rng)
-    few, many = ([f.alarm_above for f in compare(rows, reference, tests)] for tests in (TESTS, 20 * TESTS))
+    few, many = ([f.threshold for f in compare(rows, reference, tests)] for tests in (TESTS, 20 * TESTS))
     assert all(more >= less for less, more in zip(few, many, strict=True))
     assert max(many) > max(few)
 
 
 def test_calls_without_projections_are_compared_by_what_they_have():
     rng = np.random.default_rng(7)
-    rows = [row | {"voice_1": None, "noise_db": None} for row in calls(30, rng)]
+    rows = [row | {"embedding_proj_1": None, "noise_db": None} for row in calls(30, rng)]
     figures = {finding.figure for finding in compare(rows, made_reference(rng), TESTS)}
-    assert figures == {*MEANS, *COUNTS} - {"voice_1", "noise_db"}
+    assert figures == {*MEANS, *COUNTS} - {"embedding_proj_1", "noise_db"}
 
 
 def test_the_distance_is_scipys():

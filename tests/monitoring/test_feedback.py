@@ -16,7 +16,7 @@ LINE = {
     "path": "clips/0001.wav",
     "speaker": "e639de8424e7",
     "emotion": "Anger",
-    "labelled_by": "Ada",
+    "annotated_by": "Ada",
     "chosen": "random",
     "recording_id": "r1",
     "call_date": "2026-11-02",
@@ -38,17 +38,17 @@ def write(path, *lines, delimiter=",", encoding="utf-8"):
 def test_a_label_becomes_a_row_of_the_store(tmp_path, delimiter, encoding):
     store = Store(tmp_path / "calls.duckdb")
     file = write(tmp_path / "labels.csv", {}, {"emotion": "", "start_s": "40"}, delimiter=delimiter, encoding=encoding)
-    run = CliRunner().invoke(app, ["feedback", str(file), "--store", str(store.path)])
+    run = CliRunner().invoke(app, ["import-labels", str(file), "--store", str(store.path)])
     assert run.exit_code == 0, run.output
     assert "1 labels taken over" in run.output
-    [row] = store.query("SELECT * FROM feedback")
+    [row] = store.query("SELECT * FROM annotations")
     assert (row["emotion"], row["channel"], row["start_s"], row["end_s"]) == ("anger", 1, 34.144, 37.36)
-    assert (row["labelled_by"], row["chosen"], row["call_date"].isoformat()) == ("Ada", "random", "2026-11-02")
+    assert (row["annotated_by"], row["chosen"], row["call_date"].isoformat()) == ("Ada", "random", "2026-11-02")
 
 
 def test_the_same_label_has_the_same_id_and_another_listeners_another(tmp_path):
-    file = write(tmp_path / "labels.csv", {}, {}, {"labelled_by": "Bo"}, {"labelled_by": ""})
-    ids = [row["feedback_id"] for row in read_labels(file, NOW)]
+    file = write(tmp_path / "labels.csv", {}, {}, {"annotated_by": "Bo"}, {"annotated_by": ""})
+    ids = [row["annotation_id"] for row in read_labels(file, NOW)]
     assert ids[0] == ids[1]
     assert len(set(ids)) == 3
 
@@ -67,8 +67,8 @@ def test_a_line_that_makes_no_sense_is_named_and_none_is_taken(tmp_path, wrong, 
     file = write(tmp_path / "labels.csv", {}, wrong)
     with pytest.raises(FeedbackError, match=told):
         read_labels(file, NOW)
-    assert CliRunner().invoke(app, ["feedback", str(file), "--store", str(store.path)]).exit_code == 2
-    assert store.query("SELECT * FROM feedback") == []
+    assert CliRunner().invoke(app, ["import-labels", str(file), "--store", str(store.path)]).exit_code == 2
+    assert store.query("SELECT * FROM annotations") == []
 
 
 @pytest.mark.parametrize(

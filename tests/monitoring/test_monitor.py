@@ -42,7 +42,7 @@ def fill(store, day, rng, calls=40, shift=0.0, queue="billing", version="1", rol
                     **{f"p_{e}": float(share) for e, share in zip(EMOTIONS, p, strict=True)},
                     level_dbfs=level + rng.normal(),
                     noise_dbfs=level - 30 + rng.normal(),
-                    **{f"voice_{k}": float(v) for k, v in enumerate(voice + rng.normal(size=8) / 3, 1)},
+                    **{f"embedding_proj_{k}": float(v) for k, v in enumerate(voice + rng.normal(size=8) / 3, 1)},
                 )
             )
         commits.append(commit_row(**shared, uri=f"gs://calls/{name}", content_sha256=name, call_id=name))
@@ -57,7 +57,7 @@ def month(tmp_path_factory):
     folder = tmp_path_factory.mktemp("month")
     earlier = Store(folder / "earlier.duckdb")
     fill(earlier, "2026-10-01", rng, 120)
-    reference = reference_of(earlier.query("SELECT * FROM call_health"))
+    reference = reference_of(earlier.query("SELECT * FROM call_features"))
     store = Store(folder / "calls.duckdb")
     fill(store, "2026-11-02", rng)
     fill(store, "2026-11-03", rng, 60)
@@ -70,7 +70,7 @@ def month(tmp_path_factory):
 def check(month, day):
     store, content = month
     reference = Reference(content)
-    return check_day(store, day, {"1": reference}.get, min_calls=5, checked_at=NOW)
+    return check_day(store, day, {"1": reference}.get, min_calls_per_group=5, checked_at=NOW)
 
 
 def test_a_calm_day_is_quiet_and_every_figure_is_looked_at(month):
@@ -85,7 +85,7 @@ def test_a_calm_day_is_quiet_and_every_figure_is_looked_at(month):
 def test_the_queue_that_sounds_otherwise_is_named_and_the_others_are_not(month):
     rows = check(month, date(2026, 11, 3))
     found = {(row["queue"], row["figure"]) for row in rows if row["is_drift"]}
-    voices = {f"voice_{i}" for i in range(1, 9)}
+    voices = {f"embedding_proj_{i}" for i in range(1, 9)}
     assert {figure for queue, figure in found if queue == "delivery"} == voices
     assert not [figure for queue, figure in found if queue == "billing"]
     assert set(drifting(rows)["1"]) <= voices
@@ -100,26 +100,28 @@ def test_a_queue_of_few_calls_and_a_model_without_reference_have_no_rows(month):
 def test_agents_are_not_compared(tmp_path):
     store = Store(tmp_path / "calls.duckdb")
     fill(store, "2026-11-02", np.random.default_rng(1), 10, role="agent")
-    assert store.query("SELECT * FROM call_health") == []
+    assert store.query("SELECT * FROM call_features") == []
 
 
 def test_a_day_checked_twice_counts_once(month, tmp_path):
     store = Store(tmp_path / "calls.duckdb")
     rows = check(month, date(2026, 11, 2))
-    store.append("model_health", rows)
-    store.append("model_health", [row | {"checked_at": "2026-11-24T00:00:00+00:00", "statistic": 0.5} for row in rows])
-    current = store.query("SELECT * FROM model_health_current")
+    store.append("drift_checks", rows)
+    store.append("drift_checks", [row | {"checked_at": "2026-11-24T00:00:00+00:00", "statistic": 0.5} for row in rows])
+    current = store.query("SELECT * FROM drift_checks_current")
     assert len(current) == len(rows)
     assert {row["statistic"] for row in current} == {0.5}
-    assert all(row["alarm_share"] == pytest.approx(0.5 / row["alarm_above"]) for row in current)
+    assert all(row["threshold_ratio"] == pytest.approx(0.5 / row["threshold"]) for row in current)
 
 
 def test_days_of_drift_are_counted_over_days_that_had_calls(month, tmp_path):
     store = Store(tmp_path / "calls.duckdb")
-    [row] = [row for row in check(month, date(2026, 11, 2)) if row["queue"] is None and row["figure"] == "voice_1"]
+    [row] = [
+        row for row in check(month, date(2026, 11, 2)) if row["queue"] is None and row["figure"] == "embedding_proj_1"
+    ]
 
     def write(day, drifted, **changes):
-        store.append("model_health", [row | {"health_id": day, "call_date": day, "is_drift": drifted} | changes])
+        store.append("drift_checks", [row | {"check_id": day, "call_date": day, "is_drift": drifted} | changes])
 
     assert days_of_drift(store, date(2026, 11, 9), "1") == 1
     write("2026-11-01", True)
@@ -136,11 +138,11 @@ def test_old_rows_without_the_new_columns_are_compared_by_what_they_have(month, 
     fill(store, "2026-11-02", np.random.default_rng(2))
     with store._open() as connection:
         connection.execute(
-            f"UPDATE segments SET noise_dbfs = NULL, {', '.join(f'voice_{i} = NULL' for i in range(1, 9))}"
+            f"UPDATE segments SET noise_dbfs = NULL, {', '.join(f'embedding_proj_{i} = NULL' for i in range(1, 9))}"
         )
-    rows = check_day(store, date(2026, 11, 2), {"1": Reference(month[1])}.get, min_calls=5, checked_at=NOW)
+    rows = check_day(store, date(2026, 11, 2), {"1": Reference(month[1])}.get, min_calls_per_group=5, checked_at=NOW)
     figures = {row["figure"] for row in rows}
-    assert figures == {*MEANS, *COUNTS} - {"noise_db", *(f"voice_{i}" for i in range(1, 9))}
+    assert figures == {*MEANS, *COUNTS} - {"noise_db", *(f"embedding_proj_{i}" for i in range(1, 9))}
 
 
 def test_accuracy_is_measured_on_what_was_drawn_by_chance(month, tmp_path):
@@ -154,19 +156,19 @@ def test_accuracy_is_measured_on_what_was_drawn_by_chance(month, tmp_path):
         place = {name: segment[name] for name in ("recording_id", "channel", "start_s", "end_s")}
         label = {
             **place,
-            "feedback_id": str(i),
+            "annotation_id": str(i),
             "call_date": "2026-11-02",
             "emotion": "surprise" if i < 6 else right if i % 4 else wrong,
             "chosen": "random" if i < 66 else "uncertain",
-            "labelled_at": "2026-11-10T00:00:00+00:00",
+            "annotated_at": "2026-11-10T00:00:00+00:00",
         }
         labels.append(label)
         if i == 7:  # somebody changes their mind
-            labels.append(label | {"emotion": wrong, "feedback_id": "x", "labelled_at": "2026-11-11T00:00:00+00:00"})
-    store.append("feedback", labels)
+            labels.append(label | {"emotion": wrong, "annotation_id": "x", "annotated_at": "2026-11-11T00:00:00+00:00"})
+    store.append("annotations", labels)
     [row] = [
         row
-        for row in check_day(store, date(2026, 11, 2), lambda _: None, min_calls=5, checked_at=NOW)
+        for row in check_day(store, date(2026, 11, 2), lambda _: None, min_calls_per_group=5, checked_at=NOW)
         if row["figure"] == "accuracy"
     ]
     right = sum(i % 4 != 0 and i != 7 for i in range(6, 66))
@@ -174,7 +176,7 @@ def test_accuracy_is_measured_on_what_was_drawn_by_chance(month, tmp_path):
     assert row["low"] < row["statistic"] < row["high"]
     store.append("erasures", [{"erasure_id": "e", "recording_id": heard[0]["recording_id"], "reason": "request",
                                "erased_at": "2026-11-12T00:00:00+00:00"}])  # fmt: skip
-    assert len(store.query("SELECT * FROM labelled_segments")) == len(heard) - 6
+    assert len(store.query("SELECT * FROM annotated_segments")) == len(heard) - 6
 
 
 def test_segments_of_one_call_tell_less_than_as_many_of_several():
@@ -210,7 +212,7 @@ class TestOnTheCommandLine:
     def test_every_new_day_is_checked_once(self, here):
         first = self.run(here)
         assert first.exit_code == 1, first.output
-        assert "voice_1" in first.output
+        assert "embedding_proj_1" in first.output
         assert f"{4 * FIGURES} checks of 2 days" in first.output
         second = self.run(here)
         assert second.exit_code == 0

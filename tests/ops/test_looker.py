@@ -55,7 +55,7 @@ def test_reports_are_made_of_flat_views_with_a_day():
 
 @pytest.mark.parametrize("options", [[], ["--billing-project", "pays"]])
 def test_the_command_prints_a_link_for_all_and_for_each(options):
-    command = ["looker", "--project", "acme", "--dataset", "reports", *options]
+    command = ["looker-links", "--project", "acme", "--dataset", "reports", *options]
     told = {
         row["view"]: row["url"]
         for row in map(json.loads, CliRunner().invoke(app, [*command, "--json"]).stdout.splitlines())

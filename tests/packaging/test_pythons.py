@@ -12,13 +12,13 @@ ONE_CALL = """
 import json, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from callmood.analysis.analyzer import analyse
+from callmood.analysis.analyzer import analyze
 from callmood.emotion.model import load_model
 from callmood.sources.folder import read_file
 from callmood.analysis.rows import analysis_rows
 from callmood.settings import Settings
 model, settings = load_model(), Settings()
-analysis = analyse(read_file(Path(sys.argv[1]), settings), model, settings)
+analysis = analyze(read_file(Path(sys.argv[1]), settings), model, settings)
 segments, _ = analysis_rows(analysis, settings, datetime.now(UTC), 0.0)
 print(json.dumps([model.runtime, segments]))
 """

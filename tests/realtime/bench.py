@@ -1,4 +1,4 @@
-"""How soon a live call's updates come: `./run bench live`.
+"""How soon a live call's updates come: `./run bench realtime`.
 
 Calls at once in real time, in frames of 20 ms; the server has one core, the callers have the others. The delay of an
 update is the time from when the last frame of a second of sound was sent to when the update for that second arrived.
@@ -81,7 +81,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[:1])  # what is started now keeps to it
-    with running(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MAX_LIVE_CALLS=str(arguments.calls)) as server:
+    with running(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MAX_STREAMS=str(arguments.calls)) as server:
         os.sched_setaffinity(0, cores[1:] or cores)
         asyncio.run(calls(server.socket_url, arguments.calls, 5))  # the first call finds nothing in memory
         before = server.cpu_s()

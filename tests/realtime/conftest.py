@@ -6,7 +6,7 @@ from live_server import EXAMPLE, KEY, running
 
 @pytest.fixture(scope="session")
 def server():
-    with running(SESSION_KEY=KEY, MAX_PART_S="120", MAX_REQUEST_BYTES="4000000", MAX_LIVE_CALLS="2") as found:
+    with running(SESSION_KEY=KEY, MAX_CHUNK_S="120", MAX_REQUEST_BYTES="4000000", MAX_STREAMS="2") as found:
         yield found
 
 

@@ -12,10 +12,10 @@ from live_server import in_this_process, running
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
-from callmood.analysis.analyzer import analyse
+from callmood.analysis.analyzer import analyze
 from callmood.analysis.rows import segment_facts
 from callmood.emotion.model import load_model
-from callmood.models.resolver import OneModel
+from callmood.models.resolver import StaticModelProvider
 from callmood.realtime import websocket
 from callmood.realtime.app import make_app
 from callmood.realtime.auth import Access
@@ -38,10 +38,10 @@ def encoded(samples, rate, subtype):
     return file.getvalue()
 
 
-def analysed(audio):
+def analyzed(audio):
     call = CallMetadata(channel_roles=("customer",))
     recording = Recording(ObjectRef("b", "a", 1), audio, len(audio), "0" * 64, datetime.now(UTC), call)
-    return [segment_facts(one) for one in analyse(recording, load_model(), Settings()).segments]
+    return [segment_facts(one) for one in analyze(recording, load_model(), Settings()).segments]
 
 
 def talk(server, frames, **start):
@@ -74,13 +74,13 @@ def pieces(data, size):
 
 
 @pytest.mark.parametrize(("subtype", "encoding", "rate"), [("PCM_16", "pcm16", 16_000), ("ULAW", "mulaw", 8_000)])
-def test_a_live_call_ends_as_its_recording_is_analysed(server, customer, subtype, encoding, rate):
+def test_a_live_call_ends_as_its_recording_is_analyzed(server, customer, subtype, encoding, rate):
     samples = np.repeat(customer, rate // 8000)[: 40 * rate]
     audio = encoded(samples, rate, subtype)
     data = audio[audio.index(b"data") + 8 :]
     frame = rate // 50 * (2 if encoding == "pcm16" else 1)
     updates, result = talk(server, pieces(data, frame), encoding=encoding, sample_rate=rate)
-    expected = analysed(audio)
+    expected = analyzed(audio)
     assert len(expected) > 4
     assert [(s["start_s"], s["end_s"], s["emotion"]) for s in result["segments"]] == [
         (s["start_s"], s["end_s"], s["emotion"]) for s in expected
@@ -180,21 +180,21 @@ def test_a_page_of_another_site_is_refused(server):
 
 
 def test_a_call_may_last_only_so_long_and_its_result_is_told(customer):
-    with running(MAX_LIVE_S="20", API_KEY="a key of some length") as short:
+    with running(MAX_STREAM_S="20", API_KEY="a key of some length") as short:
         frames = pieces(customer[: 30 * 8000].tobytes(), 320)
         _, result = talk(short, frames, sample_rate=8000, access="a key of some length")
         assert result["duration_s"] == 20.0
         assert result["session"] is None
         with connect(short.socket_url) as socket:
             socket.send(START)
-            assert json.loads(socket.recv())["problem"]["code"] == "unauthorised"
+            assert json.loads(socket.recv())["problem"]["code"] == "unauthorized"
 
 
 def test_who_falls_silent_is_told_the_result(monkeypatch, customer):
     """In this process, with a clock of its own: thirty seconds are long."""
     monkeypatch.setattr(websocket, "FRAME_TIMEOUT_S", 0.5)
     monkeypatch.setattr(websocket, "START_TIMEOUT_S", 0.5)
-    app = make_app(Scorer(OneModel(load_model()), ScoreSettings()), Access(ScoreSettings()))
+    app = make_app(Scorer(StaticModelProvider(load_model()), ScoreSettings()), Access(ScoreSettings()))
     with in_this_process(app) as server, connect(server.socket_url) as socket, connect(server.socket_url) as mute:
         socket.send(json.dumps({"type": "start", "sample_rate": 8000}))
         socket.recv()
@@ -210,7 +210,9 @@ def test_a_late_server_sends_fewer_updates_and_loses_no_sound(monkeypatch, custo
     monkeypatch.setattr(LiveCall, "hear", lambda call, frames: (time.sleep(0.4), hear(call, frames))[1])
     monkeypatch.setattr(websocket, "BUFFER_S", 2.0)
     samples = customer[30 * 8000 : 45 * 8000]
-    with in_this_process(make_app(Scorer(OneModel(load_model()), ScoreSettings()), Access(ScoreSettings()))) as late:
+    with in_this_process(
+        make_app(Scorer(StaticModelProvider(load_model()), ScoreSettings()), Access(ScoreSettings()))
+    ) as late:
         begun = time.monotonic()
         updates, result = talk(late, pieces(samples.tobytes(), 320), sample_rate=8000)
         took_s = time.monotonic() - begun
@@ -218,7 +220,7 @@ def test_a_late_server_sends_fewer_updates_and_loses_no_sound(monkeypatch, custo
     assert result["duration_s"] == 15.0
     # Two seconds of sound wait at most, so the sender was held up for the others.
     assert took_s > 0.4 * 15 / 2.5
-    assert len(result["segments"]) == len(analysed(encoded(samples, 8000, "PCM_16")))
+    assert len(result["segments"]) == len(analyzed(encoded(samples, 8000, "PCM_16")))
 
 
 def test_mulaw_is_decoded_as_files_are():

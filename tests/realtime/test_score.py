@@ -13,11 +13,11 @@ import soundfile
 from live_server import KEY, Server, in_this_process, running
 from stack.services import function
 
-from callmood.analysis.analyzer import analyse
+from callmood.analysis.analyzer import analyze
 from callmood.analysis.channel import Average
 from callmood.analysis.rows import analysis_rows
 from callmood.emotion.model import load_model
-from callmood.models.resolver import OneModel
+from callmood.models.resolver import StaticModelProvider
 from callmood.realtime import app
 from callmood.realtime.app import make_app
 from callmood.realtime.auth import TOKEN_AGE_S, Access
@@ -50,7 +50,7 @@ def test_a_recording_gets_the_facts_that_its_rows_would_have(server, example, mo
     status, told, _ = server.ask("/score", example)
     assert status == 200
     recording = Recording(ObjectRef("b", "a", 1), example, len(example), "0" * 64, datetime.now(UTC))
-    segments, commit = analysis_rows(analyse(recording, model, Settings()), Settings(), datetime.now(UTC), 0)
+    segments, commit = analysis_rows(analyze(recording, model, Settings()), Settings(), datetime.now(UTC), 0)
     assert told["segments"] == [{name: row[name] for name in told["segments"][0]} for row in segments]
     for name in ("duration_s", "channel_roles", "warnings", "model_version"):
         assert told[name] == commit[name]
@@ -140,7 +140,7 @@ JSON = {"Content-Type": "application/json"}
         (b"Dear Sir or Madam", {}, "", 422, "not_audio", "text"),
         (b"RIFF\x00\x00\x00\x00WAVE", {}, "", 422, None, ""),
         (b"x" * 4_000_001, {}, "", 413, "too_large", "MAX_REQUEST_BYTES"),
-        (wav(np.zeros(121 * 8000)), {}, "", 413, "too_long", "MAX_PART_S"),
+        (wav(np.zeros(121 * 8000)), {}, "", 413, "too_long", "MAX_CHUNK_S"),
         (b"x", {}, "?channel_roles=boss", 400, "bad_request", "channel_roles"),
         (b"x", {}, "?rate=8000", 400, "bad_request", "rate"),
         (b"{", JSON, "", 400, "bad_request", "JSON"),
@@ -165,7 +165,7 @@ def test_other_addresses_and_methods_are_problems_too(server, path, body, status
 
 
 def test_without_a_key_for_sessions_a_call_cannot_come_in_parts(model, example):
-    scorer = Scorer(OneModel(model), ScoreSettings())
+    scorer = Scorer(StaticModelProvider(model), ScoreSettings())
     instance = {"b64": base64.b64encode(example).decode()}
     body = json.dumps({"instances": [instance], "parameters": {"session": True}}).encode()
     with pytest.raises(Problem, match="SESSION_KEY"):
@@ -182,7 +182,7 @@ def test_with_an_api_key_only_who_shows_it_is_answered(locked, example):
     assert locked.ask("/health")[0] == 200
     for headers in ({}, {"X-API-Key": "another key"}, {"X-API-Key": ""}):
         status, problem, answer = locked.ask("/score", example, **headers)
-        assert (status, problem["code"], answer["WWW-Authenticate"]) == (401, "unauthorised", "ApiKey")
+        assert (status, problem["code"], answer["WWW-Authenticate"]) == (401, "unauthorized", "ApiKey")
         assert locked.ask("/token", b"", **headers)[0] == 401
     assert locked.ask("/score", example, **{"X-API-Key": "a key of some length"})[0] == 200
 
@@ -228,7 +228,7 @@ def test_the_function_tells_problems_as_the_server_does(function_score, body, st
 
 
 def test_a_busy_server_and_a_slow_request_are_told_as_problems(monkeypatch, model):
-    service = make_app(Scorer(OneModel(model), ScoreSettings()), Access(ScoreSettings()))
+    service = make_app(Scorer(StaticModelProvider(model), ScoreSettings()), Access(ScoreSettings()))
     monkeypatch.setattr(app, "BODY_TIMEOUT_S", 0.3)
     with in_this_process(service) as slow:
         with socket.create_connection(("127.0.0.1", slow.port), timeout=10) as connection:

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 TOTALS = """
 SELECT COUNT(*) AS calls, SUM(negative_s) / SUM(customer_emotion_s) AS negativity,
   COUNTIF(needs_attention) / COUNT(*) AS attention, COUNTIF(escalated) / COUNT(*) AS escalated,
-  COUNTIF(recovered) / NULLIF(COUNTIF(is_hard), 0) AS recovered,
+  COUNTIF(recovered) / NULLIF(COUNTIF(is_negative_call), 0) AS recovered,
   SUM(anger_s) / SUM(customer_emotion_s) AS anger
 FROM calls WHERE {where}
 """

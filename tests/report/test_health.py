@@ -38,7 +38,7 @@ def test_the_chart_is_the_view_over_the_last_four_weeks(watched):
     for aspect, figures in ASPECTS.items():
         listed = ", ".join(f"'{figure}'" for figure in figures)
         [row] = watched.query(
-            f"SELECT MAX(alarm_share) AS share FROM model_health_current WHERE queue IS NULL AND figure IN ({listed})"
+            f"SELECT MAX(threshold_ratio) AS share FROM drift_checks_current WHERE queue IS NULL AND figure IN ({listed})"
             f" AND call_date = '{LAST}'"
         )
         assert chart[LAST.isoformat(), aspect] == pytest.approx(row["share"], abs=1e-3)
@@ -47,10 +47,10 @@ def test_the_chart_is_the_view_over_the_last_four_weeks(watched):
 def test_a_calm_last_day_is_said_so(watched_report, look, tmp_path):
     store = make_store(tmp_path / "calls.duckdb", calls=30)
     write_health(store, days=1)
-    rows = store.query("SELECT * FROM model_health WHERE figure = 'voice_1'")
+    rows = store.query("SELECT * FROM drift_checks WHERE figure = 'embedding_proj_1'")
     later = (LAST + timedelta(days=1)).isoformat()
-    row = rows[0] | {"call_date": later, "health_id": "later", "checked_at": f"{later}T09:00:00+00:00"}
-    store.append("model_health", [row])
+    row = rows[0] | {"call_date": later, "check_id": "later", "checked_at": f"{later}T09:00:00+00:00"}
+    store.append("drift_checks", [row])
     with look(address(report(tmp_path, store))) as page:
         page.wait_for_selector("#health svg")
         assert "Calls of 2026-11-21 look like what the model knows." in page.inner_text("main")

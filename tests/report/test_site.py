@@ -60,7 +60,9 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path, there):
     file.parent.mkdir(parents=True)
     file.write_text("mine", encoding="utf-8")
     with pytest.raises(CallmoodError, match="not empty"):
-        build_report(Store(tmp_path / "s.duckdb"), tmp_path / "out", store="s", zone=ZoneInfo("UTC"), min_calls=5)
+        build_report(
+            Store(tmp_path / "s.duckdb"), tmp_path / "out", store="s", zone=ZoneInfo("UTC"), min_calls_per_group=5
+        )
     assert names(tmp_path / "out") == [there]
 
 
@@ -76,7 +78,7 @@ def test_times_are_told_in_the_stores_zone(tmp_path):
     store = Store(tmp_path / "calls.duckdb", "Asia/Tokyo")
     store.append("segments", [segment_row(0, call_date="2026-11-03")])
     store.append("recordings", [commit_row(call_date="2026-11-03", started_at="2026-11-02T22:30:00+00:00")])
-    build_report(store, tmp_path / "out", store="s", zone=ZoneInfo("Asia/Tokyo"), min_calls=5)
+    build_report(store, tmp_path / "out", store="s", zone=ZoneInfo("Asia/Tokyo"), min_calls_per_group=5)
     columns = packed(tmp_path / "out" / "calls.js")["columns"]
     assert [columns[name] for name in ("day", "time", "weekday", "hour")] == [["2026-11-03"], ["07:30"], [2], [7]]
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from callmood.cli.app import app
 from callmood.models.resolver import open_models
 from callmood.services import batch
-from callmood.services.batch import Analyst
+from callmood.services.batch import BatchAnalyzer
 from callmood.settings import Settings
 from callmood.warehouse.duckdb import Store
 
@@ -49,9 +49,9 @@ def lines(output):
     return [json.loads(line) for line in output.splitlines()]
 
 
-def test_a_folder_is_analysed_once_and_the_rows_can_be_asked_for(store, calls):
+def test_a_folder_is_analyzed_once_and_the_rows_can_be_asked_for(store, calls):
     first = lines(run("analyze", calls, "--json", "--workers", 2))
-    assert [row["status"] for row in first] == ["analysed", "analysed"]
+    assert [row["status"] for row in first] == ["analyzed", "analyzed"]
     assert all(row["segment_count"] > 5 for row in first)
     again = lines(run("analyze", calls, "--json"))
     assert [row["status"] for row in again] == ["skipped", "skipped"]
@@ -65,7 +65,7 @@ def test_a_folder_is_analysed_once_and_the_rows_can_be_asked_for(store, calls):
 
 def test_the_summary_names_every_call(store, calls):
     shown = run("analyze", calls)
-    assert "2 analysed" in shown
+    assert "2 analyzed" in shown
     for path in calls.iterdir():
         assert path.name.split("call-")[1].split("_")[0] in shown
 
@@ -73,7 +73,7 @@ def test_the_summary_names_every_call(store, calls):
 def test_a_bad_file_costs_no_other_its_analysis(store, calls):
     (calls / "letter.wav").write_text("Dear customer")
     shown = run("analyze", calls, code=1)
-    assert "2 analysed, 1 failed" in shown
+    assert "2 analyzed, 1 failed" in shown
     assert "not_audio" in shown
     [failure] = lines(run("failures", "--json"))
     assert failure["code"] == "not_audio"
@@ -95,7 +95,7 @@ def test_a_file_that_kills_its_process_costs_no_other_its_analysis(store, calls,
     (calls / "killer.wav").write_bytes(b"RIFF")
     statuses = {Path(row["path"]).name: row["status"] for row in lines(run("analyze", calls, "--json", code=1))}
     assert statuses.pop("killer.wav") == "failed"
-    assert set(statuses.values()) == {"analysed"}
+    assert set(statuses.values()) == {"analyzed"}
 
 
 def test_an_overwritten_file_takes_the_place_of_what_it_held(store, calls):
@@ -113,7 +113,7 @@ def test_an_overwritten_file_takes_the_place_of_what_it_held(store, calls):
 def test_settings_change_the_analysis(store, calls, monkeypatch):
     run("analyze", calls)
     monkeypatch.setenv("ANALYZE_AGENT_EMOTION", "true")
-    assert [row["status"] for row in lines(run("analyze", calls, "--json"))] == ["analysed", "analysed"]
+    assert [row["status"] for row in lines(run("analyze", calls, "--json"))] == ["analyzed", "analyzed"]
     roles = lines(
         run("query", "SELECT DISTINCT role FROM segments_current WHERE emotion IS NOT NULL ORDER BY role", "--json")
     )
@@ -171,7 +171,7 @@ def test_watch_takes_a_file_when_it_has_stopped_growing(store, tmp_path):
                 growing.flush()
                 time.sleep(0.5)
         row = json.loads(process.stdout.readline())
-        assert row["status"] == "analysed"
+        assert row["status"] == "analyzed"
         assert row["size_bytes"] == len(sound)
         (inbox / "notes.txt").write_text("not a recording")
         (inbox / "bad.wav").write_text("not audio")
@@ -190,7 +190,7 @@ def test_a_folder_without_recordings_is_said_to_be_one(store, tmp_path):
 def test_a_file_whose_name_is_no_text_fails_and_costs_no_other_its_analysis(store, calls):
     shutil.copy(EXAMPLES[0], calls / os.fsdecode(b"caf\xe9.wav"))
     shown = run("analyze", calls, code=1)
-    assert "2 analysed, 1 failed" in shown
+    assert "2 analyzed, 1 failed" in shown
     assert "bad_name" in shown
 
 
@@ -198,7 +198,7 @@ def test_a_file_that_goes_before_its_turn_costs_no_other_its_analysis(store, cal
     local_store = Store(store)
     files = sorted(calls.iterdir())
     files[0].unlink()
-    assert [outcome.status for outcome in Analyst(local_store, Settings()).run(files)] == ["skipped", "analysed"]
+    assert [outcome.status for outcome in BatchAnalyzer(local_store, Settings()).run(files)] == ["skipped", "analyzed"]
 
 
 def test_the_model_is_loaded_once(store, calls, monkeypatch):
@@ -220,7 +220,7 @@ def test_who_stops_listening_waits_for_no_file_that_is_left(tmp_path, monkeypatc
 
     monkeypatch.setattr(batch, "_pool", ThreadPoolExecutor)
     monkeypatch.setattr(batch, "_in_worker", slow)
-    outcomes = batch.analyse_files([tmp_path / str(number) for number in range(50)], Settings(), workers=2)
+    outcomes = batch.analyze_files([tmp_path / str(number) for number in range(50)], Settings(), workers=2)
     next(outcomes)
     outcomes.close()
     assert len(taken) < 10

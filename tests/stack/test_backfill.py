@@ -1,4 +1,4 @@
-"""Recordings that were there before, and recordings that failed: published anew, analysed as if just uploaded."""
+"""Recordings that were there before, and recordings that failed: published anew, analyzed as if just uploaded."""
 
 import json
 import time
@@ -67,7 +67,7 @@ def published(stack):
     return topic, names
 
 
-def test_given_up_recordings_are_analysed_after_a_replay(callmood, stack):
+def test_given_up_recordings_are_analyzed_after_a_replay(callmood, stack):
     """Every attempt fails while the function is away; mended, one command brings the recording back."""
     with scripted_http() as broken, stack.pushing_to(broken.url):
         broken.answer = lambda _asked: (500, {})
@@ -75,11 +75,11 @@ def test_given_up_recordings_are_analysed_after_a_replay(callmood, stack):
         stack.until("SELECT 1 FROM failures WHERE recording_id = @id AND code = 'undeliverable'", call, within_s=90)
     assert not stack.rows("SELECT 1 FROM recordings_current WHERE recording_id = @id", call)
 
-    seen = callmood("replay", "--topic", "recordings", "--dry-run", "--json")
+    seen = callmood("retry-failures", "--topic", "recordings", "--dry-run", "--json")
     assert call.uri in seen.stdout
-    assert callmood("replay", "--topic", "recordings").exit_code == 0
+    assert callmood("retry-failures", "--topic", "recordings").exit_code == 0
     stack.until("SELECT 1 FROM recordings_current WHERE recording_id = @id", call)
-    assert call.uri not in callmood("replay", "--topic", "recordings", "--dry-run", "--json").stdout
+    assert call.uri not in callmood("retry-failures", "--topic", "recordings", "--dry-run", "--json").stdout
 
 
 def test_every_recording_below_the_prefix_is_published(callmood, archive, published):
@@ -137,7 +137,7 @@ def test_events_keep_to_the_rate(stack, published):
     [
         (["backfill", "acme-calls"], "write gs://BUCKET"),
         (["backfill", "gs://no-such-bucket-anywhere"], "does not exist"),
-        (["replay", "--code", "not_a_code"], "no such failure: not_a_code"),
+        (["retry-failures", "--code", "not_a_code"], "no such failure: not_a_code"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(callmood, arguments, told):

@@ -14,23 +14,23 @@ BURST = 8
 
 
 def lag_s(row):
-    uploaded, analysed = (
+    uploaded, analyzed = (
         when if isinstance(when, datetime) else datetime.fromisoformat(when)
-        for when in (row["uploaded_at"], row["analysed_at"])
+        for when in (row["uploaded_at"], row["analyzed_at"])
     )
-    return (analysed - uploaded).total_seconds()
+    return (analyzed - uploaded).total_seconds()
 
 
 def test_a_burst_waits_as_long_as_simulated(stack, tmp_path):
-    columns = "SELECT uploaded_at, analysed_at FROM recordings_current WHERE recording_id = @id"
+    columns = "SELECT uploaded_at, analyzed_at FROM recordings_current WHERE recording_id = @id"
     with function("analyze", tmp_path, THREADS="1", **stack.environment) as url, stack.pushing_to(url):
         first = stack.upload("burst/first.wav", clip())
         stack.until(columns, first)  # the model is loaded now
         calls = [stack.upload(f"burst/{number}.wav", clip()) for number in range(BURST)]
         rows = [stack.until(columns, call, within_s=120)[0] for call in calls]
-    analysed = sorted(datetime.fromisoformat(str(row["analysed_at"])) for row in rows)
+    analyzed = sorted(datetime.fromisoformat(str(row["analyzed_at"])) for row in rows)
     # What one recording takes here and now, others being at work on this machine too.
-    each_s = statistics.mean((after - before).total_seconds() for before, after in pairwise(analysed))
+    each_s = statistics.mean((after - before).total_seconds() for before, after in pairwise(analyzed))
     real = sorted(map(lag_s, rows))
 
     one_at_a_time = Capacity(max_instances=1, min_instances=1, times_real_time=1, overhead_s=0, patience_s=600)

@@ -13,9 +13,9 @@ from stack.services import PROJECT, function
 from typer.testing import CliRunner
 
 from callmood.cli.app import app
-from callmood.models.object_store import BucketShelf
+from callmood.models.object_store import GcsObjectStore
 from callmood.models.registry import Registry
-from callmood.models.resolver import FollowedAlias, open_models
+from callmood.models.resolver import AliasModelProvider, open_models
 from callmood.services import reprocess
 from model.deployment import promote, register, rollback, versions
 
@@ -90,7 +90,7 @@ def test_a_look_at_what_has_not_changed_is_one_small_question(stack, monkeypatch
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", google.url)
         client = type(stack.bucket.client)(project="demo")
         google.answer = lambda _asked: (304, b"")
-        assert BucketShelf(client, "models", "callmood").read_newer("aliases.json", 7) is None
+        assert GcsObjectStore(client, "models", "callmood").read_newer("aliases.json", 7) is None
         [asked] = [asked for asked in google.asked if asked.path.startswith("/download/")]
         assert asked.path.startswith("/download/storage/v1/b/models/o/callmood%2Faliases.json?")
         assert "ifGenerationNotMatch=7" in asked.path
@@ -138,7 +138,7 @@ def test_the_function_follows_the_registry_and_stays_with_what_works(stack, regi
 
 def test_who_runs_follows_a_bucket(registry, one, two):
     now = 0.0
-    followed = FollowedAlias(registry, "production", lambda: now)
+    followed = AliasModelProvider(registry, "production", lambda: now)
     assert followed.of_recording("a").version == one
     now = 61.0
     assert followed.of_recording("a").version == one

@@ -6,7 +6,7 @@ from recordings import clip, example
 from stack.services import ROOT, function
 
 from callmood.emotion.model import load_model
-from callmood.services.batch import analyse_file
+from callmood.services.batch import analyze_file
 from callmood.settings import Settings
 
 CURRENT = "SELECT * FROM recordings_current WHERE recording_id = @id"
@@ -28,7 +28,7 @@ def test_an_uploaded_call_can_be_asked_for_by_sql(stack):
 
 def test_the_cloud_says_what_the_laptop_says(stack):
     path = example(1002)
-    here = analyse_file(path, load_model(), Settings())
+    here = analyze_file(path, load_model(), Settings())
     call = stack.upload("the-same.wav", path.read_bytes())
     stack.until(CURRENT, call)
     there = stack.rows("SELECT * FROM segments_current WHERE recording_id = @id ORDER BY segment_index", call)

@@ -78,10 +78,10 @@ def published(stack, results, receiver, tmp_path_factory):
     topic = results.make_topic("results")
     dead_letters = stack.publisher.topic_path(PROJECT, "results-dead-letters")
     stack.publisher.create_topic(name=dead_letters)
-    analysing = stack.environment | {"RESULTS_TOPIC": topic, "PRIOR": ANGRY_PRIOR}
+    analyzing = stack.environment | {"RESULTS_TOPIC": topic, "PRIOR": ANGRY_PRIOR}
     alerting = {"ALERT_URL": f"{receiver.url}/hook", "ALERT_SECRET": SECRET}
     with (
-        function("analyze", logs, **analysing) as analyze,
+        function("analyze", logs, **analyzing) as analyze,
         function("alert", logs, **alerting) as alert,
         stack.pushing_to(analyze),
     ):

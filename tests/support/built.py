@@ -7,7 +7,7 @@ from callmood.report.build import build_report
 
 def report(folder, store):
     out = folder / "report"
-    build_report(store, out, store=str(store.path), zone=ZoneInfo("UTC"), min_calls=5)
+    build_report(store, out, store=str(store.path), zone=ZoneInfo("UTC"), min_calls_per_group=5)
     return out
 
 

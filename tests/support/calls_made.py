@@ -63,7 +63,7 @@ def call(name, *, duration_s=60.0, at="2026-11-02T09:00:00+00:00", model="1", ge
         "queue": given.pop("queue", "billing"),
         "agent_id": given.pop("agent_id", "a1"),
         "model_version": model,
-        "analysed_at": given.pop("analysed_at", (started_at + timedelta(minutes=10)).isoformat()),
+        "analyzed_at": given.pop("analyzed_at", (started_at + timedelta(minutes=10)).isoformat()),
     }
     lines = sorted(
         ((segment, role) for role, segments in speech.items() for segment in segments),

@@ -129,7 +129,7 @@ TWICE = together(
         "twice",
         model="2",
         at="2026-11-04T09:00:00+00:00",
-        analysed_at="2026-11-09T00:00:00+00:00",
+        analyzed_at="2026-11-09T00:00:00+00:00",
         customer=[heard(0, 6, anger=0.1)],
         agent=[],
     ),
@@ -144,7 +144,7 @@ RESCORED = together(
             at="2026-11-05T07:00:00+00:00",
             agent_id="a8",
             queue="again",
-            analysed_at=f"2026-11-{day:02d}T00:00:00+00:00",
+            analyzed_at=f"2026-11-{day:02d}T00:00:00+00:00",
             customer=[heard(0, 6, anger=anger), heard(10, 14, "uncertain", anger=anger / 2)],
             agent=[heard(20, 28, anger=1.0)],
         )
@@ -156,7 +156,7 @@ RESCORED = together(
         at="2026-11-05T08:00:00+00:00",
         agent_id="a8",
         queue="again",
-        analysed_at="2026-11-06T01:00:00+00:00",  # as long after the upload as the other
+        analyzed_at="2026-11-06T01:00:00+00:00",  # as long after the upload as the other
         mixed=[heard(0, 5, sadness=0.6)],
     ),
 )
@@ -174,14 +174,14 @@ def release(version, state, day):
 
 RELEASES = together(release("o", "shown", 3), release("p", "shown", 4), release("v", "held", 19))
 
-# The newer generation counts, though the older was analysed once more.
+# The newer generation counts, though the older was analyzed once more.
 OVERWRITTEN = together(
     call("overwritten", generation=2, at="2026-11-04T10:00:00+00:00", customer=[heard(0, 5)], agent=[]),
     call(
         "overwritten",
         generation=1,
         at="2026-11-04T10:00:00+00:00",
-        analysed_at="2026-11-09T00:00:00+00:00",
+        analyzed_at="2026-11-09T00:00:00+00:00",
         customer=[heard(0, 5, anger=0.9)],
         agent=[],
     ),
@@ -206,7 +206,7 @@ DELETED = together(
 SLOW = call(
     "slow",
     at="2026-11-04T12:30:00+00:00",
-    analysed_at="2026-11-04T12:41:00+00:00",
+    analyzed_at="2026-11-04T12:41:00+00:00",
     agent_id="a2",
     customer=[heard(0, 6)],
     agent=[],
@@ -220,7 +220,7 @@ FAILURES = together(
     failure("broken"),
     failure("broken"),
     failure("at_midnight", "too_long", at="2026-11-02T23:30:00+00:00"),
-    failure("twice", "undeliverable"),  # analysed after all
+    failure("twice", "undeliverable"),  # analyzed after all
     failure("replaced", generation=1),
     failure("replaced", "damaged", generation=2, at="2026-11-02T13:00:00+00:00"),
 )
@@ -271,13 +271,13 @@ def label(call, number, emotion, at="2026-11-05T09:00:00+00:00", **values):
     segment = call["segments"][number]
     place = {name: segment[name] for name in ("recording_id", "call_date", "channel", "start_s", "end_s")}
     label_id = f"{segment['segment_id'][:16]}{at[8:10]}"
-    return {"feedback_id": label_id, **place, "emotion": emotion, "chosen": "random", "labelled_at": at} | values
+    return {"annotation_id": label_id, **place, "emotion": emotion, "chosen": "random", "annotated_at": at} | values
 
 
 FEEDBACK = {
-    "feedback": [
-        label(ESCALATES, 0, "anger", labelled_by="ada"),
-        label(ESCALATES, 0, "neutral", at="2026-11-06T09:00:00+00:00", labelled_by="ada"),  # a second thought
+    "annotations": [
+        label(ESCALATES, 0, "anger", annotated_by="ada"),
+        label(ESCALATES, 0, "neutral", at="2026-11-06T09:00:00+00:00", annotated_by="ada"),  # a second thought
         label(RECOVERS, 0, "sadness"),
         label(CALM, 0, "surprise", chosen="uncertain"),
         label(FORGOTTEN, 0, "anger"),
@@ -288,7 +288,7 @@ FEEDBACK = {
 def check(figure, test, at="2026-11-03T04:30:00+00:00", day="2026-11-02", **values):
     """A check of a day's calls."""
     return {
-        "health_id": f"{day} {figure} {values.get('queue')}",
+        "check_id": f"{day} {figure} {values.get('queue')}",
         "call_date": day,
         "model_version": "1",
         "figure": figure,
@@ -303,11 +303,11 @@ def check(figure, test, at="2026-11-03T04:30:00+00:00", day="2026-11-02", **valu
 
 
 HEALTH = {
-    "model_health": [
-        check("noise_db", "ks", statistic=0.2, alarm_above=0.4, reference="abc"),
-        check("noise_db", "ks", at="2026-11-04T04:30:00+00:00", statistic=0.3, alarm_above=0.4, reference="abc"),
-        check("noise_db", "ks", statistic=0.6, alarm_above=0.5, reference="abc", is_drift=True, queue="billing"),
-        check("noise_db", "ks", day="2026-11-03", statistic=0.1, alarm_above=0.4, reference="abc"),
+    "drift_checks": [
+        check("noise_db", "ks", statistic=0.2, threshold=0.4, reference="abc"),
+        check("noise_db", "ks", at="2026-11-04T04:30:00+00:00", statistic=0.3, threshold=0.4, reference="abc"),
+        check("noise_db", "ks", statistic=0.6, threshold=0.5, reference="abc", is_drift=True, queue="billing"),
+        check("noise_db", "ks", day="2026-11-03", statistic=0.1, threshold=0.4, reference="abc"),
         check("accuracy", "wilson", statistic=0.7, low=0.6, high=0.8),
     ]
 }

@@ -2,7 +2,7 @@
 
 import pytest
 
-BERLIN = {"time_zone": "Europe/Berlin", "min_calls": 5}
+BERLIN = {"time_zone": "Europe/Berlin", "min_calls_per_group": 5}
 
 
 def fill(warehouse, rows):

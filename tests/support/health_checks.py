@@ -16,13 +16,13 @@ def write_health(store, days=30):
     def write(day, figure, test, statistic, **values):
         rows.append(
             {
-                "health_id": f"{day} {figure} {values.get('queue')}",
+                "check_id": f"{day} {figure} {values.get('queue')}",
                 "call_date": day.isoformat(),
                 "model_version": "1",
                 "figure": figure,
                 "test": test,
                 "statistic": statistic,
-                "is_drift": statistic > values.get("alarm_above", 1),
+                "is_drift": statistic > values.get("threshold", 1),
                 "calls": 40,
                 "segments": 900,
                 "software_version": "0.1.0",
@@ -35,7 +35,7 @@ def write_health(store, days=30):
         day = LAST - timedelta(days=back)
         for figure in (*MEANS, *COUNTS):
             noisy = figure == "noise_db" and day == LAST
-            write(day, figure, "ks", 0.5 if noisy else float(rng.uniform(0.02, 0.2)), alarm_above=0.3, reference="abc")
+            write(day, figure, "ks", 0.5 if noisy else float(rng.uniform(0.02, 0.2)), threshold=0.3, reference="abc")
         write(day, "accuracy", "wilson", 0.71, low=0.602, high=0.798, segments=48)
-    write(LAST, "emotions", "psi", 0.6, alarm_above=0.4, queue="billing", reference="abc")
-    store.append("model_health", rows)
+    write(LAST, "emotions", "psi", 0.6, threshold=0.4, queue="billing", reference="abc")
+    store.append("drift_checks", rows)

@@ -1,4 +1,4 @@
-"""Calls as the view `call_health` shows them, as many as a test wants, and a reference made of such."""
+"""Calls as the view `call_features` shows them, as many as a test wants, and a reference made of such."""
 
 import json
 

@@ -96,7 +96,7 @@ def segments_of(rng, calls):
         "queue",
         "agent_id",
         "model_version",
-        "analysed_at",
+        "analyzed_at",
     ]
     for column in shared:
         table[column] = calls[column].to_numpy()[call]

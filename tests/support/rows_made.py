@@ -29,7 +29,7 @@ def commit_row(**changes):
         "warnings": [],
         "model_version": "1",
         "software_version": "0.1.0",
-        "analysed_at": "2026-11-02T10:01:00+00:00",
+        "analyzed_at": "2026-11-02T10:01:00+00:00",
         "processing_s": 0.5,
         **changes,
     }
@@ -55,8 +55,8 @@ def segment_row(index, **changes):
         "p_neutral": 0.75,
         "level_dbfs": -20.0,
         "noise_dbfs": -50.0,
-        **{f"voice_{i}": i / 10 for i in range(1, 9)},
+        **{f"embedding_proj_{i}": i / 10 for i in range(1, 9)},
         "model_version": "1",
-        "analysed_at": "2026-11-02T10:01:00+00:00",
+        "analyzed_at": "2026-11-02T10:01:00+00:00",
         **changes,
     }

@@ -25,7 +25,7 @@ SELECT
   'queue-' || c % 8 AS queue,
   'agent-' || c % 50 AS agent_id,
   '1' AS model_version,
-  started_at + INTERVAL 1 HOUR AS analysed_at,
+  started_at + INTERVAL 1 HOUR AS analyzed_at,
   c
 FROM range({CALLS}) AS calls(c);
 
@@ -91,7 +91,7 @@ SELECT
 FROM heard;
 
 INSERT INTO outcomes
-SELECT call_id, unnest(['sale', 'churn']), hash(c) % 2, analysed_at FROM made;
+SELECT call_id, unnest(['sale', 'churn']), hash(c) % 2, analyzed_at FROM made;
 
 INSERT INTO failures BY NAME
 SELECT md5('failure' || c) AS failure_id, 'not_audio' AS code, 'no audio' AS message, '0.1.0' AS software_version,

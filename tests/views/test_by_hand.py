@@ -59,7 +59,7 @@ def test_the_worked_example_of_the_docs(reports):
         peak_emotion="anger",
         peak_probability=0.7,
         first_anger_s=85.0,
-        is_hard=True,
+        is_negative_call=True,
         escalated=True,
         recovered=False,
         needs_attention=True,
@@ -76,27 +76,39 @@ def test_the_worked_example_of_the_docs(reports):
     [
         (
             "recovers",
-            about(negativity=7 / 22, negativity_start=0.6, negativity_end=0.05, negativity_change=-0.55, is_hard=True)
+            about(
+                negativity=7 / 22,
+                negativity_start=0.6,
+                negativity_end=0.05,
+                negativity_change=-0.55,
+                is_negative_call=True,
+            )
             | {"escalated": False, "recovered": True, "needs_attention": False, "attention_reason": None},
         ),
-        ("calm", about(negativity=0.0, happiness_share=5 / 11) | {"is_hard": False, "needs_attention": False}),
+        ("calm", about(negativity=0.0, happiness_share=5 / 11) | {"is_negative_call": False, "needs_attention": False}),
         (
             "angry_middle",
-            about(anger_s=12.0, negativity_middle=0.2, is_hard=True, recovered=False)
+            about(anger_s=12.0, negativity_middle=0.2, is_negative_call=True, recovered=False)
             | {"escalated": False, "attention_reason": "angry for 12 s"},
         ),
         # One segment of a second: a peak, but no third that counts.
         (
             "brief",
             about(peak_start_s=1.0, peak_probability=0.9, first_anger_s=1.0, negativity_q1=0.9)
-            | {"negativity_start": None, "negativity_change": None, "negativity_q2": None, "is_hard": False}
+            | {"negativity_start": None, "negativity_change": None, "negativity_q2": None, "is_negative_call": False}
             | {"longest_silence_s": None, "segment_count": 1},
         ),
         # No customer: talk times only.
         (
             "agent_only",
             about(agent_talk_ratio=1.0, customer_talk_s=0.0, customer_emotion_s=0.0, anger_s=0.0)
-            | {"negativity": None, "anger_share": None, "peak_start_s": None, "is_hard": None, "escalated": None}
+            | {
+                "negativity": None,
+                "anger_share": None,
+                "peak_start_s": None,
+                "is_negative_call": None,
+                "escalated": None,
+            }
             | {"recovered": None, "needs_attention": None, "attention_reason": None},
         ),
         (
@@ -206,8 +218,8 @@ def test_agents(reports):
         customer_emotion_s=118.0,
         negativity=28.5 / 118,
         anger_minutes=29 / 60,
-        hard_calls=3,
-        longest_hard_run=2,
+        negative_calls=3,
+        longest_negative_run=2,
         escalated_calls=1,
         recovered_calls=1,
         recovered_share=1 / 3,
@@ -224,24 +236,26 @@ def test_agents(reports):
         ("agents_daily", {"agent_id": "a2", "call_date": WEDNESDAY}),
         ("queues_daily", {"queue": "trend", "call_date": date(2026, 10, 20)}),
         ("emotion_by_label", {"label": "campaign", "value": "winter"}),
-        ("emotion_by_outcome", {"outcome": "sale", "emotion": "anger", "is_heard": False}),
+        ("emotion_by_outcome", {"outcome": "sale", "emotion": "anger", "is_present": False}),
     ],
 )
 def test_few_calls_of_one_agent_tell_their_number_only(reports, view, key):
     row = reports.row(view, **key)
-    known = {*key, "call_date", "calls", "agents", "is_suppressed", "emotion", "is_heard"}
+    known = {*key, "call_date", "calls", "agents", "is_suppressed", "emotion", "is_present"}
     assert row["is_suppressed"]
     assert 1 <= row["calls"] < 5
     assert {name for name, value in row.items() if value is not None} <= known
 
 
 def test_queues(reports):
-    expected = about(calls=6, agents=1, negativity=28.5 / 118, anger_share=29 / 118, hard_calls=3, attention_calls=2)
+    expected = about(
+        calls=6, agents=1, negativity=28.5 / 118, anger_share=29 / 118, negative_calls=3, attention_calls=2
+    )
     assert these(reports.row("queues_daily", queue="billing", call_date=MONDAY), expected) == expected
 
 
 def test_hours(reports):
-    expected = about(weekday=1, calls=6, anger_s=29.0, negativity=28.5 / 118, hard_calls=3)
+    expected = about(weekday=1, calls=6, anger_s=29.0, negativity=28.5 / 118, negative_calls=3)
     assert these(reports.row("emotion_hourly", call_date=MONDAY, hour=10), expected) == expected
     assert reports.row("emotion_hourly", call_date=TUESDAY)["hour"] == 0
 
@@ -300,9 +314,9 @@ def test_model_usage(reports):
     assert these(used["2"], expected := about(times_real_time=120.0, mean_confidence=0.9, negativity=0.1)) == expected
 
 
-def test_model_versions_are_compared_over_all_that_they_analysed(reports):
+def test_model_versions_are_compared_over_all_that_they_analyzed(reports):
     versions = {row["model_version"]: row for row in reports.rows("model_versions", call_date=THURSDAY)}
-    assert {version: (row["calls"], row["shown_calls"]) for version, row in versions.items()} == {
+    assert {version: (row["calls"], row["published_calls"]) for version, row in versions.items()} == {
         "o": (1, 0),
         "p": (1, 1),
         "v": (2, 1),
@@ -345,7 +359,7 @@ def test_labels(reports):
 def test_outcomes_of_yes_and_no_have_wilsons_interval(reports):
     """Two of five: 0.118 to 0.769, as R's prop.test(2, 5, correct = FALSE) has it."""
     row = reports.row("emotion_by_outcome", outcome="sale", emotion="disgust")
-    expected = about(is_heard=False, calls=5, total=2.0, mean=0.4)
+    expected = about(is_present=False, calls=5, total=2.0, mean=0.4)
     assert these(row, expected) == expected
     assert (row["low"], row["high"]) == (pytest.approx(0.11762, abs=1e-4), pytest.approx(0.76928, abs=1e-4))
 
@@ -375,4 +389,4 @@ def test_the_number_of_calls_from_which_agents_are_shown_can_be_set(tmp_path):
     fill(Store(path), CALM)
     asked = "SELECT is_suppressed, calls, negativity FROM agents_daily"
     assert Store(path).query(asked) == [{"is_suppressed": True, "calls": 1, "negativity": None}]
-    assert Store(path, min_calls=1).query(asked) == [{"is_suppressed": False, "calls": 1, "negativity": 0.0}]
+    assert Store(path, min_calls_per_group=1).query(asked) == [{"is_suppressed": False, "calls": 1, "negativity": 0.0}]

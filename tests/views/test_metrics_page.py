@@ -68,16 +68,16 @@ def test_both_warehouses_are_tested_on_the_same_example():
 
 @pytest.mark.parametrize("sql", re.findall(r"```sql\n(.*?)```", PAGE, re.S))
 def test_the_pages_sql_runs(tmp_path, sql):
-    store = Store(tmp_path / "days.duckdb", min_calls=1)
+    store = Store(tmp_path / "days.duckdb", min_calls_per_group=1)
     fill(store, together(DAY))
     assert store.query(sql)
 
 
 def test_wilsons_interval_over_several_days_is_that_of_the_view_for_one(tmp_path):
-    store = Store(tmp_path / "days.duckdb", min_calls=1)
+    store = Store(tmp_path / "days.duckdb", min_calls_per_group=1)
     fill(store, DAY)
     sql = next(found for found in re.findall(r"```sql\n(.*?)```", PAGE, re.S) if "emotion_by_outcome" in found)
-    over_days = {(r["outcome"], r["emotion"], r["is_heard"]): (r["low"], r["high"]) for r in store.query(sql)}
+    over_days = {(r["outcome"], r["emotion"], r["is_present"]): (r["low"], r["high"]) for r in store.query(sql)}
     for row in store.query("SELECT * FROM emotion_by_outcome WHERE outcome = 'sale'"):
-        found = over_days[row["outcome"], row["emotion"], row["is_heard"]]
+        found = over_days[row["outcome"], row["emotion"], row["is_present"]]
         assert found == pytest.approx((row["low"], row["high"]))

@@ -54,7 +54,7 @@ def test_a_filter_on_the_day_reaches_every_scan_of_recordings_and_segments(local
     found = [scan for scan in scans(json.loads(plan)) if scan[0] in PARTITIONED]
     assert found
     for table, columns, reached in found:
-        # A failure of the day stands until its recording is analysed, on whatever day.
+        # A failure of the day stands until its recording is analyzed, on whatever day.
         assert reached or columns == {"uri", "generation"}, f"{view} reads {columns} of {table} whole"
 
 

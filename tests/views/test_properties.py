@@ -100,7 +100,7 @@ def check_call(row):
     known = [value for value in quarters if value is not None]
     assert min(known) - 1e-9 <= row["negativity"] <= max(known) + 1e-9
     assert not (row["escalated"] and row["recovered"])
-    assert row["needs_attention"] == (row["is_hard"] and not row["recovered"])
+    assert row["needs_attention"] == (row["is_negative_call"] and not row["recovered"])
     assert (row["attention_reason"] is not None) == row["needs_attention"]
     assert 0 <= row["peak_start_s"] < row["duration_s"]
     assert row["silence_s"] + 1e-6 >= (row["longest_silence_s"] or 0)

@@ -85,9 +85,9 @@ def test_what_cannot_run_is_refused_with_the_reason(sql):
 
 
 def test_a_template_is_filled_in_as_terraform_fills_it():
-    template = "SELECT '${time_zone}' FROM `${dataset}.calls` WHERE calls >= ${min_calls} AND uri LIKE '%$'"
+    template = "SELECT '${time_zone}' FROM `${dataset}.calls` WHERE calls >= ${min_calls_per_group} AND uri LIKE '%$'"
     assert (
-        render(template, dataset="p.d", time_zone="Asia/Tokyo", min_calls=7)
+        render(template, dataset="p.d", time_zone="Asia/Tokyo", min_calls_per_group=7)
         == "SELECT 'Asia/Tokyo' FROM `p.d.calls` WHERE calls >= 7 AND uri LIKE '%$'"
     )
 

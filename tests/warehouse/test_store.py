@@ -37,7 +37,7 @@ def test_the_same_analysis_three_times_counts_once(store):
 
 def test_a_newer_analysis_takes_the_place_of_the_older(store):
     write_analysis(store, [segment_row(0), segment_row(1)], commit_row())
-    newer = {"analysis_id": "b" * 32, "analysed_at": "2026-11-09T00:00:00+00:00", "model_version": "2"}
+    newer = {"analysis_id": "b" * 32, "analyzed_at": "2026-11-09T00:00:00+00:00", "model_version": "2"}
     write_analysis(store, [segment_row(0, **newer)], commit_row(**newer))
     assert store.query("SELECT model_version FROM segments_current") == [{"model_version": "2"}]
 

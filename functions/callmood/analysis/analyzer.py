@@ -23,7 +23,7 @@ from callmood.types import SAMPLE_RATE, Role
 
 WARNINGS = {
     **stream.WARNINGS,
-    "dual_mono": "Two channels carry the same sound; they are analysed as one channel with both parties.",
+    "dual_mono": "Two channels carry the same sound; they are analyzed as one channel with both parties.",
     "silent_channel": "A channel is empty: nothing was recorded on it.",
     "no_speech": "Nobody speaks; the recording has no segments.",
 }
@@ -42,7 +42,7 @@ class Analysis:
     Parameters
     ----------
     recording : Recording
-        What was analysed.
+        What was analyzed.
     analysis_id : str
         32 hexadecimal digits: the same recording, software, model and settings give the same id.
     info : AudioInfo
@@ -228,7 +228,7 @@ def speaking_time(spans: Iterable[tuple[float, float]]) -> tuple[float, float]:
     return covered, overlapped
 
 
-def analyse(
+def analyze(
     recording: Recording, model: EmotionModel, settings: Settings, past: Mapping[int, Average] = MappingProxyType({})
 ) -> Analysis:
     """Find the spoken segments of a recording and say what each sounds like.
@@ -252,7 +252,7 @@ def analyse(
     Raises
     ------
     BadRecording
-        The bytes can never be analysed; its code says why.
+        The bytes can never be analyzed; its code says why.
     """
     voices, peaks, likeness, info, duration_s, warnings = _listen(recording, model, settings, past)
     copies = likeness.copies()

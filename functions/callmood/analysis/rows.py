@@ -54,7 +54,7 @@ def segment_facts(segment: Segment) -> JsonRow:
 
 
 def analysis_rows(
-    analysis: Analysis, settings: Settings, analysed_at: datetime, processing_s: float
+    analysis: Analysis, settings: Settings, analyzed_at: datetime, processing_s: float
 ) -> tuple[list[JsonRow], JsonRow]:
     """Rows of one analysis.
 
@@ -64,7 +64,7 @@ def analysis_rows(
         What was found.
     settings : Settings
         Its time zone gives the day of the call.
-    analysed_at : datetime
+    analyzed_at : datetime
         When the analysis ended, with its time zone.
     processing_s : float
         Seconds the analysis took.
@@ -84,7 +84,7 @@ def analysis_rows(
         "queue": call.queue,
         "agent_id": call.agent_id,
         "model_version": analysis.model_version,
-        "analysed_at": analysed_at.isoformat(),
+        "analyzed_at": analyzed_at.isoformat(),
     }
     segments = [
         {
@@ -97,7 +97,7 @@ def analysis_rows(
             "ended_at": (started_at + timedelta(seconds=segment.end_s)).isoformat(),
             **segment_facts(segment),
             "noise_dbfs": None if segment.noise_dbfs is None else round(segment.noise_dbfs, 1),
-            **{f"voice_{i + 1}": round(number, 3) for i, number in enumerate(segment.voice)},
+            **{f"embedding_proj_{i + 1}": round(number, 3) for i, number in enumerate(segment.voice)},
         }
         for index, segment in enumerate(analysis.segments)
     ]

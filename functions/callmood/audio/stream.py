@@ -28,8 +28,8 @@ WARNINGS = {
     "truncated": "There is less audio than the header states: the recorder or the upload stopped early.",
     "decode_errors": "Parts of the stream are damaged and were passed over.",
     "gaps_filled": "The stream's timestamps leave holes (lost packets, or silence not sent); silence fills them.",
-    "format_changed": "The sample rate or number of channels changes on the way; analysed up to the change.",
-    "extra_audio_streams": "The container holds several audio streams; only the main one is analysed.",
+    "format_changed": "The sample rate or number of channels changes on the way; analyzed up to the change.",
+    "extra_audio_streams": "The container holds several audio streams; only the main one is analyzed.",
     "non_finite_samples": "Some samples are NaN or infinite; they were set to zero.",
     "over_full_scale": "Some samples are far beyond full scale and were clipped: the recorder scales them wrongly.",
 }

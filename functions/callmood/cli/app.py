@@ -148,16 +148,16 @@ def analyze(
     paths: Annotated[list[Path], typer.Argument(help="Recordings, and folders that hold some.", show_default=False)],
     store: StoreOption = DEFAULT_STORE,
     workers: Annotated[int, typer.Option(min=1, help="Processes; one keeps one core busy.")] = os.cpu_count() or 1,
-    again: Annotated[bool, typer.Option("--again", help="Analyse what was analysed before, too.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Analyze what was analyzed before, too.")] = False,
     model: ModelOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Analyse recordings and write their segments to the local store.
+    """Analyze recordings and write their segments to the local store.
 
-    What this version and model have analysed already is skipped. Exit code 1: a recording failed.
+    What this version and model have analyzed already is skipped. Exit code 1: a recording failed.
     """
     from callmood.cli.summary import calls_of, print_calls
-    from callmood.services.batch import Analyst
+    from callmood.services.batch import BatchAnalyzer
     from callmood.sources.folder import find_recordings
     from callmood.warehouse.duckdb import Store
 
@@ -166,10 +166,10 @@ def analyze(
     if not files:
         err.print(f"No recordings in {escape(', '.join(map(str, paths)))}.", highlight=False)
         return
-    local_store = Store(store, settings.time_zone, settings.min_calls)
+    local_store = Store(store, settings.time_zone, settings.min_calls_per_group)
     outcomes = []
-    with progress_bar(len(files), "Analysing") as advance:
-        for outcome in Analyst(local_store, settings, workers).run(files, again=again):
+    with progress_bar(len(files), "Analyzing") as advance:
+        for outcome in BatchAnalyzer(local_store, settings, workers).run(files, force=force):
             outcomes.append(outcome)
             advance()
             if as_json:
@@ -198,21 +198,21 @@ def watch(
     model: ModelOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Analyse every recording that is dropped into a folder, as the cloud does with a bucket; end with Ctrl-C.
+    """Analyze every recording that is dropped into a folder, as the cloud does with a bucket; end with Ctrl-C.
 
-    What lies there already is analysed first. A file is taken when it has stopped growing. An alert that cannot be
+    What lies there already is analyzed first. A file is taken when it has stopped growing. An alert that cannot be
     delivered is an error on the terminal, and the watch goes on.
     """
     from callmood.cli.summary import calls_of, describe
-    from callmood.services.batch import Analyst
+    from callmood.services.batch import BatchAnalyzer
     from callmood.services.publish import call_message
     from callmood.services.webhook import Webhook
     from callmood.sources.watcher import settled_files
     from callmood.warehouse.duckdb import Store
 
     settings = _settings_with(model)
-    local_store = Store(store, settings.time_zone, settings.min_calls)
-    analyst = Analyst(local_store, settings)
+    local_store = Store(store, settings.time_zone, settings.min_calls_per_group)
+    analyst = BatchAnalyzer(local_store, settings)
     secret = settings.alert_secret
     webhook = Webhook(alert, secret.get_secret_value() if secret else None) if alert else None
     err.print(f"Watching {escape(str(folder))}, rows go to {escape(str(store))}; end with Ctrl-C.", highlight=False)
@@ -224,7 +224,7 @@ def watch(
                 print_json([{"path": str(outcome.path), "status": outcome.status, **(outcome.row or {})}])
             else:
                 out.print(describe(outcome, calls_of(local_store, [path])), highlight=False)
-            if webhook and outcome.status == "analysed" and outcome.row:
+            if webhook and outcome.status == "analyzed" and outcome.row:
                 _alert(webhook, call_message(local_store, outcome.row))
 
 
@@ -296,7 +296,7 @@ def export(
 @app.command(epilog=_example("callmood failures --json"))
 @_plain_errors
 def failures(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
-    """List the recordings that could not be analysed, each with the reason."""
+    """List the recordings that could not be analyzed, each with the reason."""
     from callmood.warehouse.duckdb import Store
 
     rows = open_store(Store, store).query(
@@ -404,7 +404,7 @@ def report(
             folder,
             store=dataset or str(store),
             zone=settings.zone,
-            min_calls=settings.min_calls,
+            min_calls_per_group=settings.min_calls_per_group,
             sign=_signer(sign_urls) if sign_urls else None,
             advance=advance,
         )
@@ -444,17 +444,21 @@ def serve(
 
     settings = load_settings()
     with TemporaryDirectory() as copies:
-        live_store = Store(store, settings.time_zone, settings.min_calls)
+        live_store = Store(store, settings.time_zone, settings.min_calls_per_group)
         pages = LivePages(
-            live_store, store=str(store), zone=settings.zone, min_calls=settings.min_calls, copies=Path(copies)
+            live_store,
+            store=str(store),
+            zone=settings.zone,
+            min_calls_per_group=settings.min_calls_per_group,
+            copies=Path(copies),
         )
         err.print(f"Open http://127.0.0.1:{port} in a browser; end with Ctrl-C.", highlight=False)
         uvicorn.run(make_app(pages), host="127.0.0.1", port=port, log_level="warning")
 
 
-@app.command(epilog=_example("callmood live", "callmood live --port 9000"))
+@app.command(epilog=_example("callmood realtime", "callmood realtime --port 9000"))
 @_plain_errors
-def live(
+def realtime(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8322,
 ) -> None:
     """Judge a voice while it speaks: a page with a microphone, and the server behind it. End with Ctrl-C.
@@ -546,7 +550,7 @@ def backfill(
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Have the recordings analysed that lay in a bucket before callmood did: an event is published for each.
+    """Have the recordings analyzed that lay in a bucket before callmood did: an event is published for each.
 
     With --model, have all of them scored again by a version of the model; reports change at once, when all are scored
     and the version is in production. Stop it with Ctrl-C; the same command goes on from there.
@@ -566,10 +570,10 @@ def backfill(
     from google.cloud.pubsub_v1 import PublisherClient
     from google.cloud.storage import Client
 
-    from callmood.services.backfill import Bookmark, publish, stored_objects
+    from callmood.services.backfill import Checkpoint, publish, stored_objects
 
     client, path = Client(project=project), PublisherClient.topic_path(project, topic)
-    place = Bookmark(bookmark, uri, path)
+    place = Checkpoint(bookmark, uri, path)
     sizes = [each.size_bytes for each in stored_objects(client, uri, place.last)]
     if not dry_run:
         found = (each.ref for each in stored_objects(client, uri, place.last))
@@ -587,7 +591,7 @@ def backfill(
 def _score_folder(folder: Path, model: str, store: Path, dry_run: bool, as_json: bool) -> None:
     """Score files again by a version of the model, into the local store."""
     from callmood.services import reprocess
-    from callmood.services.batch import Analyst
+    from callmood.services.batch import BatchAnalyzer
     from callmood.sources.folder import find_recordings
     from callmood.warehouse.duckdb import Store
 
@@ -597,10 +601,10 @@ def _score_folder(folder: Path, model: str, store: Path, dry_run: bool, as_json:
     shown = None
     if not dry_run:
         settings = _settings_with(f"{registry.uri}@{version}")
-        local_store = Store(store, settings.time_zone, settings.min_calls)
+        local_store = Store(store, settings.time_zone, settings.min_calls_per_group)
         reprocess.hold(local_store, version)
         with progress_bar(len(files), "Scoring") as advance:
-            for outcome in Analyst(local_store, settings, os.cpu_count() or 1).run(files):
+            for outcome in BatchAnalyzer(local_store, settings, os.cpu_count() or 1).run(files):
                 failed += outcome.status == "failed"
                 advance()
         shown = reprocess.show_if_serving(local_store, registry, version)
@@ -654,9 +658,9 @@ def _tell_scored(version: str, recordings: int, failed: int, shown: bool | None,
     raise typer.Exit(1 if failed else 0)
 
 
-@app.command(epilog=_example("callmood replay --project acme --code undeliverable --days 7"))
+@app.command(epilog=_example("callmood retry-failures --project acme --code undeliverable --days 7"))
 @_plain_errors
-def replay(
+def retry_failures(
     project: ProjectOption,
     topic: TopicOption = DEFAULT_TOPIC,
     dataset: DatasetOption = None,
@@ -668,7 +672,7 @@ def replay(
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Have recordings analysed again that failed, once the cause is mended.
+    """Have recordings analyzed again that failed, once the cause is mended.
 
     Without --code: those given up after every attempt, and those that the function was not allowed to read.
     """
@@ -762,7 +766,7 @@ def monitor(
 ) -> None:
     """Compare days of calls with what the model knows, and tell what has changed.
 
-    What is found goes into the table model_health. Exit code 1: calls have drifted.
+    What is found goes into the table drift_checks. Exit code 1: calls have drifted.
     """
     from callmood.monitoring.daily_check import check_day
     from callmood.monitoring.reference import references
@@ -771,22 +775,28 @@ def monitor(
     settings = load_settings()
     local_store = open_store(Store, store)
     unchecked = (
-        "SELECT DISTINCT call_date FROM call_health WHERE call_date NOT IN (SELECT call_date FROM model_health)"
+        "SELECT DISTINCT call_date FROM call_features WHERE call_date NOT IN (SELECT call_date FROM drift_checks)"
         " ORDER BY call_date"
     )
     days = [each.date() for each in day or ()] or [row["call_date"] for row in local_store.query(unchecked)]
     reference_of = references(settings)
     rows = []
     for each in days:
-        found = check_day(local_store, each, reference_of, min_calls=settings.min_calls, checked_at=datetime.now(UTC))
+        found = check_day(
+            local_store,
+            each,
+            reference_of,
+            min_calls_per_group=settings.min_calls_per_group,
+            checked_at=datetime.now(UTC),
+        )
         if found:
-            local_store.append("model_health", found)
+            local_store.append("drift_checks", found)
         rows += found
     drifts = [row for row in rows if row["is_drift"]]
     if as_json:
         print_json(rows)
     else:
-        names = ("call_date", "model_version", "queue", "figure", "test", "statistic", "alarm_above", "calls")
+        names = ("call_date", "model_version", "queue", "figure", "test", "statistic", "threshold", "calls")
         if drifts:
             print_table([{name: row[name] for name in names} for row in drifts], "Drift")
         right = [row for row in rows if row["figure"] == "accuracy" and row["call_date"] == days[-1].isoformat()]
@@ -798,9 +808,9 @@ def monitor(
     raise typer.Exit(1 if drifts else 0)
 
 
-@app.command(epilog=_example("callmood feedback labelling/labels.csv --store calls.duckdb"))
+@app.command(epilog=_example("callmood import-labels labelling/labels.csv --store calls.duckdb"))
 @_plain_errors
-def feedback(
+def import_labels(
     labels: Annotated[
         Path,
         typer.Argument(help="The CSV file of a set that was labelled (docs/your-own-calls.md).", show_default=False),
@@ -823,13 +833,13 @@ def feedback(
     else:
         warehouse = open_store(Store, store)
     if rows:
-        warehouse.append("feedback", rows)
+        warehouse.append("annotations", rows)
     err.print(f"{len(rows)} labels taken over.", highlight=False)
 
 
-@app.command(epilog=_example("callmood looker --project acme --dataset callmood_reports"))
+@app.command(epilog=_example("callmood looker-links --project acme --dataset callmood_reports"))
 @_plain_errors
-def looker(
+def looker_links(
     project: ProjectOption,
     dataset: Annotated[str, typer.Option(help="Dataset of the reports.")] = "callmood_reports",
     billing_project: Annotated[
@@ -939,7 +949,7 @@ def open_store(store_class: Any, path: Path) -> Any:
     if not path.exists():
         raise CallmoodError(f"there is no store {path}; make one: callmood analyze FOLDER --store {path}")
     settings = load_settings()
-    return store_class(path, settings.time_zone, settings.min_calls)
+    return store_class(path, settings.time_zone, settings.min_calls_per_group)
 
 
 if __name__ == "__main__":

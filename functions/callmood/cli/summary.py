@@ -1,4 +1,4 @@
-"""What a person wants to read in a terminal after recordings were analysed: the `calls` view in a few columns."""
+"""What a person wants to read in a terminal after recordings were analyzed: the `calls` view in a few columns."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def print_calls(outcomes: Sequence[Outcome], calls: Sequence[JsonRow], console: 
                 f"{escape(outcome.path.name)}: [red]{outcome.row['code']}[/] {escape(outcome.row['message'])}"
             )
     counts = Counter(outcome.status for outcome in outcomes)
-    console.print(", ".join(f"{counts[word]} {word}" for word in ("analysed", "skipped", "failed") if counts[word]))
+    console.print(", ".join(f"{counts[word]} {word}" for word in ("analyzed", "skipped", "failed") if counts[word]))
 
 
 def describe(outcome: Outcome, calls: Sequence[JsonRow]) -> str:
@@ -138,7 +138,7 @@ def describe(outcome: Outcome, calls: Sequence[JsonRow]) -> str:
     Parameters
     ----------
     outcome : Outcome
-        Analysed or failed.
+        Analyzed or failed.
     calls : sequence of dict
         Its row of the `calls` view; none for a failed file.
     """

@@ -1,4 +1,4 @@
-"""What the functions do with an event: the world's side of `analyse`."""
+"""What the functions do with an event: the world's side of `analyze`."""
 
 from __future__ import annotations
 
@@ -269,7 +269,7 @@ def _is_of_recording(event: StorageEvent, kind: str) -> bool:
 
 
 def analyze(event: StorageEvent, deployment: Deployment) -> None:
-    """A recording was uploaded: fetch that generation, analyse it and write its rows.
+    """A recording was uploaded: fetch that generation, analyze it and write its rows.
 
     Parameters
     ----------
@@ -281,7 +281,7 @@ def analyze(event: StorageEvent, deployment: Deployment) -> None:
     if not _is_of_recording(event, FINALIZED):
         return
     # Heavy, and the other functions do without.
-    from callmood.analysis.analyzer import analyse
+    from callmood.analysis.analyzer import analyze
     from callmood.sources.gcs import fetch
 
     settings, warehouse = deployment.settings, deployment.warehouse
@@ -290,7 +290,7 @@ def analyze(event: StorageEvent, deployment: Deployment) -> None:
         models, wanted = deployment.models, event.model_version
         model = models.of_version(wanted) if wanted else models.of_recording(event.ref.recording_id)
         started = time.perf_counter()
-        analysis = analyse(recording, model, settings)
+        analysis = analyze(recording, model, settings)
     except BadRecording as bad:
         log.warning("Failed for good: %s.", bad.code, extra={"fields": {"failure": bad.code}})
         row = failure_row(bad.code, bad.message, datetime.now(UTC), event.ref, event.event_id)
@@ -302,7 +302,7 @@ def analyze(event: StorageEvent, deployment: Deployment) -> None:
         row = erasure_row(event.overwrote.recording_id, "replaced", datetime.now(UTC))
         warehouse.append("erasures", [row])
     told = ("analysis_id", "duration_s", "segment_count", "warnings", "model_version", "processing_s")
-    log.info("Analysed.", extra={"fields": {name: commit[name] for name in told}})
+    log.info("Analyzed.", extra={"fields": {name: commit[name] for name in told}})
     if settings.results_topic and not event.model_version:  # nobody is to be alerted of last year's calls
         from callmood.services.publish import analysis_message, publish
 
@@ -393,11 +393,11 @@ def monitor(day: date, deployment: Deployment) -> None:
         deployment.reports,
         day,
         references(settings, lambda: deployment.storage),
-        min_calls=settings.min_calls,
+        min_calls_per_group=settings.min_calls_per_group,
         checked_at=datetime.now(UTC),
     )
     if rows:
-        deployment.warehouse.append("model_health", rows)
+        deployment.warehouse.append("drift_checks", rows)
     if rows and settings.metrics_prefix:
         from callmood.monitoring.metrics import publish as publish_metrics
 

@@ -36,7 +36,7 @@ class StorageEvent:
     overwritten : bool
         A newer generation took this one's place: this is the delete event of an overwrite.
     model_version : str or None
-        The version of the model that is to analyse it, where the event asks for one: `callmood backfill --model`.
+        The version of the model that is to analyze it, where the event asks for one: `callmood backfill --model`.
     attributes : mapping of str to str
         All that came with the message.
     """

@@ -16,7 +16,7 @@ ABSENT = 0
 """int: the stamp of a file that is not there."""
 
 
-class Shelf(Protocol):
+class ObjectStore(Protocol):
     """A folder whose files are named by their path in it, with slashes."""
 
     def read(self, name: str) -> bytes:
@@ -49,7 +49,7 @@ class Shelf(Protocol):
         ...
 
 
-def shelf_at(uri: str, storage: Callable[[], Client] | None = None) -> Shelf:
+def open_object_store(uri: str, storage: Callable[[], Client] | None = None) -> ObjectStore:
     """The folder at an address.
 
     Parameters
@@ -60,14 +60,14 @@ def shelf_at(uri: str, storage: Callable[[], Client] | None = None) -> Shelf:
         Gives the client for a ``gs://`` address; default: one of the environment's credentials.
     """
     if not uri.startswith("gs://"):
-        return LocalShelf(Path(uri))
+        return LocalObjectStore(Path(uri))
     from google.cloud.storage import Client
 
     bucket, _, prefix = uri.removeprefix("gs://").partition("/")
-    return BucketShelf((storage or Client)(), bucket, prefix)
+    return GcsObjectStore((storage or Client)(), bucket, prefix)
 
 
-class LocalShelf:
+class LocalObjectStore:
     """A folder on this machine; it is made when the first file is written.
 
     Parameters
@@ -124,7 +124,7 @@ def _stamp(content: bytes) -> int:
     return int.from_bytes(hashlib.sha256(content).digest()[:8]) or 1
 
 
-class BucketShelf:
+class GcsObjectStore:
     """A folder in Cloud Storage.
 
     All methods raise google.api_core.exceptions.GoogleAPIError where Cloud Storage does not answer, or refuses.

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from callmood.emotion.model import EmotionModel, read_model
 from callmood.emotion.self_test import check_self_test
 from callmood.errors import ModelError, RegistryError
-from callmood.models.object_store import ABSENT, Shelf, shelf_at
+from callmood.models.object_store import ABSENT, ObjectStore, open_object_store
 from callmood.types import MODEL_VERSION
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class Registry:
 
     def __init__(self, uri: str, storage: Callable[[], Client] | None = None) -> None:
         self.uri = uri
-        self._shelf: Shelf = shelf_at(uri, storage)
+        self._shelf: ObjectStore = open_object_store(uri, storage)
 
     def add(self, files: Mapping[str, bytes], lineage: Mapping[str, Any]) -> bool:
         """Keep a version.

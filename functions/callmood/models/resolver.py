@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from callmood.emotion.model import EmotionModel, load_model, read_model
 from callmood.errors import ModelError, RegistryError
-from callmood.models.object_store import shelf_at
+from callmood.models.object_store import open_object_store
 from callmood.models.registry import Registry, Release, parse_address
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Models(Protocol):
     """What is asked for the model of a recording. Safe to share between threads."""
 
     def of_recording(self, recording_id: str) -> EmotionModel:
-        """The model that is to analyse a recording; the same each time, as long as no release changes."""
+        """The model that is to analyze a recording; the same each time, as long as no release changes."""
         ...
 
     def of_version(self, version: str) -> EmotionModel:
@@ -71,21 +71,25 @@ def open_models(uri: str | None, storage: Callable[[], Client] | None = None) ->
         Cloud Storage did not answer, or refused.
     """
     address = parse_address(uri)
-    return FollowedAlias(Registry(address[0], storage), address[1]) if address else OneModel(_open_file(uri, storage))
+    return (
+        AliasModelProvider(Registry(address[0], storage), address[1])
+        if address
+        else StaticModelProvider(_open_file(uri, storage))
+    )
 
 
 def _open_file(uri: str | None, storage: Callable[[], Client] | None) -> EmotionModel:
     if not uri or not uri.startswith("gs://"):
         return load_model(Path(uri) if uri else None)
     folder, _, name = uri.rpartition("/")
-    shelf = shelf_at(folder, storage)
+    shelf = open_object_store(folder, storage)
     try:
         return read_model(shelf.read(name), shelf.read(f"{name.removesuffix('.tflite')}.json"), uri)
     except FileNotFoundError as error:
         raise ModelError(f"cannot load the emotion model {uri}: {error}") from None
 
 
-class OneModel:
+class StaticModelProvider:
     """One file for all recordings.
 
     Parameters
@@ -127,7 +131,7 @@ class _Served:
         return {model.version: model for model in (self.model, self.canary) if model}
 
 
-class FollowedAlias:
+class AliasModelProvider:
     """The models of an alias, followed as it changes.
 
     A look at the registry is one conditional read, and happens beside the analysis, not before it. A model that cannot
@@ -155,7 +159,7 @@ class FollowedAlias:
         self._served = self._load(release, {})
 
     def of_recording(self, recording_id: str) -> EmotionModel:
-        """The model that is to analyse a recording."""
+        """The model that is to analyze a recording."""
         self._look_if_due()
         return self._served.of_recording(recording_id)
 

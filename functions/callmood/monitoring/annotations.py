@@ -1,4 +1,4 @@
-"""What people heard, from the CSV file of a labelling set: rows of `feedback`."""
+"""What people heard, from the CSV file of a labelling set: rows of `annotations`."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _NEEDED = ("recording_id", "call_date", "channel", "start_s", "end_s", "emotion"
 _LISTED = 5  # faults that are told
 
 
-def read_labels(path: Path, labelled_at: datetime) -> list[JsonRow]:
+def read_labels(path: Path, annotated_at: datetime) -> list[JsonRow]:
     """Read the labels of a set that `python -m model label` made.
 
     Parameters
     ----------
     path : Path
         ``labels.csv``, or ``clips.csv`` filled in by hand; lines without an emotion are passed over.
-    labelled_at : datetime
+    annotated_at : datetime
         Now, with its time zone.
 
     Returns
     -------
     list of dict
-        Rows of `feedback`. The same label by the same person has the same id.
+        Rows of `annotations`. The same label by the same person has the same id.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def read_labels(path: Path, labelled_at: datetime) -> list[JsonRow]:
     rows, wrong = [], []
     for number, line in lines:
         try:
-            rows.append(_row(line, labelled_at))
+            rows.append(_row(line, annotated_at))
         except (ValueError, TypeError) as error:  # a cell that is no number or date, or is missing
             wrong.append(f"line {number}: {error}")
     if wrong:
@@ -69,17 +69,17 @@ def read_labels(path: Path, labelled_at: datetime) -> list[JsonRow]:
     return rows
 
 
-def _row(line: Mapping[str, str], labelled_at: datetime) -> JsonRow:
+def _row(line: Mapping[str, str], annotated_at: datetime) -> JsonRow:
     emotion, chosen = line["emotion"].strip().lower(), line["chosen"].strip()
     if emotion not in LABELS:
         raise ValueError(f"emotion {emotion!r} is none of {', '.join(LABELS)}")
     if chosen not in CHOSEN:
         raise ValueError(f"chosen {chosen!r} is none of {', '.join(CHOSEN)}")
-    labelled_by = (line.get("labelled_by") or "").strip() or None
+    annotated_by = (line.get("annotated_by") or "").strip() or None
     place = (line["recording_id"], int(line["channel"]), float(line["start_s"]), float(line["end_s"]))
     recording_id, channel, start_s, end_s = place
     return {
-        "feedback_id": row_id(*place, labelled_by),
+        "annotation_id": row_id(*place, annotated_by),
         "recording_id": recording_id,
         "call_date": date.fromisoformat(line["call_date"]).isoformat(),
         "channel": channel,
@@ -87,6 +87,6 @@ def _row(line: Mapping[str, str], labelled_at: datetime) -> JsonRow:
         "end_s": end_s,
         "emotion": emotion,
         "chosen": chosen,
-        "labelled_by": labelled_by,
-        "labelled_at": labelled_at.isoformat(),
+        "annotated_by": annotated_by,
+        "annotated_at": annotated_at.isoformat(),
     }

@@ -1,4 +1,4 @@
-"""Do calls still look like what the model knows, and how often is it right? Rows of `model_health`, a day at a time."""
+"""Do calls still look like what the model knows, and how often is it right? Rows of `drift_checks`, a day at a time."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from callmood.monitoring.drift import COUNTS, MEANS, Reference, compare
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
 
-_CALLS = "SELECT * FROM call_health WHERE call_date = @day ORDER BY recording_id"
+_CALLS = "SELECT * FROM call_features WHERE call_date = @day ORDER BY recording_id"
 
 _LABELS = """
-SELECT model_version, recording_id, COUNT(*) AS labels, COUNTIF(is_right) AS hits
-FROM labelled_segments
-WHERE chosen = 'random' AND is_right IS NOT NULL
+SELECT model_version, recording_id, COUNT(*) AS labels, COUNTIF(is_correct) AS hits
+FROM annotated_segments
+WHERE chosen = 'random' AND is_correct IS NOT NULL
 GROUP BY model_version, recording_id
 ORDER BY model_version, recording_id
 """
 
 _DAYS_BEFORE = """
 SELECT call_date, LOGICAL_OR(is_drift) AS drifted
-FROM model_health_current
+FROM drift_checks_current
 WHERE model_version = @model_version AND queue IS NULL AND test != 'wilson' AND call_date < @day
 GROUP BY call_date
 ORDER BY call_date DESC
@@ -42,7 +42,7 @@ def check_day(
     day: date,
     reference_of: Callable[[str], Reference | None],
     *,
-    min_calls: int,
+    min_calls_per_group: int,
     checked_at: datetime,
 ) -> list[JsonRow]:
     """Compare a day's calls with what the model knows, and the model with people.
@@ -55,7 +55,7 @@ def check_day(
         In the configured time zone.
     reference_of : callable
         From a model's version to its reference; None where there is none, and then its calls are not compared.
-    min_calls : int
+    min_calls_per_group : int
         A queue with fewer calls on the day has no rows of its own.
     checked_at : datetime
         Now, with its time zone.
@@ -63,7 +63,7 @@ def check_day(
     Returns
     -------
     list of dict
-        Rows of `model_health`: by model version, for all calls (`queue` is None) and for each queue.
+        Rows of `drift_checks`: by model version, for all calls (`queue` is None) and for each queue.
     """
     groups: dict[tuple[str, str | None], list[JsonRow]] = defaultdict(list)
     for call in reports.query(_CALLS, {"day": day}):
@@ -74,7 +74,7 @@ def check_day(
     groups = {
         (version, queue): calls
         for (version, queue), calls in groups.items()
-        if references[version] and (queue is None or len(calls) >= min_calls)
+        if references[version] and (queue is None or len(calls) >= min_calls_per_group)
     }
     tests = len(groups) * (len(MEANS) + len(COUNTS))
     rows = []
@@ -90,7 +90,7 @@ def check_day(
                 finding.test,
                 checked_at,
                 statistic=round(finding.statistic, 4),
-                alarm_above=round(finding.alarm_above, 4),
+                threshold=round(finding.threshold, 4),
                 is_drift=finding.is_drift,
                 calls=len(calls),
                 segments=sum(call["segments"] for call in calls),
@@ -190,8 +190,8 @@ def retrain_message(day: date, model_version: str, figures: Sequence[str]) -> di
 
     Examples
     --------
-    >>> retrain_message(date(2026, 11, 20), "f305841e9432", ["voice_2", "noise_db"])
-    {'reason': 'drift', 'day': '2026-11-20', 'model_version': 'f305841e9432', 'figures': ['noise_db', 'voice_2']}
+    >>> retrain_message(date(2026, 11, 20), "f305841e9432", ["embedding_proj_2", "noise_db"])
+    {'reason': 'drift', 'day': '2026-11-20', 'model_version': 'f305841e9432', 'figures': ['noise_db', 'embedding_proj_2']}
     """
     return {"reason": "drift", "day": day.isoformat(), "model_version": model_version, "figures": sorted(figures)}
 
@@ -200,7 +200,7 @@ def _row(
     day: date, model_version: str, queue: str | None, figure: str, test: str, checked_at: datetime, **found: Any
 ) -> JsonRow:
     return {
-        "health_id": row_id(day, model_version, queue, figure, test),
+        "check_id": row_id(day, model_version, queue, figure, test),
         "call_date": day.isoformat(),
         "model_version": model_version,
         "queue": queue,

@@ -20,8 +20,8 @@ from callmood.emotion.projection import PROJECTIONS
 from callmood.errors import ModelError
 from callmood.types import EMOTIONS, JsonRow
 
-MEANS = ("level_dbfs", "noise_db", "segment_s", "confidence", *(f"voice_{i + 1}" for i in range(PROJECTIONS)))
-"""tuple of str: columns of the view `call_health` with one number a call; compared by Kolmogorov and Smirnov's test."""
+MEANS = ("level_dbfs", "noise_db", "segment_s", "confidence", *(f"embedding_proj_{i + 1}" for i in range(PROJECTIONS)))
+"""tuple of str: columns of the view `call_features` with one number a call; compared by Kolmogorov and Smirnov's test."""
 
 COUNTS = {
     "emotions": (*(f"n_{emotion}" for emotion in EMOTIONS), "n_uncertain"),
@@ -40,7 +40,7 @@ standard deviation; an index of 0.25 is a major shift by the rule of thumb (Sidd
 
 
 class Reference:
-    """Calls that the model knows how to judge: rows of `call_health`, a column each.
+    """Calls that the model knows how to judge: rows of `call_features`, a column each.
 
     Parameters
     ----------
@@ -100,19 +100,19 @@ class Finding:
         How.
     statistic : float
         Distance from the reference, 0 for none.
-    alarm_above : float
+    threshold : float
         What counts as drift, for so many calls.
     """
 
     figure: str
     test: Literal["ks", "psi"]
     statistic: float
-    alarm_above: float
+    threshold: float
 
     @property
     def is_drift(self) -> bool:
         """Whether the distance is larger than chance and habit explain."""
-        return self.statistic > self.alarm_above
+        return self.statistic > self.threshold
 
 
 def compare(calls: Sequence[JsonRow], reference: Reference, tests: int) -> list[Finding]:
@@ -121,7 +121,7 @@ def compare(calls: Sequence[JsonRow], reference: Reference, tests: int) -> list[
     Parameters
     ----------
     calls : sequence of dict
-        Rows of the view `call_health`, at least one.
+        Rows of the view `call_features`, at least one.
     reference : Reference
         Of the same model.
     tests : int

@@ -23,9 +23,9 @@ def publish(client: MetricServiceClient, project: str, prefix: str, rows: Sequen
     project : str
         Whose metrics they are.
     prefix : str
-        Such as ``custom.googleapis.com/callmood``; ``/alarm_share`` (above 1 is drift) and ``/accuracy`` follow.
+        Such as ``custom.googleapis.com/callmood``; ``/threshold_ratio`` (above 1 is drift) and ``/accuracy`` follow.
     rows : sequence of dict
-        Rows of `model_health`.
+        Rows of `drift_checks`.
     at : datetime
         Now, with its time zone: Cloud Monitoring takes no points of days ago.
 
@@ -44,7 +44,7 @@ def _series(prefix: str, row: JsonRow, at: datetime) -> TimeSeries:
     if row["test"] == "wilson":
         kind, value = "accuracy", row["statistic"]
     else:
-        kind, value = "alarm_share", row["statistic"] / row["alarm_above"]
+        kind, value = "threshold_ratio", row["statistic"] / row["threshold"]
         labels["figure"] = row["figure"]
     return TimeSeries(
         {

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from callmood.errors import RegistryError
-from callmood.models.object_store import shelf_at
+from callmood.models.object_store import open_object_store
 from callmood.models.registry import Registry, parse_address
 from callmood.monitoring.drift import Reference
 from callmood.resources import MODEL
@@ -63,4 +63,4 @@ def _content(settings: Settings, version: str, storage: Callable[[], Client] | N
             return Registry(address[0], storage).read(version, NAME)
         uri = (settings.model_uri or str(MODEL / "emotion.tflite")).removesuffix(".tflite") + ".reference.json"
     folder, _, name = uri.rpartition("/")
-    return shelf_at(folder or ".", storage).read(name)
+    return open_object_store(folder or ".", storage).read(name)

@@ -81,7 +81,7 @@ class Outcome:
     Parameters
     ----------
     lags_s : tuple of float
-        Seconds from upload to rows, of each analysed recording, sorted.
+        Seconds from upload to rows, of each analyzed recording, sorted.
     given_up : int
         Recordings that ended as dead letters.
     attempts : int
@@ -99,7 +99,7 @@ class Outcome:
     busy_s: float
 
     def lag_s(self, share: float) -> float:
-        """Lag that this share of recordings stays within; nan where none was analysed.
+        """Lag that this share of recordings stays within; nan where none was analyzed.
 
         Parameters
         ----------
@@ -157,7 +157,7 @@ class _Instance:
 
 
 def simulate(recordings: Iterable[Recording], capacity: Capacity, seed: int = 0) -> Outcome:
-    """Run the events of Pub/Sub and Cloud Run until every recording is analysed or given up.
+    """Run the events of Pub/Sub and Cloud Run until every recording is analyzed or given up.
 
     Parameters
     ----------

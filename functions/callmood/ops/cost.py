@@ -52,7 +52,7 @@ class Machine:
     Parameters
     ----------
     times_real_time : float
-        Seconds of a call that are analysed in a second (`./run bench`).
+        Seconds of a call that are analyzed in a second (`./run bench`).
     overhead_s : float
         Seconds for each call beside: fetching, writing rows, its share of cold starts.
     cpus, memory_gib : float

@@ -284,5 +284,5 @@ def _failures(at: Deployment) -> Iterator[Finding]:
     )
     ours = [row for row in rows if row["code"] in ("undeliverable", "forbidden")]
     told = ", ".join(f"{row['n']} {row['code']}" for row in rows) or "none"
-    remedy = "the log of analyze says why, by recording_id; mend it, then run: callmood replay" if ours else ""
+    remedy = "the log of analyze says why, by recording_id; mend it, then run: callmood retry-failures" if ours else ""
     yield Finding("failures", not ours, f"Failures of the last day: {told}.", remedy)

@@ -68,7 +68,7 @@ class Service:
         return CapacityLimiter(os.cpu_count() or 1)
 
     async def score(self, request: Request) -> Response:
-        """Analyse a recording, or several."""
+        """Analyze a recording, or several."""
         self.access.check(request.headers.get("x-api-key"))
         if self.cores.statistics().tasks_waiting >= WAITING:
             raise Problem("busy", "All cores are busy and others wait already. Come again in some seconds.")

@@ -42,10 +42,10 @@ class Access:
         Raises
         ------
         Problem
-            `unauthorised`.
+            `unauthorized`.
         """
         if self._key is not None and not hmac.compare_digest((shown or "").encode(), self._key.encode()):
-            raise Problem("unauthorised", "Show the API key in the header X-API-Key.")
+            raise Problem("unauthorized", "Show the API key in the header X-API-Key.")
 
     def check(self, shown: str | None) -> None:
         """Let the API key or a page token pass.
@@ -53,7 +53,7 @@ class Access:
         Raises
         ------
         Problem
-            `unauthorised`.
+            `unauthorized`.
         """
         try:
             self.check_key(shown)
@@ -62,7 +62,7 @@ class Access:
                 self._tokens.loads(shown or "", max_age=TOKEN_AGE_S)
             except BadData:
                 detail = "Show the API key, or a page token (POST /token) that is not older than ten minutes."
-                raise Problem("unauthorised", detail) from None
+                raise Problem("unauthorized", detail) from None
 
     def token(self) -> str:
         """Make a page token."""

@@ -54,7 +54,7 @@ def document() -> dict[str, Any]:
                 "post": {
                     "summary": "Make a page token: it stands for the API key in a browser, for ten minutes",
                     "operationId": "token",
-                    "responses": {"200": _json("The token.", "Token"), **_problems("unauthorised")},
+                    "responses": {"200": _json("The token.", "Token"), **_problems("unauthorized")},
                 }
             },
             "/health": {
@@ -109,7 +109,7 @@ def _score() -> dict[str, Any]:
                     }
                 },
             },
-            **_problems(*codes, "unauthorised"),
+            **_problems(*codes, "unauthorized"),
         },
     }
 

@@ -17,7 +17,7 @@ PROBLEMS = {
     "bad_session": (400, "The session token is damaged, or was signed by somebody else."),
     "session_expired": (400, "The session token is too old."),
     "no_sessions": (400, "This server keeps no sessions: SESSION_KEY is not set."),
-    "unauthorised": (401, "An API key or a page token is needed."),
+    "unauthorized": (401, "An API key or a page token is needed."),
     "forbidden": (403, "A page of another site may not use this server."),
     "not_found": (404, "There is nothing at this address."),
     "method_not_allowed": (405, "This address takes another method."),
@@ -70,7 +70,7 @@ class Problem(CallmoodError):
     def headers(self) -> dict[str, str]:
         """What an HTTP answer tells of it besides."""
         known = {
-            "unauthorised": {"WWW-Authenticate": "ApiKey"},
+            "unauthorized": {"WWW-Authenticate": "ApiKey"},
             "method_not_allowed": {"Allow": "GET, POST"},
             "busy": {"Retry-After": "5"},
         }

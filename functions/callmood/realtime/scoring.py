@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 
-from callmood.analysis.analyzer import analyse
+from callmood.analysis.analyzer import analyze
 from callmood.analysis.rows import segment_facts
 from callmood.emotion.model import EmotionModel
 from callmood.errors import BadRecording
@@ -121,7 +121,7 @@ class Scorer:
     def __init__(self, models: Models, settings: ScoreSettings) -> None:
         self.models = models
         self.settings = settings
-        self._limited = settings.model_copy(update={"max_duration_s": settings.max_part_s})
+        self._limited = settings.model_copy(update={"max_duration_s": settings.max_chunk_s})
         key = settings.session_key
         self.tokens = SessionTokens(key.get_secret_value()) if key else None
 
@@ -184,10 +184,10 @@ class Scorer:
             call=CallMetadata(channel_roles=parameters.channel_roles),
         )
         try:
-            analysis = analyse(recording, model, self._limited, session.averages)
+            analysis = analyze(recording, model, self._limited, session.averages)
         except BadRecording as bad:
             if bad.code == "too_long":
-                detail = f"The audio is longer than {self.settings.max_part_s:g} s (MAX_PART_S). Send it in parts."
+                detail = f"The audio is longer than {self.settings.max_chunk_s:g} s (MAX_CHUNK_S). Send it in parts."
                 raise Problem("too_long", detail) from None
             raise Problem(bad.code, bad.message) from None
         after = session.after(analysis.duration_s, analysis.averages)

@@ -45,7 +45,7 @@ CLOSE_CODES = {
     "bad_session": 4400,
     "session_expired": 4400,
     "no_sessions": 4400,
-    "unauthorised": 4401,
+    "unauthorized": 4401,
     "forbidden": 4403,
     "timeout": 4408,
     "too_large": 4413,
@@ -90,9 +90,9 @@ class Line:
         self.calls = 0
 
     def __enter__(self) -> None:
-        limit = self.scorer.settings.max_live_calls
+        limit = self.scorer.settings.max_streams
         if self.calls >= limit:
-            raise Problem("busy", f"{limit} calls are listened to already (MAX_LIVE_CALLS). Come again in a minute.")
+            raise Problem("busy", f"{limit} calls are listened to already (MAX_STREAMS). Come again in a minute.")
         self.calls += 1
 
     def __exit__(self, *_: object) -> None:
@@ -217,7 +217,7 @@ class Conversation:
                 "model_version": model.version,
                 "emotions": EMOTIONS,
                 "offset_s": session.offset_s,
-                "limit_s": scorer.settings.max_live_s,
+                "limit_s": scorer.settings.max_stream_s,
                 "warnings": warnings,
             }
         )
@@ -239,7 +239,7 @@ class Conversation:
         self, frames: Frames, hearing: asyncio.Task[None], start: Start, bytes_a_second: int
     ) -> Problem | None:
         """Take frames until the client ends, falls silent or has said enough."""
-        left = int(self._line.scorer.settings.max_live_s) * bytes_a_second
+        left = int(self._line.scorer.settings.max_stream_s) * bytes_a_second
         while left > 0:
             try:
                 async with asyncio.timeout(FRAME_TIMEOUT_S):

@@ -27,7 +27,7 @@ def build_report(
     *,
     store: str,
     zone: ZoneInfo,
-    min_calls: int,
+    min_calls_per_group: int,
     sign: Callable[[str, str], str] | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> int:
@@ -43,7 +43,7 @@ def build_report(
         What a person calls the warehouse, for the commands that an empty page names.
     zone : ZoneInfo
         Zone of days and hours, as in the views.
-    min_calls : int
+    min_calls_per_group : int
         Figures about one agent are shown from so many calls on.
     sign : callable, optional
         From bucket and object to an address that plays for a while; None: objects in buckets are not played.
@@ -78,7 +78,7 @@ def build_report(
         shown = call_script(detail, zone, audio=sound.href, noAudio=sound.note)
         (out / "calls" / f"{detail.id}.js").write_text(shown, encoding="utf-8")
         advance()
-    (out / "calls.js").write_text(calls_script(calls, strips, zone, min_calls), encoding="utf-8")
+    (out / "calls.js").write_text(calls_script(calls, strips, zone, min_calls_per_group), encoding="utf-8")
     known = {
         "agent_emotion": agent_emotion,
         "failures": failure_count(warehouse),
@@ -134,9 +134,9 @@ def infers_agents(detail: CallDetail) -> bool:
     return any(segment["role"] == "agent" and segment["emotion"] is not None for segment in detail.segments)
 
 
-def calls_script(calls: list[JsonRow], strips: dict[str, str], zone: ZoneInfo, min_calls: int) -> str:
+def calls_script(calls: list[JsonRow], strips: dict[str, str], zone: ZoneInfo, min_calls_per_group: int) -> str:
     """The list of calls as `calls.js`."""
-    return script("callmood.load", {"minCalls": min_calls, **index_columns(calls, strips, zone)})
+    return script("callmood.load", {"minCalls": min_calls_per_group, **index_columns(calls, strips, zone)})
 
 
 def call_script(detail: CallDetail, zone: ZoneInfo, **sound: str | None) -> str:
@@ -150,5 +150,5 @@ def empty_page(warehouse: Warehouse, now: datetime, *, store: str, out: str = ""
 
 
 def failure_count(warehouse: Warehouse) -> int:
-    """How many recordings could not be analysed."""
+    """How many recordings could not be analyzed."""
     return int(warehouse.query("SELECT COUNT(*) AS n FROM failures_current")[0]["n"])

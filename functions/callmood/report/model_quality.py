@@ -14,17 +14,17 @@ ASPECTS = {
     "loudness": ("level_dbfs", "levels"),
     "noise": ("noise_db",),
     "length": ("segment_s", "durations"),
-    "voices": tuple(f"voice_{i}" for i in range(1, 9)),
+    "voices": tuple(f"embedding_proj_{i}" for i in range(1, 9)),
     "confidence": ("confidence", "confidences"),
     "emotions": ("emotions",),
 }
-"""dict of str to tuple of str: what people would call the figures of `model_health`."""
+"""dict of str to tuple of str: what people would call the figures of `drift_checks`."""
 
 _DAYS = 28
 
 _CHECKS = """
-SELECT call_date, model_version, queue, figure, test, statistic, low, high, segments, is_drift, alarm_share
-FROM model_health_current
+SELECT call_date, model_version, queue, figure, test, statistic, low, high, segments, is_drift, threshold_ratio
+FROM drift_checks_current
 ORDER BY call_date, model_version, queue, figure
 """
 
@@ -40,7 +40,7 @@ class Health:
     drifts : list of str
         What has drifted on that day, in words: ``noise``, or ``noise (billing)`` for a queue.
     accuracies : list of dict
-        Rows of the view `model_health_current`, one a model version: how often it was right, the newest.
+        Rows of the view `drift_checks_current`, one a model version: how often it was right, the newest.
     chart : list of dict
         JSON-able: ``day``, ``aspect`` and the largest ``share`` of its alarm's limit, over all calls of the day.
     """
@@ -69,7 +69,7 @@ def health_of(warehouse: Warehouse) -> Health | None:
     for row in checks:
         if row["queue"] is None and row["call_date"] in days:
             key = row["call_date"], aspect_of[row["figure"]]
-            shares[key] = max(shares[key], row["alarm_share"])
+            shares[key] = max(shares[key], row["threshold_ratio"])
     drifted = {
         (aspect_of[row["figure"]], row["queue"]) for row in checks if row["is_drift"] and row["call_date"] == days[-1]
     }

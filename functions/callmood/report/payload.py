@@ -87,7 +87,7 @@ def index_columns(rows: Sequence[JsonRow], strips: Mapping[str, str], zone: tzin
         "peak": [_hundredths(row["peak_start_s"]) for row in rows],
         "peakEmotion": [_label_number(row["peak_emotion"]) for row in rows],
         "peakProbability": [_permille(row["peak_probability"]) for row in rows],
-        "hard": [_flag(row["is_hard"]) for row in rows],
+        "hard": [_flag(row["is_negative_call"]) for row in rows],
         "escalated": [_flag(row["escalated"]) for row in rows],
         "recovered": [_flag(row["recovered"]) for row in rows],
         "attention": [_flag(row["needs_attention"]) for row in rows],

@@ -44,17 +44,19 @@ class LivePages:
         What a person calls it.
     zone : ZoneInfo
         Zone of days and hours.
-    min_calls : int
+    min_calls_per_group : int
         Figures about one agent are shown from so many calls on.
     copies : Path
         A folder for playable copies of recordings that browsers cannot play.
     """
 
-    def __init__(self, warehouse: Warehouse, *, store: str, zone: ZoneInfo, min_calls: int, copies: Path) -> None:
+    def __init__(
+        self, warehouse: Warehouse, *, store: str, zone: ZoneInfo, min_calls_per_group: int, copies: Path
+    ) -> None:
         self._warehouse = warehouse
         self._store = store
         self._zone = zone
-        self._min_calls = min_calls
+        self._min_calls = min_calls_per_group
         self._copies = copies
         self._known = ""
         self._calls: dict[str, JsonRow] = {}

@@ -1,7 +1,7 @@
 """Events for recordings that are there already: those of a bucket, and those that failed.
 
 An event says no more than Cloud Storage's own notification, so a recording goes the same way as one just uploaded. What
-is published twice is analysed twice and shown once.
+is published twice is analyzed twice and shown once.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class Failure:
-    """A recording that failed, and was not analysed since.
+    """A recording that failed, and was not analyzed since.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def stored_objects(client: Client, uri: str, after: str = "") -> Iterator[Stored
 
 
 def failures(warehouse: Warehouse, codes: Iterable[str], since: datetime) -> list[Failure]:
-    """Recordings that failed and were not analysed since, the oldest failure first.
+    """Recordings that failed and were not analyzed since, the oldest failure first.
 
     Parameters
     ----------
@@ -166,7 +166,7 @@ def publish(
     per_second : float
         Most events a second.
     model_version : str, optional
-        The version of the model that is to analyse them; default: the one that serves.
+        The version of the model that is to analyze them; default: the one that serves.
 
     Yields
     ------
@@ -220,7 +220,7 @@ def _explained(what: str, role: str) -> Iterator[None]:
         raise CloudError(f"{what} did not answer: {error}") from error
 
 
-class Bookmark:
+class Checkpoint:
     """How far a backfill has come, kept in a file, so that a run that was stopped can go on.
 
     As a context manager it keeps the place when the block is left by an error or Ctrl-C, and removes the file when the
@@ -261,7 +261,7 @@ class Bookmark:
     def _keep(self) -> None:
         self._path.write_text(json.dumps(self._job | {"last": self.last}), encoding="utf-8")
 
-    def __enter__(self) -> Bookmark:
+    def __enter__(self) -> Checkpoint:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:

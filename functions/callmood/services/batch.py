@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from callmood.analysis.analyzer import analyse, analysis_id
+from callmood.analysis.analyzer import analysis_id, analyze
 from callmood.analysis.rows import analysis_rows, erasure_row, failure_row
 from callmood.emotion.model import EmotionModel
 from callmood.errors import BadRecording
@@ -37,8 +37,8 @@ class Outcome:
     ----------
     path : Path
         The file.
-    status : {"analysed", "failed", "skipped"}
-        Skipped: this version and model have analysed it already, it was erased, or it is gone by now.
+    status : {"analyzed", "failed", "skipped"}
+        Skipped: this version and model have analyzed it already, it was erased, or it is gone by now.
     segments : list of dict
         Rows of `segments`.
     row : dict or None
@@ -46,13 +46,13 @@ class Outcome:
     """
 
     path: Path
-    status: Literal["analysed", "failed", "skipped"]
+    status: Literal["analyzed", "failed", "skipped"]
     segments: Sequence[JsonRow] = ()
     row: JsonRow | None = None
 
 
-def analyse_file(path: Path, model: EmotionModel, settings: Settings) -> Outcome:
-    """Analyse one file; whatever is wrong with it becomes a row of `failures`.
+def analyze_file(path: Path, model: EmotionModel, settings: Settings) -> Outcome:
+    """Analyze one file; whatever is wrong with it becomes a row of `failures`.
 
     Parameters
     ----------
@@ -74,14 +74,14 @@ def analyse_file(path: Path, model: EmotionModel, settings: Settings) -> Outcome
     except FileNotFoundError:
         return Outcome(path, "skipped")
     try:
-        analysis = analyse(read_file(path, settings), model, settings)
+        analysis = analyze(read_file(path, settings), model, settings)
         segments, commit = analysis_rows(analysis, settings, datetime.now(UTC), time.perf_counter() - started)
     except BadRecording as bad:
         return Outcome(path, "failed", row=failure_row(bad.code, bad.message, datetime.now(UTC), ref))
     except Exception as error:  # a fault of ours must not cost the other recordings
         message = f"callmood failed on this recording ({type(error).__name__}: {error}). Please report it."
         return Outcome(path, "failed", row=failure_row("undeliverable", message, datetime.now(UTC), ref))
-    return Outcome(path, "analysed", segments, commit)
+    return Outcome(path, "analyzed", segments, commit)
 
 
 @cache
@@ -111,7 +111,7 @@ def _in_worker(path: Path, settings: Settings) -> Outcome:
         recording_id = file_ref(path).recording_id
     except FileNotFoundError:
         return Outcome(path, "skipped")
-    return analyse_file(path, _models(settings.model_uri).of_recording(recording_id), settings)
+    return analyze_file(path, _models(settings.model_uri).of_recording(recording_id), settings)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
@@ -120,8 +120,8 @@ def _pool(workers: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
 
 
-def analyse_files(paths: Iterable[Path], settings: Settings, workers: int) -> Iterator[Outcome]:
-    """Analyse files on several cores.
+def analyze_files(paths: Iterable[Path], settings: Settings, workers: int) -> Iterator[Outcome]:
+    """Analyze files on several cores.
 
     Parameters
     ----------
@@ -157,7 +157,7 @@ def analyse_files(paths: Iterable[Path], settings: Settings, workers: int) -> It
 
 
 def _alone(path: Path, settings: Settings) -> Outcome:
-    """Analyse in a process of its own, after one has died: only the file that kills it fails."""
+    """Analyze in a process of its own, after one has died: only the file that kills it fails."""
     try:
         with _pool(1) as pool:
             return pool.submit(_in_worker, path, settings).result()
@@ -166,7 +166,7 @@ def _alone(path: Path, settings: Settings) -> Outcome:
         return Outcome(path, "failed", row=failure_row("damaged", message, datetime.now(UTC), file_ref(path)))
 
 
-class Analyst:
+class BatchAnalyzer:
     """Analyses files into a store, each once.
 
     Parameters
@@ -185,15 +185,15 @@ class Analyst:
         self._workers = workers
         self._models = _models(settings.model_uri)
 
-    def run(self, paths: Sequence[Path], *, again: bool = False) -> Iterator[Outcome]:
-        """Analyse what is new, write its rows, and say what became of each file.
+    def run(self, paths: Sequence[Path], *, force: bool = False) -> Iterator[Outcome]:
+        """Analyze what is new, write its rows, and say what became of each file.
 
         Parameters
         ----------
         paths : sequence of Path
             Existing files.
-        again : bool
-            Analyse what was analysed before, too.
+        force : bool
+            Analyze what was analyzed before, too.
 
         Yields
         ------
@@ -210,12 +210,12 @@ class Analyst:
                 yield Outcome(path, "skipped")
                 continue
             version = self._models.of_recording(recording_id).version
-            known = analysis_id(recording_id, version, self._settings) in done and not again
+            known = analysis_id(recording_id, version, self._settings) in done and not force
             if known or recording_id in erased:
                 yield Outcome(path, "skipped")
             else:
                 fresh.append(path)
-        for outcome in analyse_files(fresh, self._settings, self._workers):
+        for outcome in analyze_files(fresh, self._settings, self._workers):
             self._write(outcome)
             yield outcome
 

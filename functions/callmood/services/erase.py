@@ -81,7 +81,7 @@ def find(warehouse: Warehouse, *, call_id: str | None = None, customer_id: str |
     Returns
     -------
     list of Found
-        Every generation that was ever analysed, by start.
+        Every generation that was ever analyzed, by start.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def forget(
 
 
 def delete_file(ref: ObjectRef) -> bool:
-    """Delete a local file, unless it was changed since it was analysed: it is another recording then.
+    """Delete a local file, unless it was changed since it was analyzed: it is another recording then.
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ def show_if_serving(warehouse: Warehouse, registry: Registry, version: str) -> b
 
 
 def scored(warehouse: Warehouse, version: str, since: datetime) -> set[str]:
-    """Ids of recordings that a version has analysed, and of those that never will be: failed since then, or erased."""
+    """Ids of recordings that a version has analyzed, and of those that never will be: failed since then, or erased."""
     rows = warehouse.query(
         "SELECT recording_id FROM recordings WHERE model_version = @version "
         "UNION DISTINCT SELECT recording_id FROM failures WHERE failed_at >= @since AND recording_id IS NOT NULL "

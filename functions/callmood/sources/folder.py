@@ -106,7 +106,7 @@ def read_file(path: Path, settings: Settings) -> Recording:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
-        raise BadRecording("gone", "The file was moved or deleted before it could be analysed.") from None
+        raise BadRecording("gone", "The file was moved or deleted before it could be analyzed.") from None
     except PermissionError:
         raise BadRecording("forbidden", "The file may not be read. Give callmood's user read access.") from None
     return Recording(

@@ -64,8 +64,8 @@ def fetch(client: Client, ref: ObjectRef, settings: Settings) -> Recording:
     except NotFound:
         raise BadRecording(
             "gone",
-            "The object was deleted or replaced before it could be analysed. "
-            "A replacement is analysed by its own event; a deleted one must be uploaded again.",
+            "The object was deleted or replaced before it could be analyzed. "
+            "A replacement is analyzed by its own event; a deleted one must be uploaded again.",
         ) from None
     return Recording(
         ref=ref,

@@ -20,18 +20,18 @@ from callmood.errors import QueryError
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
-def render(sql: str, *, dataset: str, time_zone: str = "UTC", min_calls: int = 5) -> str:
+def render(sql: str, *, dataset: str, time_zone: str = "UTC", min_calls_per_group: int = 5) -> str:
     """Fill in the template of a view, as Terraform's `templatefile` does.
 
     Parameters
     ----------
     sql : str
-        BigQuery SQL with ``${dataset}``, ``${time_zone}`` or ``${min_calls}`` in it.
+        BigQuery SQL with ``${dataset}``, ``${time_zone}`` or ``${min_calls_per_group}`` in it.
     dataset : str
         ``dataset`` or ``project.dataset``.
     time_zone : str
         IANA zone of hours of day.
-    min_calls : int
+    min_calls_per_group : int
         Rows about one agent show emotion only from this many calls on.
 
     Returns
@@ -44,7 +44,7 @@ def render(sql: str, *, dataset: str, time_zone: str = "UTC", min_calls: int = 5
     QueryError
         The template names another variable.
     """
-    values = {"dataset": dataset, "time_zone": time_zone, "min_calls": str(min_calls)}
+    values = {"dataset": dataset, "time_zone": time_zone, "min_calls_per_group": str(min_calls_per_group)}
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in values:
@@ -54,7 +54,7 @@ def render(sql: str, *, dataset: str, time_zone: str = "UTC", min_calls: int = 5
     return _VARIABLE.sub(value, sql)
 
 
-def to_duckdb(sql: str, dataset: str = "callmood", *, time_zone: str = "UTC", min_calls: int = 5) -> str:
+def to_duckdb(sql: str, dataset: str = "callmood", *, time_zone: str = "UTC", min_calls_per_group: int = 5) -> str:
     """Translate BigQuery SQL, template or not, for a local store.
 
     The connection must have ``SET TimeZone = 'UTC'``, which is BigQuery's default zone.
@@ -65,7 +65,7 @@ def to_duckdb(sql: str, dataset: str = "callmood", *, time_zone: str = "UTC", mi
         One statement of BigQuery SQL.
     dataset : str
         What the local store stands for: ``callmood.calls`` and ``any-project.callmood.calls`` become ``calls``.
-    time_zone, min_calls
+    time_zone, min_calls_per_group
         As in `render`.
 
     Returns
@@ -83,7 +83,7 @@ def to_duckdb(sql: str, dataset: str = "callmood", *, time_zone: str = "UTC", mi
     >>> to_duckdb("SELECT COUNTIF(p_anger > 0.5) AS n FROM callmood.segments_current")
     'SELECT COUNT(*) FILTER(WHERE p_anger > 0.5e0) AS n FROM segments_current'
     """
-    sql = render(sql, dataset=dataset, time_zone=time_zone, min_calls=min_calls)
+    sql = render(sql, dataset=dataset, time_zone=time_zone, min_calls_per_group=min_calls_per_group)
     try:
         statements = sqlglot.parse(sql, read="bigquery")
         if len(statements) != 1 or statements[0] is None:

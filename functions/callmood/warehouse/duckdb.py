@@ -52,7 +52,7 @@ class Store:
         Made with its tables and views where it does not exist; an older one gains what is new.
     time_zone : str
         Zone of days and hours in views.
-    min_calls : int
+    min_calls_per_group : int
         Calls from which on a row about one agent shows more than their number.
 
     Raises
@@ -61,9 +61,9 @@ class Store:
         The file is no store, is locked by another program, or is too old a callmood's.
     """
 
-    def __init__(self, path: Path, time_zone: str = "UTC", min_calls: int = 5) -> None:
+    def __init__(self, path: Path, time_zone: str = "UTC", min_calls_per_group: int = 5) -> None:
         self.path = path
-        self._translate = partial(to_duckdb, time_zone=time_zone, min_calls=min_calls)
+        self._translate = partial(to_duckdb, time_zone=time_zone, min_calls_per_group=min_calls_per_group)
         with self._open() as connection:
             self._bring_up_to_date(connection)
 
@@ -113,7 +113,7 @@ class Store:
             if field.mode == "REQUIRED":
                 raise WarehouseError(
                     f"{self.path} was made by an older callmood: {table.name} lacks {field.name}, which cannot be "
-                    f"made up. Analyse the recordings again into a new store: callmood analyze … --store NEW.duckdb"
+                    f"made up. Analyze the recordings again into a new store: callmood analyze … --store NEW.duckdb"
                 )
             connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN "{field.name}" {_column_type(field)}')
 

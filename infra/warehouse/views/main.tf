@@ -20,7 +20,7 @@ locals {
   upto_3  = setunion(local.upto_2, local.layer_3)
   upto_4  = setunion(local.upto_3, local.layer_4)
 
-  settled = { for name, sql in local.sql : name => replace(replace(sql, "$${time_zone}", var.time_zone), "$${min_calls}", var.min_calls) }
+  settled = { for name, sql in local.sql : name => replace(replace(sql, "$${time_zone}", var.time_zone), "$${min_calls_per_group}", var.min_calls_per_group) }
 
   # Column descriptions, where a file beside the view gives them all (not only those that a view adds to a table's); else
   # what the view's first comment says.

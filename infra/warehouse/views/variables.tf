@@ -28,7 +28,7 @@ variable "time_zone" {
   type        = string
 }
 
-variable "min_calls" {
+variable "min_calls_per_group" {
   description = "Calls from which on a row about one agent shows emotion."
   type        = number
 }

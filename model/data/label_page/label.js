@@ -113,7 +113,7 @@ function load(data) {
   $("save").addEventListener("click", () => {
     const said = (clip) => kept.labels[clip.path];
     const rows = data.clips.filter((clip) => said(clip) && said(clip) !== UNCLEAR);
-    const cells = rows.map((clip) => ({ ...clip, emotion: said(clip), labelled_by: kept.by }));
+    const cells = rows.map((clip) => ({ ...clip, emotion: said(clip), annotated_by: kept.by }));
     const lines = [data.columns, ...cells.map((row) => data.columns.map((column) => row[column]))];
     const text = lines.map((line) => line.map(csvCell).join(",")).join("\r\n");
     const link = document.createElement("a");

@@ -38,7 +38,7 @@ def judged(store, version, calls, anger=0.1, confidence=0.8, processing_s=0.5, t
     segments, commits = [], []
     for number in range(calls):
         known = {"analysis_id": f"{version}-{number}", "model_version": version}
-        known |= {"call_date": "2020-02-02", "analysed_at": at}
+        known |= {"call_date": "2020-02-02", "analyzed_at": at}
         segments += [segment_row(i, **known, **mix, segment_id=f"{version}-{number}-{i}") for i in range(2)]
         commits += [commit_row(**known, processing_s=processing_s)]
     store.append("segments", segments * times)

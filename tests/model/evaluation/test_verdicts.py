@@ -38,7 +38,7 @@ def test_a_model_that_knows_gets_every_verdict_right(story, expected):
     for number in range(3):
         chosen = call_flags.utterances(LABELS, call_flags.STORIES[story], 0.8, 1.0, 30, rng)
         embedded = LABELS[chosen][:, None].astype(np.float32)
-        calls.append(call_flags.analysed(f"{number:064d}", Knows(), embedded, np.full(30, 2.0, np.float32)))
+        calls.append(call_flags.analyzed(f"{number:064d}", Knows(), embedded, np.full(30, 2.0, np.float32)))
     assert call_flags.verdicts(calls) == expected
 
 

@@ -1,5 +1,5 @@
 -- What went into the model, and what came out, in one call? One row a call whose customer was judged. Means are over
--- segments, and n_ counts segments. The table model_health compares days of such rows with what the model knows.
+-- segments, and n_ counts segments. The table drift_checks compares days of such rows with what the model knows.
 SELECT
   call_date,
   recording_id,
@@ -10,14 +10,14 @@ SELECT
   AVG(noise_dbfs - level_dbfs) AS noise_db,
   AVG(duration_s) AS segment_s,
   AVG(confidence) AS confidence,
-  AVG(voice_1) AS voice_1,
-  AVG(voice_2) AS voice_2,
-  AVG(voice_3) AS voice_3,
-  AVG(voice_4) AS voice_4,
-  AVG(voice_5) AS voice_5,
-  AVG(voice_6) AS voice_6,
-  AVG(voice_7) AS voice_7,
-  AVG(voice_8) AS voice_8,
+  AVG(embedding_proj_1) AS embedding_proj_1,
+  AVG(embedding_proj_2) AS embedding_proj_2,
+  AVG(embedding_proj_3) AS embedding_proj_3,
+  AVG(embedding_proj_4) AS embedding_proj_4,
+  AVG(embedding_proj_5) AS embedding_proj_5,
+  AVG(embedding_proj_6) AS embedding_proj_6,
+  AVG(embedding_proj_7) AS embedding_proj_7,
+  AVG(embedding_proj_8) AS embedding_proj_8,
   COUNTIF(emotion = 'anger') AS n_anger,
   COUNTIF(emotion = 'disgust') AS n_disgust,
   COUNTIF(emotion = 'fear') AS n_fear,

@@ -2,10 +2,10 @@
 -- label. A label belongs to a stretch of a recording, so that it also judges the model that analyses it next.
 WITH labels AS (
   SELECT *
-  FROM `${dataset}.feedback`
+  FROM `${dataset}.annotations`
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY call_date, recording_id, channel, start_s, end_s ORDER BY labelled_at DESC, feedback_id
+    PARTITION BY call_date, recording_id, channel, start_s, end_s ORDER BY annotated_at DESC, annotation_id
   ) = 1
 ),
 heard AS (
@@ -18,7 +18,7 @@ heard AS (
       WHEN p_fear THEN 'fear'
       WHEN p_happiness THEN 'happiness'
       ELSE 'sadness'
-    END AS heard_as
+    END AS predicted_emotion
   FROM `${dataset}.segments_current`
   WHERE emotion IS NOT NULL
 )
@@ -33,12 +33,12 @@ SELECT
   h.end_s,
   h.confidence,
   h.emotion,
-  h.heard_as,
-  l.emotion AS labelled_as,
-  IF(l.emotion IN ('surprise', 'boredom'), NULL, h.heard_as = l.emotion) AS is_right,
+  h.predicted_emotion,
+  l.emotion AS annotated_emotion,
+  IF(l.emotion IN ('surprise', 'boredom'), NULL, h.predicted_emotion = l.emotion) AS is_correct,
   l.chosen,
-  l.labelled_by,
-  l.labelled_at
+  l.annotated_by,
+  l.annotated_at
 FROM labels AS l
 JOIN heard AS h
   ON h.call_date = l.call_date
