@@ -105,9 +105,9 @@ def test_an_overwritten_file_takes_the_place_of_what_it_held(store, calls):
     run("analyze", calls)
     local = Store(store)
     assert local.query("SELECT COUNT(*) AS n FROM recordings_current") == [{"n": 2}]
-    [row] = batch.query("SELECT size_bytes FROM recordings_current WHERE uri = @uri", {"uri": target.as_uri()})
+    [row] = local.query("SELECT size_bytes FROM recordings_current WHERE uri = @uri", {"uri": target.as_uri()})
     assert row["size_bytes"] == EXAMPLES[2].stat().st_size
-    assert batch.query("SELECT reason FROM erasures") == [{"reason": "replaced"}]
+    assert local.query("SELECT reason FROM erasures") == [{"reason": "replaced"}]
 
 
 def test_settings_change_the_analysis(store, calls, monkeypatch):
