@@ -30,7 +30,7 @@ from callmood.warehouse.duckdb import Store
 from model import remote_paths
 from model.augmentation.conditions import Hearing
 from model.data.corpora import CorpusError
-from model.evaluation.evaluate import add_source, source
+from model.data.source import add_source, source
 from model.features.embedding_cache import embeddings
 from model.training.baseline_sampling import NEUTRAL
 

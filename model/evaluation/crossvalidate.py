@@ -27,6 +27,7 @@ from model.data.corpora import CorpusError
 from model.evaluation.evaluate import PEOPLE, heard
 from model.evaluation.metrics import Answers, assess, together
 from model.export.export import trained, trained_facts, write
+from model.files import write_json
 from model.networks.tflite import to_tflite
 from model.training import folds, runs
 from model.training.extract import CACHE
@@ -159,7 +160,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     report = summary(conf, args.by, [fold.name for fold in dealt], answers)
     show(report, Console())
-    runs.write_json(args.json, report)
+    write_json(args.json, report)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from model import remote_paths
 from model.augmentation.conditions import Hearing
 from model.augmentation.telephone import Coding, Noise
 from model.data.corpora import CORPORA, CorpusError
-from model.evaluation.evaluate import add_source, source
+from model.data.source import add_source, source
 from model.evaluation.reference import CALLS, TELEPHONE, content, rows_of
 from model.files import replacing
 

@@ -9,11 +9,8 @@ relative to it, with equal priors, since the corpora are about balanced. Baselin
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +26,11 @@ from callmood.resources import MODEL
 from callmood.types import EMOTIONS
 from model import remote_paths
 from model.augmentation.conditions import CHANNELS, Hearing
-from model.data import manifest
-from model.data.corpora import CORPORA, Clip, CorpusError, of_people, read
-from model.data.ingest import durations
-from model.data.table import SPLITS
+from model.data.corpora import Clip, CorpusError
+from model.data.source import Source, add_source, source
 from model.evaluation.metrics import Answers, assess
 from model.features.embedding_cache import embeddings
-from model.files import replacing
+from model.files import write_json
 from model.training.baseline_sampling import NEUTRAL, counts
 
 DRAWS = 5
@@ -46,69 +41,6 @@ EVEN = dict.fromkeys(EMOTIONS, 1 / len(EMOTIONS))
 
 # (labels of a speaker's clips, rng) -> clips of each baseline to try, as indices
 Baseline = Callable[[NDArray[np.intp], np.random.Generator], list[NDArray[np.intp]]]
-
-
-def add_source(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which clips: a manifest, or a corpus and its folder, and the split."""
-    parser.add_argument("--manifest", type=remote_paths.source, help="what `python -m model ingest` wrote; or instead:")
-    parser.add_argument("--corpus", choices=CORPORA)
-    parser.add_argument("--root", type=remote_paths.source, help="the corpus's folder; for csv also the file")
-    parser.add_argument(
-        "--split", choices=[*SPLITS, "all"], help="default: all that is not train; all where nothing else is there"
-    )
-
-
-@dataclass(frozen=True)
-class Source:
-    """The clips that were asked for, and where they come from.
-
-    Parameters
-    ----------
-    clips : list of Clip
-        At least one; their headers have been read.
-    splits : tuple of str
-        Those of `clips`.
-    left_out : dict of str to int
-        Clips of other emotions.
-    """
-
-    clips: list[Clip]
-    splits: tuple[str, ...]
-    left_out: dict[str, int]
-
-
-def source(manifest_file: Path | None, corpus: str | None, root: Path | None, split: str | None) -> Source:
-    """Find the clips that the options ask for; made-up voices are passed over.
-
-    Raises
-    ------
-    CorpusError
-        The options do not say which, there is no such clip, or some cannot be read.
-    """
-    left_out: Counter[str] = Counter()
-    if manifest_file and not corpus and not root:
-        clips = [row.as_clip() for row in manifest.read(manifest_file)]
-    elif corpus and root and not manifest_file:
-        reading = read(corpus, root)
-        clips, left_out = reading.clips, reading.left_out
-    else:
-        raise CorpusError("say which clips: either --manifest FILE, or --corpus NAME and --root DIR")
-    if not clips:
-        raise CorpusError(f"no clip has one of the six emotions: {', '.join(EMOTIONS)}")
-    clips = [clip for clip in clips if of_people(clip.corpus)]
-    if not clips:
-        raise CorpusError("no clip is of a person: made-up voices are learned from, and nothing is measured on them")
-    if split is None:
-        split = "not train" if any(clip.split != "train" for clip in clips) else "train"
-    wanted = {"all": set(SPLITS), "not train": {"valid", "test"}}.get(split, {split})
-    chosen = [clip for clip in clips if clip.split in wanted]
-    if not chosen:
-        there = Counter(clip.split for clip in clips)
-        raise CorpusError(
-            f"no clip is {split}; there are " + ", ".join(f"{n} {name}" for name, n in sorted(there.items()))
-        )
-    durations(chosen)  # reads every header, and names those that cannot be read
-    return Source(chosen, tuple(sorted({clip.split for clip in chosen})), dict(left_out))
 
 
 def baseline_named(name: str) -> Baseline:
@@ -280,12 +212,6 @@ def _range(bounds: list[float | None] | None) -> str:
     return f"{bounds[0]:.1f} to {bounds[1]:.1f}" if bounds and None not in bounds else ""
 
 
-def write_json(report: dict[str, Any], path: Path) -> None:
-    """Write a report; what was there is replaced."""
-    with replacing(path) as unfinished:
-        unfinished.write_text(json.dumps(report, indent=1) + "\n")
-
-
 def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -307,7 +233,7 @@ def main() -> None:
         report = evaluate(model, found, args.baseline, Hearing(args.channel, args.span), args.cache)
         show(report, Console())
         if args.json:
-            write_json(report, args.json)
+            write_json(args.json, report)
     except (CorpusError, ModelError, OSError) as error:
         sys.exit(f"error: {error}")
 

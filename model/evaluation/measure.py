@@ -13,8 +13,9 @@ from rich.console import Console
 from callmood.emotion.model import EmotionModel
 from model.augmentation.conditions import Hearing
 from model.data.corpora import CORPORA, CorpusError, of_people
+from model.data.source import Source, source
 from model.evaluation import evaluate, simulate
-from model.evaluation.evaluate import Source, source, write_json
+from model.files import write_json
 
 EVALUATIONS = [
     ("none", Hearing("clean", "whole")),
@@ -72,7 +73,7 @@ def measure(model: EmotionModel, data: Path, out: Path, cache: Path, console: Co
                 console.print(f"[bold]{name}[/]")
                 report = take()
                 (simulate if report["kind"] == "simulation" else evaluate).show(report, console)
-                write_json(report, file)
+                write_json(file, report)
 
 
 def _is_there(file: Path, version: str) -> bool:

@@ -35,7 +35,7 @@ from callmood.warehouse.duckdb import Store
 from model import remote_paths
 from model.augmentation.conditions import CALL_LEVELS, Hearing, hear
 from model.data.corpora import Clip, CorpusError
-from model.evaluation.evaluate import add_source, source
+from model.data.source import add_source, source
 from model.files import replacing
 from model.training.baseline_sampling import mixes
 

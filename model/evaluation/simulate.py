@@ -38,8 +38,9 @@ from callmood.warehouse.duckdb import Store
 from model import remote_paths
 from model.augmentation.conditions import CHANNELS, Hearing, hear
 from model.data.corpora import Clip, CorpusError
-from model.evaluation.evaluate import add_source, source, write_json
+from model.data.source import add_source, source
 from model.evaluation.metrics import auc, interval, recall_at
+from model.files import write_json
 from model.training.baseline_sampling import NEUTRAL
 
 ANGER = EMOTIONS.index("anger")
@@ -384,7 +385,7 @@ def main() -> None:
         report = simulate(model, found.clips, args.plan, args.channel, args.calls, args.seed)
         show(report, Console())
         if args.json:
-            write_json(report, args.json)
+            write_json(args.json, report)
     except (CorpusError, ModelError, OSError) as error:
         sys.exit(f"error: {error}")
 

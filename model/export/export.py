@@ -28,7 +28,7 @@ from model.data.corpora import Clip, CorpusError, load
 from model.export import gates, speed
 from model.export.parity import EVEN, durations_s, some_clips
 from model.features.frontend import MAX_FRAMES
-from model.files import replacing
+from model.files import replacing, write_json
 from model.networks import Network
 from model.networks.tflite import to_tflite
 from model.training import runs
@@ -42,7 +42,7 @@ def write(path: Path, content: bytes, facts: Mapping[str, Any]) -> None:
     version = hashlib.sha256(content).hexdigest()[:12]
     with replacing(path) as unfinished:
         unfinished.write_bytes(content)
-    runs.write_json(path.with_suffix(".json"), {"version": version, **facts})
+    write_json(path.with_suffix(".json"), {"version": version, **facts})
 
 
 def trained_facts(run: Path) -> dict[str, Any]:
@@ -160,8 +160,8 @@ def export(run: Path, out: Path, gates_file: Path = gates.DEFAULT) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "emotion.tflite"
         write(file, content, facts)
-        runs.write_json(run / "parity.json", parity(file, network, facts, run / "manifest.parquet"))
-        runs.write_json(run / "speed.json", speed.report(file, REFERENCE))
+        write_json(run / "parity.json", parity(file, network, facts, run / "manifest.parquet"))
+        write_json(run / "speed.json", speed.report(file, REFERENCE))
     held(gates_file, run, facts["config"], shipped)
     write(out, content, facts)
 

@@ -22,7 +22,7 @@ from callmood.errors import ModelError
 from callmood.resources import MODEL
 from callmood.types import SAMPLE_RATE
 from model import remote_paths
-from model.evaluation.evaluate import write_json
+from model.files import write_json
 
 SECONDS = 3.0
 TURNS = 60
@@ -76,7 +76,7 @@ def main() -> None:
     try:
         found = report(args.model, args.reference)
         if args.json:
-            write_json(found, args.json)
+            write_json(args.json, found)
     except (ModelError, OSError) as error:
         sys.exit(f"error: {error}")
     print("{milliseconds} ms for 3 s, {ratio} times the reference's {reference_milliseconds} ms".format(**found))

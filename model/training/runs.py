@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -74,9 +73,3 @@ def best(history: History) -> dict[str, float]:
 def epochs_since_best(history: History) -> int:
     """Count the epochs after the best one."""
     return int(history[-1]["epoch"] - best(history)["epoch"]) if history else 0
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a file whole or not at all."""
-    with replacing(path) as unfinished:
-        unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

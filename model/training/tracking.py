@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from model.config import Config
-from model.training import runs
+from model.files import write_json
 
 NAME = "callmood"
 """str: the experiment's name in MLflow."""
@@ -64,7 +64,7 @@ def _mlflow(address: str, run: Path, config: Config) -> Iterator[Tell]:
             client.update_run(run_id, status="RUNNING")
         else:
             run_id = client.create_run(experiment, run_name=run.name).info.run_id
-            runs.write_json(kept, {"run_id": run_id, "address": address})
+            write_json(kept, {"run_id": run_id, "address": address})
             for name, setting in flat(config.model_dump(mode="json", exclude_none=True)).items():
                 client.log_param(run_id, name, setting)
     except MlflowException as error:

@@ -34,7 +34,7 @@ from model.config import Config, ConfigError
 from model.data import manifest
 from model.data.corpora import CorpusError
 from model.features.dataset import Heard
-from model.files import replacing
+from model.files import replacing, write_json
 from model.networks import Network
 from model.training import baseline_sampling, runs
 from model.training.extract import CACHE, chosen, embedder, listen
@@ -192,10 +192,10 @@ def train(conf: Config, rows: list[manifest.Row], run: Path, cache: Path = CACHE
 
     best = runs.best(history)
     divisors = conf.serving.temperatures or (best["temperature"], best["temperature_known"])
-    runs.write_json(run / "history.json", history)
+    write_json(run / "history.json", history)
     with replacing(run / "model.keras") as unfinished:
         network.learner().save(unfinished)
-    runs.write_json(run / "facts.json", facts(conf, learn_clips, divisors, network.size))
+    write_json(run / "facts.json", facts(conf, learn_clips, divisors, network.size))
     return network
 
 

@@ -27,6 +27,7 @@ from model.config import Config, ConfigError
 from model.data import manifest
 from model.data.corpora import CorpusError
 from model.data.manifest import Row
+from model.files import write_json
 from model.training import folds, runs, search_space, tune_plots
 from model.training.extract import CACHE, chosen, embedder, listen
 from model.training.folds import Fold
@@ -159,7 +160,7 @@ def main() -> None:
     found = report(study, tried)
     best = search_space.configured(base, study.best_params)
     config.write(best, args.study.with_suffix(".toml"))
-    runs.write_json(args.study.with_suffix(".json"), found)
+    write_json(args.study.with_suffix(".json"), found)
     pictures = tune_plots.write(found, args.study)
     print(f"best: {json.dumps(study.best_params)}, {tried.measure} {study.best_value:.4f}")
     print(f"wrote {args.study.with_suffix('.toml')}, {args.study.with_suffix('.json').name}, {', '.join(pictures)}")

@@ -15,7 +15,7 @@ import soundfile
 
 from model.data import ingest, manifest, validate
 from model.data.corpora import CORPORA, CorpusError, of_people, read
-from model.evaluation.evaluate import source
+from model.data.source import source
 from model.evaluation.measure import measure
 from model.export.parity import some_clips
 from model.training.folds import by_corpus, by_speaker, by_text
