@@ -1,14 +1,14 @@
-"""The entry points: each takes Pub/Sub's push of one notification or result; `score` takes audio, `monitor` a day."""
+"""Cloud Functions entry points: each handles one Pub/Sub push; `monitor` handles one day."""
 
 import flask
 import functions_framework
 
 from callmood import logs
 from callmood.cloud_functions import handlers
-from callmood.settings import ScoreSettings, load_settings
+from callmood.settings import load_settings
 
 logs.setup()
-deployment = handlers.Deployment(load_settings(ScoreSettings))
+deployment = handlers.Deployment(load_settings())
 
 
 @functions_framework.http
@@ -39,9 +39,3 @@ def monitor(request: flask.Request) -> tuple[str, int]:
 def quarantine(request: flask.Request) -> tuple[str, int]:
     """An event was given up after its last attempt: write down which."""
     return handlers.answer(request, deployment, handlers.quarantine)
-
-
-@functions_framework.http
-def score(request: flask.Request) -> flask.Response:
-    """Somebody waits for the segments of a recording: analyze it, and keep nothing."""
-    return handlers.score(request, deployment)

@@ -167,7 +167,7 @@ class Settings(BaseSettings):
 
 
 class ScoreSettings(Settings):
-    """Settings of what answers at once: the function `score`, and live calls."""
+    """Settings of the real-time service."""
 
     api_key: SecretStr | None = Field(
         None,

@@ -1,7 +1,7 @@
 """Have Vertex AI mirror a registry: its versions, and an endpoint with the same canary: `python -m model vertex`.
 
 Once this was run for a registry, `vertex.json` in it says where; `register`, `promote` and `rollback` go on with it.
-The endpoint serves what `python -m callmood.live` serves, and costs money as long as it is there.
+The endpoint serves what `python -m callmood.realtime` serves, and costs money as long as it is there.
 """
 
 from __future__ import annotations

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 import soundfile
-from live_server import KEY, Server, in_this_process, running
-from stack.services import function
+from live_server import KEY, in_this_process, running
 
 from callmood.analysis.analyzer import analyze
 from callmood.analysis.channel import Average
@@ -204,26 +203,26 @@ def test_page_tokens_end(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def function_score(tmp_path_factory):
-    with function("score", tmp_path_factory.mktemp("score"), SESSION_KEY=KEY, MAX_REQUEST_BYTES="4000000") as url:
-        yield Server(url.rpartition(":")[2].strip("/"))
+def replica():
+    """Another process with the settings of `server`, as Cloud Run starts one."""
+    with running(SESSION_KEY=KEY, MAX_REQUEST_BYTES="4000000") as found:
+        yield found
 
 
-def test_the_function_answers_as_the_server_does(function_score, server, example):
-    assert function_score.ask("/", example)[:2] == server.ask("/score", example)[:2]
-    [told] = function_score.score(example, session=True)
-    # The token of one is read by the other, which has the same key.
-    [after] = server.score(example, sessions=[told["session"]])
-    assert after["offset_s"] == told["duration_s"]
-    assert function_score.ask("/health")[1]["model_version"] == told["model_version"]
+def test_replicas_with_one_session_key_answer_alike_and_share_tokens(replica, server, example):
+    assert replica.ask("/score", example)[:2] == server.ask("/score", example)[:2]
+    [first] = replica.score(example, session=True)
+    [second] = server.score(example, sessions=[first["session"]])
+    assert second["offset_s"] == first["duration_s"]
+    assert replica.ask("/health")[1]["model_version"] == first["model_version"]
 
 
 @pytest.mark.parametrize(
     ("body", "status", "code"),
     [(b"Dear Sir", 422, "not_audio"), (b"x" * 4_000_001, 413, "too_large")],
 )
-def test_the_function_tells_problems_as_the_server_does(function_score, body, status, code):
-    answered, problem, answer = function_score.ask("/", body)
+def test_replica_answers_errors_with_problem_details(replica, body, status, code):
+    answered, problem, answer = replica.ask("/score", body)
     assert (answered, problem["code"], answer["Content-Type"]) == (status, code, "application/problem+json")
 
 

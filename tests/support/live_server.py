@@ -57,7 +57,7 @@ class Server:
 
 
 @contextmanager
-def running(command=("-m", "callmood.live"), **settings):
+def running(command=("-m", "callmood.realtime"), **settings):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -463,7 +463,7 @@ def realtime(
 ) -> None:
     """Judge a voice while it speaks: a page with a microphone, and the server behind it. End with Ctrl-C.
 
-    Only this machine can open it. `python -m callmood.live` is the same server for a container.
+    Only this machine can open it. `python -m callmood.realtime` is the same server for a container.
     """
     import secrets
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import time
@@ -18,7 +17,7 @@ from callmood.analysis.rows import analysis_rows, erasure_row, failure_row
 from callmood.cloud_functions.pubsub import ResultEvent, StorageEvent, parse_push, parse_result
 from callmood.errors import BadEvent, BadRecording, SettingsError
 from callmood.recording import is_side_file
-from callmood.settings import ScoreSettings
+from callmood.settings import Settings
 from callmood.types import DELETED, FINALIZED
 from callmood.warehouse.base import Warehouse, write_analysis
 from callmood.warehouse.bigquery import BigQueryWarehouse
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
     from google.cloud.storage import Client
 
     from callmood.models.resolver import Models
-    from callmood.realtime.auth import Access
-    from callmood.realtime.scoring import Scorer
     from callmood.services.webhook import Webhook
 
 log = logging.getLogger(__name__)
@@ -41,11 +38,11 @@ class Deployment:
 
     Parameters
     ----------
-    settings : ScoreSettings
+    settings : Settings
         The settings.
     """
 
-    def __init__(self, settings: ScoreSettings) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     @cached_property
@@ -95,20 +92,6 @@ class Deployment:
         from callmood.models.resolver import open_models
 
         return open_models(self.settings.model_uri, lambda: self.storage)
-
-    @cached_property
-    def scorer(self) -> Scorer:
-        """What answers requests at once."""
-        from callmood.realtime.scoring import Scorer
-
-        return Scorer(self.models, self.settings)
-
-    @cached_property
-    def access(self) -> Access:
-        """Who may ask for an answer."""
-        from callmood.realtime.auth import Access
-
-        return Access(self.settings)
 
 
 Handler = Callable[[StorageEvent, Deployment], None]
@@ -170,41 +153,6 @@ def answer_result(
             return "", 204
         with logs.context(event_id=event.event_id, recording_id=event.message["recording_id"]):
             return _attempt(handle, event, deployment)
-
-
-def score(request: flask.Request, deployment: Deployment) -> flask.Response:
-    """Answer a request for the segments of a recording; `GET` asks whether the function is ready.
-
-    Parameters
-    ----------
-    request : flask.Request
-        As docs/live.md describes `POST /score`.
-    deployment : Deployment
-        What requests share.
-
-    Returns
-    -------
-    flask.Response
-        JSON: predictions, or problem details.
-    """
-    from callmood.realtime.problem_details import MEDIA_TYPE, Problem
-
-    with logs.context(**_trace(request)):
-        try:
-            if request.method == "GET":
-                return flask.jsonify(status="ok", model_version=deployment.models.of_recording("").version)
-            if request.method != "POST":
-                raise Problem("method_not_allowed", "Send the recording with POST.")
-            deployment.access.check(request.headers.get("X-API-Key"))
-            deployment.scorer.check_size(request.content_length or 0)
-            body, media_type = request.get_data(cache=False), request.headers.get("Content-Type", "")
-            return flask.jsonify(deployment.scorer.answer(body, media_type, request.args.to_dict()))
-        except Problem as found:
-            problem = found
-        except Exception:
-            log.exception("Not answered.")
-            problem = Problem("internal", "It was no fault of the request; try again.")
-        return flask.Response(json.dumps(problem.details()), problem.status, problem.headers(), content_type=MEDIA_TYPE)
 
 
 def answer_schedule(request: flask.Request, deployment: Deployment) -> tuple[str, int]:

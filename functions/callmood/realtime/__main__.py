@@ -1,4 +1,4 @@
-"""What the container runs: `python -m callmood.live`, on Cloud Run, or as Vertex AI's prediction container.
+"""What the container runs: `python -m callmood.realtime`, on Cloud Run, or as Vertex AI's prediction container.
 
 It listens on `AIP_HTTP_PORT` (Vertex AI), else `PORT` (Cloud Run), else 8080.
 https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements

@@ -30,11 +30,11 @@ WAITING = 16
 """int: requests that may wait for a core; one more is told to come again."""
 
 _STATIC = {
-    "/": ("live/static/live.html", "text/html; charset=utf-8"),
-    "/live.css": ("live/static/live.css", "text/css"),
-    "/live.js": ("live/static/live.js", "text/javascript"),
-    "/curve.js": ("live/static/curve.js", "text/javascript"),
-    "/microphone.js": ("live/static/microphone.js", "text/javascript"),
+    "/": ("realtime/static/live.html", "text/html; charset=utf-8"),
+    "/live.css": ("realtime/static/live.css", "text/css"),
+    "/live.js": ("realtime/static/live.js", "text/javascript"),
+    "/curve.js": ("realtime/static/curve.js", "text/javascript"),
+    "/microphone.js": ("realtime/static/microphone.js", "text/javascript"),
     "/page.css": ("report/static/page.css", "text/css"),
 }
 _PAGE_HEADERS = {
