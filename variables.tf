@@ -400,7 +400,7 @@ variable "data_access_logs" {
 }
 
 variable "perimeter" {
-  description = "Enclose the project in a service perimeter (VPC Service Controls): number of the organisation's access policy, and who may reach the data from outside; whoever deploys must be among them. dry_run only logs. Default: none."
+  description = "Enclose the project in a service perimeter (VPC Service Controls): number of the organization's access policy, and who may reach the data from outside; whoever deploys must be among them. dry_run only logs. Default: none."
   type = object({
     access_policy = string
     members       = list(string)
@@ -410,7 +410,7 @@ variable "perimeter" {
 
   validation {
     condition     = can(regex("^[0-9]+$", try(var.perimeter.access_policy, "0")))
-    error_message = "perimeter.access_policy must be the number of the organisation's access policy: gcloud access-context-manager policies list --organization=NUMBER"
+    error_message = "perimeter.access_policy must be the number of the organization's access policy: gcloud access-context-manager policies list --organization=NUMBER"
   }
   validation {
     condition     = alltrue([for member in try(var.perimeter.members, []) : can(regex("^(user|serviceAccount):[^:\\s]+$", member))])

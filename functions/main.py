@@ -13,7 +13,7 @@ deployment = handlers.Deployment(load_settings())
 
 @functions_framework.http
 def analyze(request: flask.Request) -> tuple[str, int]:
-    """An object was finalised: analyze it."""
+    """An object was finalized: analyze it."""
     return handlers.answer(request, deployment, handlers.analyze)
 
 

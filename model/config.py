@@ -60,14 +60,14 @@ class _Table(BaseModel):
 
 
 class Data(_Table):
-    """Which clips are learnt from, and how they are heard.
+    """Which clips are learned from, and how they are heard.
 
     Parameters
     ----------
     learn_from : list of {"train", "valid", "test"}
         Splits of the manifest; the others are never looked at.
     set_aside : int
-        Speakers of these who are not learnt from, but watched: they set the temperatures and stop the training. The
+        Speakers of these who are not learned from, but watched: they set the temperatures and stop the training. The
         same ones every time. With 0, `epochs` are run to the end and `serving.temperatures` are needed.
     rooms : list of lists of str
         How every clip is heard: a channel and a span of `model.augmentation.conditions`, and a number where there is more than one
@@ -81,7 +81,7 @@ class Data(_Table):
         Learn from a part only: so many speakers and, at most, as many made-up voices, and so many clips of each.
     counts : dict of str to float
         How much a clip of a corpus counts in the loss among those of its emotion, where it is not 1. A corpus of
-        made-up voices is learnt from only where it is named here.
+        made-up voices is learned from only where it is named here.
     """
 
     learn_from: list[Literal["train", "valid", "test"]] = ["train"]

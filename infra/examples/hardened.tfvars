@@ -4,7 +4,7 @@
 
 region = "europe-west3"
 name   = "callmood-prod"
-labels = { cost_centre = "cx-4711", data_class = "confidential" }
+labels = { cost_center = "cx-4711", data_class = "confidential" }
 
 # Keys of one's own, and nothing leaves the perimeter.
 kms_key   = "create"
@@ -45,7 +45,7 @@ analyze = { memory = "4Gi", cpu = "2", concurrency = 2, min_instances = 1, max_i
 # Calls judged while they go on, for the telephone system; its key signs what a call's next part is sent with.
 live = { callers = ["serviceAccount:telephony@bank-net.iam.gserviceaccount.com"], session_key = "callmood-session-key", min_instances = 1, function = true }
 
-# New models of the bank's own labelled calls, each month and when calls drift.
+# New models of the bank's own labeled calls, each month and when calls drift.
 retraining = { corpora = { csv = "gs://bank-corpora/calls" }, share = 0.05, watch_hours = 72 }
 
 alert_emails     = ["oncall@bank.example"]

@@ -46,8 +46,8 @@ resource "google_monitoring_metric_descriptor" "threshold_ratio" {
 resource "google_monitoring_metric_descriptor" "accuracy" {
   project      = var.project_id
   type         = "custom.googleapis.com/${var.name}/accuracy"
-  display_name = "Share of labelled segments that the model heard as people did"
-  description  = "Of the segments that were drawn by chance and labelled so far."
+  display_name = "Share of labeled segments that the model heard as people did"
+  description  = "Of the segments that were drawn by chance and labeled so far."
   metric_kind  = "GAUGE"
   value_type   = "DOUBLE"
 

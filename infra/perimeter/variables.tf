@@ -9,7 +9,7 @@ variable "name" {
 }
 
 variable "access_policy" {
-  description = "Number of the organisation's access policy."
+  description = "Number of the organization's access policy."
   type        = string
 }
 

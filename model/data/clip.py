@@ -1,4 +1,4 @@
-"""One labelled utterance, and how a corpus says what is wrong with its folder."""
+"""One labeled utterance, and how a corpus says what is wrong with its folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CorpusError(Exception):
 
 @dataclass(frozen=True)
 class Clip:
-    """One labelled utterance.
+    """One labeled utterance.
 
     Parameters
     ----------

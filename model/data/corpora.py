@@ -24,25 +24,25 @@ class Corpus:
         Its reader: folder -> every clip, of any emotion.
     title : str
         Its name in print.
-    licence : str
+    license : str
     published : int, optional
         How many clips its publisher hands out; None where that is not fixed.
     may_ship : bool
-        Whether its licence lets a model that is shipped learn from it; see `model/cards/`.
+        Whether its license lets a model that is shipped learn from it; see `model/cards/`.
     people : bool
         Whether people speak in it. From made-up voices a model can learn; nothing is tested, tuned or stopped by them.
     """
 
     clips: Callable[[Path], Iterator[Clip]]
     title: str
-    licence: str
+    license: str
     published: int | None
     may_ship: bool
     people: bool = True
 
 
 CORPORA = {
-    "cremad": Corpus(published.cremad, "CREMA-D", "Open Database Licence 1.0", 7442, may_ship=True),
+    "cremad": Corpus(published.cremad, "CREMA-D", "Open Database License 1.0", 7442, may_ship=True),
     "emodb": Corpus(published.emodb, "EMO-DB", "CC0 1.0 by some accounts, CC BY 4.0 by others", 535, may_ship=True),
     "ravdess": Corpus(published.ravdess, "RAVDESS", "CC BY-NC-SA 4.0", 1440, may_ship=False),
     "savee": Corpus(published.savee, "SAVEE", "for research only", 480, may_ship=False),

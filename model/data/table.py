@@ -30,7 +30,7 @@ def ready_made(root: Path, corpus: str, language: str) -> Iterator[Clip]:
 
 
 def company(root: Path) -> Iterator[Clip]:
-    """Read a company's own labelled calls: a CSV file, or a folder with one named `clips.csv`.
+    """Read a company's own labeled calls: a CSV file, or a folder with one named `clips.csv`.
 
     Columns `path` (from the CSV file's folder, or absolute), `speaker` and `emotion` are needed; `split`, `language`,
     `sex`, `age`, `race` and `votes_EMOTION` may be there, and others are ignored. Without splits, one speaker in five,

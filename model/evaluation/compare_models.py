@@ -116,7 +116,7 @@ _INTRODUCTION = (
     "same prior."
 )
 _NAMES = {"accuracy": "accuracy", "uar": "UAR"}
-_COSTS = ("model", "version", "architecture", "MB", "ms for 3 s", "× reference", "learnt from", "may be shipped")
+_COSTS = ("model", "version", "architecture", "MB", "ms for 3 s", "× reference", "learned from", "may be shipped")
 _ACCURACIES = ("model", "figure", *(f"{'alone' if b == 'none' else 'baseline'}, {c}" for b, c in COLUMNS))
 _FOLDS = ("model", "held out", "folds", "figure", *_ACCURACIES[2:])
 
@@ -126,9 +126,9 @@ def _cost(run: Run) -> list[str]:
     took = ["–"] * 3
     if speed:
         took = [f"{speed[0]['megabytes']:.1f}", f"{speed[0]['milliseconds']:.1f}", f"{speed[0]['ratio']:.2f}"]
-    what, learnt = (run.facts.get(name, "–") for name in ("architecture", "trained_on"))
+    what, learned = (run.facts.get(name, "–") for name in ("architecture", "trained_on"))
     may_ship = {True: "yes", False: "no"}.get(run.facts.get("may_ship"), "–")
-    return [run.name, run.facts["version"], what, *took, learnt, may_ship]
+    return [run.name, run.facts["version"], what, *took, learned, may_ship]
 
 
 def _tested(report: Report) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -3,7 +3,7 @@
     python -m model crossvalidate --config model/configs/shipped.toml --manifest M --run runs/folds --json OUT
 
 Every speaker is held out once (or every corpus, `--by corpus`; or every speaker and every sentence, `--by text`: what a
-call is like, where nobody says what was learnt); each fold's model file is tested through the code that
+call is like, where nobody says what was learned); each fold's model file is tested through the code that
 serves. Folds that are done are kept in RUN: the same command goes on with the next one.
 """
 

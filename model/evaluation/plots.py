@@ -17,7 +17,7 @@ Report = Mapping[str, Any]
 
 _AXIS = {"grid": False, "labelColor": "#444", "titleColor": "#444", "titleFontWeight": "normal", "labelFontSize": 11}
 _CONFIG = {"axis": _AXIS, "view": {"stroke": None}, "font": "sans-serif", "background": "white", "padding": 12}
-_BLUE, _GREY, _ORANGE = "#2a6f97", "#b0b0b0", "#c8553d"
+_BLUE, _GRAY, _ORANGE = "#2a6f97", "#b0b0b0", "#c8553d"
 _PERCENT = {"domain": [0, 100], "nice": False}
 
 
@@ -68,7 +68,7 @@ def calibration(report: Report) -> Spec:
         "layer": [
             {
                 "data": {"values": [{"at": 0}, {"at": 100}]},
-                "mark": {"type": "line", "color": _GREY, "strokeDash": [4, 4]},
+                "mark": {"type": "line", "color": _GRAY, "strokeDash": [4, 4]},
                 "encoding": {
                     "x": {**axis, "field": "at", "title": "confidence, %"},
                     "y": {**axis, "field": "at", "title": "right, %"},
@@ -108,7 +108,7 @@ def groups(report: Report, attributes: Sequence[str]) -> Spec:
             "height": {"step": 22},
             "layer": [
                 {
-                    "mark": {"type": "rule", "color": _GREY, "strokeDash": [4, 4]},
+                    "mark": {"type": "rule", "color": _GRAY, "strokeDash": [4, 4]},
                     "encoding": {"x": {"datum": report["uar"], **x}},
                 },
                 {
@@ -145,7 +145,7 @@ def learning(history: Sequence[Mapping[str, float]]) -> Spec:
     x = {"field": "epoch", "type": "quantitative", "axis": {"tickMinStep": 1, "format": "d"}}
     y = {"field": "value", "type": "quantitative", "scale": {"zero": False}}
     there = list(dict.fromkeys(loss["what"] for loss in losses))  # nobody may be set aside
-    colour = {"domain": there, "range": [_GREY, _BLUE][: len(there)]}
+    color = {"domain": there, "range": [_GRAY, _BLUE][: len(there)]}
     pictures: list[Spec] = [
         {
             "width": 300,
@@ -158,7 +158,7 @@ def learning(history: Sequence[Mapping[str, float]]) -> Spec:
                 "color": {
                     "field": "what",
                     "type": "nominal",
-                    "scale": colour,
+                    "scale": color,
                     "legend": {"title": None, "orient": "top"},
                 },
             },

@@ -146,7 +146,7 @@ def export(run: Path, out: Path, gates_file: Path = gates.DEFAULT) -> None:
     Raises
     ------
     RunError
-        The run is not complete; the file does not run or breaks a gate; or it learnt from what a shipped model must not
+        The run is not complete; the file does not run or breaks a gate; or it learned from what a shipped model must not
         learn from, and `out` is the shipped model's place.
     GatesError
         The gates or the run's reports cannot be used.
@@ -154,7 +154,7 @@ def export(run: Path, out: Path, gates_file: Path = gates.DEFAULT) -> None:
     facts, shipped = trained_facts(run), out.resolve() == SHIPPED.resolve()
     if shipped and not facts["may_ship"]:
         barred = ", ".join(facts["not_to_ship_because_of"])
-        raise runs.RunError(f"{out} is shipped, and this model learnt from {barred}: name another file (model/cards)")
+        raise runs.RunError(f"{out} is shipped, and this model learned from {barred}: name another file (model/cards)")
     network = trained(run)
     content = to_tflite(network)
     with tempfile.TemporaryDirectory() as folder:

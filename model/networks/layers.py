@@ -1,6 +1,6 @@
 """Pieces of networks that learn from the spectrogram on. Shapes: b clips, t frames of 10 ms, k numbers a frame.
 
-Padding is masked after every layer that looks at neighbours: a clip is heard the same alone and in a padded batch.
+Padding is masked after every layer that looks at neighbors: a clip is heard the same alone and in a padded batch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def spectrogram(options: config.FromScratch) -> tuple[Tensor, Tensor, Tensor]:
     mel, mask = keras.Input((None, N_MELS), name="features"), keras.Input((None,), name="mask")
     if options.coefficients is None:
         return mel, mask, mel * mask[:, :, None]
-    # Coefficients are tens of decibels wide; normalised per frame they would lose their loudness.
+    # Coefficients are tens of decibels wide; normalized per frame they would lose their loudness.
     return mel, mask, Mfcc(options.coefficients)(mel, mask) / 30.0
 
 

@@ -70,7 +70,7 @@ def _convert(parts: Sequence[keras.Model], signatures: Signatures, int8: bool) -
         archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
         converter.optimizations = [tf.lite.Optimize.DEFAULT] if int8 else []
-        # tflite-runtime 2.14 refuses dense layers quantised per channel (FULLY_CONNECTED version 12).
+        # tflite-runtime 2.14 refuses dense layers quantized per channel (FULLY_CONNECTED version 12).
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True
         return bytes(converter.convert())
 

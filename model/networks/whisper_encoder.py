@@ -35,9 +35,9 @@ def build_encoder(weights: dict[str, NDArray[np.float32]]) -> keras.Model:
 
     heard = mask[:, :, None]  # (b, t, 1)
     every_other = heard[:, ::2]  # (b, n, 1), n = t / 2: the second convolution halves the rate to 50 a second
-    x = _neighbours(mel * heard)  # (b, t, 240)
+    x = _neighbors(mel * heard)  # (b, t, 240)
     x = _gelu(_dense(x, *_convolution(weights, "conv1"))) * heard  # masked: past its end a clip alone would have zeros
-    x = _neighbours(x)[:, ::2]  # (b, n, 1152)
+    x = _neighbors(x)[:, ::2]  # (b, n, 1152)
     x = _gelu(_dense(x, *_convolution(weights, "conv2")))  # (b, n, 384)
     x = Positions(weights["position_encodings/encodings"][: MAX_FRAMES // 2])(x)
 
@@ -63,7 +63,7 @@ class Positions(keras.layers.Layer):
         return x + ops.cast(self.encodings, x.dtype)[: ops.shape(x)[1]]
 
 
-def _neighbours(x: keras.KerasTensor) -> keras.KerasTensor:
+def _neighbors(x: keras.KerasTensor) -> keras.KerasTensor:
     """Each frame beside the ones before and after it, (b, t, d) -> (b, t, 3d).
 
     A convolution of width 3 is then a dense layer, whose int8 form scales each frame by itself.
@@ -117,7 +117,7 @@ def _dense(x: keras.KerasTensor, kernel: NDArray[np.float32], bias: NDArray[np.f
 
 
 def _convolution(weights: dict[str, NDArray[np.float32]], name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Turn a convolution's weights (out, in, 3) into a dense layer's over neighbours, (3 * in, out)."""
+    """Turn a convolution's weights (out, in, 3) into a dense layer's over neighbors, (3 * in, out)."""
     kernel = weights[f"{name}/weight"]
     return kernel.transpose(2, 1, 0).reshape(-1, len(kernel)), weights[f"{name}/bias"]
 

@@ -36,7 +36,7 @@ CACHE = Path("runs/cache")
 def chosen(rows: Sequence[manifest.Row], data: config.Data) -> tuple[list[Clip], list[Clip]]:
     """Choose clips to learn from, and those of the speakers set aside.
 
-    Made-up voices are learnt from where `data.counts` says how much, and never set aside.
+    Made-up voices are learned from where `data.counts` says how much, and never set aside.
 
     Raises
     ------
@@ -89,7 +89,7 @@ def embedder(network: Network, config: Config, cache: Path) -> Embedder:
 
 
 def moved(embedded: NDArray[np.floating[Any]], clips: Sequence[Clip]) -> NDArray[np.floating[Any]]:
-    """Move made-up voices to where people's neutral clips are, so that a model learns less of how a synthesiser sounds.
+    """Move made-up voices to where people's neutral clips are, so that a model learns less of how a synthesizer sounds.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ class Fold:
 def by_speaker(rows: Sequence[Row], k: int) -> list[Fold]:
     """Hold out every speaker once: k folds, each with as many speakers of each corpus as the others, give or take one.
 
-    Made-up voices are learnt from in every fold. Which speaker is in which fold follows from the names alone.
+    Made-up voices are learned from in every fold. Which speaker is in which fold follows from the names alone.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def by_corpus(rows: Sequence[Row]) -> list[Fold]:
 
 
 def by_text(rows: Sequence[Row], k: int) -> list[Fold]:
-    """Hold out every speaker and every sentence once: nobody that is learnt from has said what is tested.
+    """Hold out every speaker and every sentence once: nobody that is learned from has said what is tested.
 
     Real calls are like that; a corpus in which all say the same few sentences flatters (docs/adr/0079). What else
     a fold's speakers say, and what others say of its sentences, is left out of that fold.

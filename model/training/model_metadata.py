@@ -12,20 +12,20 @@ from model.data.corpora import CORPORA, Clip
 from model.features.frontend import MAX_FRAMES
 
 
-def facts(config: Config, learnt: Sequence[Clip], temperatures: tuple[float, float], size: int) -> dict[str, Any]:
+def facts(config: Config, learned: Sequence[Clip], temperatures: tuple[float, float], size: int) -> dict[str, Any]:
     """Everything of `emotion.json` but the version.
 
     Parameters
     ----------
     config : Config
-    learnt : sequence of Clip
-        What was learnt from.
+    learned : sequence of Clip
+        What was learned from.
     temperatures : pair of float
         What logits are divided by for a segment judged alone, and for one of a voice that is known well.
     size : int
         Numbers in an embedding.
     """
-    corpora = sorted({clip.corpus for clip in learnt})
+    corpora = sorted({clip.corpus for clip in learned})
     barred = [corpus for corpus in corpora if corpus not in CORPORA or not CORPORA[corpus].may_ship]
     return {
         "labels": list(EMOTIONS),
@@ -39,9 +39,9 @@ def facts(config: Config, learnt: Sequence[Clip], temperatures: tuple[float, flo
         "architecture": config.architecture.name,
         "config": config.digest(),
         "encoder_weights": _encoder(config),
-        "trained_on": "; ".join(_in_words(corpus, learnt) for corpus in corpora),
+        "trained_on": "; ".join(_in_words(corpus, learned) for corpus in corpora),
         "heard": sorted({hearing.channel for room in config.data.rooms for hearing in room}),
-        "licences": " ".join(_licences(config, corpora)),
+        "licenses": " ".join(_licenses(config, corpora)),
         "may_ship": not barred,
         "not_to_ship_because_of": barred,
     }
@@ -55,19 +55,19 @@ def _encoder(config: Config) -> str | None:
     return hashlib.sha256(weights.read_bytes()).hexdigest()[:12] if weights else "Whisper tiny.en"
 
 
-def _in_words(corpus: str, learnt: Sequence[Clip]) -> str:
-    mine = [clip for clip in learnt if clip.corpus == corpus]
+def _in_words(corpus: str, learned: Sequence[Clip]) -> str:
+    mine = [clip for clip in learned if clip.corpus == corpus]
     name = CORPORA[corpus].title if corpus in CORPORA else corpus
     splits = sorted({clip.split for clip in mine})
     return f"{name}, {len(mine)} clips of {len({clip.speaker for clip in mine})} speakers of {' and '.join(splits)}"
 
 
-def _licences(config: Config, corpora: Iterable[str]) -> Iterable[str]:
+def _licenses(config: Config, corpora: Iterable[str]) -> Iterable[str]:
     if config.architecture.name.startswith("whisper"):
         yield "Whisper: MIT."
     for corpus in corpora:
         if corpus in CORPORA:
-            yield f"{CORPORA[corpus].title}: {CORPORA[corpus].licence}."
+            yield f"{CORPORA[corpus].title}: {CORPORA[corpus].license}."
         else:
             yield f"{corpus}: its owner's."
     yield "See NOTICE."

@@ -1,6 +1,6 @@
 """Try configurations and keep the best: `python -m model tune --config C --space S --manifest M --study FILE.db`.
 
-A trial is one configuration, tested on speakers that it has not learnt from: folds of the splits that the configuration
+A trial is one configuration, tested on speakers that it has not learned from: folds of the splits that the configuration
 learns from, and no others. After each fold a trial that does worse than the others is given up. The study is one
 SQLite file: the same command goes on where it was stopped. Beside it come FILE.toml, the best configuration, FILE.json,
 all trials, and pictures.

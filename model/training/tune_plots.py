@@ -15,15 +15,15 @@ Spec = dict[str, Any]
 _NAMES = {"uar": "UAR", "loss": "log loss"}
 _AXIS = {"grid": False, "labelColor": "#444", "titleColor": "#444", "titleFontWeight": "normal"}
 _CONFIG = {"axis": _AXIS, "view": {"stroke": None}, "font": "sans-serif", "background": "white"}
-_BLUE, _GREY = "#2a6f97", "#b0b0b0"
+_BLUE, _GRAY = "#2a6f97", "#b0b0b0"
 _STATE = {
-    "condition": {"test": "datum.pruned", "value": _GREY},
+    "condition": {"test": "datum.pruned", "value": _GRAY},
     "value": _BLUE,
 }
 
 
 def history(study: Spec) -> Spec:
-    """Each trial in its turn, and the best so far; what was given up is grey."""
+    """Each trial in its turn, and the best so far; what was given up is gray."""
     better = max if study["measure"] == "uar" else min
     points: list[Spec] = []
     best = None
@@ -34,7 +34,7 @@ def history(study: Spec) -> Spec:
     x = {"field": "number", "type": "quantitative", "title": "trial", "axis": {"tickMinStep": 1, "format": "d"}}
     y = {"type": "quantitative", "title": _NAMES[study["measure"]], "scale": {"zero": False}}
     return {
-        "title": "Trials, and the best so far; grey: given up",
+        "title": "Trials, and the best so far; gray: given up",
         "width": 560,
         "height": 260,
         "data": {"values": points},
@@ -71,7 +71,7 @@ def slices(study: Spec) -> Spec:
                 "encoding": {"x": {"field": "at", "title": place, **_scale(points)}, "y": y, "color": _STATE},
             }
         )
-    return {"title": "What each value brought; grey: given up", "columns": 3, "concat": pictures}
+    return {"title": "What each value brought; gray: given up", "columns": 3, "concat": pictures}
 
 
 def _scale(points: list[Spec]) -> Spec:

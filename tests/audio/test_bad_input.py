@@ -127,7 +127,7 @@ REFUSED = {
     "raw 16-bit samples": (GOOD[44:], "not_audio", "raw audio without a header"),
     "openssl": (b"Salted__" + RANDOM(4000), "encrypted", "OpenSSL"),
     "openssl base64": (base64.b64encode(b"Salted__" + RANDOM(4000)), "encrypted", "OpenSSL"),
-    "pgp armour": (b"-----BEGIN PGP MESSAGE-----\n\nhQEMA", "encrypted", "PGP message"),
+    "pgp armor": (b"-----BEGIN PGP MESSAGE-----\n\nhQEMA", "encrypted", "PGP message"),
     "pgp by key": (PGP_KEY_PACKET, "encrypted", "PGP message"),
     "pgp by password": (PGP_PASSWORD_PACKET, "encrypted", "PGP message locked by a password"),
     "age": (b"age-encryption.org/v1\n-> X25519 abc\n", "encrypted", "by age"),

@@ -38,8 +38,8 @@ def test_a_notification_names_one_generation_of_one_object():
 
 
 def test_both_events_of_an_overwrite_say_so():
-    finalised = parse_push(push(ATTRIBUTES | {"overwroteGeneration": "7"}))
-    assert finalised.overwrote == ObjectRef("calls", ATTRIBUTES["objectId"], 7)
+    finalized = parse_push(push(ATTRIBUTES | {"overwroteGeneration": "7"}))
+    assert finalized.overwrote == ObjectRef("calls", ATTRIBUTES["objectId"], 7)
     deleted = parse_push(push(ATTRIBUTES | {"eventType": "OBJECT_DELETE", "overwrittenByGeneration": "9"}))
     assert deleted.overwritten
 

@@ -200,9 +200,9 @@ def test_report_readers_see_views_only(applied):
         ]
         for key, found in datasets.items()
     }
-    (authorised,) = [entry["dataset"][0] for entry in datasets["callmood"]["access"] if entry["dataset"]]
-    assert authorised["target_types"] == ["VIEWS"]
-    assert authorised["dataset"][0]["dataset_id"] == "callmood_reports"
+    (authorized,) = [entry["dataset"][0] for entry in datasets["callmood"]["access"] if entry["dataset"]]
+    assert authorized["target_types"] == ["VIEWS"]
+    assert authorized["dataset"][0]["dataset_id"] == "callmood_reports"
     if hardened(applied):
         assert {entry["group_by_email"] for entry in people["callmood"]} == {"callmood-operators@bank.example"}
         assert {entry["group_by_email"] for entry in people["callmood_reports"]} == {

@@ -59,7 +59,7 @@ WRONG = [
     ({"region": "EU"}, "nor a multi-region"),
     ({"name": "Callmood"}, "lowercase"),
     ({"name": "callmood-production"}, "limited to 30 characters"),
-    ({"labels": {"Cost Centre": "1"}}, "lowercase letters"),
+    ({"labels": {"Cost Center": "1"}}, "lowercase letters"),
     ({"bucket_name": "gs://calls"}, "without gs://"),
     ({"bucket_location": "Frankfurt"}, "europe-west1"),
     ({"retention_days": 0}, "Leave it out to keep recordings"),

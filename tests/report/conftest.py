@@ -53,9 +53,9 @@ def look(chromium):
 
 
 @pytest.fixture(scope="session")
-def centre(tmp_path_factory):
-    """A call centre's six weeks, 200 calls, of which the last few can be heard: telephone sound, 8 kHz mu-law."""
-    folder = tmp_path_factory.mktemp("centre")
+def center(tmp_path_factory):
+    """A call center's six weeks, 200 calls, of which the last few can be heard: telephone sound, 8 kHz mu-law."""
+    folder = tmp_path_factory.mktemp("center")
     store = make_store(folder / "calls.duckdb", folder=folder / "audio")
     lengths = store.query("SELECT object, duration_s FROM recordings_current ORDER BY object")
     (folder / "audio").mkdir()
@@ -67,12 +67,12 @@ def centre(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def centre_report(centre, tmp_path_factory):
-    return report(tmp_path_factory.mktemp("out"), centre)
+def center_report(center, tmp_path_factory):
+    return report(tmp_path_factory.mktemp("out"), center)
 
 
 @pytest.fixture
-def first_page(look, centre_report):
-    with look(address(centre_report)) as page:
+def first_page(look, center_report):
+    with look(address(center_report)) as page:
         page.wait_for_selector("#week svg")
         yield page

@@ -35,30 +35,30 @@ def listed(page):
     return page.locator("#list tbody th a").all_text_contents()
 
 
-def test_headline_figures_are_the_views(first_page, centre):
+def test_headline_figures_are_the_views(first_page, center):
     first_page.select_option("[name=days]", "all")
-    assert headline(first_page) == expected(centre)
+    assert headline(first_page) == expected(center)
 
 
-def test_it_opens_on_the_last_four_weeks_and_compares_them_with_the_four_before(first_page, centre):
-    assert headline(first_page) == expected(centre, "call_date BETWEEN '2026-10-24' AND '2026-11-20'")
-    before = centre.query(TOTALS.format(where="call_date BETWEEN '2026-09-26' AND '2026-10-23'"))[0]
-    now = centre.query(TOTALS.format(where="call_date >= '2026-10-24'"))[0]
+def test_it_opens_on_the_last_four_weeks_and_compares_them_with_the_four_before(first_page, center):
+    assert headline(first_page) == expected(center, "call_date BETWEEN '2026-10-24' AND '2026-11-20'")
+    before = center.query(TOTALS.format(where="call_date BETWEEN '2026-09-26' AND '2026-10-23'"))[0]
+    now = center.query(TOTALS.format(where="call_date >= '2026-10-24'"))[0]
     points = 100 * (now["negativity"] - before["negativity"])
     said = first_page.text_content("#figure-negativity .change")
     assert said == f"{abs(points):.1f} points {'more' if points > 0 else 'less'} than in the 28 days before"
 
 
-def test_the_mix_of_emotions_sums_to_one_and_is_the_views(first_page, centre):
+def test_the_mix_of_emotions_sums_to_one_and_is_the_views(first_page, center):
     first_page.select_option("[name=days]", "all")
     shares = dict(item.rsplit(" ", 1) for item in first_page.locator("#mix li").all_text_contents())
-    assert shares["anger"] == f"{100 * centre.query(TOTALS.format(where='TRUE'))[0]['anger']:.0f}%"
+    assert shares["anger"] == f"{100 * center.query(TOTALS.format(where='TRUE'))[0]['anger']:.0f}%"
     assert 97 <= sum(int(share.rstrip("%")) for share in shares.values()) <= 103
 
 
-def test_the_trend_is_the_view_by_day(first_page, centre):
+def test_the_trend_is_the_view_by_day(first_page, center):
     drawn = first_page.evaluate("callmood.figures.trend(callmood.calls, callmood.figures.period({}))")
-    days = centre.query("SELECT * FROM trends_daily WHERE call_date >= '2026-10-24' ORDER BY call_date")
+    days = center.query("SELECT * FROM trends_daily WHERE call_date >= '2026-10-24' ORDER BY call_date")
     shown = [(row["day"], row["calls"], row["negativity"], row["week"]) for row in drawn if row["calls"]]
     assert shown == [
         (day["call_date"].isoformat(), day["calls"], pytest.approx(day["negativity"], abs=1e-3),
@@ -66,9 +66,9 @@ def test_the_trend_is_the_view_by_day(first_page, centre):
     ]  # fmt: skip
 
 
-def test_the_heat_map_is_the_view_by_hour(first_page, centre):
+def test_the_heat_map_is_the_view_by_hour(first_page, center):
     drawn = first_page.evaluate("callmood.figures.week(callmood.calls)")
-    cells = centre.query(
+    cells = center.query(
         "SELECT weekday, hour, SUM(calls) AS calls, SUM(negative_s) / SUM(customer_emotion_s) AS negativity "
         "FROM emotion_hourly GROUP BY weekday, hour ORDER BY weekday, hour"
     )
@@ -77,10 +77,10 @@ def test_the_heat_map_is_the_view_by_hour(first_page, centre):
     ]
 
 
-def test_a_queue_acts_on_everything_and_stands_in_the_address(first_page, centre):
+def test_a_queue_acts_on_everything_and_stands_in_the_address(first_page, center):
     charts = [first_page.inner_html(box) for box in ("#trend", "#week")]
     first_page.select_option("[name=queue]", "sales")
-    assert headline(first_page) == expected(centre, "queue = 'sales' AND call_date >= '2026-10-24'")
+    assert headline(first_page) == expected(center, "queue = 'sales' AND call_date >= '2026-10-24'")
     first_page.wait_for_function("before => document.querySelector('#trend').innerHTML !== before", arg=charts[0])
     first_page.wait_for_function("before => document.querySelector('#week').innerHTML !== before", arg=charts[1])
     assert first_page.locator("#queues tbody th").all_text_contents() == ["sales"]
@@ -91,33 +91,33 @@ def test_a_queue_acts_on_everything_and_stands_in_the_address(first_page, centre
     assert headline(first_page) == seen
     assert first_page.input_value("[name=queue]") == "sales"
     first_page.click("#clear")
-    assert headline(first_page) == expected(centre, "call_date >= '2026-10-24'")
+    assert headline(first_page) == expected(center, "call_date >= '2026-10-24'")
 
 
-def test_days_can_be_chosen(first_page, centre):
+def test_days_can_be_chosen(first_page, center):
     first_page.fill("[name=from]", "2026-11-02")
     first_page.fill("[name=to]", "2026-11-06")
     first_page.dispatch_event("[name=to]", "change")
-    assert headline(first_page) == expected(centre, "call_date BETWEEN '2026-11-02' AND '2026-11-06'")
+    assert headline(first_page) == expected(center, "call_date BETWEEN '2026-11-02' AND '2026-11-06'")
     assert state(first_page) == {"from": "2026-11-02", "to": "2026-11-06"}
     assert first_page.text_content("#period") == "Mon, 2 Nov 2026 to Fri, 6 Nov 2026"
 
 
-def test_an_agent_with_few_calls_shows_no_figures(look, centre_report, centre):
-    counts = centre.query("SELECT agent_id, COUNT(*) AS n FROM calls GROUP BY agent_id ORDER BY n")
+def test_an_agent_with_few_calls_shows_no_figures(look, center_report, center):
+    counts = center.query("SELECT agent_id, COUNT(*) AS n FROM calls GROUP BY agent_id ORDER BY n")
     few, many = counts[0], counts[-1]
     assert few["n"] < 5 <= many["n"]
-    with look(address(centre_report, state=f"days=all&agent={few['agent_id']}")) as page:
+    with look(address(center_report, state=f"days=all&agent={few['agent_id']}")) as page:
         assert set(list(headline(page).values())[1:]) == {"\N{EN DASH}"}
         assert page.locator("#mix li").count() == 0
         assert "fewer than 5 calls" in page.text_content("#agents tbody")
-    with look(address(centre_report, state=f"days=all&agent={many['agent_id']}")) as page:
-        assert headline(page) == expected(centre, f"agent_id = '{many['agent_id']}'")
+    with look(address(center_report, state=f"days=all&agent={many['agent_id']}")) as page:
+        assert headline(page) == expected(center, f"agent_id = '{many['agent_id']}'")
 
 
-def test_queues_are_ranked_and_lead_to_themselves(first_page, centre):
+def test_queues_are_ranked_and_lead_to_themselves(first_page, center):
     first_page.select_option("[name=days]", "all")
-    ranked = centre.query(
+    ranked = center.query(
         "SELECT queue FROM calls GROUP BY queue ORDER BY SUM(negative_s) / SUM(customer_emotion_s) DESC"
     )
     assert first_page.locator("#queues tbody th").all_text_contents() == [row["queue"] for row in ranked]
@@ -125,14 +125,14 @@ def test_queues_are_ranked_and_lead_to_themselves(first_page, centre):
     expect(first_page.locator("[name=queue]")).to_have_value(ranked[0]["queue"])  # the page hears of it a little later
 
 
-def test_the_list_is_worst_first_and_sorts_by_every_heading(first_page, centre):
+def test_the_list_is_worst_first_and_sorts_by_every_heading(first_page, center):
     first_page.select_option("[name=days]", "all")
-    worst = centre.query("SELECT call_id FROM calls WHERE needs_attention ORDER BY negativity DESC LIMIT 3")
+    worst = center.query("SELECT call_id FROM calls WHERE needs_attention ORDER BY negativity DESC LIMIT 3")
     assert listed(first_page)[:3] == [row["call_id"] for row in worst]
     for heading, column in (("when", "started_at"), ("length", "duration_s"), ("negativity", "negativity")):
         first_page.click(f"[data-sort={heading}]")
         for order in ("DESC", "ASC"):
-            first = centre.query(f"SELECT call_id FROM calls ORDER BY {column} {order} LIMIT 1")[0]["call_id"]
+            first = center.query(f"SELECT call_id FROM calls ORDER BY {column} {order} LIMIT 1")[0]["call_id"]
             assert listed(first_page)[0] == first
             assert first_page.get_attribute(f"th:has([data-sort={heading}])", "aria-sort") == f"{order.lower()}ending"
             first_page.click(f"[data-sort={heading}]")
@@ -150,10 +150,10 @@ def test_search_finds_by_id_and_reason(first_page):
     assert first_page.text_content("#found") == "No call matches."
 
 
-def test_only_calls_worth_hearing(first_page, centre):
+def test_only_calls_worth_hearing(first_page, center):
     first_page.select_option("[name=days]", "all")
     first_page.check("#only")
-    wanted = centre.query("SELECT COUNT(*) AS n FROM calls WHERE needs_attention")[0]["n"]
+    wanted = center.query("SELECT COUNT(*) AS n FROM calls WHERE needs_attention")[0]["n"]
     assert first_page.text_content("#found") == f"1 to {wanted} of {wanted} calls"
 
 

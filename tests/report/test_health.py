@@ -56,8 +56,8 @@ def test_a_calm_last_day_is_said_so(watched_report, look, tmp_path):
         assert "Calls of 2026-11-21 look like what the model knows." in page.inner_text("main")
 
 
-def test_without_a_check_there_is_no_section(centre, first_page):
-    assert health_of(centre) is None
+def test_without_a_check_there_is_no_section(center, first_page):
+    assert health_of(center) is None
     assert first_page.locator("#health-title").count() == 0
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from built import address
-from labelled_calls import make_calls
+from labeled_calls import make_calls
 
 from callmood.settings import Settings
 from model.data import labeling
@@ -17,7 +17,7 @@ from model.data.corpora import read
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A set of six clips."""
-    home = tmp_path_factory.mktemp("labelling")
+    home = tmp_path_factory.mktemp("labeling")
     rows = labeling.candidates(make_calls(home), date(1970, 1, 1))
     labeling.write_set(labeling.choose(rows, 6, 0.5, np.random.default_rng(0)), home / "set", Settings())
     return home / "set"
@@ -47,7 +47,7 @@ def test_keys_label_and_lead_on_to_the_next_clip(page):
     page.keyboard.press("h")  # a second thought
     page.keyboard.press("ArrowLeft")
     assert page.text_content("#given") == "You said: happiness"
-    assert page.text_content("#done") == "1 of 6 labelled"
+    assert page.text_content("#done") == "1 of 6 labeled"
 
 
 def test_a_clip_plays_when_one_comes_to_it_and_again_on_space(page):
@@ -60,14 +60,14 @@ def test_a_clip_plays_when_one_comes_to_it_and_again_on_space(page):
 def test_typing_a_name_labels_nothing(page):
     page.fill("#by", "")
     page.type("#by", "anna")
-    assert page.text_content("#done") == "0 of 6 labelled"
+    assert page.text_content("#done") == "0 of 6 labeled"
 
 
 def test_answers_outlive_the_page(page):
     for key in "and":
         page.keyboard.press(key)
     page.reload()
-    assert page.text_content("#done") == "3 of 6 labelled"
+    assert page.text_content("#done") == "3 of 6 labeled"
     assert page.text_content("#clip-title") == "Clip 4 of 6"
 
 

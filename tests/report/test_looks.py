@@ -27,9 +27,9 @@ PHONE = {"width": 360, "height": 780}
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_axe_finds_no_serious_fault(look, centre_report, view, scheme):
+def test_axe_finds_no_serious_fault(look, center_report, view, scheme):
     name, state, drawn = VIEWS[view]
-    with look(address(centre_report, name, state), color_scheme=scheme) as page:
+    with look(address(center_report, name, state), color_scheme=scheme) as page:
         page.wait_for_selector(drawn, state="attached")
         for summary in page.locator("summary").all():
             if summary.is_visible():
@@ -40,14 +40,14 @@ def test_axe_finds_no_serious_fault(look, centre_report, view, scheme):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_telephone_shows_it_without_sideways_scrolling(look, centre_report, view):
+def test_a_telephone_shows_it_without_sideways_scrolling(look, center_report, view):
     name, state, drawn = VIEWS[view]
-    with look(address(centre_report, name, state), viewport=PHONE) as page:
+    with look(address(center_report, name, state), viewport=PHONE) as page:
         page.wait_for_selector(drawn, state="attached")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
-def test_print_leaves_controls_out_and_colours_in(first_page):
+def test_print_leaves_controls_out_and_colors_in(first_page):
     first_page.emulate_media(media="print", color_scheme="dark")
     assert first_page.is_hidden("#filters")
     assert first_page.is_visible("#headline")
@@ -148,8 +148,8 @@ def palette(scheme):
     return {emotion: re.search(rf"--{emotion}: (#\w+);", block)[1] for emotion in EMOTIONS}
 
 
-def linear(colour):
-    srgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+def linear(color):
+    srgb = np.array([int(color[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
 
 
@@ -165,6 +165,6 @@ def oklab(rgb):
 @pytest.mark.parametrize("eyes", SEEN_BY)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_emotions_keep_apart_for_every_eye(scheme, eyes):
-    seen = {emotion: oklab(np.array(SEEN_BY[eyes]) @ linear(colour)) for emotion, colour in palette(scheme).items()}
+    seen = {emotion: oklab(np.array(SEEN_BY[eyes]) @ linear(color)) for emotion, color in palette(scheme).items()}
     for one, other in itertools.combinations(seen, 2):
         assert np.linalg.norm(seen[one] - seen[other]) > 0.09, f"{one} and {other} look alike to {eyes} in {scheme}"

@@ -81,7 +81,7 @@ def encode_ffmpeg(
 
 
 def video(sounds: list[Signal], muxer: str = "mp4", encoder: str = "mpeg4") -> bytes:
-    """A film of a grey wall, two seconds long, with any number of sounds at 16 kHz."""
+    """A film of a gray wall, two seconds long, with any number of sounds at 16 kHz."""
     file = io.BytesIO()
     with av.open(file, "w", format=muxer) as output:
         picture = output.add_stream(encoder, rate=10, width=64, height=64, pix_fmt="yuv420p")

@@ -5,7 +5,7 @@ import statistics
 from xml.sax.saxutils import escape
 
 INK, SOFT, LINE, PAPER, PAGE, ACCENT = "#1c2126", "#4f5963", "#d3d1cb", "#ffffff", "#f6f5f2", "#2f5d7c"
-# The page's own colours of emotions, and of a heat map from calm to negative.
+# The page's own colors of emotions, and of a heat map from calm to negative.
 EMOTIONS = {
     "anger": "#b8312f",
     "disgust": "#bd8410",
@@ -79,9 +79,9 @@ def scorecards():
 def emotions():
     shares = (0.05, 0.02, 0.03, 0.04, 0.12, 0.62, 0.12)
     parts, x = [*box(3, 24, 202, 1152, 100, "How customers' speech divides: 100% stacked bar")], 48.0
-    for (name, colour), share in zip(EMOTIONS.items(), shares, strict=True):
+    for (name, color), share in zip(EMOTIONS.items(), shares, strict=True):
         width = 1104 * share
-        parts.append(rect(round(x, 1), 242, round(width, 1), 26, colour))
+        parts.append(rect(round(x, 1), 242, round(width, 1), 26, color))
         if share > 0.04:
             on = INK if name in ("neutral", "uncertain", "happiness") else PAPER
             parts.append(text(round(x + 8, 1), 259, name if share > 0.1 else "", 12, on))

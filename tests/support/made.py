@@ -1,4 +1,4 @@
-"""A store of made-up calls, any number of them, that look like a call centre's: busy Mondays, one troubled queue."""
+"""A store of made-up calls, any number of them, that look like a call center's: busy Mondays, one troubled queue."""
 
 import duckdb
 import numpy as np

@@ -141,7 +141,7 @@ def test_calls(reports, call_id, expected):
         # One segment alone, however sure, is believed less than two.
         ([0.0, 1.0, 0.0, 0.0], 0.5, (10.0, 18.0)),
         ([0.1, 0.2, 0.1, 0.0], 1 / 7, None),
-        # The first and the last have one neighbour; of two stretches the angrier counts.
+        # The first and the last have one neighbor; of two stretches the angrier counts.
         ([0.9, 0.9, 0.0, 0.5], 0.9, (0.0, 18.0)),
         ([0.8], 0.8, (0.0, 8.0)),
         ([], None, None),

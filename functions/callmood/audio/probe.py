@@ -145,7 +145,7 @@ def _after_id3(file: BinaryIO, head: bytes) -> bytes:
 
 
 def _mpeg_audio(head: bytes) -> Container | None:
-    """Recognise MP3 and ADTS by three frames in a row, or fewer that end with the file.
+    """Recognize MP3 and ADTS by three frames in a row, or fewer that end with the file.
 
     They have no signature but a 12-bit sync word, which random bytes hold too; and a recorder that joined a running
     stream begins in the middle of a frame.

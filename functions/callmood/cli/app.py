@@ -801,19 +801,19 @@ def monitor(
             print_table([{name: row[name] for name in names} for row in drifts], "Drift")
         right = [row for row in rows if row["figure"] == "accuracy" and row["call_date"] == days[-1].isoformat()]
         for row in right:
-            of = f"{row['segments']} segments drawn by chance and labelled"
+            of = f"{row['segments']} segments drawn by chance and labeled"
             said = f"{row['statistic']:.0%} ({row['low']:.0%} to {row['high']:.0%})"
             out.print(f"Model {row['model_version']} was right on {said} of {of}.", highlight=False)
         out.print(f"{len(rows)} checks of {len(days)} days, {len(drifts)} with drift.", highlight=False)
     raise typer.Exit(1 if drifts else 0)
 
 
-@app.command(epilog=_example("callmood import-labels labelling/labels.csv --store calls.duckdb"))
+@app.command(epilog=_example("callmood import-labels labeling/labels.csv --store calls.duckdb"))
 @_plain_errors
 def import_labels(
     labels: Annotated[
         Path,
-        typer.Argument(help="The CSV file of a set that was labelled (docs/your-own-calls.md).", show_default=False),
+        typer.Argument(help="The CSV file of a set that was labeled (docs/your-own-calls.md).", show_default=False),
     ],
     store: StoreOption = DEFAULT_STORE,
     dataset: Annotated[

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from callmood.types import JsonRow
     from callmood.warehouse.base import Warehouse
 
-_COLOURS = {
+_COLORS = {
     "anger": "red",
     "disgust": "dark_orange",
     "fear": "magenta",
@@ -67,7 +67,7 @@ def calls_of(warehouse: Warehouse, paths: Iterable[Path]) -> list[JsonRow]:
 
 
 def _share(emotion: str, share: float) -> str:
-    return f"[{_COLOURS[emotion]}]{emotion}[/] {share:.0%}"
+    return f"[{_COLORS[emotion]}]{emotion}[/] {share:.0%}"
 
 
 def _mostly(call: JsonRow) -> str:

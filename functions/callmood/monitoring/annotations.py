@@ -1,4 +1,4 @@
-"""What people heard, from the CSV file of a labelling set: rows of `annotations`."""
+"""What people heard, from the CSV file of a labeling set: rows of `annotations`."""
 
 from __future__ import annotations
 

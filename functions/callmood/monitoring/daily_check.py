@@ -102,7 +102,7 @@ def check_day(
 
 
 def _accuracies(reports: Warehouse, day: date, checked_at: datetime) -> list[JsonRow]:
-    """How often each version was right, on all that was drawn by chance and labelled so far."""
+    """How often each version was right, on all that was drawn by chance and labeled so far."""
     by_version: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for call in reports.query(_LABELS):
         by_version[call["model_version"]].append((call["hits"], call["labels"]))
@@ -129,7 +129,7 @@ def _accuracies(reports: Warehouse, day: date, checked_at: datetime) -> list[Jso
 
 
 def accuracy(calls: Sequence[tuple[int, int]]) -> tuple[float, float, float]:
-    """Share of labelled segments that the model heard as people did, with its 95 % interval.
+    """Share of labeled segments that the model heard as people did, with its 95 % interval.
 
     Wilson's interval (Journal of the American Statistical Association, 1927) for as many independent segments as would
     vary as much: those of one call are alike (Kish's design effect).
@@ -137,7 +137,7 @@ def accuracy(calls: Sequence[tuple[int, int]]) -> tuple[float, float, float]:
     Parameters
     ----------
     calls : sequence of (int, int)
-        Right ones and labelled ones of each call, at least one of them.
+        Right ones and labeled ones of each call, at least one of them.
 
     Returns
     -------

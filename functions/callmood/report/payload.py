@@ -12,7 +12,7 @@ from callmood.report.queries import CallDetail
 from callmood.types import EMOTIONS, JsonRow
 
 LABELS = (*EMOTIONS, "uncertain")
-"""tuple of str: what a segment may be labelled; the page knows them by their position here."""
+"""tuple of str: what a segment may be labeled; the page knows them by their position here."""
 
 STRIP_BINS = 40
 """int: cells of the small strip that shows a call at a glance in the list."""
@@ -134,7 +134,7 @@ def strip(segments: Iterable[JsonRow], duration_s: float) -> str:
         for cell in range(first, last + 1):
             inside = min(segment["end_s"], (cell + 1) * width) - max(segment["start_s"], cell * width)
             seconds[cell][segment["emotion"]] += inside
-    # A sliver of speech at a cell's edge does not colour the whole cell.
+    # A sliver of speech at a cell's edge does not color the whole cell.
     heard = [{label: s for label, s in cell.items() if s > width / 8} for cell in seconds]
     return "".join(str(LABELS.index(max(cell, key=cell.__getitem__))) if cell else "." for cell in heard)
 

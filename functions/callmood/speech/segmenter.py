@@ -17,7 +17,7 @@ Samples = NDArray[np.float32]
 
 
 MIN_SEGMENT_S = 0.6
-"""float: a shorter segment is joined to a neighbour nearer than this, else widened to this."""
+"""float: a shorter segment is joined to a neighbor nearer than this, else widened to this."""
 
 MAX_SEGMENT_S = 8.0
 """float: longer speech is split at its quietest point."""

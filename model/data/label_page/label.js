@@ -47,7 +47,7 @@ function load(data) {
   function progress() {
     const count = Object.keys(kept.labels).length;
     Object.assign($("progress"), { value: count, max: data.clips.length });
-    $("done").textContent = `${count} of ${data.clips.length} labelled`;
+    $("done").textContent = `${count} of ${data.clips.length} labeled`;
     $("open").disabled = firstOpen() < 0;
   }
 

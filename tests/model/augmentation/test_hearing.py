@@ -1,4 +1,4 @@
-"""What a corpus's clips are turned into before they are learnt from."""
+"""What a corpus's clips are turned into before they are learned from."""
 
 import numpy as np
 import pytest
@@ -53,9 +53,9 @@ def test_crops_are_short_parts_and_always_the_same_ones(clips):
 
 def test_all_clips_of_a_speaker_get_one_gain(clips):
     whole = [level_db(sound) for sound in hear(clips, Hearing("clean", "whole"))]
-    levelled = [level_db(sound) for sound in hear(clips, Hearing("clean", "speech"))]
-    assert -33 < np.mean(levelled) < -13
-    np.testing.assert_allclose(np.diff(levelled), np.diff(whole), atol=1.5)
+    leveled = [level_db(sound) for sound in hear(clips, Hearing("clean", "speech"))]
+    assert -33 < np.mean(leveled) < -13
+    np.testing.assert_allclose(np.diff(leveled), np.diff(whole), atol=1.5)
 
 
 def test_all_clips_of_a_speaker_go_through_one_line_and_each_take_through_another(clips):

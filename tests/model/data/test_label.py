@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 import soundfile
-from labelled_calls import SEGMENTS, hz_of, make_calls
+from labeled_calls import SEGMENTS, hz_of, make_calls
 
 from callmood.types import EMOTIONS
 from model.data import labeling

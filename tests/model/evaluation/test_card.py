@@ -43,7 +43,7 @@ def evaluation(seed=0, **said):
 def run(tmp_path):
     """A run's folder: a model file, and what was measured of it."""
     (tmp_path / "emotion.tflite").write_bytes(b"model")
-    facts = {"version": "abc", "architecture": "whisper_probe", "trained_on": "voices", "licences": "none"}
+    facts = {"version": "abc", "architecture": "whisper_probe", "trained_on": "voices", "licenses": "none"}
     (tmp_path / "emotion.json").write_text(json.dumps(facts))
     (tmp_path / "evaluation.json").write_text(json.dumps(evaluation()))
     history = [{"epoch": n, "loss": 1 / n, "watch_loss": 1 / n, "watch_accuracy": 1 - 1 / n} for n in (1, 2, 3)]

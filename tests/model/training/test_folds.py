@@ -1,4 +1,4 @@
-"""Speakers and corpora are held out once each, and never learnt from then."""
+"""Speakers and corpora are held out once each, and never learned from then."""
 
 from collections import Counter
 
@@ -22,7 +22,7 @@ def speakers(rows, split):
     return {(row.corpus, row.speaker) for row in rows if row.split == split}
 
 
-def test_every_speaker_is_held_out_once_and_not_learnt_from():
+def test_every_speaker_is_held_out_once_and_not_learned_from():
     folds = by_speaker(ROWS, 4)
     out = Counter(speaker for fold in folds for speaker in speakers(fold.rows, "test"))
     assert out == dict.fromkeys(speakers(ROWS, "valid"), 1)
@@ -49,7 +49,7 @@ SAID = [
 ]
 
 
-def test_nobody_learnt_from_has_said_what_is_tested():
+def test_nobody_learned_from_has_said_what_is_tested():
     folds = by_text(SAID, 3)
     assert [fold.name for fold in folds] == ["texts-1-of-3", "texts-2-of-3", "texts-3-of-3"]
     for fold in folds:

@@ -78,8 +78,8 @@ def test_is_whispers_encoder(encoder, weights):
         return np.stack([np.tensordot(w[f"{name}/weight"], window, 2) for window in windows]) + w[f"{name}/bias"]
 
     def norm(x, name):
-        centred = x - x.mean(axis=1, keepdims=True)
-        return centred / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5) * w[f"{name}/gamma"] + w[f"{name}/beta"]
+        centered = x - x.mean(axis=1, keepdims=True)
+        return centered / np.sqrt(x.var(axis=1, keepdims=True) + 1e-5) * w[f"{name}/gamma"] + w[f"{name}/beta"]
 
     def linear(x, name):
         return x @ w[f"{name}/weight"].T + w[f"{name}/bias"]
@@ -147,7 +147,7 @@ def trained(root):
     return root / "run"
 
 
-def test_what_was_trained_is_served_and_has_learnt(trained):
+def test_what_was_trained_is_served_and_has_learned(trained):
     model = load_model(trained / "emotion.tflite")
     clips = [voice(3.0, seed=7, pitch_hz=105 + 40 * number) * np.float32(0.4 + 0.1 * number) for number in range(6)]
     embedded = np.stack([model.embed(clip) for clip in clips])
@@ -157,7 +157,7 @@ def test_what_was_trained_is_served_and_has_learnt(trained):
     assert (p.argmax(axis=1) == np.arange(6)).sum() >= 4
 
 
-def test_embeddings_are_centred_on_the_training_set(trained):
+def test_embeddings_are_centered_on_the_training_set(trained):
     model = load_model(trained / "emotion.tflite")
     assert abs(model.embed(voice(3.0))).mean() < 3  # standard deviations
 
@@ -198,12 +198,12 @@ def test_a_file_that_does_not_run_is_not_written(trained, tmp_path, monkeypatch)
     assert not list(tmp_path.iterdir())
 
 
-def test_what_learnt_from_a_barred_corpus_is_not_shipped(trained, tmp_path, monkeypatch):
+def test_what_learned_from_a_barred_corpus_is_not_shipped(trained, tmp_path, monkeypatch):
     facts = json.loads((trained / "facts.json").read_text())
     run = shutil.copytree(trained, tmp_path / "run")
     (run / "facts.json").write_text(json.dumps({**facts, "may_ship": False, "not_to_ship_because_of": ["ravdess"]}))
     monkeypatch.setattr(export, "SHIPPED", tmp_path / "shipped/emotion.tflite")
-    with pytest.raises(SystemExit, match="learnt from ravdess"):
+    with pytest.raises(SystemExit, match="learned from ravdess"):
         command(export, "--run", run, "--out", tmp_path / "shipped/emotion.tflite")
     assert not (tmp_path / "shipped").exists()
 

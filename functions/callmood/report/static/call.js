@@ -20,7 +20,7 @@
     fill("h1", "No such call");
   }
 
-  function neighbours() {
+  function neighbors() {
     const state = callmood.state.read();
     const calls = figures.listed(state, figures.filtered(state));
     const at = calls.findIndex((call) => call.id === shown.id);
@@ -52,7 +52,7 @@
     document.body.dataset.state = "shown";
     document.title = `${call.name} – callmood`;
     fill("h1", "Call ", callmood.name(call.name));
-    neighbours();
+    neighbors();
     fill("#facts", facts(call));
     fill("#verdict", verdict(call));
     player.open(call);
@@ -200,6 +200,6 @@
   player.onMove = lanes.move;
   lanes.onPick(player.seek);
   window.addEventListener("hashchange", open);
-  window.addEventListener("callschange", () => shown && neighbours());
+  window.addEventListener("callschange", () => shown && neighbors());
   open();
 })();

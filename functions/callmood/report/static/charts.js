@@ -1,4 +1,4 @@
-// The charts, as Vega-Lite. Colours are the style sheet's own, so charts follow light, dark and print by themselves.
+// The charts, as Vega-Lite. Colors are the style sheet's own, so charts follow light, dark and print by themselves.
 "use strict";
 
 callmood.charts = (() => {

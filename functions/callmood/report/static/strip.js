@@ -8,8 +8,8 @@ callmood.strip = function (call) {
     if (i > 0 && cell === cells[i - 1]) return;
     let end = i;
     while (end < cells.length && cells[end] === cell) end += 1;
-    const colour = cell === "." ? "var(--lane)" : `var(--${callmood.LABELS[Number(cell)]})`;
-    stops.push(`${colour} ${(100 * i) / cells.length}% ${(100 * end) / cells.length}%`);
+    const color = cell === "." ? "var(--lane)" : `var(--${callmood.LABELS[Number(cell)]})`;
+    stops.push(`${color} ${(100 * i) / cells.length}% ${(100 * end) / cells.length}%`);
   });
   const most = call.seconds
     .map((seconds, i) => [seconds, callmood.LABELS[i]])
