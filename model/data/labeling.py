@@ -32,7 +32,7 @@ from callmood.settings import Settings, load_settings
 from callmood.sources.folder import read_file
 from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
 from callmood.warehouse.base import Warehouse
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 PAGE = Path(__file__).parent / "label_page"
 KINDS = ("random", "uncertain", "typical")
@@ -305,7 +305,7 @@ def _warehouse(store: Path | None, dataset: str | None, settings: Settings) -> W
         return BigQueryWarehouse(dataset)
     if not store.exists():
         raise CallmoodError(f"there is no store {store}; make one: callmood analyze FOLDER --store {store}")
-    return Store(store, settings.time_zone, settings.min_calls_per_group)
+    return DuckDBWarehouse(store, settings.time_zone, settings.min_calls_per_group)
 
 
 if __name__ == "__main__":

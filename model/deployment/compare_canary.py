@@ -21,7 +21,7 @@ from callmood.models.registry import PRODUCTION, Registry
 from callmood.types import EMOTIONS, JsonRow
 from callmood.warehouse.base import Warehouse
 from callmood.warehouse.bigquery import BigQueryWarehouse
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 from model import remote_paths
 from model.deployment.register import FAULTS
 from model.files import replacing
@@ -180,7 +180,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         local = args.results.endswith(".duckdb")
-        warehouse: Warehouse = Store(Path(args.results)) if local else BigQueryWarehouse(args.results)
+        warehouse: Warehouse = DuckDBWarehouse(Path(args.results)) if local else BigQueryWarehouse(args.results)
         limits = Limits(args.calls, args.shift, args.unsure, args.slower)
         found = watch(warehouse, Registry(args.registry), args.version, limits, None if local else LATEST)
         if args.json:

@@ -95,9 +95,9 @@ def show(version: str, store: Path | None, dataset: str | None) -> None:
     """
     try:
         if store:
-            from callmood.warehouse.duckdb import Store
+            from callmood.warehouse.duckdb import DuckDBWarehouse
 
-            reprocess.show(Store(store), version)
+            reprocess.show(DuckDBWarehouse(store), version)
         if dataset:
             from callmood.warehouse.bigquery import BigQueryWarehouse
 

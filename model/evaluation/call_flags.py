@@ -26,7 +26,7 @@ from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.resources import MODEL
 from callmood.settings import Settings
 from callmood.types import EMOTIONS
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 from model import remote_paths
 from model.augmentation.conditions import Hearing
 from model.data.corpora import CorpusError
@@ -116,7 +116,7 @@ def analyzed(
 def verdicts(calls: list[Analysis]) -> dict[str, float]:
     """Percent of the calls that the view `calls` finds hard, escalated and recovered."""
     with TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "calls.duckdb")
+        store = DuckDBWarehouse(Path(folder) / "calls.duckdb")
         written = [analysis_rows(call, Settings(), datetime(2026, 1, 2, tzinfo=UTC), 0.0) for call in calls]
         store.append("segments", [row for segments, _ in written for row in segments])
         store.append("recordings", [commit for _, commit in written])

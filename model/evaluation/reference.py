@@ -31,7 +31,7 @@ from callmood.resources import MODEL
 from callmood.settings import Settings, load_settings
 from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
 from callmood.warehouse.base import Warehouse
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 from model import remote_paths
 from model.augmentation.conditions import CALL_LEVELS, Hearing, hear
 from model.data.corpora import Clip, CorpusError
@@ -74,7 +74,7 @@ def rows_of(
     """Rows of `call_features`, each with its `voice`, of calls of every speaker."""
     speakers = sorted({(clip.corpus, clip.speaker) for clip in clips})
     with TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "calls.duckdb")
+        store = DuckDBWarehouse(Path(folder) / "calls.duckdb")
         segments, commits = [], []
         for corpus, speaker in track(speakers, f"calling: {hearing.channel}"):
             mine = [clip for clip in clips if (clip.corpus, clip.speaker) == (corpus, speaker)]
@@ -152,7 +152,7 @@ def main() -> None:
             if not args.store.exists() or not args.since or not args.until:
                 raise CallmoodError("give a --store that exists, and --since and --until: which weeks were calm")
             settings = load_settings()
-            store = Store(args.store, settings.time_zone, settings.min_calls_per_group)
+            store = DuckDBWarehouse(args.store, settings.time_zone, settings.min_calls_per_group)
             made_of = f"calls from {args.since} to {args.until}"
             made = content(rows_in(store, model.version, args.since, args.until), model.version, made_of)
         else:

@@ -34,7 +34,7 @@ from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.resources import MODEL
 from callmood.settings import Settings
 from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 from model import remote_paths
 from model.augmentation.conditions import CHANNELS, Hearing, hear
 from model.data.corpora import Clip, CorpusError
@@ -231,7 +231,7 @@ def rows_of(call: Call, number: int, model: EmotionModel) -> tuple[list[JsonRow]
 def said(analyzed: Sequence[tuple[list[JsonRow], JsonRow]]) -> list[JsonRow]:
     """What the view `calls` says of analyzed calls, in order."""
     with TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "calls.duckdb")
+        store = DuckDBWarehouse(Path(folder) / "calls.duckdb")
         store.append("segments", [row for segments, _ in analyzed for row in segments])
         store.append("recordings", [commit for _, commit in analyzed])
         return store.query("SELECT call_id, anger_score, anger_start_s, anger_end_s FROM calls ORDER BY call_id")

@@ -7,7 +7,7 @@ from callmood.emotion.model import load_model
 from callmood.services.batch import BatchAnalyzer, analyze_file
 from callmood.settings import Settings
 from callmood.sources.folder import find_recordings
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 NAMES = [
     "plain.wav",
@@ -39,7 +39,7 @@ def outcome(tmp_path_factory):
     empty = folder / "empty.wav"
     empty.touch()
     expected[empty.as_uri()] = "empty_file"
-    store = Store(folder / "store.duckdb")
+    store = DuckDBWarehouse(folder / "store.duckdb")
     list(BatchAnalyzer(store, Settings()).run([path for path in find_recordings([folder]) if path.suffix != ".duckdb"]))
     return store, expected
 

@@ -8,13 +8,13 @@ from typer.testing import CliRunner
 
 from callmood.cli.app import app
 from callmood.warehouse.base import write_analysis
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "calls.duckdb"
-    store = Store(path)
+    store = DuckDBWarehouse(path)
     for name, anger in (('it\'s, "quoted"\nand =1+1', 0.9), ("calm", 0.1)):
         rows = call(name, customer=[heard(3, 30, anger=anger)])
         write_analysis(store, rows["segments"], rows["recordings"][0])
@@ -30,7 +30,7 @@ def test_a_view_as_csv_reads_back_as_it_is(path, tmp_path):
     done = export(path, "calls", out)
     assert (done.exit_code, "2 rows" in done.output) == (0, True)
     read = pd.read_csv(out, parse_dates=["started_at"])
-    asked = pd.DataFrame(Store(path).query("SELECT * FROM calls"))
+    asked = pd.DataFrame(DuckDBWarehouse(path).query("SELECT * FROM calls"))
     assert list(read.columns) == list(asked.columns)
     assert set(read.call_id) == set(asked.call_id)
     assert sorted(read.negativity) == pytest.approx(sorted(asked.negativity))
@@ -56,7 +56,7 @@ def test_a_file_that_exists_is_replaced(path, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("call", "out.csv"), "there is no view or table 'call'; there are agents_daily, call_features, call_timeline"),
+        (("call", "out.csv"), "there is no view or table 'call'; there are agents_daily, annotated_segments, annotations"),
         (("calls", "out.xlsx"), "--format csv or --format parquet"),
         (("calls", "no/such/folder/out.csv"), "cannot be written"),
     ],

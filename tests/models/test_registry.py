@@ -20,7 +20,7 @@ from callmood.errors import ModelError, RegistryError
 from callmood.models.registry import Registry, Release
 from callmood.models.resolver import AliasModelProvider, open_models
 from callmood.recording import ObjectRef
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 from model.deployment import promote, register, rollback, versions
 
 IDS = [ObjectRef("calls", f"{number}.wav", 1).recording_id for number in range(4000)]
@@ -378,7 +378,7 @@ def test_a_folder_is_analyzed_by_production_and_canary_and_each_recording_once(r
         shutil.copy(EXAMPLES[0], calls / f"{i}.wav")
     arguments = ("analyze", calls, "--model", f"{registry.uri}@production", "--store", store)
     assert "16 analyzed" in run(*arguments, "--workers", 1)
-    rows = Store(store).query("SELECT recording_id, model_version FROM recordings")
+    rows = DuckDBWarehouse(store).query("SELECT recording_id, model_version FROM recordings")
     release = registry.release("production")
     assert {row["model_version"] for row in rows} == {one, two}
     assert all(row["model_version"] == release.version_for(row["recording_id"]) for row in rows)
@@ -389,7 +389,9 @@ def test_a_folder_is_analyzed_by_production_and_canary_and_each_recording_once(r
 
 
 def shown_by(store):
-    return [row["model_version"] for row in Store(store).query("SELECT model_version FROM recordings_current")]
+    return [
+        row["model_version"] for row in DuckDBWarehouse(store).query("SELECT model_version FROM recordings_current")
+    ]
 
 
 def test_reports_change_at_once_when_history_is_scored_again(registry, tmp_path, one, two, three):
@@ -413,7 +415,9 @@ def test_reports_change_at_once_when_history_is_scored_again(registry, tmp_path,
     told = json.loads(run(*again, f"{registry.uri}@production", "--json"))
     assert told == {"model_version": three, "recordings": 1, "failed": 0, "shown": True}
     assert shown_by(store) == [three]
-    counted = Store(store).query("SELECT model_version, SUM(calls) AS n FROM model_versions GROUP BY model_version")
+    counted = DuckDBWarehouse(store).query(
+        "SELECT model_version, SUM(calls) AS n FROM model_versions GROUP BY model_version"
+    )
     assert {row["model_version"]: row["n"] for row in counted} == {one: 1, two: 1, three: 1}
 
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from callmood.cli.app import app
 from callmood.errors import FeedbackError
 from callmood.monitoring.annotations import read_labels
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 LINE = {
@@ -36,7 +36,7 @@ def write(path, *lines, delimiter=",", encoding="utf-8"):
 
 @pytest.mark.parametrize(("delimiter", "encoding"), [(",", "utf-8"), (";", "utf-8-sig")])
 def test_a_label_becomes_a_row_of_the_store(tmp_path, delimiter, encoding):
-    store = Store(tmp_path / "calls.duckdb")
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     file = write(tmp_path / "labels.csv", {}, {"emotion": "", "start_s": "40"}, delimiter=delimiter, encoding=encoding)
     run = CliRunner().invoke(app, ["import-labels", str(file), "--store", str(store.path)])
     assert run.exit_code == 0, run.output
@@ -63,7 +63,7 @@ def test_the_same_label_has_the_same_id_and_another_listeners_another(tmp_path):
     ],
 )
 def test_a_line_that_makes_no_sense_is_named_and_none_is_taken(tmp_path, wrong, told):
-    store = Store(tmp_path / "calls.duckdb")
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     file = write(tmp_path / "labels.csv", {}, wrong)
     with pytest.raises(FeedbackError, match=told):
         read_labels(file, NOW)

@@ -13,7 +13,7 @@ from callmood.cli.app import app
 from callmood.monitoring.daily_check import accuracy, check_day, days_of_drift, drifting
 from callmood.monitoring.drift import COUNTS, MEANS, Reference
 from callmood.types import EMOTIONS
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 FIGURES = len(MEANS) + len(COUNTS)
@@ -55,10 +55,10 @@ def month(tmp_path_factory):
     """A calm day, one on which the queue `delivery` sounds otherwise, and a reference made of earlier calls."""
     rng = np.random.default_rng(0)
     folder = tmp_path_factory.mktemp("month")
-    earlier = Store(folder / "earlier.duckdb")
+    earlier = DuckDBWarehouse(folder / "earlier.duckdb")
     fill(earlier, "2026-10-01", rng, 120)
     reference = reference_of(earlier.query("SELECT * FROM call_features"))
-    store = Store(folder / "calls.duckdb")
+    store = DuckDBWarehouse(folder / "calls.duckdb")
     fill(store, "2026-11-02", rng)
     fill(store, "2026-11-03", rng, 60)
     fill(store, "2026-11-03", rng, 40, shift=2.0, queue="delivery")
@@ -98,13 +98,13 @@ def test_a_queue_of_few_calls_and_a_model_without_reference_have_no_rows(month):
 
 
 def test_agents_are_not_compared(tmp_path):
-    store = Store(tmp_path / "calls.duckdb")
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     fill(store, "2026-11-02", np.random.default_rng(1), 10, role="agent")
     assert store.query("SELECT * FROM call_features") == []
 
 
 def test_a_day_checked_twice_counts_once(month, tmp_path):
-    store = Store(tmp_path / "calls.duckdb")
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     rows = check(month, date(2026, 11, 2))
     store.append("drift_checks", rows)
     store.append("drift_checks", [row | {"checked_at": "2026-11-24T00:00:00+00:00", "statistic": 0.5} for row in rows])
@@ -115,7 +115,7 @@ def test_a_day_checked_twice_counts_once(month, tmp_path):
 
 
 def test_days_of_drift_are_counted_over_days_that_had_calls(month, tmp_path):
-    store = Store(tmp_path / "calls.duckdb")
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     [row] = [
         row for row in check(month, date(2026, 11, 2)) if row["queue"] is None and row["figure"] == "embedding_proj_1"
     ]
@@ -134,7 +134,7 @@ def test_days_of_drift_are_counted_over_days_that_had_calls(month, tmp_path):
 
 
 def test_old_rows_without_the_new_columns_are_compared_by_what_they_have(month, tmp_path):
-    store = Store(tmp_path / "calls.duckdb")
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     fill(store, "2026-11-02", np.random.default_rng(2))
     with store._open() as connection:
         connection.execute(
@@ -146,7 +146,7 @@ def test_old_rows_without_the_new_columns_are_compared_by_what_they_have(month, 
 
 
 def test_accuracy_is_measured_on_what_was_drawn_by_chance(month, tmp_path):
-    store = Store(tmp_path / "calls.duckdb")
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     fill(store, "2026-11-02", np.random.default_rng(3), 20)
     heard = store.query("SELECT * FROM segments_current ORDER BY segment_id")
     labels = []
@@ -200,7 +200,7 @@ class TestOnTheCommandLine:
     def here(self, month, tmp_path, monkeypatch):
         (tmp_path / "model.evaluation.reference.json").write_bytes(month[1])
         monkeypatch.setenv("REFERENCE_URI", str(tmp_path / "model.evaluation.reference.json"))
-        store = Store(tmp_path / "calls.duckdb")
+        store = DuckDBWarehouse(tmp_path / "calls.duckdb")
         rng = np.random.default_rng(4)
         fill(store, "2026-11-02", rng)
         fill(store, "2026-11-03", rng, shift=2.0)

@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from callmood.cli.app import app  # noqa: E402
-from callmood.warehouse.duckdb import Store  # noqa: E402
+from callmood.warehouse.duckdb import DuckDBWarehouse  # noqa: E402
 
 PICTURES = ROOT / "docs/images"
 
@@ -23,8 +23,8 @@ def picture_of_a_call():
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         store = Path(folder) / "calls.duckdb"
         CliRunner().invoke(app, ["analyze", str(ROOT / "tests/examples"), "--store", str(store)])
-        [call] = Store(store).query("SELECT recording_id, peak_start_s FROM calls WHERE call_id = '1001'")
-        out = report(Path(folder), Store(store))
+        [call] = DuckDBWarehouse(store).query("SELECT recording_id, peak_start_s FROM calls WHERE call_id = '1001'")
+        out = report(Path(folder), DuckDBWarehouse(store))
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1200, "height": 930}, device_scale_factor=1.5)
         page.goto(address(out, "call.html", f"call={call['recording_id']}&t={call['peak_start_s']}"))

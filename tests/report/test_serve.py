@@ -19,7 +19,7 @@ from rows_made import commit_row, segment_row
 
 import callmood
 from callmood.analysis.rows import erasure_row
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def add_call(store, name, **changes):
 
 
 def test_the_page_fills_while_calls_arrive_and_keeps_the_readers_place(look, tmp_path):
-    store = Store(tmp_path / "calls.duckdb")
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     with serving(store.path) as home, look(f"{home}/") as page:
         assert page.text_content("h1") == "No calls yet"
         add_call(store, "a", call_id="first", queue="billing")

@@ -27,7 +27,7 @@ from callmood.report.build import build_report
 from callmood.report.payload import STRIP_BINS, strip
 from callmood.sources.gcs import signed_url
 from callmood.types import EMOTIONS
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
 def names(out):
@@ -61,7 +61,11 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path, there):
     file.write_text("mine", encoding="utf-8")
     with pytest.raises(CallmoodError, match="not empty"):
         build_report(
-            Store(tmp_path / "s.duckdb"), tmp_path / "out", store="s", zone=ZoneInfo("UTC"), min_calls_per_group=5
+            DuckDBWarehouse(tmp_path / "s.duckdb"),
+            tmp_path / "out",
+            store="s",
+            zone=ZoneInfo("UTC"),
+            min_calls_per_group=5,
         )
     assert names(tmp_path / "out") == [there]
 
@@ -75,7 +79,7 @@ def test_the_command_builds_it_and_prints_where(tmp_path):
 
 
 def test_times_are_told_in_the_stores_zone(tmp_path):
-    store = Store(tmp_path / "calls.duckdb", "Asia/Tokyo")
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb", "Asia/Tokyo")
     store.append("segments", [segment_row(0, call_date="2026-11-03")])
     store.append("recordings", [commit_row(call_date="2026-11-03", started_at="2026-11-02T22:30:00+00:00")])
     build_report(store, tmp_path / "out", store="s", zone=ZoneInfo("Asia/Tokyo"), min_calls_per_group=5)

@@ -8,12 +8,12 @@ from rows_made import commit_row, segment_row
 from callmood.services.erase import find, forget
 from callmood.sources.folder import file_ref
 from callmood.warehouse.base import write_analysis
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "calls.duckdb")
+    return DuckDBWarehouse(tmp_path / "calls.duckdb")
 
 
 @pytest.fixture

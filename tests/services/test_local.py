@@ -18,7 +18,7 @@ from callmood.models.resolver import open_models
 from callmood.services import batch
 from callmood.services.batch import BatchAnalyzer
 from callmood.settings import Settings
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.wav"))
 
@@ -103,7 +103,7 @@ def test_an_overwritten_file_takes_the_place_of_what_it_held(store, calls):
     target, _ = sorted(calls.iterdir())
     shutil.copy(EXAMPLES[2], target)
     run("analyze", calls)
-    local = Store(store)
+    local = DuckDBWarehouse(store)
     assert local.query("SELECT COUNT(*) AS n FROM recordings_current") == [{"n": 2}]
     [row] = local.query("SELECT size_bytes FROM recordings_current WHERE uri = @uri", {"uri": target.as_uri()})
     assert row["size_bytes"] == EXAMPLES[2].stat().st_size
@@ -195,7 +195,7 @@ def test_a_file_whose_name_is_no_text_fails_and_costs_no_other_its_analysis(stor
 
 
 def test_a_file_that_goes_before_its_turn_costs_no_other_its_analysis(store, calls):
-    local_store = Store(store)
+    local_store = DuckDBWarehouse(store)
     files = sorted(calls.iterdir())
     files[0].unlink()
     assert [outcome.status for outcome in BatchAnalyzer(local_store, Settings()).run(files)] == ["skipped", "analyzed"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from callmood.services.publish import ATTRIBUTES, analysis_message, attributes, call_message, result_schema
 from callmood.settings import Settings
 from callmood.warehouse.base import write_analysis
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 ANGRY = call("angry", customer=[heard(10, 18, anger=0.9), heard(40, 50, anger=0.8)], agent=[spoken(0, 9)])
 
@@ -46,7 +46,7 @@ def test_a_call_without_a_word_is_told_too():
 
 
 def test_among_other_calls_it_is_the_same(tmp_path):
-    store = Store(tmp_path / "calls.duckdb")
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     others = call("other", agent=[spoken(0, 9)]), call("calm", customer=[heard(3, 9)])
     for rows in (*others, ANGRY):
         write_analysis(store, rows["segments"], rows["recordings"][0])
@@ -54,7 +54,7 @@ def test_among_other_calls_it_is_the_same(tmp_path):
 
 
 def test_of_an_erased_call_nothing_is_told(tmp_path):
-    store = Store(tmp_path / "calls.duckdb")
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     write_analysis(store, ANGRY["segments"], ANGRY["recordings"][0])
     store.append("erasures", erasure("angry")["erasures"])
     assert call_message(store, ANGRY["recordings"][0]) is None

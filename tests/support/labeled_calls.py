@@ -6,7 +6,7 @@ from rows_made import commit_row, segment_row
 
 from callmood.sources.folder import file_ref
 from callmood.types import EMOTIONS
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 SEGMENTS = 6
 
@@ -17,7 +17,7 @@ def hz_of(call, segment):
 
 def make_calls(folder, calls=4):
     """Write recordings of two channels, the customer's the second, and a store that knows their segments."""
-    store = Store(folder / "calls.duckdb")
+    store = DuckDBWarehouse(folder / "calls.duckdb")
     segments, commits = [], []
     for call in range(calls):
         path = folder / "calls" / f"{call}.wav"

@@ -6,7 +6,7 @@ import pandas as pd
 from rows_made import commit_row
 
 from callmood.types import EMOTIONS
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 QUEUES = np.array(["billing", "delivery", "technical", "sales", "returns"])
 LOAD = (0.34, 0.26, 0.2, 0.12, 0.08)
@@ -16,7 +16,7 @@ LAST_DAY = pd.Timestamp("2026-11-20", tz="UTC")
 
 def make_store(path, calls=200, days=42, agents=24, seed=1, folder="/calls", **changes):
     """A store with `calls` calls in `days` days, the last on 2026-11-20; `changes` go to every row that has them."""
-    store = Store(path)
+    store = DuckDBWarehouse(path)
     if calls:
         rng = np.random.default_rng(seed)
         made_calls = pd.DataFrame(made_metadata(rng, calls, days, agents, folder))
@@ -25,7 +25,7 @@ def make_store(path, calls=200, days=42, agents=24, seed=1, folder="/calls", **c
         for table in (made_calls, made_segments):
             for column in set(changes) & set(table):
                 table[column] = pd.Series([changes[column]] * len(table), dtype=object)
-        with duckdb.connect(str(path)) as connection:  # Store.append checks row by row: too slow for half a million
+        with duckdb.connect(str(path)) as connection:  # `append` checks row by row: too slow for 500,000 rows
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute("INSERT INTO segments BY NAME SELECT * FROM made_segments")
             connection.execute("INSERT INTO recordings BY NAME SELECT * FROM made_calls")

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 from callmood.warehouse.schema import views
 
 CALLS, SEGMENTS = 10_000, 100
@@ -104,7 +104,7 @@ def main():
     slow = 0
     with TemporaryDirectory() as folder:
         path = Path(folder) / "million.duckdb"
-        Store(path)
+        DuckDBWarehouse(path)
         with duckdb.connect(str(path)) as connection:
             connection.execute("SET TimeZone = 'UTC'; SET threads = 2")
             connection.execute(_MADE)

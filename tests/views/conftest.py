@@ -9,7 +9,7 @@ from filled import BERLIN, fill
 from stack.services import PROJECT, ServiceMissing, bigquery_emulator, do_without
 
 from callmood.warehouse.bigquery import BigQueryWarehouse, connect
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def bigquery_client(tmp_path_factory):
 @pytest.fixture(scope="session")
 def local_day(tmp_path_factory):
     """The days in a local store."""
-    store = Store(tmp_path_factory.mktemp("store") / "day.duckdb", **BERLIN)
+    store = DuckDBWarehouse(tmp_path_factory.mktemp("store") / "day.duckdb", **BERLIN)
     fill(store, DAY)
     return store
 

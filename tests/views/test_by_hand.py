@@ -7,7 +7,7 @@ from calls_made import call, heard, together
 from day import CALM, ESCALATES, RESCORED, release
 from filled import fill
 
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2026, 11, day) for day in (2, 3, 4, 5))
 
@@ -148,7 +148,7 @@ def test_calls(reports, call_id, expected):
     ],
 )
 def test_the_angriest_stretch(tmp_path, angers, score, stretch):
-    store = Store(tmp_path / "calls.duckdb")
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     fill(store, call("any", customer=[heard(10 * i, 10 * i + 8, anger=anger) for i, anger in enumerate(angers)]))
     [row] = store.query("SELECT anger_score, anger_start_s, anger_end_s FROM calls")
     start_s, end_s = stretch or (None, None)
@@ -345,7 +345,7 @@ def test_model_versions_are_compared_over_all_that_they_analyzed(reports):
     ],
 )
 def test_what_is_shown_of_a_call_that_was_scored_again(tmp_path, stated, shown):
-    store = Store(tmp_path / "releases.duckdb")
+    store = DuckDBWarehouse(tmp_path / "releases.duckdb")
     fill(store, together(RESCORED, *(release(*each) for each in stated)))
     rows = store.query("SELECT call_id, model_version FROM recordings_current ORDER BY call_id")
     assert [(row["call_id"], row["model_version"]) for row in rows] == [("new", "v"), ("rescored", shown)]
@@ -366,7 +366,7 @@ def test_outcomes_of_yes_and_no_have_wilsons_interval(reports):
 
 def test_scores_have_the_normal_interval(tmp_path):
     scores = [float(n % 5 + 1) for n in range(30)]
-    store = Store(tmp_path / "scores.duckdb")
+    store = DuckDBWarehouse(tmp_path / "scores.duckdb")
     fill(
         store,
         together(
@@ -386,7 +386,9 @@ def test_scores_have_the_normal_interval(tmp_path):
 
 def test_the_number_of_calls_from_which_agents_are_shown_can_be_set(tmp_path):
     path = tmp_path / "few.duckdb"
-    fill(Store(path), CALM)
+    fill(DuckDBWarehouse(path), CALM)
     asked = "SELECT is_suppressed, calls, negativity FROM agents_daily"
-    assert Store(path).query(asked) == [{"is_suppressed": True, "calls": 1, "negativity": None}]
-    assert Store(path, min_calls_per_group=1).query(asked) == [{"is_suppressed": False, "calls": 1, "negativity": 0.0}]
+    assert DuckDBWarehouse(path).query(asked) == [{"is_suppressed": True, "calls": 1, "negativity": None}]
+    assert DuckDBWarehouse(path, min_calls_per_group=1).query(asked) == [
+        {"is_suppressed": False, "calls": 1, "negativity": 0.0}
+    ]

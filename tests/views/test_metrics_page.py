@@ -8,7 +8,7 @@ from calls_made import call, heard, spoken, together
 from day import DAY, ESCALATES
 from filled import fill
 
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 PAGE = (Path(__file__).parents[2] / "docs/metrics.md").read_text(encoding="utf-8")
 
@@ -34,7 +34,7 @@ FIGURES = {figure: value for figure, value, _ in table("| figure | value")}
 
 @pytest.fixture(scope="module")
 def computed(tmp_path_factory):
-    store = Store(tmp_path_factory.mktemp("page") / "example.duckdb")
+    store = DuckDBWarehouse(tmp_path_factory.mktemp("page") / "example.duckdb")
     example = call(
         "example",
         duration_s=120,
@@ -68,13 +68,13 @@ def test_both_warehouses_are_tested_on_the_same_example():
 
 @pytest.mark.parametrize("sql", re.findall(r"```sql\n(.*?)```", PAGE, re.S))
 def test_the_pages_sql_runs(tmp_path, sql):
-    store = Store(tmp_path / "days.duckdb", min_calls_per_group=1)
+    store = DuckDBWarehouse(tmp_path / "days.duckdb", min_calls_per_group=1)
     fill(store, together(DAY))
     assert store.query(sql)
 
 
 def test_wilsons_interval_over_several_days_is_that_of_the_view_for_one(tmp_path):
-    store = Store(tmp_path / "days.duckdb", min_calls_per_group=1)
+    store = DuckDBWarehouse(tmp_path / "days.duckdb", min_calls_per_group=1)
     fill(store, DAY)
     sql = next(found for found in re.findall(r"```sql\n(.*?)```", PAGE, re.S) if "emotion_by_outcome" in found)
     over_days = {(r["outcome"], r["emotion"], r["is_present"]): (r["low"], r["high"]) for r in store.query(sql)}

@@ -9,7 +9,7 @@ from calls_made import call, heard, spoken, together
 from day import DAY
 from filled import BERLIN, assert_alike, fill, in_order
 
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 from callmood.warehouse.schema import tables, views
 
 MONDAY = date(2026, 11, 2)
@@ -69,7 +69,7 @@ OTHER_DAYS = together(
 
 @pytest.fixture(scope="module")
 def more_days(tmp_path_factory):
-    store = Store(tmp_path_factory.mktemp("other") / "days.duckdb", **BERLIN)
+    store = DuckDBWarehouse(tmp_path_factory.mktemp("other") / "days.duckdb", **BERLIN)
     fill(store, together(DAY, OTHER_DAYS))
     return store
 

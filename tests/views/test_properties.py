@@ -10,7 +10,7 @@ from filled import fill
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 from callmood.warehouse.schema import tables
 
 # A segment: the pause before it, its length, how its probability is shared out, and whether the label is certain.
@@ -49,7 +49,7 @@ def calls(draw):
     return made
 
 
-class InMemory(Store):
+class InMemory(DuckDBWarehouse):
     """A store that is made once and emptied between examples: making one takes longer than asking it."""
 
     def __init__(self):

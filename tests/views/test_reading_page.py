@@ -15,7 +15,7 @@ from google.auth.credentials import AnonymousCredentials
 from stack.services import PROJECT
 
 from callmood.warehouse.bigquery import BigQueryWarehouse
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "docs/reading-the-data.md").read_text(encoding="utf-8"), re.S)
@@ -35,7 +35,9 @@ def reports_dataset(bigquery_client):
 def test_every_block_of_the_page_runs(tmp_path, monkeypatch, capsys, reports_dataset):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(google.auth, "default", lambda **_: (AnonymousCredentials(), PROJECT))
-    fill(Store(Path("callmood.duckdb"), **BERLIN), {table: DAY[table] for table in ("recordings", "segments")})
+    fill(
+        DuckDBWarehouse(Path("callmood.duckdb"), **BERLIN), {table: DAY[table] for table in ("recordings", "segments")}
+    )
     seen, printed = {}, ""
     for language, block in BLOCKS:
         if language == "bash":
@@ -48,7 +50,7 @@ def test_every_block_of_the_page_runs(tmp_path, monkeypatch, capsys, reports_dat
     for told in ("angry for 12 s", "gs://calls/escalates.wav", "billing", "anger_minutes"):
         assert told in printed
     assert Path("calls.csv").read_text().startswith("call_date,started_at,")
-    [row] = Store(Path("callmood.duckdb"), **BERLIN).query(
+    [row] = DuckDBWarehouse(Path("callmood.duckdb"), **BERLIN).query(
         "SELECT SUM(calls) AS calls FROM emotion_by_outcome WHERE outcome = 'sale' AND emotion = 'anger'"
     )
     assert row["calls"] == 2

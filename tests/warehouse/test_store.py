@@ -6,12 +6,12 @@ from rows_made import commit_row, segment_row
 
 from callmood.errors import QueryError, SchemaError, WarehouseError
 from callmood.warehouse.base import write_analysis
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "calls.duckdb")
+    return DuckDBWarehouse(tmp_path / "calls.duckdb")
 
 
 def test_rows_come_back_as_they_went_in(store):
@@ -82,13 +82,13 @@ def test_a_query_that_names_nothing_known_says_so(store):
 
 def test_a_store_of_an_older_version_gains_the_new_columns(tmp_path):
     path = tmp_path / "old.duckdb"
-    Store(path).append("recordings", [commit_row()])
+    DuckDBWarehouse(path).append("recordings", [commit_row()])
     with duckdb.connect(str(path)) as connection:
         for (view,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
             connection.execute(f'DROP VIEW "{view}"')
         connection.execute("ALTER TABLE recordings DROP COLUMN labels")
         connection.execute("DELETE FROM store_version")
-    assert Store(path).query("SELECT labels, uri FROM recordings_current") == [
+    assert DuckDBWarehouse(path).query("SELECT labels, uri FROM recordings_current") == [
         {"labels": None, "uri": "gs://calls/a.wav"}
     ]
 
@@ -98,14 +98,14 @@ def test_a_store_that_lacks_a_required_column_is_refused_with_what_to_do(tmp_pat
     with duckdb.connect(str(path)) as connection:
         connection.execute("CREATE TABLE segments (segment_id VARCHAR)")
     with pytest.raises(WarehouseError, match="callmood analyze … --store"):
-        Store(path)
+        DuckDBWarehouse(path)
 
 
 def test_a_file_that_is_no_store_is_refused(tmp_path):
     path = tmp_path / "notes.duckdb"
     path.write_text("hello " * 1000)
     with pytest.raises(WarehouseError, match="cannot be opened as a store"):
-        Store(path)
+        DuckDBWarehouse(path)
 
 
 @pytest.mark.parametrize(
@@ -128,4 +128,4 @@ def test_a_query_cannot_change_the_store(store, sql):
 
 def test_a_store_that_cannot_be_made_is_an_error_at_once(tmp_path):
     with pytest.raises(WarehouseError, match="No such file"):
-        Store(tmp_path / "blocked" / "calls.duckdb")
+        DuckDBWarehouse(tmp_path / "blocked" / "calls.duckdb")

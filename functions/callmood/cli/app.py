@@ -159,14 +159,14 @@ def analyze(
     from callmood.cli.summary import calls_of, print_calls
     from callmood.services.batch import BatchAnalyzer
     from callmood.sources.folder import find_recordings
-    from callmood.warehouse.duckdb import Store
+    from callmood.warehouse.duckdb import DuckDBWarehouse
 
     settings = _settings_with(model)
     files = list(find_recordings(paths))
     if not files:
         err.print(f"No recordings in {escape(', '.join(map(str, paths)))}.", highlight=False)
         return
-    local_store = Store(store, settings.time_zone, settings.min_calls_per_group)
+    local_store = DuckDBWarehouse(store, settings.time_zone, settings.min_calls_per_group)
     outcomes = []
     with progress_bar(len(files), "Analyzing") as advance:
         for outcome in BatchAnalyzer(local_store, settings, workers).run(files, force=force):
@@ -208,10 +208,10 @@ def watch(
     from callmood.services.publish import call_message
     from callmood.services.webhook import Webhook
     from callmood.sources.watcher import settled_files
-    from callmood.warehouse.duckdb import Store
+    from callmood.warehouse.duckdb import DuckDBWarehouse
 
     settings = _settings_with(model)
-    local_store = Store(store, settings.time_zone, settings.min_calls_per_group)
+    local_store = DuckDBWarehouse(store, settings.time_zone, settings.min_calls_per_group)
     analyst = BatchAnalyzer(local_store, settings)
     secret = settings.alert_secret
     webhook = Webhook(alert, secret.get_secret_value() if secret else None) if alert else None
@@ -255,9 +255,9 @@ def query(
     """Ask the local store in BigQuery's SQL; tables and views are named as in the cloud."""
     import pandas as pd
 
-    from callmood.warehouse.duckdb import Store
+    from callmood.warehouse.duckdb import DuckDBWarehouse
 
-    rows = open_store(Store, store).query(sql)
+    rows = open_store(DuckDBWarehouse, store).query(sql)
     if as_json or fmt is Format.JSON:
         print_json(rows)
     elif fmt is Format.CSV:
@@ -284,12 +284,12 @@ def export(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Write all rows of a view into a CSV or Parquet file, which is replaced where it exists."""
-    from callmood.warehouse.duckdb import Store
+    from callmood.warehouse.duckdb import DuckDBWarehouse
 
     ending = path.suffix[1:].lower()
     if fmt is None and ending not in list(FileFormat):
         raise CallmoodError(f"say how to write {path}: --format csv or --format parquet")
-    count = open_store(Store, store).export(view, path, (fmt or FileFormat(ending)).value)
+    count = open_store(DuckDBWarehouse, store).export(view, path, (fmt or FileFormat(ending)).value)
     err.print(f"{count} rows in {escape(str(path))}", highlight=False)
 
 
@@ -297,9 +297,9 @@ def export(
 @_plain_errors
 def failures(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
     """List the recordings that could not be analyzed, each with the reason."""
-    from callmood.warehouse.duckdb import Store
+    from callmood.warehouse.duckdb import DuckDBWarehouse
 
-    rows = open_store(Store, store).query(
+    rows = open_store(DuckDBWarehouse, store).query(
         "SELECT failed_at, code, message, uri FROM failures_current ORDER BY failed_at DESC"
     )
     if as_json:
@@ -346,12 +346,12 @@ def erase(
 
 def _where_to_erase(store: Path, dataset: str | None) -> tuple[Warehouse, Callable[[ObjectRef], bool]]:
     if dataset is None:
-        from callmood.warehouse.duckdb import Store
+        from callmood.warehouse.duckdb import DuckDBWarehouse
 
         def no_bucket(ref: ObjectRef) -> bool:
             raise CallmoodError(f"{ref.uri} lies in a bucket; name its dataset: callmood erase … --dataset DATASET")
 
-        return open_store(Store, store), no_bucket
+        return open_store(DuckDBWarehouse, store), no_bucket
     from google.cloud.storage import Client
 
     from callmood.sources import gcs
@@ -388,7 +388,7 @@ def report(
     Recordings on this machine are linked where they lie; those that no browser plays are copied as MP3.
     """
     from callmood.report.build import build_report
-    from callmood.warehouse.duckdb import Store
+    from callmood.warehouse.duckdb import DuckDBWarehouse
 
     settings = load_settings()
     warehouse: Warehouse
@@ -397,7 +397,7 @@ def report(
 
         warehouse = BigQueryWarehouse(dataset)
     else:
-        warehouse = open_store(Store, store)
+        warehouse = open_store(DuckDBWarehouse, store)
     with progress_bar(None, "Building") as advance:
         calls = build_report(
             warehouse,
@@ -440,11 +440,11 @@ def serve(
     import uvicorn
 
     from callmood.report.serve import LivePages, make_app
-    from callmood.warehouse.duckdb import Store
+    from callmood.warehouse.duckdb import DuckDBWarehouse
 
     settings = load_settings()
     with TemporaryDirectory() as copies:
-        live_store = Store(store, settings.time_zone, settings.min_calls_per_group)
+        live_store = DuckDBWarehouse(store, settings.time_zone, settings.min_calls_per_group)
         pages = LivePages(
             live_store,
             store=str(store),
@@ -593,7 +593,7 @@ def _score_folder(folder: Path, model: str, store: Path, dry_run: bool, as_json:
     from callmood.services import reprocess
     from callmood.services.batch import BatchAnalyzer
     from callmood.sources.folder import find_recordings
-    from callmood.warehouse.duckdb import Store
+    from callmood.warehouse.duckdb import DuckDBWarehouse
 
     registry, version = reprocess.wanted_version(model)
     files = list(find_recordings([folder]))
@@ -601,7 +601,7 @@ def _score_folder(folder: Path, model: str, store: Path, dry_run: bool, as_json:
     shown = None
     if not dry_run:
         settings = _settings_with(f"{registry.uri}@{version}")
-        local_store = Store(store, settings.time_zone, settings.min_calls_per_group)
+        local_store = DuckDBWarehouse(store, settings.time_zone, settings.min_calls_per_group)
         reprocess.hold(local_store, version)
         with progress_bar(len(files), "Scoring") as advance:
             for outcome in BatchAnalyzer(local_store, settings, os.cpu_count() or 1).run(files):
@@ -770,10 +770,10 @@ def monitor(
     """
     from callmood.monitoring.daily_check import check_day
     from callmood.monitoring.reference import references
-    from callmood.warehouse.duckdb import Store
+    from callmood.warehouse.duckdb import DuckDBWarehouse
 
     settings = load_settings()
-    local_store = open_store(Store, store)
+    local_store = open_store(DuckDBWarehouse, store)
     unchecked = (
         "SELECT DISTINCT call_date FROM call_features WHERE call_date NOT IN (SELECT call_date FROM drift_checks)"
         " ORDER BY call_date"
@@ -822,7 +822,7 @@ def import_labels(
 ) -> None:
     """Take over what people heard, so that one sees how often the model is right."""
     from callmood.monitoring.annotations import read_labels
-    from callmood.warehouse.duckdb import Store
+    from callmood.warehouse.duckdb import DuckDBWarehouse
 
     rows = read_labels(labels, datetime.now(UTC))
     warehouse: Warehouse
@@ -831,7 +831,7 @@ def import_labels(
 
         warehouse = BigQueryWarehouse(dataset)
     else:
-        warehouse = open_store(Store, store)
+        warehouse = open_store(DuckDBWarehouse, store)
     if rows:
         warehouse.append("annotations", rows)
     err.print(f"{len(rows)} labels taken over.", highlight=False)

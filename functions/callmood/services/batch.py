@@ -26,7 +26,7 @@ from callmood.settings import Settings
 from callmood.sources.folder import file_ref, read_file
 from callmood.types import SAMPLE_RATE, JsonRow
 from callmood.warehouse.base import write_analysis
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class BatchAnalyzer:
 
     Parameters
     ----------
-    store : Store
+    store : DuckDBWarehouse
         Where rows go.
     settings : Settings
         The settings.
@@ -179,7 +179,7 @@ class BatchAnalyzer:
         Processes.
     """
 
-    def __init__(self, store: Store, settings: Settings, workers: int = 1) -> None:
+    def __init__(self, store: DuckDBWarehouse, settings: Settings, workers: int = 1) -> None:
         self._store = store
         self._settings = settings
         self._workers = workers

@@ -100,10 +100,10 @@ def analysis_message(segments: Sequence[JsonRow], commit: JsonRow, settings: Set
     dict
         As `call_message` gives it.
     """
-    from callmood.warehouse.duckdb import Store  # DuckDB and SQLGlot, for deployments that publish
+    from callmood.warehouse.duckdb import DuckDBWarehouse  # DuckDB and SQLGlot, for deployments that publish
 
     with TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "call.duckdb", settings.time_zone, settings.min_calls_per_group)
+        store = DuckDBWarehouse(Path(folder) / "call.duckdb", settings.time_zone, settings.min_calls_per_group)
         write_analysis(store, segments, commit)
         message = call_message(store, commit)
     if message is None:

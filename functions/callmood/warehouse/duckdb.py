@@ -43,7 +43,7 @@ def _json_structure(field: Field) -> Any:
     return [single] if field.mode == "REPEATED" else single
 
 
-class Store:
+class DuckDBWarehouse:
     """A warehouse in one DuckDB file, safe to use from several processes: each operation opens and closes it.
 
     Parameters

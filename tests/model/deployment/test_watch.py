@@ -8,7 +8,7 @@ from models_made import command, model_file, version_of
 from rows_made import commit_row, segment_row
 
 from callmood.models.registry import Registry
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 from model.deployment import compare_canary, promote, register
 
 
@@ -28,7 +28,7 @@ def registry(tmp_path_factory):
 
 @pytest.fixture
 def store(tmp_path):
-    return Store(tmp_path / "calls.duckdb")
+    return DuckDBWarehouse(tmp_path / "calls.duckdb")
 
 
 def judged(store, version, calls, anger=0.1, confidence=0.8, processing_s=0.5, times=1, minutes=5):

@@ -14,7 +14,7 @@ from callmood.emotion.model import load_model
 from callmood.monitoring.drift import COUNTS, MEANS, Reference
 from callmood.resources import MODEL
 from callmood.types import EMOTIONS
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 from model.evaluation import drift, reference
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -78,7 +78,7 @@ def test_the_shipped_reference_is_the_shipped_models():
 
 def test_calm_weeks_of_a_store_become_a_reference(tmp_path, monkeypatch):
     version = load_model().version
-    store = Store(tmp_path / "calls.duckdb")
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     for day in ("2026-11-01", "2026-11-02", "2026-11-09"):
         fill(store, day, np.random.default_rng(0), 6, version=version)
     out = tmp_path / "calm.json"
