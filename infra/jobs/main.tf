@@ -6,7 +6,7 @@ locals {
   accounts = {
     trainer   = "Makes models of the corpora"
     registrar = "Says which model serves"
-    watcher   = "Compares a canary with the model that serves"
+    comparer  = "Compares the canary with the production model"
   }
 
   # gs://BUCKET/… of each corpus.
@@ -33,7 +33,7 @@ resource "google_cloud_run_v2_job" "steps" {
   template {
     template {
       service_account       = google_service_account.accounts[each.value.account].email
-      timeout               = "${each.value.minutes * 60}s"
+      timeout               = "${each.value.timeout_minutes * 60}s"
       max_retries           = each.value.retries
       encryption_key        = var.kms_key_id
       execution_environment = "EXECUTION_ENVIRONMENT_GEN2"
@@ -74,7 +74,7 @@ resource "google_cloud_run_v2_job" "steps" {
   }
 
   depends_on = [
-    google_bigquery_table_iam_member.watcher_reads,
+    google_bigquery_table_iam_member.comparer_reads,
     google_storage_bucket_iam_member.corpora,
     google_storage_bucket_iam_member.models,
     google_storage_bucket_iam_member.runs,
@@ -97,9 +97,9 @@ resource "google_storage_bucket_iam_member" "corpora" {
   member = google_service_account.accounts["trainer"].member
 }
 
-# The watcher writes its comparison, the registrar reads what it registers.
+# The comparer writes its comparison. The registrar reads the model that it registers.
 resource "google_storage_bucket_iam_member" "runs" {
-  for_each = { trainer = "roles/storage.objectUser", registrar = "roles/storage.objectViewer", watcher = "roles/storage.objectUser" }
+  for_each = { trainer = "roles/storage.objectUser", registrar = "roles/storage.objectViewer", comparer = "roles/storage.objectUser" }
 
   bucket = var.runs
   role   = each.value
@@ -107,26 +107,26 @@ resource "google_storage_bucket_iam_member" "runs" {
 }
 
 resource "google_storage_bucket_iam_member" "models" {
-  for_each = { registrar = "roles/storage.objectUser", watcher = "roles/storage.objectViewer" }
+  for_each = { registrar = "roles/storage.objectUser", comparer = "roles/storage.objectViewer" }
 
   bucket = var.models
   role   = each.value
   member = google_service_account.accounts[each.key].member
 }
 
-resource "google_bigquery_table_iam_member" "watcher_reads" {
+resource "google_bigquery_table_iam_member" "comparer_reads" {
   for_each = toset(["recordings", "segments"])
 
   project    = var.project_id
   dataset_id = var.dataset_id
   table_id   = var.tables[each.key]
   role       = "roles/bigquery.dataViewer"
-  member     = google_service_account.accounts["watcher"].member
+  member     = google_service_account.accounts["comparer"].member
 }
 
 # A query is a job of a project: this cannot be granted on anything smaller.
-resource "google_project_iam_member" "watcher_runs_queries" {
+resource "google_project_iam_member" "comparer_runs_queries" {
   project = var.project_id
   role    = "roles/bigquery.jobUser"
-  member  = google_service_account.accounts["watcher"].member
+  member  = google_service_account.accounts["comparer"].member
 }

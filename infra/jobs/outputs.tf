@@ -4,6 +4,6 @@ output "names" {
 }
 
 output "accounts" {
-  description = "E-mail addresses of the accounts `trainer`, `registrar` and `watcher`."
+  description = "E-mail addresses of the accounts `trainer`, `registrar` and `comparer`."
   value       = { for name, account in google_service_account.accounts : name => account.email }
 }

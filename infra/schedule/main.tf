@@ -1,8 +1,8 @@
 # Who starts the chain where there is no Composer: a workflow takes its steps, Cloud Scheduler and a message of drift start it.
 
 locals {
-  chain  = jsondecode(file("${path.module}/steps.json")).steps
-  rescue = { for step in local.chain : step.rescues => step.name if can(step.rescues) }
+  steps         = jsondecode(file("${path.module}/steps.json")).steps
+  failure_steps = [for step in local.steps : step.on_failure if can(step.on_failure)]
 }
 
 resource "google_workflows_workflow" "retrain" {
@@ -14,8 +14,7 @@ resource "google_workflows_workflow" "retrain" {
   deletion_protection = false
 
   source_contents = templatefile("${path.module}/workflow.yaml.tftpl", {
-    steps   = [for step in local.chain : step if !can(step.rescues)]
-    rescue  = local.rescue
+    steps   = [for step in local.steps : step if !contains(local.failure_steps, step.name)]
     jobs    = { for step, job in var.jobs : step => "projects/${var.project_id}/locations/${var.region}/jobs/${job}" }
     runs    = var.runs
     options = var.options

@@ -110,13 +110,13 @@ module "views" {
   source   = "./views"
   for_each = toset([google_bigquery_dataset.tables.dataset_id, google_bigquery_dataset.reports.dataset_id])
 
-  project_id     = var.project_id
-  dataset_id     = each.key
-  tables_dataset = google_bigquery_dataset.tables.dataset_id
-  tables         = toset([for table in google_bigquery_table.tables : table.table_id])
-  folder         = "${var.schemas}/views"
-  time_zone      = var.time_zone
-  min_calls_per_group      = var.min_calls_per_group
+  project_id          = var.project_id
+  dataset_id          = each.key
+  tables_dataset      = google_bigquery_dataset.tables.dataset_id
+  tables              = toset([for table in google_bigquery_table.tables : table.table_id])
+  folder              = "${var.schemas}/views"
+  time_zone           = var.time_zone
+  min_calls_per_group = var.min_calls_per_group
 }
 
 # Rows by queue: with one such policy on a table, whoever is in none of them sees no row of it.

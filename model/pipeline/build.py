@@ -25,7 +25,7 @@ from model.pipeline import steps
 from model.training.extract import CACHE
 from model.tts import tones
 
-STEPS = ("ingest", "validate", "features", "train", "export", "evaluate", "telephone")
+STEPS = ("ingest", "validate", "features", "train", "export", "evaluate", "evaluate-telephone")
 REPORTS = ("evaluation.json", "evaluation-telephone.json", "parity.json", "speed.json", "history.json")
 CONFIGS = MODEL_DIR / "configs"
 

@@ -3,7 +3,7 @@
     ./run retrain --data DIR    DIR holds corpora by their names (cremad/, …); the full recipe
     ./run retrain --quick       the whole way in a few minutes; without --data, of made-up voices
 
-The same steps as the Airflow DAG and the workflow take, in one process after another on this machine: `chain.json`. The
+The same steps as the Airflow DAG and the workflow take, in one process after another on this machine: `steps.json`. The
 registry is a folder, and in the place of a day's calls stand those of `--calls`, judged by both the serving model and
 the canary. Every step can be run again: `--from STEP` goes on where a run stopped. Exit code 0: the way was
 gone, whether the new model serves now or was taken back; 1: a step failed.
@@ -16,7 +16,7 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,36 +41,33 @@ class StepFailed(Exception):
     """A step ended with another exit code than 0."""
 
 
-def follow(steps: Sequence[steps.Step], run: Callable[[steps.Step], None]) -> bool:
-    """Take the steps in order; where one fails that has a rescue, take that in place of the rest.
+def run_pipeline(main_steps: Sequence[steps.Step], run: Callable[[str], None]) -> bool:
+    """Run the steps in order; if a step with `on_failure` fails, run that step instead of the rest.
 
     Parameters
     ----------
-    steps : sequence of Step
-        Rescues among them, which are not taken on the way.
+    main_steps : sequence of Step
+        Steps of a successful run.
     run : callable
-        Takes one step; raises StepFailed where it fails.
+        Runs the step of this name; raises StepFailed if it fails.
 
     Returns
     -------
     bool
-        Whether the way was gone to its end; False after a rescue.
+        True after the last step; False after an `on_failure` step.
 
     Raises
     ------
     StepFailed
-        A step failed that has no rescue.
+        A step without `on_failure` failed.
     """
-    rescues: Mapping[str | None, steps.Step] = {step.rescues: step for step in steps if step.rescues}
-    for step in steps:
-        if step.rescues:
-            continue
+    for step in main_steps:
         try:
-            run(step)
+            run(step.name)
         except StepFailed:
-            if step.name not in rescues:
+            if step.on_failure is None:
                 raise
-            run(rescues[step.name])
+            run(step.on_failure)
             return False
     return True
 
@@ -113,16 +110,15 @@ def hear(calls: Path, results: Path, registry: str, versions: Sequence[str]) -> 
 
 def main() -> None:
     """Run from the command line."""
-    way = [step for step in steps.steps() if not step.rescues]
+    main_steps = steps.main_steps()
+    names = [step.name for step in main_steps]
     parser = argparse.ArgumentParser(prog="./run retrain", description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with a folder for each corpus, named like it")
     parser.add_argument("--quick", action="store_true", help="a few clips, a few epochs; made-up voices without --data")
     parser.add_argument("--run", type=Path, help="folder for what comes of it; default: runs/retrain-TIME")
     parser.add_argument("--registry", type=Path, default=Path("runs/registry"), help="default: %(default)s")
     parser.add_argument("--calls", type=Path, default=CALLS, help="recordings to watch it on; default: %(default)s")
-    parser.add_argument(
-        "--from", dest="first", choices=[step.name for step in way], help="go on from there; needs --run"
-    )
+    parser.add_argument("--from", dest="first", choices=names, help="go on from there; needs --run")
     args = parser.parse_args()
     if not args.data and not args.quick:
         parser.error("give --data DIR, which holds cremad/; or --quick, to try it")
@@ -130,13 +126,14 @@ def main() -> None:
         parser.error("--from goes on with a run: name it with --run")
     run = (args.run or Path(f"runs/retrain-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}")).resolve()
     registry, results = str(args.registry.resolve()), run / "calls.duckdb"
-    skipped = [step.name for step in way].index(args.first) if args.first else 0
+    skipped = names.index(args.first) if args.first else 0
+    descriptions = {step.name: step.description for step in steps.steps()}
 
-    def take(step: steps.Step) -> None:
-        print(f"\n{step.name}: {step.does}", flush=True)
-        if step.name == "watch":
+    def run_step(name: str) -> None:
+        print(f"\n{name}: {descriptions[name]}", flush=True)
+        if name == "compare-canary":
             hear(args.calls, results, registry, [present, steps.version(str(run))])
-        command("step", step.name, *options)
+        command("step", name, *options)
 
     try:
         sources = corpora(args.data) if args.data else {"csv": tones.write(run / "made-up")}
@@ -146,7 +143,7 @@ def main() -> None:
         named = shlex.join(f"{name}={root.resolve()}" for name, root in sources.items())
         options = ["--run", str(run), "--corpora", named, "--registry", registry, "--results", str(results), FEW]
         options += QUICK if args.quick else ["--cache", str(CACHE.resolve())]
-        kept = follow([step for step in steps.steps() if step.rescues or step in way[skipped:]], take)
+        kept = run_pipeline(main_steps[skipped:], run_step)
     except StepFailed as error:
         sys.exit(f"error: {error}. What served goes on to. To go on here: ./run retrain … --run {run} --from STEP")
     except (*FAULTS, CorpusError) as error:

@@ -1,10 +1,10 @@
-"""The way from corpora to a model that serves, step by step, as `chain.json` declares it.
+"""Run one step of the retraining pipeline that `steps.json` declares.
 
-`./run retrain`, the Airflow DAG, the workflow and the Cloud Run jobs all read that file, so a step is the same command
-wherever it runs. `python -m model step STEP --run RUN …` fills in the blanks of a step's command and becomes it; every
-step understands the same options, so whoever runs the chain needs to know nothing of any of them.
+`./run retrain`, the Airflow DAG, the workflow, and the Cloud Run jobs all read that file, so a step is the same command
+wherever it runs. `python -m model step STEP --run RUN …` fills in the placeholders of the step's command and executes
+it. Every step accepts the same options.
 
-This module imports nothing but the standard library when it is imported: Airflow reads it too.
+At import time this module needs the standard library only, because Airflow imports it too.
 """
 
 from __future__ import annotations
@@ -18,48 +18,54 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-CHAIN = Path(__file__).with_suffix(".json")
+STEPS_FILE = Path(__file__).with_suffix(".json")
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step of the chain.
+    """A step of the pipeline.
 
     Parameters
     ----------
-    name, does : str
-        What it is called, and what it does, in half a sentence.
+    name, description : str
+        Name, and one sentence on what the step does.
     command : list of str
-        A module of `model` and its arguments, with blanks such as ``{run}``.
+        A command of `python -m model` and its arguments, with placeholders such as ``{run}``.
     account : str
-        Whose rights it needs: trainer, registrar or watcher (docs/iam.md).
+        Service account that runs the step: trainer, registrar, or comparer (docs/iam.md).
     cpu, memory : str
-        As Cloud Run counts them, such as ``"4"`` and ``"16Gi"``.
-    minutes : int
-        After which it is stopped.
+        Resources in Cloud Run's units, such as ``"4"`` and ``"16Gi"``.
+    timeout_minutes : int
+        Time limit of one attempt.
     retries : int
-        How often it may be run again; every step may, at any time.
-    wait_hours : int
-        How long to wait before it, where calls have to come in first.
-    rescues : str or None
-        The step in place of whose followers it runs where that one fails; None for a step of the way itself.
+        Attempts after the first one. Every step is safe to repeat.
+    waits_for_canary_calls : bool
+        Whether the pipeline waits before this step while the canary analyzes calls.
+    on_failure : str or None
+        Step that replaces the remaining steps if this step fails; None ends the pipeline.
     """
 
     name: str
-    does: str
+    description: str
     command: list[str]
     account: str
     cpu: str
     memory: str
-    minutes: int
+    timeout_minutes: int
     retries: int
-    wait_hours: int = 0
-    rescues: str | None = None
+    waits_for_canary_calls: bool = False
+    on_failure: str | None = None
 
 
 def steps() -> list[Step]:
-    """Every step, in order; those that rescue come last."""
-    return [Step(**step) for step in json.loads(CHAIN.read_text(encoding="utf-8"))["steps"]]
+    """Return every step in file order; the `on_failure` steps come last."""
+    return [Step(**step) for step in json.loads(STEPS_FILE.read_text(encoding="utf-8"))["steps"]]
+
+
+def main_steps() -> list[Step]:
+    """Return the steps of a successful run in order: all but the `on_failure` steps."""
+    failure_steps = {step.on_failure for step in steps()}
+    return [step for step in steps() if step.name not in failure_steps]
 
 
 def command(step: Step, blanks: Mapping[str, str | Sequence[str]]) -> list[str]:
@@ -112,7 +118,9 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", help="where features are kept; default: RUN/features")
     parser.add_argument("--registry", default="registry", help="gs://BUCKET/PREFIX, or a folder; default: %(default)s")
     parser.add_argument("--share", default="0.1", help="of the recordings that the canary judges; default: %(default)s")
-    parser.add_argument("--limits", default="", help="options of model.watch, such as '--calls 100 --shift 0.1'")
+    parser.add_argument(
+        "--limits", default="", help="options of model compare-canary, such as '--calls 100 --shift 0.1'"
+    )
     parser.add_argument("--results", default="", help="PROJECT.DATASET, or a DuckDB file, with the calls it judged")
 
 

@@ -54,7 +54,7 @@ class Cloud:
         """Run a container's words; its exit code."""
         self.before(words)
         done = subprocess.run(
-            [self.python, "-m", *words],
+            [self.python, "-m", "model", *words],
             cwd=ROOT,
             env=os.environ | self.environment,
             stdout=subprocess.PIPE,
@@ -99,12 +99,13 @@ class Cloud:
         task = TrainingPipeline.to_dict(pipeline)["training_task_inputs"]
         (pool,) = task["worker_pool_specs"]
         image, command = pool["containerSpec"]["imageUri"], pool["containerSpec"]["command"]
-        self.asked.append((image, command[2:]))
+        arguments = command[3:]  # after: python -m model
+        self.asked.append((image, arguments))
         pipeline.state = PipelineState.PIPELINE_STATE_RUNNING
         self._pipelines[pipeline.name] = pipeline
 
         def train() -> None:
-            code = self.container(command[2:])
+            code = self.container(arguments)
             ended = PipelineState.PIPELINE_STATE_FAILED if code else PipelineState.PIPELINE_STATE_SUCCEEDED
             pipeline.state = ended
 

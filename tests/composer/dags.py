@@ -35,12 +35,12 @@ WAY = [
     "train",
     "export",
     "evaluate",
-    "telephone",
+    "evaluate-telephone",
     "gate",
     "reference",
     "register",
     "canary",
-    "watch",
+    "compare-canary",
 ]
 
 
@@ -62,8 +62,8 @@ def test_they_load(bag):
 
 def test_the_way_is_the_chains(retrain):
     order = [task.task_id for task in retrain.topological_sort() if task.task_id != "rollback"]
-    assert order == [*WAY[:-1], "wait_before_watch", "watch", "promote"]
-    assert {task.task_id for task in retrain.get_task("watch").downstream_list} == {"promote", "rollback"}
+    assert order == [*WAY[:-1], "wait_before_compare-canary", "compare-canary", "promote"]
+    assert {task.task_id for task in retrain.get_task("compare-canary").downstream_list} == {"promote", "rollback"}
     assert retrain.get_task("rollback").trigger_rule == "one_failed"
     assert retrain.get_task("promote").trigger_rule == "all_success"
 
@@ -145,7 +145,7 @@ print(retrain.serving({SETTINGS["registry"]!r}))
 
     def before(words):
         """While the canary is on trial, calls come in."""
-        if words[1] == "watch":
+        if words[1] == "compare-canary":
             run(f"""
 import json
 from pathlib import Path
@@ -235,9 +235,12 @@ def test_a_model_that_hears_otherwise_is_taken_back_and_one_that_may_serve_does(
     run, states, asked = go(connected, 1, limits="--calls 5")
     assert asked == [*WAY, "rollback"], connected.printed
     assert run.state == DagRunState.FAILED, "somebody has to look at it"
-    assert (states["watch"], states["promote"]) == (TaskInstanceState.FAILED, TaskInstanceState.UPSTREAM_FAILED)
+    assert (states["compare-canary"], states["promote"]) == (
+        TaskInstanceState.FAILED,
+        TaskInstanceState.UPSTREAM_FAILED,
+    )
     assert states["rollback"] == TaskInstanceState.SUCCESS
-    assert "sounds otherwise" in connected.printed["watch"]
+    assert "sounds otherwise" in connected.printed["compare-canary"]
     told = releases(connected)
     assert told["releases"]["production"] == {"version": shipped, "canary": None, "share": 0.0, "earlier": []}
     assert len(told["versions"]) == 2

@@ -86,7 +86,7 @@ def test_rights_are_bound_to_resources(grants):
     assert on_project == {
         ("eraser", "roles/bigquery.jobUser"),
         ("builder", "roles/logging.logWriter"),
-        ("watcher", "roles/bigquery.jobUser"),
+        ("comparer", "roles/bigquery.jobUser"),
         ("retrainer", "roles/run.viewer"),
         ("starter", "roles/workflows.invoker"),
         ("monitor", "roles/bigquery.jobUser"),

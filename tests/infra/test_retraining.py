@@ -12,7 +12,7 @@ from workspaces import ROOT, resources
 
 from model.pipeline import steps
 
-WAY = [step.name for step in steps.steps() if not step.rescues]
+NAMES = [step.name for step in steps.main_steps()]
 
 
 @pytest.fixture(scope="module")
@@ -103,37 +103,37 @@ def schedule(planned):
     return planned["schedule"]
 
 
-def steps(workflow):
+def executed(workflow):
     return [words[1] for _, words, _ in workflow.jobs]
 
 
 def test_the_workflow_takes_every_step_of_the_chain_for_one_run(schedule):
     workflow = Workflow(schedule["google_workflows_workflow.retrain"]["source_contents"])
     run = workflow.run()
-    assert steps(workflow) == WAY
+    assert executed(workflow) == NAMES
     assert run == "gs://acme-calls-1-callmood-runs/execution-1"
-    for (job, words, seconds), step in zip(workflow.jobs, [s for s in steps.steps() if not s.rescues], strict=True):
+    for (job, words, seconds), step in zip(workflow.jobs, steps.main_steps(), strict=True):
         assert job == f"projects/acme-calls-1/locations/europe-west1/jobs/callmood-{step.name}"
         assert words[:5] == ["step", step.name, "--run", run, "--corpora"]
-        assert seconds >= step.minutes * 60 * (1 + step.retries)
+        assert seconds >= step.timeout_minutes * 60 * (1 + step.retries)
         options = steps.argparse.ArgumentParser()
         steps.options(options)
         options.parse_args(words[2:])
-    assert workflow.slept == [(WAY.index("watch"), 24 * 60 * 60)]
+    assert workflow.slept == [(NAMES.index("compare-canary"), 24 * 60 * 60)]
 
 
 def test_a_canary_that_fails_is_taken_back_and_the_execution_fails(schedule):
-    workflow = Workflow(schedule["google_workflows_workflow.retrain"]["source_contents"], fails={"watch"})
-    with pytest.raises(Refused, match="callmood-watch"):
+    workflow = Workflow(schedule["google_workflows_workflow.retrain"]["source_contents"], fails={"compare-canary"})
+    with pytest.raises(Refused, match="callmood-compare-canary"):
         workflow.run()
-    assert steps(workflow) == [*WAY[: WAY.index("watch") + 1], "rollback"]
+    assert executed(workflow) == [*NAMES[: NAMES.index("compare-canary") + 1], "rollback"]
 
 
 def test_a_step_that_fails_ends_the_workflow(schedule):
     workflow = Workflow(schedule["google_workflows_workflow.retrain"]["source_contents"], fails={"gate"})
     with pytest.raises(Refused, match="callmood-gate"):
         workflow.run()
-    assert steps(workflow) == WAY[: WAY.index("gate") + 1]
+    assert executed(workflow) == NAMES[: NAMES.index("gate") + 1]
 
 
 def test_what_starts_it_is_allowed_to(schedule):
@@ -152,8 +152,8 @@ def test_every_step_has_a_job_with_the_rights_it_needs(planned):
         (container,) = template["containers"]
         assert container["resources"][0]["limits"] == {"cpu": step.cpu, "memory": step.memory}
         assert container["args"][:2] == ["step", step.name]
-        assert (template["timeout"], template["max_retries"]) == (f"{step.minutes * 60}s", step.retries)
-    registry = {jobs[f'google_storage_bucket_iam_member.models["{who}"]']["role"] for who in ("registrar", "watcher")}
+        assert (template["timeout"], template["max_retries"]) == (f"{step.timeout_minutes * 60}s", step.retries)
+    registry = {jobs[f'google_storage_bucket_iam_member.models["{who}"]']["role"] for who in ("registrar", "comparer")}
     assert registry == {"roles/storage.objectUser", "roles/storage.objectViewer"}
     assert 'google_storage_bucket_iam_member.models["trainer"]' not in jobs, "who trains must not change what serves"
 
@@ -166,6 +166,6 @@ def test_composer_gets_the_files_that_the_dag_is_tested_with(planned):
     }
     folder = "dags/callmood_retraining"
     assert set(dags) == {f"{folder}/{name}" for name in ("retrain.py", "steps.py", "steps.json", "settings.json")}
-    assert dags[f"{folder}/steps.json"] == steps.CHAIN.read_text()
+    assert dags[f"{folder}/steps.json"] == steps.STEPS_FILE.read_text()
     tested = (ROOT / "tests/composer/conftest.py").read_text().partition("SETTINGS = {")[2].partition("\n}")[0]
     assert set(json.loads(dags[f"{folder}/settings.json"])) == set(re.findall(r'^    "(\w+)"', tested, re.M))

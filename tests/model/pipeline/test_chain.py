@@ -11,12 +11,13 @@ ROOT = Path(__file__).parents[3]
 STEPS = steps.steps()
 
 
-def test_the_way_and_its_rescue():
-    assert [step.name for step in STEPS if not step.rescues] == [
-        *("ingest", "validate", "features", "train", "export", "evaluate", "telephone", "gate"),
-        *("reference", "register", "canary", "watch", "promote"),
+def test_pipeline_order_and_failure_step():
+    assert [step.name for step in steps.main_steps()] == [
+        *("ingest", "validate", "features", "train", "export", "evaluate", "evaluate-telephone", "gate"),
+        *("reference", "register", "canary", "compare-canary", "promote"),
     ]
-    assert [(step.name, step.rescues) for step in STEPS if step.rescues] == [("rollback", "watch")]
+    assert [(step.name, step.on_failure) for step in STEPS if step.on_failure] == [("compare-canary", "rollback")]
+    assert [step.name for step in STEPS if step not in steps.main_steps()] == ["rollback"]
 
 
 def test_every_blank_of_every_step_has_a_value(monkeypatch):

@@ -8,36 +8,36 @@ pytest.importorskip("keras", reason="needs what training needs: pip install -e '
 
 from model.pipeline import retrain, steps
 
-STEPS = steps.steps()
-WAY = [step.name for step in STEPS if not step.rescues]
+MAIN_STEPS = steps.main_steps()
+NAMES = [step.name for step in MAIN_STEPS]
 
 
-def taken(failing=None):
-    """Follow the chain where one step fails: the steps taken, and whether the way was gone to its end."""
+def run_pipeline(failing=None):
+    """Run the pipeline with one failing step: the names of the steps that ran, and the result; None after an error."""
     names = []
 
-    def take(step):
-        names.append(step.name)
-        if step.name == failing:
-            raise retrain.StepFailed(step.name)
+    def run(name):
+        names.append(name)
+        if name == failing:
+            raise retrain.StepFailed(name)
 
     try:
-        return names, retrain.follow(STEPS, take)
+        return names, retrain.run_pipeline(MAIN_STEPS, run)
     except retrain.StepFailed:
         return names, None
 
 
-def test_the_way_is_gone_to_its_end():
-    assert taken() == (WAY, True)
+def test_pipeline_runs_every_main_step_in_order():
+    assert run_pipeline() == (NAMES, True)
 
 
-def test_a_canary_that_must_not_serve_is_taken_back():
-    assert taken("watch") == ([*WAY[: WAY.index("watch") + 1], "rollback"], False)
+def test_rejected_canary_is_rolled_back():
+    assert run_pipeline("compare-canary") == ([*NAMES[: NAMES.index("compare-canary") + 1], "rollback"], False)
 
 
-@pytest.mark.parametrize("step", [name for name in WAY if name != "watch"])
-def test_any_other_failure_ends_it(step):
-    assert taken(step) == (WAY[: WAY.index(step) + 1], None)
+@pytest.mark.parametrize("step", [name for name in NAMES if name != "compare-canary"])
+def test_any_other_failure_ends_the_pipeline(step):
+    assert run_pipeline(step) == (NAMES[: NAMES.index(step) + 1], None)
 
 
 @pytest.mark.parametrize(

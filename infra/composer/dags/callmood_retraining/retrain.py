@@ -1,11 +1,11 @@
-"""Airflow: make a new model, try it on some of the calls, and keep it or take it back.
+"""Airflow DAGs that retrain the emotion model, start a canary, and promote it or roll it back.
 
-The steps are those of `model/pipeline/steps.json`, in its order: Cloud Run jobs all of them, but for training, which is a custom
-job of Vertex AI, where there are GPUs. `callmood_retrain` runs on a schedule, or by hand with other parameters;
-`callmood_drift` starts it when calls drift. Beside this file lie steps.json, steps.py and settings.json, which
-Terraform puts there (infra/composer).
+The steps are those of `model/pipeline/steps.json`, in the same order. Training runs as a Vertex AI custom job, which
+supports GPUs; every other step runs as a Cloud Run job. `callmood_retrain` runs on a schedule, or by hand with other
+parameters. `callmood_drift` starts it when the drift check reports drift. Terraform (infra/composer) puts steps.json,
+steps.py, and settings.json next to this file.
 
-Every step may be run again, by Airflow's retries or by hand ("clear"): it reads and writes the run's own folder, which
+Every step is safe to repeat, by Airflow's retries or by hand ("clear"): it reads and writes the folder of its run, which
 is named after the DAG run.
 """
 
@@ -29,7 +29,7 @@ from airflow.sensors.date_time import DateTimeSensorAsync
 from airflow.utils.context import Context
 from airflow.utils.state import TaskInstanceState
 from airflow.utils.trigger_rule import TriggerRule
-from callmood_retraining.steps import Step, steps
+from callmood_retraining.steps import Step, main_steps, steps
 
 SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text(encoding="utf-8"))
 
@@ -92,14 +92,14 @@ def words(step: Step) -> list[str]:
 
 def longest(step: Step) -> timedelta:
     """How long a step may take with all its retries, and a quarter of an hour to start them."""
-    return timedelta(minutes=step.minutes * (step.retries + 1) + 15)
+    return timedelta(minutes=step.timeout_minutes * (step.retries + 1) + 15)
 
 
 def cloud_run(step: Step, **options: object) -> BaseOperator:
     """Take a step as a Cloud Run job; no worker waits for it."""
     return CloudRunExecuteJobOperator(
         task_id=step.name,
-        doc_md=f"It {step.does}.",
+        doc_md=step.description,
         project_id=SETTINGS["project"],
         region=SETTINGS["region"],
         job_name=f"{SETTINGS['name']}-{step.name}",
@@ -114,12 +114,12 @@ def vertex(step: Step) -> BaseOperator:
     """Take a step as a custom job of Vertex AI, with the same image and the same words."""
     return CreateCustomContainerTrainingJobOperator(
         task_id=step.name,
-        doc_md=f"It {step.does}.",
+        doc_md=step.description,
         project_id=SETTINGS["project"],
         region=SETTINGS["region"],
         display_name=f"{SETTINGS['name']}-{step.name} {{{{ run_id }}}}",
         container_uri=SETTINGS["image"],
-        command=[PYTHON, "-m", *words(step)],
+        command=[PYTHON, "-m", "model", *words(step)],
         staging_bucket=f"gs://{SETTINGS['runs']}",
         base_output_dir=f"gs://{SETTINGS['runs']}/vertex",
         service_account=SETTINGS["trainer"],
@@ -153,13 +153,10 @@ with DAG(
     default_args=DEFAULTS,
     tags=["callmood"],
 ) as retrain:
-    chain = steps()
     tasks: dict[str, BaseOperator] = {}
     before: BaseOperator | None = None
-    for step in chain:
-        if step.rescues:
-            continue
-        if step.wait_hours:
+    for step in main_steps():
+        if step.waits_for_canary_calls:
             began = f"dag_run.get_task_instance('{before.task_id}').end_date"
             wait = DateTimeSensorAsync(
                 task_id=f"wait_before_{step.name}",
@@ -169,12 +166,14 @@ with DAG(
         task = vertex(step) if step.name == "train" else cloud_run(step)
         before = before >> task if before else task
         tasks[step.name] = task
-    for step in chain:
-        if step.rescues:
-            rescue = cloud_run(
-                step, trigger_rule=TriggerRule.ONE_FAILED, pre_execute=only_after_failure_of(step.rescues)
+    by_name = {step.name: step for step in steps()}
+    for step in main_steps():
+        if step.on_failure:
+            tasks[step.name] >> cloud_run(
+                by_name[step.on_failure],
+                trigger_rule=TriggerRule.ONE_FAILED,
+                pre_execute=only_after_failure_of(step.name),
             )
-            tasks[step.rescues] >> rescue
 
 
 with DAG(
