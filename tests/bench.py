@@ -117,7 +117,7 @@ def folder(path: Path, copies: int, workers: int) -> float:
     for number in range(copies):
         shutil.copy(path, calls / f"{number}.wav")
     start = time.perf_counter()
-    command = [sys.executable, "-m", "callmood.cli.app", "analyze", str(calls), "--workers", str(workers)]
+    command = [sys.executable, "-m", "callmood", "analyze", str(calls), "--workers", str(workers)]
     store = ["--store", str(path.parent / "bench.duckdb"), "--json"]
     subprocess.run([*command, *store], check=True, stdout=subprocess.DEVNULL, env=environment())
     return time.perf_counter() - start

@@ -103,7 +103,7 @@ def serving(registry: str) -> str:
 
 def hear(calls: Path, results: Path, registry: str, versions: Sequence[str]) -> None:
     """Have every call judged by each version: a day's calls would be shared out, but a folder may hold a few only."""
-    analyze = [sys.executable, "-m", "callmood.cli.app", "analyze", str(calls.resolve()), "--store", str(results)]
+    analyze = [sys.executable, "-m", "callmood", "analyze", str(calls.resolve()), "--store", str(results)]
     for version in versions:
         _run([*analyze, "--force", "--model", f"{registry}@{version}"])
 

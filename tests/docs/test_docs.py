@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 from write_docs import PAGES, openapi, rewritten
 
@@ -31,7 +32,7 @@ def test_the_openapi_document_is_what_the_server_says():
 
 def test_every_command_is_documented_with_an_example_and_its_exit_codes():
     described = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
-    commands = [command.name or command.callback.__name__ for command in app.registered_commands]
+    commands = get_command(app).commands
     assert commands
     for name in commands:
         assert f"`callmood {name}" in described, f"docs/commands.md does not tell of callmood {name}"

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import EXAMPLES, run
 from models_made import command, model_file, version_of
-from test_local import EXAMPLES, run
 
 from callmood.emotion.model import RUNTIMES, load_model
 from callmood.emotion.self_test import check_self_test

@@ -40,7 +40,7 @@ def test_a_label_becomes_a_row_of_the_store(tmp_path, delimiter, encoding):
     file = write(tmp_path / "labels.csv", {}, {"emotion": "", "start_s": "40"}, delimiter=delimiter, encoding=encoding)
     run = CliRunner().invoke(app, ["import-labels", str(file), "--store", str(store.path)])
     assert run.exit_code == 0, run.output
-    assert "1 labels taken over" in run.output
+    assert "1 labels imported" in run.output
     [row] = store.query("SELECT * FROM annotations")
     assert (row["emotion"], row["channel"], row["start_s"], row["end_s"]) == ("anger", 1, 34.144, 37.36)
     assert (row["annotated_by"], row["chosen"], row["call_date"].isoformat()) == ("Ada", "random", "2026-11-02")

@@ -5,7 +5,7 @@ import soundfile
 from built import address, report
 from made import make_store
 
-from callmood.cli.summary import clock
+from callmood.cli.output import clock
 
 HEARD = f"{199:032x}"
 

@@ -27,7 +27,7 @@ def serving(store):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "callmood.cli.app", "serve", "--store", str(store), "--port", str(port)]
+    command = [sys.executable, "-m", "callmood", "serve", "--store", str(store), "--port", str(port)]
     environment = {**os.environ, "PYTHONPATH": str(Path(callmood.__file__).parents[1])}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
         try:

@@ -108,7 +108,7 @@ def test_watch_alerts_of_calls_that_need_attention_and_outlives_a_receiver_that_
     for example in sorted((ROOT / "tests/examples").glob("*.wav"))[:2]:
         shutil.copy(example, inbox)
     environment = os.environ | {"PRIOR": ANGRY_PRIOR, "ALERT_SECRET": SECRET, "PYTHONPATH": str(ROOT / "functions")}
-    command = [sys.executable, "-m", "callmood.cli.app", "watch", inbox, "--store", tmp_path / "s.duckdb"]
+    command = [sys.executable, "-m", "callmood", "watch", inbox, "--store", tmp_path / "s.duckdb"]
     with (tmp_path / "said").open("w") as said:
         watching = subprocess.Popen([*command, "--alert", receiver.url], env=environment, stdout=said, stderr=said)
         try:

@@ -135,9 +135,9 @@ def test_events_keep_to_the_rate(stack, published):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["backfill", "acme-calls"], "write gs://BUCKET"),
+        (["backfill", "acme-calls"], "use gs://BUCKET"),
         (["backfill", "gs://no-such-bucket-anywhere"], "does not exist"),
-        (["retry-failures", "--code", "not_a_code"], "no such failure: not_a_code"),
+        (["retry-failures", "--code", "not_a_code"], "unknown failure code: not_a_code"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(callmood, arguments, told):

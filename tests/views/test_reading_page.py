@@ -57,7 +57,7 @@ def test_every_block_of_the_page_runs(tmp_path, monkeypatch, capsys, reports_dat
 
 
 def shell(block):
-    command = f'callmood() {{ "{sys.executable}" -m callmood.cli.app "$@"; }}; {block}'
+    command = f'callmood() {{ "{sys.executable}" -m callmood "$@"; }}; {block}'
     done = subprocess.run(["bash", "-euc", command], capture_output=True, text=True, env=os.environ | SHELL)
     assert done.returncode == 0, done.stderr
     return done.stdout

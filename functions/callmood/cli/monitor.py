@@ -1,0 +1,93 @@
+"""Commands that monitor the model: `monitor` and `import-labels`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callmood.cli.environment import open_store, open_warehouse, read_settings
+from callmood.cli.options import DEFAULT_STORE, JsonOption, StoreOption, example
+from callmood.cli.output import err, out, print_json, print_table
+
+commands = typer.Typer()
+
+_UNCHECKED_DAYS = """
+SELECT DISTINCT call_date
+FROM call_features
+WHERE call_date NOT IN (SELECT call_date FROM drift_checks)
+ORDER BY call_date
+"""
+_DRIFT_COLUMNS = ("call_date", "model_version", "queue", "figure", "test", "statistic", "threshold", "calls")
+
+
+@commands.command(epilog=example("callmood monitor --store calls.duckdb", "callmood monitor --day 2026-11-20 --json"))
+def monitor(
+    store: StoreOption = DEFAULT_STORE,
+    day: Annotated[
+        list[datetime] | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Day to check. Can be repeated.", show_default="all unchecked days"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check each day of calls for drift from the reference data of the model.
+
+    Write the results to the table drift_checks. Exit code 1: at least one metric has drifted.
+    """
+    from callmood.monitoring.daily_check import check_day
+    from callmood.monitoring.reference import references
+
+    settings = read_settings()
+    local_store = open_store(store)
+    days = [each.date() for each in day or ()] or [row["call_date"] for row in local_store.query(_UNCHECKED_DAYS)]
+    reference_of = references(settings)
+    rows = []
+    for each in days:
+        checks = check_day(
+            local_store,
+            each,
+            reference_of,
+            min_calls_per_group=settings.min_calls_per_group,
+            checked_at=datetime.now(UTC),
+        )
+        if checks:
+            local_store.append("drift_checks", checks)
+        rows += checks
+    drifts = [row for row in rows if row["is_drift"]]
+    if as_json:
+        print_json(rows)
+    else:
+        if drifts:
+            print_table([{name: row[name] for name in _DRIFT_COLUMNS} for row in drifts], "Drift")
+        for row in rows:
+            if row["figure"] == "accuracy" and row["call_date"] == days[-1].isoformat():
+                out.print(
+                    f"Accuracy of model {row['model_version']}: {row['statistic']:.0%} ({row['low']:.0%} to "
+                    f"{row['high']:.0%}) on {row['segments']} randomly sampled, labeled segments.",
+                    highlight=False,
+                )
+        out.print(f"{len(rows)} checks of {len(days)} days, {len(drifts)} with drift.", highlight=False)
+    raise typer.Exit(1 if drifts else 0)
+
+
+@commands.command(epilog=example("callmood import-labels labeling/labels.csv --store calls.duckdb"))
+def import_labels(
+    labels: Annotated[
+        Path,
+        typer.Argument(help="CSV file of a labeled set (docs/your-own-calls.md).", show_default=False),
+    ],
+    store: StoreOption = DEFAULT_STORE,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="Write to this BigQuery dataset instead of the store.")
+    ] = None,
+) -> None:
+    """Import the labels of human annotators, so that `monitor` can measure the accuracy of the model."""
+    from callmood.monitoring.annotations import read_labels
+
+    rows = read_labels(labels, datetime.now(UTC))
+    warehouse = open_warehouse(store, dataset)
+    if rows:
+        warehouse.append("annotations", rows)
+    err.print(f"{len(rows)} labels imported.", highlight=False)

@@ -1,0 +1,184 @@
+"""Commands for operators: `doctor`, `looker-links`, `cost`, `capacity`, and `settings`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from callmood.cli.environment import read_settings
+from callmood.cli.options import DatasetOption, JsonOption, ProjectOption, example
+from callmood.cli.output import out, print_json, print_rows, print_table
+from callmood.errors import CallmoodError
+from callmood.ops.cost import PRICES
+
+commands = typer.Typer()
+
+
+@commands.command(epilog=example("callmood doctor --project acme"))
+def doctor(
+    project: ProjectOption,
+    name: Annotated[str, typer.Option("--name", help="Name of the deployment: Terraform's `name`.")] = "callmood",
+    bucket: Annotated[
+        str | None, typer.Option(help="Bucket of the recordings.", show_default="PROJECT-NAME-recordings")
+    ] = None,
+    dataset: DatasetOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="Also check this model registry: Terraform's `MODEL_URI`.", envvar="MODEL_URI"),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a deployment from the bucket to the tables, and print how to fix each problem.
+
+    Exit code 1: at least one check failed.
+    """
+    from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+    from google.cloud.storage import Client
+
+    from callmood.ops.doctor import Deployment, examine
+    from callmood.warehouse.bigquery import connect
+
+    deployment = Deployment(
+        project=project,
+        name=name,
+        bucket=bucket or f"{project}-{name}-recordings",
+        dataset=dataset or f"{project}.callmood",
+        storage=Client(project=project),
+        publisher=PublisherClient(),
+        subscriber=SubscriberClient(),
+        bigquery=connect(project),
+        model=model,
+    )
+    findings = []
+    for finding in examine(deployment):
+        findings.append(finding)
+        if as_json:
+            print_json([asdict(finding)])
+        else:
+            mark = "[green]well[/green]" if finding.well else "[red]ill [/red]"
+            remedy = f"\n      {escape(finding.remedy)}" if finding.remedy else ""
+            out.print(f"{mark}  {escape(finding.found)}{remedy}", highlight=False)
+    raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
+
+
+@commands.command(epilog=example("callmood looker-links --project acme --dataset callmood_reports"))
+def looker_links(
+    project: ProjectOption,
+    dataset: Annotated[str, typer.Option(help="BigQuery dataset of the views.")] = "callmood_reports",
+    billing_project: Annotated[
+        str | None, typer.Option(help="Project that pays for the queries.", show_default="the project")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print links that create a Looker Studio report: one link for all views, and one per view."""
+    from callmood.ops.looker import looker_studio_url, report_views
+
+    links = {"all": looker_studio_url(project, dataset, billing_project=billing_project)} | {
+        view: looker_studio_url(project, dataset, [view], billing_project=billing_project) for view in report_views()
+    }
+    if as_json:
+        print_json({"view": view, "url": url} for view, url in links.items())
+        return
+    for view, url in links.items():
+        print(f"{view}\n  {url}")
+
+
+@commands.command(epilog=example("callmood cost --hours 1000 --call-minutes 8"))
+def cost(
+    hours: Annotated[float, typer.Option(min=0, help="Hours of calls per month.")],
+    call_minutes: Annotated[float, typer.Option(min=0.1, help="Mean duration of a call in minutes.")] = 6.0,
+    keep_months: Annotated[float, typer.Option(min=0, help="Retention of audio and rows in months.")] = 1.0,
+    times_real_time: Annotated[
+        float, typer.Option(min=1, help="Speed of the analysis in multiples of real time (`./run bench`).")
+    ] = 100.0,
+    memory: Annotated[float, typer.Option(min=0.1, help="Memory of the function in GiB.")] = 2.0,
+    cpus: Annotated[float, typer.Option(min=1, help="CPUs of the function.")] = 1.0,
+    prices: Annotated[
+        Path, typer.Option(help="JSON file of other prices.", exists=True, show_default="list prices")
+    ] = PRICES,
+    as_json: JsonOption = False,
+) -> None:
+    """Estimate the monthly cost in Google Cloud, and compare it with other services."""
+    from callmood.ops.cost import Load, Machine, bill, load_prices
+
+    known = load_prices(prices)
+    load = Load(hours=hours, call_minutes=call_minutes, keep_months=keep_months)
+    items = bill(load, Machine(times_real_time=times_real_time, memory_gib=memory, cpus=cpus), known)
+    total = sum(item.usd for item in items)
+    others = [{"name": other["name"], "usd": other["usd_per_hour"] * hours} for other in known["alternatives"]]
+    if as_json:
+        print_json([{"usd": total, "items": [asdict(item) for item in items], "alternatives": others}])
+        return
+    print_table([{"what": item.what, "how much": item.amount, "USD": f"{item.usd:,.2f}"} for item in items])
+    out.print(f"[bold]{total:,.2f} USD a month[/bold] for {hours:,g} hours of calls; others charge:", highlight=False)
+    print_table([{"service": other["name"], "USD": f"{other['usd']:,.2f}"} for other in others])
+    out.print(f"Prices of {known['known_on']}. {known['note']}", highlight=False)
+
+
+@commands.command(epilog=example("callmood capacity --burst 1000 --max-instances 50"))
+def capacity(
+    burst: Annotated[int, typer.Option(min=0, help="Number of recordings uploaded at once.")] = 0,
+    per_hour: Annotated[float, typer.Option(min=0, help="Recordings per hour, for eight hours.")] = 0.0,
+    call_minutes: Annotated[float, typer.Option(min=0.1, help="Mean duration of a call in minutes.")] = 6.0,
+    max_instances: Annotated[int, typer.Option(min=1, help="As in Terraform's `analyze`.")] = 20,
+    min_instances: Annotated[int, typer.Option(min=0, help="As in Terraform's `analyze`.")] = 0,
+    concurrency: Annotated[int, typer.Option(min=1, help="As in Terraform's `analyze`.")] = 1,
+    times_real_time: Annotated[
+        float, typer.Option(min=1, help="Speed of the analysis in multiples of real time (`./run bench`).")
+    ] = 100.0,
+    attempts: Annotated[int, typer.Option(min=1, help="Terraform's `max_delivery_attempts`.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate the delay between upload and results under load, and the number of dead-lettered recordings."""
+    from callmood.ops.capacity import Capacity, simulate, steady
+    from callmood.ops.capacity import burst as at_once
+
+    if not burst and not per_hour:
+        raise CallmoodError("no load; set --burst NUMBER, --per-hour NUMBER, or both")
+    uploads = [*at_once(burst, call_minutes * 60)]
+    if per_hour:
+        uploads += steady(per_hour, 8, call_minutes * 60)
+    outcome = simulate(
+        uploads,
+        Capacity(
+            max_instances=max_instances,
+            min_instances=min_instances,
+            concurrency=concurrency,
+            times_real_time=times_real_time,
+            max_delivery_attempts=attempts,
+        ),
+    )
+    row = {
+        "recordings": len(uploads),
+        "half_within_s": round(outcome.lag_s(0.5), 1),
+        "95_percent_within_s": round(outcome.lag_s(0.95), 1),
+        "all_within_s": round(outcome.lag_s(1.0), 1),
+        "given_up": outcome.given_up,
+        "instances": outcome.peak_instances,
+        "busy_hours": round(outcome.busy_s / 3600, 2),
+    }
+    print_rows([row], as_json=as_json)
+
+
+@commands.command(name="settings", epilog=example("callmood settings --json"))
+def show_settings(as_json: JsonOption = False) -> None:
+    """List every setting: environment variable, current value, and description."""
+    settings = read_settings()
+    rows = [
+        {"variable": name.upper(), "value": getattr(settings, name), "description": field.description}
+        for name, field in type(settings).model_fields.items()
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table([row | {"value": _setting_text(row["value"])} for row in rows])
+
+
+def _setting_text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return "" if value is None else str(value)

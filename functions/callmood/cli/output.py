@@ -1,0 +1,245 @@
+"""Terminal output of the commands: tables, JSON lines, progress bars, and the summary of analyzed calls."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from rich.console import Console
+from rich.markup import escape
+
+from callmood.types import EMOTIONS
+
+if TYPE_CHECKING:
+    from callmood.services.batch import Outcome
+    from callmood.types import JsonRow
+
+# Without soft wrapping, a narrow terminal would split log lines and file paths, so that search and copy fail.
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+_COLORS = {
+    "anger": "red",
+    "disgust": "dark_orange",
+    "fear": "magenta",
+    "happiness": "green",
+    "neutral": "default",
+    "sadness": "blue",
+    "uncertain": "bright_black",
+}
+_COLUMNS = ("call", "duration", "agent", "customer", "mixed", "main emotion", "worst moment", "warnings")
+_MAX_CALLS = 40
+
+# A less negative peak is only the least neutral of neutral segments.
+_MIN_PEAK_PROBABILITY = 0.25
+
+
+def print_json(rows: Iterable[object]) -> None:
+    """Print one JSON object per line.
+
+    Parameters
+    ----------
+    rows : iterable of object
+        Dates and times become ISO 8601 strings.
+    """
+    for row in rows:
+        print(json.dumps(row, default=_jsonable, ensure_ascii=False), flush=True)  # a pipe reads each line at once
+
+
+def print_table(rows: Sequence[JsonRow], title: str | None = None) -> None:
+    """Print rows as a table with right-aligned numbers.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Rows with the same keys.
+    title : str, optional
+        Printed above the table.
+    """
+    from rich.table import Table
+
+    if not rows:
+        out.print("no rows")
+        return
+    table = Table(title=title, title_justify="left", header_style="bold")
+    for name, value in rows[0].items():
+        table.add_column(name, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("" if v is None else escape(v if isinstance(v, str) else _cell(v)) for v in row.values()))
+    out.print(table)
+
+
+def print_rows(rows: Sequence[JsonRow], *, as_json: bool, title: str | None = None) -> None:
+    """Print rows as JSON lines or as a table.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        Rows with the same keys.
+    as_json : bool
+        The option `--json`.
+    title : str, optional
+        Printed above the table.
+    """
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, title)
+
+
+def _jsonable(value: object) -> object:
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".")
+    return str(_jsonable(value))
+
+
+@contextmanager
+def progress_bar(total: int | None, description: str) -> Iterator[Callable[[], None]]:
+    """Show a progress bar on standard error if it is a terminal.
+
+    Parameters
+    ----------
+    total : int or None
+        Number of steps; None if unknown.
+    description : str
+        Printed before the bar.
+
+    Yields
+    ------
+    callable
+        Advances the bar by one step.
+    """
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda: bar.advance(task)
+
+
+def clock(seconds: float) -> str:
+    """Format a duration as minutes and seconds, such as ``3:07``.
+
+    Parameters
+    ----------
+    seconds : float
+        Not negative.
+
+    Examples
+    --------
+    >>> clock(187.6)
+    '3:07'
+    """
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def result_json(result: Outcome) -> JsonRow:
+    """Return the JSON object of one analyzed file.
+
+    Parameters
+    ----------
+    result : Outcome
+        Any status.
+    """
+    return {"path": str(result.path), "status": result.status, **(result.row or {})}
+
+
+def print_summary(results: Sequence[Outcome], calls: Sequence[JsonRow]) -> None:
+    """Print the calls as a table, then the calls to review, the failed files, and the number of files by status.
+
+    Parameters
+    ----------
+    results : sequence of Outcome
+        One per file.
+    calls : sequence of dict
+        Rows of the `calls` view.
+    """
+    from rich.table import Table
+
+    rows = [_cells(call) for call in calls[:_MAX_CALLS]]
+    if rows:
+        used = [i for i, column in enumerate(zip(*rows, strict=True)) if any(column)]
+        table = Table(header_style="bold")
+        for i in used:
+            # Text may wrap, numbers must not.
+            table.add_column(_COLUMNS[i], justify="right" if 1 <= i <= 4 else "left", no_wrap=1 <= i <= 6)
+        for row in rows:
+            table.add_row(*(row[i] for i in used))
+        out.print(table)
+    for call in calls[:_MAX_CALLS]:
+        if call["needs_attention"]:
+            out.print(f"Review {_name(call)}: {escape(call['attention_reason'])}", highlight=False)
+    if len(calls) > _MAX_CALLS:
+        out.print(f"… and {len(calls) - _MAX_CALLS} more")
+    for result in results:
+        if result.status == "failed" and result.row:
+            out.print(_failure(result.path.name, result.row))
+    counts = Counter(result.status for result in results)
+    out.print(", ".join(f"{counts[status]} {status}" for status in ("analyzed", "skipped", "failed") if counts[status]))
+
+
+def describe(result: Outcome, call: JsonRow | None) -> str:
+    """Return one line about a file, in rich markup.
+
+    Parameters
+    ----------
+    result : Outcome
+        Analyzed or failed.
+    call : dict or None
+        Row of the `calls` view; None for a failed file or a duplicate of another recording.
+    """
+    name = escape(result.path.name)
+    if result.status == "failed" and result.row:
+        return _failure(result.path.name, result.row)
+    if call is None:
+        return f"{name}: duplicate of a recording that is already in the store"
+    cells = zip(_COLUMNS[1:], _cells(call)[1:], strict=True)
+    return f"{name}: {', '.join(f'{column} {cell}' for column, cell in cells if cell)}"
+
+
+def _failure(name: str, row: JsonRow) -> str:
+    return f"{escape(name)}: [red]{row['code']}[/] {escape(row['message'])}"
+
+
+def _cells(call: JsonRow) -> tuple[str, ...]:
+    peak = call["peak_emotion"] if (call["peak_probability"] or 0) >= _MIN_PEAK_PROBABILITY else None
+    talk_s = [call[f"{role}_talk_s"] for role in ("agent", "customer", "mixed")]
+    return (
+        _name(call),
+        clock(call["duration_s"]),
+        *("" if seconds is None else clock(seconds) for seconds in talk_s),
+        _main_emotion(call),
+        f"{clock(call['peak_start_s'])} {_share(peak, call['peak_probability'])}" if peak else "",
+        escape(call["warnings"] or ""),
+    )
+
+
+def _name(call: JsonRow) -> str:
+    name = call["call_id"] or unquote(call["uri"].rpartition("/")[2])
+    return escape(name if len(name) <= 30 else f"{name[:29]}…")
+
+
+def _main_emotion(call: JsonRow) -> str:
+    shares = {name: call[f"{name}_share"] or 0.0 for name in (*EMOTIONS, "uncertain")}
+    emotion = max(shares, key=shares.__getitem__)
+    return _share(emotion, shares[emotion]) if shares[emotion] else ""
+
+
+def _share(emotion: str, share: float) -> str:
+    return f"[{_COLORS[emotion]}]{emotion}[/] {share:.0%}"

@@ -1,0 +1,84 @@
+"""Commands that read the local store: `query`, `export`, and `failures`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from callmood.cli.environment import open_store
+from callmood.cli.options import DEFAULT_STORE, JsonOption, StoreOption, example
+from callmood.cli.output import err, out, print_json, print_rows, print_table
+from callmood.errors import CallmoodError
+
+commands = typer.Typer()
+
+
+class QueryFormat(StrEnum):
+    """Output format of `query`."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+class FileFormat(StrEnum):
+    """File format of `export`."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+@commands.command(
+    epilog=example('callmood query "SELECT emotion, COUNT(*) AS n FROM segments_current GROUP BY emotion"')
+)
+def query(
+    sql: Annotated[str, typer.Argument(help="One statement in BigQuery SQL.", show_default=False)],
+    store: StoreOption = DEFAULT_STORE,
+    fmt: Annotated[QueryFormat, typer.Option("--format", help="Output format.")] = QueryFormat.TABLE,
+    as_json: JsonOption = False,
+) -> None:
+    """Query the local store in BigQuery SQL. Tables and views have the same names as in BigQuery."""
+    import pandas as pd
+
+    rows = open_store(store).query(sql)
+    if as_json or fmt is QueryFormat.JSON:
+        print_json(rows)
+    elif fmt is QueryFormat.CSV:
+        pd.DataFrame(rows).to_csv(sys.stdout, index=False)
+    else:
+        print_table(rows)
+
+
+@commands.command(
+    epilog=example("callmood export calls calls.csv", "callmood export worst_moments out --format parquet")
+)
+def export(
+    view: Annotated[str, typer.Argument(help="View or table, such as calls.", show_default=False)],
+    path: Annotated[Path, typer.Argument(metavar="OUT", help="Output file.", dir_okay=False, show_default=False)],
+    fmt: Annotated[
+        FileFormat | None,
+        typer.Option("--format", help="File format. Default: the extension of OUT.", show_default=False),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Write all rows of a view or table to a CSV or Parquet file. Replace an existing file."""
+    extension = path.suffix[1:].lower()
+    if fmt is None and extension not in list(FileFormat):
+        raise CallmoodError(f"unknown file format of {path}; set --format csv or --format parquet")
+    count = open_store(store).export(view, path, (fmt or FileFormat(extension)).value)
+    err.print(f"{count} rows written to {escape(str(path))}", highlight=False)
+
+
+@commands.command(epilog=example("callmood failures --json"))
+def failures(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> None:
+    """List the recordings that could not be analyzed, with the reason for each."""
+    rows = open_store(store).query("SELECT failed_at, code, message, uri FROM failures_current ORDER BY failed_at DESC")
+    if rows or as_json:
+        print_rows(rows, as_json=as_json)
+    else:
+        out.print("No failures.")

@@ -1,0 +1,39 @@
+"""The command `realtime`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from callmood.cli.environment import read_realtime_settings
+from callmood.cli.options import example
+from callmood.cli.output import err
+
+commands = typer.Typer()
+
+
+@commands.command(epilog=example("callmood realtime", "callmood realtime --port 9000"))
+def realtime(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8322,
+) -> None:
+    """Serve a page that analyzes speech from the microphone in real time. Stop with Ctrl-C.
+
+    Accept connections from this machine only. In a container, run `python -m callmood.realtime`.
+    """
+    import secrets
+
+    import uvicorn
+    from pydantic import SecretStr
+
+    from callmood.models.resolver import open_models
+    from callmood.realtime.app import make_app
+    from callmood.realtime.auth import Access
+    from callmood.realtime.scoring import Scorer
+
+    settings = read_realtime_settings()
+    if settings.session_key is None:
+        settings = settings.model_copy(update={"session_key": SecretStr(secrets.token_urlsafe(32))})
+    service = make_app(Scorer(open_models(settings.model_uri), settings), Access(settings), ("127.0.0.1", "localhost"))
+    err.print(f"Open http://127.0.0.1:{port} in a browser. Stop with Ctrl-C.", highlight=False)
+    uvicorn.run(service, host="127.0.0.1", port=port, log_level="warning")

@@ -1,0 +1,96 @@
+"""Commands for the report pages: `report` and `serve`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from callmood.cli.environment import create_store, open_warehouse, read_settings
+from callmood.cli.options import DEFAULT_STORE, StoreOption, example
+from callmood.cli.output import err, progress_bar
+from callmood.errors import CallmoodError
+
+commands = typer.Typer()
+
+
+@commands.command(
+    epilog=example("callmood report report/ --store calls.duckdb", "callmood report report/ --dataset PROJECT.callmood")
+)
+def report(
+    folder: Annotated[
+        Path, typer.Argument(help="Output folder: new, or an earlier report.", file_okay=False, show_default=False)
+    ],
+    store: StoreOption = DEFAULT_STORE,
+    dataset: Annotated[
+        str | None, typer.Option(help="Read this BigQuery dataset instead of the store: PROJECT.DATASET.")
+    ] = None,
+    sign_urls: Annotated[
+        int | None,
+        typer.Option(min=1, max=168, help="Link recordings in buckets with signed URLs that expire after N hours."),
+    ] = None,
+) -> None:
+    """Build the report: a folder of pages that opens in a browser without a network.
+
+    Link local recordings in place. Copy recordings that browsers cannot play as MP3.
+    """
+    from callmood.report.build import build_report
+
+    settings = read_settings()
+    warehouse = open_warehouse(store, dataset)
+    with progress_bar(None, "Building") as advance:
+        calls = build_report(
+            warehouse,
+            folder,
+            store=dataset or str(store),
+            zone=settings.zone,
+            min_calls_per_group=settings.min_calls_per_group,
+            sign=_url_signer(sign_urls) if sign_urls else None,
+            advance=advance,
+        )
+    err.print(f"{calls} calls. Open in a browser:", highlight=False)
+    print((folder / "index.html").absolute())
+
+
+def _url_signer(hours: int) -> Callable[[str, str], str]:
+    """Return a function that signs the URL of an object, given its bucket and name."""
+    from google.auth.exceptions import DefaultCredentialsError
+    from google.cloud.storage import Client
+
+    from callmood.sources.gcs import signed_url
+
+    try:
+        client = Client()
+    except (DefaultCredentialsError, OSError) as error:  # OSError: no project is configured
+        raise CallmoodError(f"--sign-urls needs Google Cloud credentials: {error}") from None
+    return lambda bucket, name: signed_url(client, bucket, name, hours)
+
+
+@commands.command(epilog=example("callmood serve --store calls.duckdb"))
+def serve(
+    store: StoreOption = DEFAULT_STORE,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8321,
+) -> None:
+    """Serve the report on this machine, with new calls as `callmood watch` adds them. Stop with Ctrl-C.
+
+    Accept connections from this machine only.
+    """
+    from tempfile import TemporaryDirectory
+
+    import uvicorn
+
+    from callmood.report.serve import LivePages, make_app
+
+    settings = read_settings()
+    with TemporaryDirectory() as copies:
+        pages = LivePages(
+            create_store(store, settings),
+            store=str(store),
+            zone=settings.zone,
+            min_calls_per_group=settings.min_calls_per_group,
+            copies=Path(copies),
+        )
+        err.print(f"Open http://127.0.0.1:{port} in a browser. Stop with Ctrl-C.", highlight=False)
+        uvicorn.run(make_app(pages), host="127.0.0.1", port=port, log_level="warning")
