@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from callmood.errors import CallmoodError
 from callmood.types import EMOTIONS
 from model.augmentation.conditions import CHANNELS, Hearing
 from model.augmentation.telephone import Line
@@ -31,7 +32,7 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 SPANS = ("whole", "speech", "crop")
 
 
-class ConfigError(Exception):
+class ConfigError(CallmoodError):
     """A configuration cannot be used; the message names the file, the place in it, and what is wrong."""
 
 

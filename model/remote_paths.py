@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 SCHEME = "gs://"
 AT_ONCE = 16  # transfers; clips are small, and most of the time goes into waiting
 
-_targets: list[Path] = []
-_kept: list[Path] = []
+_outputs: list[Path] = []
+_checkpoints: list[Path] = []
 _fetched: dict[Path, tuple[int, int]] = {}
 
 
-class PlaceError(OSError):
+class RemotePathError(OSError):
     """Something in Cloud Storage is not there, not open to us, or does not answer; the message names it."""
 
 
@@ -54,7 +55,7 @@ def local(address: str) -> Path:
         return Path(address)
     path = (scratch() / address.removeprefix(SCHEME)).resolve()
     if not path.is_relative_to(scratch()) or path.parent == scratch().parent or path == scratch():
-        raise PlaceError(f"{address} is no address; write gs://BUCKET/NAME")
+        raise RemotePathError(f"{address} is no address; write gs://BUCKET/NAME")
     return path
 
 
@@ -63,64 +64,97 @@ def address(path: Path) -> str:
     return SCHEME + path.relative_to(scratch()).as_posix() if path.is_relative_to(scratch()) else str(path)
 
 
-def source(text: str) -> Path:
-    """Argument that a command reads: a file or a folder, which has to be there.
+def input_path(text: str) -> Path:
+    """Return the local path of a file or folder that a command reads, which must exist if it is remote.
 
     Raises
     ------
-    argparse.ArgumentTypeError
-        In Cloud Storage there is nothing, or it cannot be read.
+    RemotePathError
+        The address has no object, or cannot be read.
     """
-    return _argument(text, [], must_be_there=True)
-
-
-def target(text: str) -> Path:
-    """Argument that a command writes, put back only where it ends well; nothing older is left in its place here."""
-    return _argument(text, _targets, fetched=False)
-
-
-def kept(text: str) -> Path:
-    """Argument that a command goes on with, or a report that it leaves also where it fails: put back in any case.
-
-    Every file of it must be written whole or not at all (`model.files.replacing`).
-    """
-    return _argument(text, _kept)
-
-
-def _argument(text: str, put_back: list[Path], fetched: bool = True, must_be_there: bool = False) -> Path:
-    try:
-        path = local(text)
-        if text.startswith(SCHEME):
-            put_back.append(path)
-            if fetched:
-                there = fetch([text])
-                if must_be_there and not there:
-                    raise PlaceError(f"{text} is not there")
-            else:
-                for stale in set(_files(path)) - set(_fetched):
-                    stale.unlink()
-    except PlaceError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    path = local(text)
+    if text.startswith(SCHEME) and not fetch([text]):
+        raise RemotePathError(f"{text} does not exist")
     return path
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a command, and put back what it wrote; when it is told to stop (SIGTERM), what it keeps too."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+def output_path(text: str) -> Path:
+    """Return the local path of a file or folder that a command writes; it is uploaded only after a success.
+
+    Files that an earlier command left at the local path are removed.
+    """
+    path = local(text)
+    if text.startswith(SCHEME):
+        _outputs.append(path)
+        for stale in set(_files(path)) - set(_fetched):
+            stale.unlink()
+    return path
+
+
+def checkpoint_path(text: str) -> Path:
+    """Return the local path of a file or folder that a command continues; it is uploaded even after a failure.
+
+    Each file must be written atomically (`model.files.replacing`).
+    """
+    path = local(text)
+    if text.startswith(SCHEME):
+        _checkpoints.append(path)
+        fetch([text])
+    return path
+
+
+@contextmanager
+def transfers() -> Iterator[None]:
+    """Upload a command's outputs when it ends; after a failure or SIGTERM, only its checkpoints.
+
+    Raises
+    ------
+    RemotePathError
+        An upload failed.
+    """
+    _outputs.clear()
+    _checkpoints.clear()
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)) if in_main_thread else None
     succeeded = False
     try:
-        main()
+        yield
         succeeded = True
-    except PlaceError as error:
-        sys.exit(f"error: {error}")
     except SystemExit as end:
         succeeded = not end.code
         raise
     finally:
         try:
-            put([*_kept, *(_targets if succeeded else [])])
-        except PlaceError as error:
-            sys.exit(f"error: what was made stays in {scratch()}: {error}")
+            put([*_checkpoints, *(_outputs if succeeded else [])])
+        except RemotePathError as error:
+            raise RemotePathError(f"{error}; the results remain in {scratch()}") from None
+        finally:
+            if in_main_thread:
+                signal.signal(signal.SIGTERM, before)
+
+
+def source(text: str) -> Path:  # until no command uses argparse
+    return _for_argparse(input_path, text)
+
+
+def target(text: str) -> Path:
+    return _for_argparse(output_path, text)
+
+
+def kept(text: str) -> Path:
+    return _for_argparse(checkpoint_path, text)
+
+
+def _for_argparse(parse: Callable[[str], Path], text: str) -> Path:
+    try:
+        return parse(text)
+    except RemotePathError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def run(main: Callable[[], None]) -> None:
+    with transfers():
+        main()
 
 
 def fetch(addresses: Iterable[str]) -> int:
@@ -133,7 +167,7 @@ def fetch(addresses: Iterable[str]) -> int:
 
     Raises
     ------
-    PlaceError
+    RemotePathError
         Cloud Storage does not answer, or refuses.
     """
     with _cloud() as (client, transfers):
@@ -152,7 +186,7 @@ def put(paths: Iterable[Path]) -> None:
 
     Raises
     ------
-    PlaceError
+    RemotePathError
         Cloud Storage does not answer, or refuses.
     """
     files = {file for path in paths for file in _files(path) if _fetched.get(file) != _state(file)}
@@ -171,7 +205,7 @@ def _files(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _cloud() -> Iterator[tuple[Client, ModuleType]]:
-    """Hand out a client and its library's transfers; what goes wrong with them is a `PlaceError`."""
+    """Hand out a client and its library's transfers; what goes wrong with them is a `RemotePathError`."""
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
     from google.cloud.storage import Client, transfer_manager
@@ -181,7 +215,7 @@ def _cloud() -> Iterator[tuple[Client, ModuleType]]:
     try:
         yield Client(), transfer_manager
     except (GoogleAPIError, GoogleAuthError, DataCorruption, RequestException, ValueError) as error:
-        raise PlaceError(f"Cloud Storage: {error}") from error
+        raise RemotePathError(f"Cloud Storage: {error}") from error
 
 
 def _objects(client: Client, address: str) -> Iterator[Blob]:

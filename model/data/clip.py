@@ -11,12 +11,13 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from callmood.errors import CallmoodError
 from callmood.types import SAMPLE_RATE
 
 _SIZE_UNKNOWN = 0xFFFFFFFF  # written by programs that cannot seek
 
 
-class CorpusError(Exception):
+class CorpusError(CallmoodError):
     """A corpus's folder or list cannot be used as it is; the message names files or lines, and what to do."""
 
 

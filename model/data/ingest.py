@@ -6,13 +6,11 @@ each clip only the header is read, for its duration. Nothing is written unless e
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import soundfile
 
-from model import remote_paths
 from model.data import manifest
 from model.data.clip import some, what_ails
 from model.data.corpora import CORPORA, Clip, CorpusError, Reading, read
@@ -46,29 +44,26 @@ def summary(corpus: str, reading: Reading) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--corpus", choices=CORPORA, action="append", required=True)
-    parser.add_argument(
-        "--root", type=remote_paths.source, action="append", required=True, help="its folder; for csv also the file"
-    )
-    parser.add_argument("--out", type=remote_paths.target, required=True, help="the manifest, a Parquet file")
-    args = parser.parse_args()
-    if len(args.corpus) != len(args.root):
-        parser.error("give each --corpus its --root")
-    try:
-        rows = []
-        for corpus, root in zip(args.corpus, args.root, strict=True):
-            reading = read(corpus, root)
-            lengths = durations(reading.clips)
-            rows += [manifest.row(clip, duration_s) for clip, duration_s in zip(reading.clips, lengths, strict=True)]
-            print(summary(corpus, reading))
-        manifest.write(rows, args.out)
-    except (CorpusError, OSError) as error:
-        sys.exit(f"error: {error}")
-    print(f"{len(rows)} clips in {args.out}. Next: python -m model validate {args.out}")
+def ingest(corpora: Sequence[tuple[str, Path]], out: Path) -> int:
+    """Write a manifest of corpora and print a summary of each; return the number of clips.
 
+    Parameters
+    ----------
+    corpora : sequence of (str, Path)
+        Names in `CORPORA` and their folders.
+    out : Path
+        The manifest, a Parquet file.
 
-if __name__ == "__main__":
-    remote_paths.run(main)
+    Raises
+    ------
+    CorpusError
+        A corpus or a clip cannot be read.
+    """
+    rows = []
+    for corpus, root in corpora:
+        reading = read(corpus, root)
+        lengths = durations(reading.clips)
+        rows += [manifest.row(clip, duration_s) for clip, duration_s in zip(reading.clips, lengths, strict=True)]
+        print(summary(corpus, reading))
+    manifest.write(rows, out)
+    return len(rows)

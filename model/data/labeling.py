@@ -6,7 +6,6 @@ straight into `python -m model ingest --corpus csv`. docs/your-own-calls.md walk
 
 from __future__ import annotations
 
-import argparse
 import csv
 import hashlib
 import shutil
@@ -28,7 +27,7 @@ from callmood.audio.stream import open_audio
 from callmood.errors import BadRecording, CallmoodError
 from callmood.recording import ObjectRef, Recording
 from callmood.report.templates import script
-from callmood.settings import Settings, load_settings
+from callmood.settings import Settings
 from callmood.sources.folder import read_file
 from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
 from callmood.warehouse.base import Warehouse
@@ -260,45 +259,50 @@ def _whole_folder(out: Path) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _share(text: str) -> float:
-    share = float(text)
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share; give a number from 0 to 1")
-    return share
+def label(
+    warehouse: Warehouse, out: Path, settings: Settings, since: date, count: int, random_share: float, seed: int
+) -> None:
+    """Choose clips of a company's own calls, write the folder to label them in, and print a summary.
 
+    Parameters
+    ----------
+    warehouse : Warehouse
+        Results of the calls.
+    out : Path
+        A new folder.
+    settings : Settings
+    since : date
+        First day of calls.
+    count : int
+        Number of clips.
+    random_share : float
+        Ratio of clips drawn at random, 0 to 1.
+    seed : int
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    where = parser.add_mutually_exclusive_group(required=True)
-    where.add_argument("--store", type=Path, help="the local store of the calls")
-    where.add_argument("--dataset", help="or their BigQuery dataset, PROJECT.DATASET")
-    parser.add_argument("--out", type=Path, required=True, help="a new folder")
-    parser.add_argument("--count", type=int, default=120, help="clips; about a quarter of an hour's work (120)")
-    parser.add_argument(
-        "--random", type=_share, default=0.4, help="share drawn by chance, to measure accuracy on (0.4)"
-    )
-    parser.add_argument(
-        "--since", type=date.fromisoformat, default=date(1970, 1, 1), help="first day of calls: 2026-11-01"
-    )
-    parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
-    try:
-        settings = load_settings()
-        rows = candidates(_warehouse(args.store, args.dataset, settings), args.since)
-        if not rows:
-            raise CallmoodError("there are no segments of customers whose emotion was inferred, so nothing to label")
-        chosen = choose(rows, args.count, args.random, np.random.default_rng(args.seed))
-        written, lost = write_set(chosen, args.out, settings)
-    except (CallmoodError, OSError) as error:
-        sys.exit(f"error: {error}")
+    Raises
+    ------
+    CallmoodError
+        No segment can be labeled, or the folder is not empty.
+    """
+    rows = candidates(warehouse, since)
+    if not rows:
+        raise CallmoodError("there are no segments of customers whose emotion was inferred, so nothing to label")
+    chosen = choose(rows, count, random_share, np.random.default_rng(seed))
+    written, lost = write_set(chosen, out, settings)
     for name, why in lost.items():
         print(f"left out {name}: {why}", file=sys.stderr)
     kinds = ", ".join(f"{sum(row['chosen'] == kind for row in written)} {kind}" for kind in KINDS)
-    print(f"{len(written)} clips in {args.out} ({kinds}). Open {args.out / 'index.html'} in a browser.")
+    print(f"{len(written)} clips in {out} ({kinds}). Open {out / 'index.html'} in a browser.")
 
 
-def _warehouse(store: Path | None, dataset: str | None, settings: Settings) -> Warehouse:
+def open_warehouse(store: Path | None, dataset: str | None, settings: Settings) -> Warehouse:
+    """Open the local store or the BigQuery dataset with the results of calls.
+
+    Raises
+    ------
+    CallmoodError
+        The store does not exist.
+    """
     if store is None:
         from callmood.warehouse.bigquery import BigQueryWarehouse
 
@@ -306,7 +310,3 @@ def _warehouse(store: Path | None, dataset: str | None, settings: Settings) -> W
     if not store.exists():
         raise CallmoodError(f"there is no store {store}; make one: callmood analyze FOLDER --store {store}")
     return DuckDBWarehouse(store, settings.time_zone, settings.min_calls_per_group)
-
-
-if __name__ == "__main__":
-    main()

@@ -115,7 +115,7 @@ def read(path: Path) -> list[Row]:
     ------
     CorpusError
         It is not there, or is no manifest.
-    model.places.PlaceError
+    model.remote_paths.RemotePathError
         Its clips cannot be fetched.
     """
     if not path.is_file():

@@ -7,12 +7,9 @@ known and wanted: calls are mostly neutral.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import json
-import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,12 +21,9 @@ from rich.console import Console
 from rich.progress import track
 
 from callmood.types import EMOTIONS
-from model import remote_paths
-from model.data import manifest
 from model.data.clip import some, what_ails
-from model.data.corpora import CorpusError, of_people
+from model.data.corpora import of_people
 from model.data.manifest import Row
-from model.files import replacing
 
 SILENT_DBFS = -60.0  # the loudest 20 ms of a silent clip are quieter
 FULL_SCALE, PLATEAU, CLIPPED_SHARE = 0.999, 3, 0.01  # more than 1 % of samples in rows of 3 or more at full scale
@@ -186,31 +180,10 @@ def report(rows: Sequence[Row], findings: Sequence[Finding], allowed: Sequence[s
     }
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("manifest", type=remote_paths.source)
-    parser.add_argument("--json", type=remote_paths.kept, metavar="OUT", help="where the whole report goes")
-    parser.add_argument("--allow", choices=CHECKS, action="append", default=[], metavar="CHECK", help="only warn of it")
-    args = parser.parse_args()
-    try:
-        rows = manifest.read(args.manifest)
-        if not rows:
-            raise CorpusError(f"{args.manifest} has no clips")
-        found = report(rows, validate(rows), args.allow)
-        if args.json:
-            with replacing(args.json) as unfinished:
-                unfinished.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    except (CorpusError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    for check, facts in found["checks"].items():
-        if facts["found"]:
-            lines = [": ".join([*f["clips"][:2], f["message"]]) for f in found["findings"] if f["check"] == check]
-            print(f"{facts['level']}: {check}, {facts['found']}: {facts['meaning']}{some(lines)}")
-    print(f"{found['clips']} clips, {found['hours']} h: {'in order' if found['ok'] else 'not in order'}")
-    sys.exit(0 if found["ok"] else 1)
-
-
-if __name__ == "__main__":
-    remote_paths.run(main)
+def show(report: Mapping[str, Any]) -> None:
+    """Print the checks that found something, and the result."""
+    for check, found in report["checks"].items():
+        if found["found"]:
+            lines = [": ".join([*f["clips"][:2], f["message"]]) for f in report["findings"] if f["check"] == check]
+            print(f"{found['level']}: {check}, {found['found']}: {found['meaning']}{some(lines)}")
+    print(f"{report['clips']} clips, {report['hours']} h: {'in order' if report['ok'] else 'not in order'}")

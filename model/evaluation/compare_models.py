@@ -16,6 +16,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from callmood.errors import CallmoodError
 from callmood.resources import MODEL
 from model import remote_paths
 from model.data.corpora import CORPORA
@@ -27,7 +28,7 @@ COLUMNS = (("none", "clean"), ("neutral:30", "clean"), ("none", "telephone"), ("
 """tuple of (str, str): baseline and channel of each column of accuracies."""
 
 
-class ResultsError(Exception):
+class ResultsError(CallmoodError):
     """A run's folder says nothing that could be shown; the message names it, and what to do."""
 
 

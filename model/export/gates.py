@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from callmood.errors import CallmoodError
 from model import remote_paths
 from model.files import MODEL_DIR
 
@@ -24,7 +25,7 @@ Report = Mapping[str, Any]
 DEFAULT = MODEL_DIR / "gates.toml"
 
 
-class GatesError(Exception):
+class GatesError(CallmoodError):
     """The gates or the reports cannot be used as they are; the message names the file, and what to do."""
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from callmood.errors import CallmoodError
 from callmood.models.registry import PRODUCTION, Registry
 from model.data.corpora import CorpusError
 from model.deployment.register import FAULTS
@@ -37,7 +38,7 @@ QUICK = ["--config", "model/configs/quick.toml", "--gates", "model/configs/quick
 FEW = "--limits=--calls 5"  # a folder holds fewer calls than a day
 
 
-class StepFailed(Exception):
+class StepFailed(CallmoodError):
     """A step ended with another exit code than 0."""
 
 

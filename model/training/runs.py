@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from callmood.errors import CallmoodError
 from model import config
 from model.data import manifest
 from model.files import replacing
@@ -18,7 +19,7 @@ History = list[dict[str, float]]
 """What each epoch brought, the first first."""
 
 
-class RunError(Exception):
+class RunError(CallmoodError):
     """A run's folder cannot be used as it is; the message names it, and what to do."""
 
 

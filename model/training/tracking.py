@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from callmood.errors import CallmoodError
 from model.config import Config
 from model.files import write_json
 
@@ -24,7 +25,7 @@ Tell = Callable[[Mapping[str, float]], None]
 """Takes what an epoch brought."""
 
 
-class LogError(Exception):
+class LogError(CallmoodError):
     """An experiment log cannot be used; the message says which, and what to do."""
 
 

@@ -9,10 +9,8 @@ kept: after a change of `calm.toml`, begin with an empty folder.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import hashlib
-import sys
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -28,7 +26,6 @@ import soxr
 from rich.progress import track
 
 from callmood.types import SAMPLE_RATE
-from model import remote_paths
 from model.data.corpora import CorpusError
 from model.files import replacing
 
@@ -38,7 +35,6 @@ if TYPE_CHECKING:
 SENTENCES = Path(__file__).with_name("calm.toml")
 PHRASES = 0.15  # the share of clips that say a phrase rather than a sentence put together
 LEVEL_DBFS = -26.0
-MOST_CLIPS = 1000  # of a voice; far fewer than there are sentences
 SEXES = {"f": "female", "m": "male"}
 
 
@@ -184,25 +180,3 @@ def make(voices: Path, out: Path, count: int, clips: int, processes: int) -> Non
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-
-
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--voices", type=remote_paths.source, required=True, help="npm's archive kokoro-js-1.2.1.tgz")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the corpus, named calm")
-    parser.add_argument("--speakers", type=int, default=84, help="voices to make up; default: %(default)s")
-    parser.add_argument("--clips", type=int, default=16, help="clips of each; default: %(default)s")
-    parser.add_argument("--processes", type=int, default=1, help="voices that speak at once; default: %(default)s")
-    args = parser.parse_args()
-    if min(args.speakers, args.clips, args.processes) < 1 or args.clips > MOST_CLIPS:
-        parser.error(f"--speakers, --clips and --processes are at least 1, --clips at most {MOST_CLIPS}")
-    try:
-        make(args.voices, args.out, args.speakers, args.clips, args.processes)
-    except (CorpusError, OSError) as error:
-        sys.exit(f"error: {error}")
-    print(f"{args.speakers * args.clips} clips in {args.out}. Next: python -m model ingest --corpus calm …")
-
-
-if __name__ == "__main__":
-    remote_paths.run(main)

@@ -198,7 +198,7 @@ def connected(cloud, monkeypatch):
 def test_a_step_that_fails_ends_the_way_and_nothing_is_taken_back(bag, connected):
     run, states, asked = go(connected, 3, corpora="cremad=gs://demo-callmood-runs/nothing")
     assert asked == ["ingest"]
-    assert "gs://demo-callmood-runs/nothing is not there" in connected.printed["ingest"]
+    assert "gs://demo-callmood-runs/nothing does not exist" in connected.printed["ingest"]
     assert run.state == DagRunState.FAILED
     assert states["rollback"] == TaskInstanceState.SKIPPED
 

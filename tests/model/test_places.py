@@ -78,7 +78,7 @@ def test_a_corpus_in_a_bucket_becomes_a_manifest_that_another_machine_checks(buc
     checked = step(tmp_path / "two", "-m", "model", "validate", out, "--json", "gs://acme/runs/7/validation.json")
     report = json.loads(bucket.blob("runs/7/validation.json").download_as_bytes())
     assert (checked.returncode, report["clips"], report["ok"]) == (0, 12, True), checked.stderr
-    rows = manifest.read(remote_paths.source(out))
+    rows = manifest.read(remote_paths.input_path(out))
     assert all(Path(row.path).is_file() for row in rows)
 
 
@@ -101,7 +101,7 @@ def test_a_step_that_fails_puts_back_its_report_and_nothing_else(bucket, tmp_pat
 @pytest.mark.parametrize(
     ("root", "told"),
     [
-        ("gs://acme/nothing", "gs://acme/nothing is not there"),
+        ("gs://acme/nothing", "gs://acme/nothing does not exist"),
         ("gs://nobody/cremad", "nobody"),
         ("gs://", "gs://BUCKET"),
     ],
@@ -110,7 +110,8 @@ def test_what_is_not_there_is_told_in_a_line(bucket, tmp_path, root, told):
     done = step(
         tmp_path / "one",
         "-m",
-        "model.data.ingest",
+        "model",
+        "ingest",
         "--corpus",
         "cremad",
         "--root",
@@ -126,21 +127,21 @@ def test_what_is_not_there_is_told_in_a_line(bucket, tmp_path, root, told):
 def test_a_file_brings_what_belongs_to_it_and_a_folder_all_that_is_below(bucket):
     for name in ("m/emotion.tflite", "m/emotion.json", "m/emotion.reference.json", "m/emotions.json", "m/old/a/b.txt"):
         bucket.blob(name).upload_from_string(name)
-    model = remote_paths.source("gs://acme/m/emotion.tflite")
+    model = remote_paths.input_path("gs://acme/m/emotion.tflite")
     assert sorted(path.name for path in model.parent.iterdir()) == [
         "emotion.json",
         "emotion.reference.json",
         model.name,
     ]
     assert remote_paths.address(model) == "gs://acme/m/emotion.tflite"
-    assert (remote_paths.source("gs://acme/m/old/") / "a/b.txt").read_text() == "m/old/a/b.txt"
+    assert (remote_paths.input_path("gs://acme/m/old/") / "a/b.txt").read_text() == "m/old/a/b.txt"
 
 
 def test_only_what_changed_travels(bucket):
     for name in ("kept/1", "kept/2"):
         bucket.blob(name).upload_from_string(name)
     generations = {blob.name: blob.generation for blob in bucket.list_blobs()}
-    folder = remote_paths.kept("gs://acme/kept")
+    folder = remote_paths.checkpoint_path("gs://acme/kept")
     (folder / "2").write_text("changed")
     (folder / ".3.tmp").write_text("half of it")
     remote_paths.put([folder])
@@ -148,7 +149,7 @@ def test_only_what_changed_travels(bucket):
     changed = {blob.name for blob in bucket.list_blobs() if blob.generation != generations[blob.name]}
     assert changed == {"kept/2"}
     bucket.blob("kept/1").upload_from_string("newer")
-    assert (remote_paths.source("gs://acme/kept") / "1").read_text() == "newer"
+    assert (remote_paths.input_path("gs://acme/kept") / "1").read_text() == "newer"
 
 
 @pytest.mark.parametrize(
@@ -178,18 +179,16 @@ COMMAND = """
 import sys, time
 from model import remote_paths
 
-def main():
-    kept, made = remote_paths.kept("gs://acme/kept"), remote_paths.target("gs://acme/made")
+with remote_paths.transfers():
+    kept, made = remote_paths.checkpoint_path("gs://acme/kept"), remote_paths.output_path("gs://acme/made")
     for path in (kept / "c", made / "m"):
         path.parent.mkdir(parents=True)
         path.write_text("x")
     END
-
-remote_paths.run(main)
 """
 
 
 def test_no_address_leaves_its_folder():
     for address in ("gs://acme/../../etc/passwd", "gs://..", "gs://"):
-        with pytest.raises(remote_paths.PlaceError, match="is no address"):
+        with pytest.raises(remote_paths.RemotePathError, match="is no address"):
             remote_paths.local(address)

@@ -1,13 +1,13 @@
 """Corpora as a user has them on disk, through `model.data.ingest` into a manifest."""
 
 import shutil
-import sys
 from collections import Counter
 from pathlib import Path
 
 import duckdb
 import pytest
 from corpora_made import CREMAD, OFFICIAL, RAVDESS, SAVEE, tone, write_corpus
+from model_program import model_error, model_output, run_model
 
 from callmood.types import EMOTIONS
 from model.data import ingest, manifest
@@ -16,26 +16,28 @@ from model.data.corpora import CORPORA, CorpusError, read
 CARDS = Path(__file__).parents[3] / "model/cards"
 
 
+def arguments(tmp_path, *pairs):
+    corpora = [argument for corpus, root in pairs for argument in ("--corpus", corpus, "--root", root)]
+    return [*corpora, "--out", tmp_path / "out/manifest.parquet"]
+
+
 @pytest.fixture
-def ingested(tmp_path, monkeypatch, capsys):
-    """Run `model.data.ingest` on pairs of corpus and root: rows of the manifest, and what was printed."""
+def ingested(tmp_path):
+    """Run `python -m model ingest` on pairs of corpus and root; return the manifest's rows and the output."""
 
     def run(*pairs):
-        out = tmp_path / "out/manifest.parquet"
-        arguments = [argument for corpus, root in pairs for argument in ("--corpus", corpus, "--root", str(root))]
-        monkeypatch.setattr(sys, "argv", ["ingest", *arguments, "--out", str(out)])
-        ingest.main()
-        return manifest.read(out), capsys.readouterr().out
+        printed = model_output("ingest", *arguments(tmp_path, *pairs))
+        return manifest.read(tmp_path / "out/manifest.parquet"), printed
 
     return run
 
 
-def refused(ingested, tmp_path, corpus, root):
-    """The message with which a corpus is refused, nothing having been written."""
-    with pytest.raises(SystemExit) as error:
-        ingested((corpus, root))
+def refused(tmp_path, corpus, root):
+    """Return the error of `python -m model ingest`, which must write nothing."""
+    result = run_model("ingest", *arguments(tmp_path, (corpus, root)))
+    assert result.exit_code == 1
     assert not list(tmp_path.glob("out/*"))
-    return str(error.value.code)
+    return result.stderr
 
 
 @pytest.mark.parametrize(
@@ -123,20 +125,20 @@ def test_corpora_go_into_one_manifest(ingested, tmp_path):
     assert columns == list(manifest.COLUMNS)
 
 
-def test_a_folder_that_is_missing_is_named(ingested, tmp_path):
-    assert f"{tmp_path / 'nowhere'} is not there" in refused(ingested, tmp_path, "tess", tmp_path / "nowhere")
+def test_a_folder_that_is_missing_is_named(tmp_path):
+    assert f"{tmp_path / 'nowhere'} is not there" in refused(tmp_path, "tess", tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("corpus", OFFICIAL)
-def test_a_folder_without_clips_says_how_the_corpus_is_laid_out(ingested, tmp_path, corpus):
+def test_a_folder_without_clips_says_how_the_corpus_is_laid_out(tmp_path, corpus):
     (tmp_path / "empty").mkdir()
-    assert "empty" in refused(ingested, tmp_path, corpus, tmp_path / "empty")
+    assert "empty" in refused(tmp_path, corpus, tmp_path / "empty")
 
 
-def test_a_corpus_without_its_list_of_actors_is_half_there(ingested, tmp_path):
+def test_a_corpus_without_its_list_of_actors_is_half_there(tmp_path):
     root = write_corpus(tmp_path / "cremad", CREMAD)
     (root / "VideoDemographics.csv").unlink()
-    assert "VideoDemographics.csv is not there" in refused(ingested, tmp_path, "cremad", root)
+    assert "VideoDemographics.csv is not there" in refused(tmp_path, "cremad", root)
 
 
 @pytest.mark.parametrize(
@@ -148,39 +150,39 @@ def test_a_corpus_without_its_list_of_actors_is_half_there(ingested, tmp_path):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
     ],
 )
-def test_clips_that_are_no_audio_are_named(ingested, tmp_path, content, told):
+def test_clips_that_are_no_audio_are_named(tmp_path, content, told):
     root = write_corpus(tmp_path / "cremad", CREMAD)
     (root / CREMAD[3]).write_bytes(content)
-    message = refused(ingested, tmp_path, "cremad", root)
+    message = refused(tmp_path, "cremad", root)
     assert told in message
     assert str(root / CREMAD[3]) in message
 
 
-def test_a_clip_that_was_cut_off_is_named(ingested, tmp_path):
+def test_a_clip_that_was_cut_off_is_named(tmp_path):
     root = write_corpus(tmp_path / "savee", SAVEE)
     (root / SAVEE[2]).write_bytes((root / SAVEE[2]).read_bytes()[:5000])
-    assert f"{root / SAVEE[2]}: cut off" in refused(ingested, tmp_path, "savee", root)
+    assert f"{root / SAVEE[2]}: cut off" in refused(tmp_path, "savee", root)
 
 
 @pytest.mark.parametrize("left", ["Actor_03", "Actor_02/03-01-08-01-01-01-02.wav.part"])
-def test_what_a_stopped_copy_leaves_is_named(ingested, tmp_path, left):
+def test_what_a_stopped_copy_leaves_is_named(tmp_path, left):
     root = write_corpus(tmp_path / "ravdess", RAVDESS)
     (root / left).write_bytes(b"RIFF") if left.endswith("part") else (root / left).mkdir()
-    message = refused(ingested, tmp_path, "ravdess", root)
+    message = refused(tmp_path, "ravdess", root)
     assert "is half there" in message
     assert str(root / left) in message
 
 
-def test_files_of_another_corpus_are_named(ingested, tmp_path):
+def test_files_of_another_corpus_are_named(tmp_path):
     root = write_corpus(tmp_path / "mixed", RAVDESS)
     tone(root / "OAF_back_angry.wav")
-    assert str(root / "OAF_back_angry.wav") in refused(ingested, tmp_path, "ravdess", root)
+    assert str(root / "OAF_back_angry.wav") in refused(tmp_path, "ravdess", root)
 
 
-def test_a_clip_that_is_there_twice_is_named(ingested, tmp_path):
+def test_a_clip_that_is_there_twice_is_named(tmp_path):
     root = write_corpus(tmp_path / "twice", RAVDESS)
     shutil.copytree(root / "Actor_01", root / "copy/Actor_01")
-    message = refused(ingested, tmp_path, "ravdess", root)
+    message = refused(tmp_path, "ravdess", root)
     assert "8 clips are there twice" in message
     assert "copy/Actor_01/03-01-01-01-01-01-01.wav" in message
 
@@ -189,16 +191,15 @@ def test_a_manifest_that_was_there_stays_when_a_corpus_is_refused(ingested, tmp_
     root = write_corpus(tmp_path / "cremad", CREMAD)
     before, _ = ingested(("cremad", root))
     (root / CREMAD[0]).write_bytes(b"no audio")
-    with pytest.raises(SystemExit):
-        ingested(("cremad", root))
+    assert run_model("ingest", *arguments(tmp_path, ("cremad", root))).exit_code == 1
     assert manifest.read(tmp_path / "out/manifest.parquet") == before
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.parquet"]
 
 
-def test_nothing_half_written_is_left_where_the_manifest_cannot_go(ingested, tmp_path):
+def test_nothing_half_written_is_left_where_the_manifest_cannot_go(tmp_path):
     (tmp_path / "out/manifest.parquet").mkdir(parents=True)
-    with pytest.raises(SystemExit, match=r"manifest\.parquet"):
-        ingested(("savee", write_corpus(tmp_path / "savee", SAVEE)))
+    root = write_corpus(tmp_path / "savee", SAVEE)
+    assert "manifest.parquet" in model_error("ingest", *arguments(tmp_path, ("savee", root)))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.parquet"]
 
 
@@ -245,42 +246,43 @@ def test_a_list_as_excel_writes_it_in_germany(ingested, calls):
     assert [row.emotion for row in ingested(("csv", root))[0]] == ["anger", "fear"]
 
 
-def test_a_call_that_is_listed_twice_is_named(ingested, tmp_path, calls):
+def test_a_call_that_is_listed_twice_is_named(tmp_path, calls):
     root = calls("clips/a.wav,ann,anger,,", "clips/a.wav,ann,fear,,")
-    assert "1 clips are there twice" in refused(ingested, tmp_path, "csv", root)
+    assert "1 clips are there twice" in refused(tmp_path, "csv", root)
 
 
-def test_a_corpus_goes_in_once(ingested, tmp_path):
+def test_a_corpus_goes_in_once(tmp_path):
     root = write_corpus(tmp_path / "savee", SAVEE)
-    with pytest.raises(SystemExit, match="two clips of one corpus have one name"):
-        ingested(("savee", root), ("savee", root))
+    result = run_model("ingest", *arguments(tmp_path, ("savee", root), ("savee", root)))
+    assert result.exit_code == 1
+    assert "two clips of one corpus have one name" in result.stderr
     assert not list(tmp_path.glob("out/*"))
 
 
-def test_every_wrong_line_is_told(ingested, tmp_path, calls):
+def test_every_wrong_line_is_told(tmp_path, calls):
     root = calls(
         "clips/a.wav,ann,angry,female,40",
         "clips/b.wav,bob,neutral,male,forty",
         "clips/c.wav,,sadness,,",
         "clips/a.wav,ann,fear,woman,",
     )
-    message = refused(ingested, tmp_path, "csv", root)
+    message = refused(tmp_path, "csv", root)
     assert "line 2: emotion 'angry' is none of anger, disgust" in message
     assert "line 3: age 'forty' is no whole number" in message
     assert "line 4: speaker is empty" in message
     assert "line 5: sex 'woman' is none of female, male" in message
 
 
-def test_a_list_without_a_needed_column_or_with_a_missing_clip_is_refused(ingested, tmp_path, calls):
-    assert "has no column emotion" in refused(ingested, tmp_path, "csv", calls(header="path,speaker"))
-    missing = refused(ingested, tmp_path, "csv", calls("clips/z.wav,ann,anger,,"))
+def test_a_list_without_a_needed_column_or_with_a_missing_clip_is_refused(tmp_path, calls):
+    assert "has no column emotion" in refused(tmp_path, "csv", calls(header="path,speaker"))
+    missing = refused(tmp_path, "csv", calls("clips/z.wav,ann,anger,,"))
     assert "clips/z.wav" in missing
 
 
-def test_a_list_that_is_named_like_another_corpus_is_refused(ingested, tmp_path, calls):
+def test_a_list_that_is_named_like_another_corpus_is_refused(tmp_path, calls):
     """Its clips would be taken for made-up ones, or for what may be shipped."""
     root = calls("clips/a.wav,ann,anger,,").rename(tmp_path / "calls/calm.csv")
-    assert "name it otherwise than calm" in refused(ingested, tmp_path, "csv", root)
+    assert "name it otherwise than calm" in refused(tmp_path, "csv", root)
 
 
 def test_every_published_corpus_has_a_card_that_says_whether_it_may_ship():

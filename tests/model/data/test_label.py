@@ -1,7 +1,6 @@
 """A set to label: what is chosen, what its clips hold, and that nothing half-written is left."""
 
 import csv
-import sys
 from collections import Counter
 from datetime import date
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 from labeled_calls import SEGMENTS, hz_of, make_calls
+from model_program import run_model
 
 from callmood.types import EMOTIONS
 from model.data import labeling
@@ -21,9 +21,8 @@ def store(tmp_path):
     return make_calls(tmp_path)
 
 
-def run(monkeypatch, store, *arguments):
-    monkeypatch.setattr(sys, "argv", ["label", "--store", str(store.path), *map(str, arguments)])
-    labeling.main()
+def run(store, *arguments):
+    return run_model("label", "--store", store.path, *arguments)
 
 
 def rows_of(folder):
@@ -35,8 +34,8 @@ def segment(number, call, **p):
     return {"segment_id": str(number), "recording_id": call, **{f"p_{e}": p.get(e, 0.02) for e in EMOTIONS}}
 
 
-def test_a_clip_is_the_customers_segment_and_nothing_else(store, tmp_path, monkeypatch):
-    run(monkeypatch, store, "--out", tmp_path / "set")
+def test_a_clip_is_the_customers_segment_and_nothing_else(store, tmp_path):
+    assert run(store, "--out", tmp_path / "set").exit_code == 0
     rows = rows_of(tmp_path / "set")
     assert len(rows) == 4 * SEGMENTS
     for row in rows:
@@ -47,8 +46,8 @@ def test_a_clip_is_the_customers_segment_and_nothing_else(store, tmp_path, monke
         assert loudest == pytest.approx(hz_of(call, i), abs=1)
 
 
-def test_a_customer_is_one_speaker_in_all_calls_and_is_not_named(store, tmp_path, monkeypatch):
-    run(monkeypatch, store, "--out", tmp_path / "set")
+def test_a_customer_is_one_speaker_in_all_calls_and_is_not_named(store, tmp_path):
+    assert run(store, "--out", tmp_path / "set").exit_code == 0
     rows = rows_of(tmp_path / "set")
     by_call = {row["call_date"]: row["speaker"] for row in rows}
     assert by_call["2026-11-01"] == by_call["2026-11-04"]
@@ -94,31 +93,33 @@ def test_few_segments_are_all_chosen_once(store, share, kind):
     assert kind in {kind for _, kind in chosen}
 
 
-def test_a_recording_that_is_gone_or_replaced_is_left_out_and_named(store, tmp_path, monkeypatch, capsys):
+def test_a_recording_that_is_gone_or_replaced_is_left_out_and_named(store, tmp_path):
     (tmp_path / "calls/0.wav").unlink()
     soundfile.write(tmp_path / "calls/1.wav", np.zeros(8000), 8000)
-    run(monkeypatch, store, "--out", tmp_path / "set")
-    told = capsys.readouterr()
-    assert "calls/0.wav: The file was moved or deleted" in told.err
-    assert "calls/1.wav: The file was replaced" in told.err
-    assert f"{2 * SEGMENTS} clips" in told.out
+    result = run(store, "--out", tmp_path / "set")
+    assert result.exit_code == 0
+    assert "calls/0.wav: The file was moved or deleted" in result.stderr
+    assert "calls/1.wav: The file was replaced" in result.stderr
+    assert f"{2 * SEGMENTS} clips" in result.stdout
     assert {row["call_date"] for row in rows_of(tmp_path / "set")} == {"2026-11-03", "2026-11-04"}
 
 
-def test_with_no_recording_left_nothing_is_written(store, tmp_path, monkeypatch):
+def test_with_no_recording_left_nothing_is_written(store, tmp_path):
     for path in (tmp_path / "calls").iterdir():
         path.unlink()
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(SystemExit, match="none of the 4 recordings is left"):
-        run(monkeypatch, store, "--out", tmp_path / "set")
+    result = run(store, "--out", tmp_path / "set")
+    assert result.exit_code == 1
+    assert "none of the 4 recordings is left" in result.stderr
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_folder_with_labels_is_not_overwritten(store, tmp_path, monkeypatch):
+def test_a_folder_with_labels_is_not_overwritten(store, tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set/labels.csv").write_text("work of an afternoon")
-    with pytest.raises(SystemExit, match="may hold labels"):
-        run(monkeypatch, store, "--out", tmp_path / "set")
+    result = run(store, "--out", tmp_path / "set")
+    assert result.exit_code == 1
+    assert "may hold labels" in result.stderr
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["labels.csv"]
 
 
@@ -126,6 +127,7 @@ def test_a_folder_with_labels_is_not_overwritten(store, tmp_path, monkeypatch):
     ("arguments", "said"),
     [(["--since", "2027-01-01"], "nothing to label"), (["--store", "none.duckdb"], "there is no store")],
 )
-def test_what_cannot_be_done_is_said(store, tmp_path, monkeypatch, arguments, said):
-    with pytest.raises(SystemExit, match=said):
-        run(monkeypatch, store, "--out", tmp_path / "set", *arguments)
+def test_what_cannot_be_done_is_said(store, tmp_path, arguments, said):
+    result = run(store, "--out", tmp_path / "set", *arguments)
+    assert result.exit_code == 1
+    assert said in result.stderr

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 from corpora_made import CREMAD, tone, write_corpus
+from model_program import run_model
 
+from callmood.resources import MODEL
 from model.data import ingest, manifest, validate
 from model.data.corpora import read
 
@@ -23,18 +24,14 @@ def rows(tmp_path):
 
 
 @pytest.fixture
-def validated(tmp_path, monkeypatch, capsys):
-    """Run `model.data.validate` on rows: its exit code, its JSON, and what was printed."""
+def validated(tmp_path):
+    """Run `python -m model validate` on rows; return its exit code, its report, and its output."""
 
     def run(rows, *arguments):
         manifest.write(rows, tmp_path / "manifest.parquet")
         report = tmp_path / "report.json"
-        monkeypatch.setattr(
-            sys, "argv", ["validate", str(tmp_path / "manifest.parquet"), "--json", str(report), *arguments]
-        )
-        with pytest.raises(SystemExit) as ended:
-            validate.main()
-        return ended.value.code, json.loads(report.read_text()), capsys.readouterr().out
+        result = run_model("validate", tmp_path / "manifest.parquet", "--json", report, *arguments)
+        return result.exit_code, json.loads(report.read_text()), result.stdout
 
     return run
 
@@ -161,21 +158,19 @@ def test_what_is_known_and_allowed_only_warns(rows, validated):
 
 
 def test_the_readme_tells_all_checks():
-    readme = Path(validate.__file__).with_name("README.md").read_text()
+    readme = (MODEL / "README.md").read_text()
     for check, (level, meaning) in validate.CHECKS.items():
         assert f"| `{check}` | {level} | {meaning} |" in readme
 
 
 @pytest.mark.parametrize("content", [None, b"PAR1 but no Parquet"])
-def test_without_a_manifest_nothing_is_written(tmp_path, monkeypatch, capsys, content):
+def test_without_a_manifest_nothing_is_written(tmp_path, content):
     path = tmp_path / "manifest.parquet"
     if content:
         path.write_bytes(content)
-    monkeypatch.setattr(sys, "argv", ["validate", str(path), "--json", str(tmp_path / "report.json")])
-    with pytest.raises(SystemExit) as ended:
-        validate.main()
-    assert ended.value.code == 2
-    assert str(path) in capsys.readouterr().err
+    result = run_model("validate", path, "--json", tmp_path / "report.json")
+    assert result.exit_code == 2
+    assert str(path) in result.stderr
     assert not (tmp_path / "report.json").exists()
 
 

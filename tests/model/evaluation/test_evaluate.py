@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 from model_corpus import write_cremad
+from model_program import model_output
 
 from callmood.emotion.model import load_model
 from callmood.types import EMOTIONS
-from model.data import ingest
 from model.data.corpora import Clip
 from model.evaluation import evaluate
 from model.evaluation.metrics import assess
@@ -53,8 +53,7 @@ def test_evaluates_the_shipped_file(cremad, run, baseline):
 
 def test_a_manifest_gives_what_its_corpus_gives(cremad, run, tmp_path, monkeypatch):
     manifest = tmp_path / "manifest.parquet"
-    monkeypatch.setattr(sys, "argv", ["ingest", "--corpus", "cremad", "--root", str(cremad), "--out", str(manifest)])
-    ingest.main()
+    model_output("ingest", "--corpus", "cremad", "--root", cremad, "--out", manifest)
     by_corpus = run("--corpus", "cremad", "--root", cremad)
     assert run("--manifest", manifest) == by_corpus
     assert run("--manifest", manifest, "--split", "all")["clips"] == 12

@@ -11,12 +11,12 @@ import pytest
 pytest.importorskip("tensorflow", reason="needs what training needs: pip install -e '.[train,test]'")
 
 from model_corpus import write_cremad
+from model_program import model_output
 from voices import voice
 
 from callmood.emotion.log_mel import log_mel
 from callmood.emotion.model import RUNTIMES, load_model
 from model import config
-from model.data import ingest
 from model.export import export, gates
 from model.networks.whisper_encoder import EMBEDDING, MAX_FRAMES, build_encoder
 from model.networks.whisper_weights import encoder_weights
@@ -122,7 +122,9 @@ mixup = 0.3
 def root(tmp_path_factory, training_cache):
     """A folder with a manifest, a configuration, and room for runs that share features."""
     root = tmp_path_factory.mktemp("training")
-    command(ingest, "--corpus", "cremad", "--root", write_cremad(root / "cremad", 4, 2), "--out", root / "m.parquet")
+    model_output(
+        "ingest", "--corpus", "cremad", "--root", write_cremad(root / "cremad", 4, 2), "--out", root / "m.parquet"
+    )
     (root / "small.toml").write_text(CONFIG)
     (root / "cache").symlink_to(training_cache)
     return root

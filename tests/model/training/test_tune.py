@@ -10,11 +10,11 @@ pytest.importorskip("tensorflow", reason="needs what training needs: pip install
 
 import optuna
 from model_corpus import write_cremad
+from model_program import model_output
 
 from callmood.emotion.model import load_model
 from model import config
 from model.config import ConfigError
-from model.data import ingest
 from model.evaluation import crossvalidate
 from model.training import search_space, tune
 
@@ -47,7 +47,9 @@ choices = [1e-2, 1e-6]
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("tuning")
-    command(ingest, "--corpus", "cremad", "--root", write_cremad(root / "cremad", 5), "--out", root / "m.parquet")
+    model_output(
+        "ingest", "--corpus", "cremad", "--root", write_cremad(root / "cremad", 5), "--out", root / "m.parquet"
+    )
     (root / "small.toml").write_text(CONFIG)
     (root / "space.toml").write_text(SPACE)
     return root
