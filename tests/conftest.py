@@ -11,6 +11,8 @@ with suppress(ImportError):  # it has no wheel for this Python
     import tflite_runtime.interpreter  # noqa: F401
 
 
+pytest_plugins = ["chromium"]
+
 os.environ["COLUMNS"] = "80"  # tables are folded alike in every window
 
 

@@ -1,55 +1,12 @@
-"""A real Chromium, and reports for it to look at."""
-
-import os
-from contextlib import contextmanager
+"""Synthetic stores and reports for the browser tests."""
 
 import numpy as np
 import pytest
 import soundfile
-from browser import CHROMIUM, QUIET
 from built import address, report
 from made import make_store
-from playwright.sync_api import sync_playwright
 
 PLAYED_CALLS = (195, 196, 197, 198, 199)
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    if CHROMIUM is None:
-        missing = "needs Chromium on the PATH (Debian: apt-get install chromium)"
-        if os.environ.get("CALLMOOD_REQUIRE_STACK") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses root a sandbox
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET, *sandbox])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def look(chromium):
-    """Open a page in a fresh window. What it prints to the console, throws, or asks of another place fails the test."""
-    complaints = []
-
-    @contextmanager
-    def opened(address, **options):
-        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        context.set_default_timeout(15_000)
-        page = context.new_page()
-        home = address.split("/")[2]
-        page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on(
-            "request", lambda r: r.url.startswith("data:") or r.url.split("/")[2] == home or complaints.append(r.url)
-        )
-        page.goto(address)
-        yield page
-        context.close()
-
-    yield opened
-    assert complaints == []
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +29,7 @@ def center_report(center, tmp_path_factory):
 
 
 @pytest.fixture
-def first_page(look, center_report):
-    with look(address(center_report)) as page:
+def first_page(open_page, center_report):
+    with open_page(address(center_report)) as page:
         page.wait_for_selector("#week svg")
         yield page

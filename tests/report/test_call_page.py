@@ -51,22 +51,22 @@ def test_the_worst_moment_in_the_list_opens_the_call_there(first_page, center):
     assert abs(first_page.evaluate("callmood.player.at") - peak["peak_start_s"]) < 0.06
 
 
-def test_lanes_show_every_segment_with_its_emotion(look, center_report, center):
+def test_lanes_show_every_segment_with_its_emotion(open_page, center_report, center):
     rows = center.query(
         "SELECT role, emotion FROM segments_current WHERE recording_id = @id ORDER BY start_s", {"id": HEARD}
     )
-    with look(address(center_report, "call.html", f"call={HEARD}")) as page:
+    with open_page(address(center_report, "call.html", f"call={HEARD}")) as page:
         opened(page)
         for role in ("agent", "customer"):
             shown = page.eval_on_selector_all(f"[data-role={role}] .segment", "all => all.map(b => b.dataset.emotion)")
             assert shown == [row["emotion"] or "talk" for row in rows if row["role"] == role]
 
 
-def test_interruptions_are_marked_where_they_happen(look, center_report, center):
+def test_interruptions_are_marked_where_they_happen(open_page, center_report, center):
     found = center.query("SELECT recording_id, interrupted_by, start_s FROM interruptions ORDER BY start_s")
     call = found[0]["recording_id"]
     wanted = [(row["interrupted_by"], row["start_s"]) for row in found if row["recording_id"] == call]
-    with look(address(center_report, "call.html", f"call={call}&days=all")) as page:
+    with open_page(address(center_report, "call.html", f"call={call}&days=all")) as page:
         opened(page, call)
         marked = page.locator(".segment[data-interrupts]")
         assert marked.count() == len(wanted)
@@ -75,20 +75,20 @@ def test_interruptions_are_marked_where_they_happen(look, center_report, center)
             assert any(t.startswith(f"{role.title()}, {clock(start)} to ") and t.endswith(", interrupts") for t in told)
 
 
-def test_hovering_a_segment_tells_its_probabilities(look, center_report, center):
+def test_hovering_a_segment_tells_its_probabilities(open_page, center_report, center):
     row = center.query(
         "SELECT start_s, p_anger FROM segments_current WHERE recording_id = @id AND role = 'customer' "
         "ORDER BY duration_s DESC LIMIT 1",
         {"id": HEARD},
     )[0]
-    with look(address(center_report, "call.html", f"call={HEARD}")) as page:
+    with open_page(address(center_report, "call.html", f"call={HEARD}")) as page:
         opened(page)
         page.hover(f".segment[aria-label*='{clock(row['start_s'])} to ']")
         assert f"anger{100 * row['p_anger']:.0f}%" in page.text_content("#tooltip")
 
 
-def test_a_click_on_a_segment_plays_from_there_and_the_playhead_follows(look, center_report):
-    with look(address(center_report, "call.html", f"call={HEARD}")) as page:
+def test_a_click_on_a_segment_plays_from_there_and_the_playhead_follows(open_page, center_report):
+    with open_page(address(center_report, "call.html", f"call={HEARD}")) as page:
         opened(page)
         ready(page)
         page.locator("[data-role=customer] .segment").nth(3).click()
@@ -100,11 +100,11 @@ def test_a_click_on_a_segment_plays_from_there_and_the_playhead_follows(look, ce
         assert page.locator(".segment[data-now]").count() >= 1
 
 
-def test_keys_go_from_worst_moment_to_worst_moment(look, center_report, center):
+def test_keys_go_from_worst_moment_to_worst_moment(open_page, center_report, center):
     moments = center.query("SELECT recording_id, start_s FROM worst_moments WHERE rank_in_call <= 12 ORDER BY start_s")
     call = next(m["recording_id"] for m in moments if sum(n["recording_id"] == m["recording_id"] for n in moments) >= 3)
     times = [round(m["start_s"], 2) for m in moments if m["recording_id"] == call]
-    with look(address(center_report, "call.html", f"call={call}&days=all")) as page:
+    with open_page(address(center_report, "call.html", f"call={call}&days=all")) as page:
         opened(page, call)
         seen = []
         for key in ("n", "n", "p", "n", "n"):
@@ -117,8 +117,8 @@ def test_keys_go_from_worst_moment_to_worst_moment(look, center_report, center):
         assert round(page.evaluate("callmood.player.at"), 2) == times[2]
 
 
-def test_segments_are_worked_by_keyboard(look, center_report):
-    with look(address(center_report, "call.html", f"call={HEARD}")) as page:
+def test_segments_are_worked_by_keyboard(open_page, center_report):
+    with open_page(address(center_report, "call.html", f"call={HEARD}")) as page:
         opened(page)
         ready(page)
         page.focus(".segment[tabindex='0']")
@@ -137,8 +137,8 @@ def test_segments_are_worked_by_keyboard(look, center_report):
         assert page.evaluate("document.activeElement.className") == "segment"
 
 
-def test_space_plays_and_pauses(look, center_report):
-    with look(address(center_report, "call.html", f"call={HEARD}")) as page:
+def test_space_plays_and_pauses(open_page, center_report):
+    with open_page(address(center_report, "call.html", f"call={HEARD}")) as page:
         opened(page)
         ready(page)
         page.keyboard.press("Space")
@@ -147,8 +147,8 @@ def test_space_plays_and_pauses(look, center_report):
         page.wait_for_function("document.querySelector('audio').paused")
 
 
-def test_zoom_spreads_the_lanes_and_keeps_the_playhead_in_view(look, center_report):
-    with look(address(center_report, "call.html", f"call={HEARD}&t=100")) as page:
+def test_zoom_spreads_the_lanes_and_keeps_the_playhead_in_view(open_page, center_report):
+    with open_page(address(center_report, "call.html", f"call={HEARD}&t=100")) as page:
         opened(page)
         width = page.evaluate("document.querySelector('#track').clientWidth")
         for _ in range(3):
@@ -161,14 +161,14 @@ def test_zoom_spreads_the_lanes_and_keeps_the_playhead_in_view(look, center_repo
         )
 
 
-def test_a_recording_that_no_browser_plays_is_heard_through_a_copy(look, tmp_path):
+def test_a_recording_that_no_browser_plays_is_heard_through_a_copy(open_page, tmp_path):
     store = make_store(tmp_path / "calls.duckdb", calls=1, days=1, folder=tmp_path, codec="gsm_ms")
     length = store.query("SELECT duration_s FROM calls")[0]["duration_s"]
     soundfile.write(
         tmp_path / "0.wav", 0.1 * np.sin(np.arange(int(8000 * length)) / 5), 8000, format="WAV", subtype="GSM610"
     )
     out = report(tmp_path, store)
-    with look(address(out, "call.html", f"call={0:032x}")) as page:
+    with open_page(address(out, "call.html", f"call={0:032x}")) as page:
         opened(page, f"{0:032x}")
         ready(page)
         assert abs(page.evaluate("document.querySelector('audio').duration") - length) < 0.2
@@ -176,8 +176,8 @@ def test_a_recording_that_no_browser_plays_is_heard_through_a_copy(look, tmp_pat
         wait_playing(page, page.evaluate("callmood.player.at"))
 
 
-def test_a_recording_that_is_gone_is_said_to_be_gone(look, center_report):
-    with look(address(center_report, "call.html", f"call={3:032x}&days=all")) as page:
+def test_a_recording_that_is_gone_is_said_to_be_gone(open_page, center_report):
+    with open_page(address(center_report, "call.html", f"call={3:032x}&days=all")) as page:
         opened(page, f"{3:032x}")
         assert "no longer where it was" in page.text_content("#no-sound")
         assert page.is_hidden("audio")
@@ -185,15 +185,15 @@ def test_a_recording_that_is_gone_is_said_to_be_gone(look, center_report):
         assert page.evaluate("callmood.player.at") > 0
 
 
-def test_a_call_that_is_not_there(look, center_report):
-    with look(address(center_report, "call.html", "call=../../../etc/passwd")) as page:
+def test_a_call_that_is_not_there(open_page, center_report):
+    with open_page(address(center_report, "call.html", "call=../../../etc/passwd")) as page:
         assert page.text_content("h1") == "No such call"
         assert page.is_visible("p.missing a")
 
 
-def test_every_segment_stands_in_a_table_too(look, center_report, center):
+def test_every_segment_stands_in_a_table_too(open_page, center_report, center):
     count = center.query("SELECT segment_count FROM calls WHERE recording_id = @id", {"id": HEARD})[0]["segment_count"]
-    with look(address(center_report, "call.html", f"call={HEARD}")) as page:
+    with open_page(address(center_report, "call.html", f"call={HEARD}")) as page:
         opened(page)
         page.click("summary:has-text('Every segment')")
         assert page.locator("#segments tbody tr").count() == count

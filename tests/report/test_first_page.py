@@ -103,15 +103,15 @@ def test_days_can_be_chosen(first_page, center):
     assert first_page.text_content("#period") == "Mon, 2 Nov 2026 to Fri, 6 Nov 2026"
 
 
-def test_an_agent_with_few_calls_shows_no_figures(look, center_report, center):
+def test_an_agent_with_few_calls_shows_no_figures(open_page, center_report, center):
     counts = center.query("SELECT agent_id, COUNT(*) AS n FROM calls GROUP BY agent_id ORDER BY n")
     few, many = counts[0], counts[-1]
     assert few["n"] < 5 <= many["n"]
-    with look(address(center_report, state=f"days=all&agent={few['agent_id']}")) as page:
+    with open_page(address(center_report, state=f"days=all&agent={few['agent_id']}")) as page:
         assert set(list(headline(page).values())[1:]) == {"\N{EN DASH}"}
         assert page.locator("#mix li").count() == 0
         assert "fewer than 5 calls" in page.text_content("#agents tbody")
-    with look(address(center_report, state=f"days=all&agent={many['agent_id']}")) as page:
+    with open_page(address(center_report, state=f"days=all&agent={many['agent_id']}")) as page:
         assert headline(page) == expected(center, f"agent_id = '{many['agent_id']}'")
 
 

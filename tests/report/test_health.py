@@ -23,8 +23,8 @@ def watched_report(watched, tmp_path_factory):
     return report(tmp_path_factory.mktemp("out"), watched)
 
 
-def test_what_has_drifted_is_named_with_its_queue_and_the_accuracy_with_its_interval(look, watched_report):
-    with look(address(watched_report)) as page:
+def test_what_has_drifted_is_named_with_its_queue_and_the_accuracy_with_its_interval(open_page, watched_report):
+    with open_page(address(watched_report)) as page:
         page.wait_for_selector("#health svg")
         said = page.inner_text("section[aria-labelledby=health-title]")
     assert "On 2026-11-20 calls have drifted: emotions (billing), noise." in said
@@ -44,14 +44,14 @@ def test_the_chart_is_the_view_over_the_last_four_weeks(watched):
         assert chart[LAST.isoformat(), aspect] == pytest.approx(row["share"], abs=1e-3)
 
 
-def test_a_calm_last_day_is_said_so(watched_report, look, tmp_path):
+def test_a_calm_last_day_is_said_so(watched_report, open_page, tmp_path):
     store = make_store(tmp_path / "calls.duckdb", calls=30)
     write_health(store, days=1)
     rows = store.query("SELECT * FROM drift_checks WHERE figure = 'embedding_proj_1'")
     later = (LAST + timedelta(days=1)).isoformat()
     row = rows[0] | {"call_date": later, "check_id": "later", "checked_at": f"{later}T09:00:00+00:00"}
     store.append("drift_checks", [row])
-    with look(address(report(tmp_path, store))) as page:
+    with open_page(address(report(tmp_path, store))) as page:
         page.wait_for_selector("#health svg")
         assert "Calls of 2026-11-21 look like what the model knows." in page.inner_text("main")
 
@@ -61,8 +61,8 @@ def test_without_a_check_there_is_no_section(center, first_page):
     assert first_page.locator("#health-title").count() == 0
 
 
-def test_axe_finds_no_serious_fault_and_a_telephone_need_not_scroll(look, watched_report):
-    with look(address(watched_report), viewport={"width": 360, "height": 780}) as page:
+def test_axe_finds_no_serious_fault_and_a_telephone_need_not_scroll(open_page, watched_report):
+    with open_page(address(watched_report), viewport={"width": 360, "height": 780}) as page:
         page.wait_for_selector("#health svg")
         found = Axe().run(page, options={"preload": False}).response["violations"]
         assert page.evaluate("document.documentElement.scrollWidth") <= 360

@@ -27,9 +27,9 @@ PHONE = {"width": 360, "height": 780}
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_axe_finds_no_serious_fault(look, center_report, view, scheme):
+def test_axe_finds_no_serious_fault(open_page, center_report, view, scheme):
     name, state, drawn = VIEWS[view]
-    with look(address(center_report, name, state), color_scheme=scheme) as page:
+    with open_page(address(center_report, name, state), color_scheme=scheme) as page:
         page.wait_for_selector(drawn, state="attached")
         for summary in page.locator("summary").all():
             if summary.is_visible():
@@ -40,9 +40,9 @@ def test_axe_finds_no_serious_fault(look, center_report, view, scheme):
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_telephone_shows_it_without_sideways_scrolling(look, center_report, view):
+def test_a_telephone_shows_it_without_sideways_scrolling(open_page, center_report, view):
     name, state, drawn = VIEWS[view]
-    with look(address(center_report, name, state), viewport=PHONE) as page:
+    with open_page(address(center_report, name, state), viewport=PHONE) as page:
         page.wait_for_selector(drawn, state="attached")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
@@ -69,13 +69,13 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
-def test_a_hostile_name_is_only_text(look, tmp_path, name):
+def test_a_hostile_name_is_only_text(open_page, tmp_path, name):
     changes = {"call_id": name, "queue": name, "agent_id": name, "customer_id": name, "language": name}
     store = make_store(tmp_path / "calls.duckdb", calls=6, days=3, **changes)
     with duckdb.connect(str(store.path)) as connection:
         connection.execute("UPDATE recordings SET labels = [{'key': $name, 'value': $name}]", {"name": name})
     out = report(tmp_path, store)
-    with look(address(out), viewport=PHONE) as page:
+    with open_page(address(out), viewport=PHONE) as page:
         page.on("dialog", lambda _: pytest.fail("a name became a script"))
         page.wait_for_selector("#week svg")
         shown = page.evaluate("document.querySelector('#list tbody .name').textContent")
@@ -92,9 +92,9 @@ def test_a_hostile_name_is_only_text(look, tmp_path, name):
         assert page.locator("img, b[onmouseover]").count() == 0
 
 
-def test_an_empty_store_says_what_to_do_next(look, tmp_path):
+def test_an_empty_store_says_what_to_do_next(open_page, tmp_path):
     out = report(tmp_path, make_store(tmp_path / "it's <new>.duckdb", calls=0))
-    with look(address(out)) as page:
+    with open_page(address(out)) as page:
         assert page.text_content("h1") == "No calls yet"
         assert (
             page.locator("pre").first.text_content()
@@ -108,11 +108,11 @@ def test_an_empty_store_says_what_to_do_next(look, tmp_path):
     [(1, {}), (3, {"queue": None, "agent_id": None, "call_id": None, "customer_id": None}), (4, {"p_anger": None})],
     ids=["one call", "no metadata", "no emotion"],
 )
-def test_a_sparse_store_has_a_whole_page(look, tmp_path, calls, changes):
+def test_a_sparse_store_has_a_whole_page(open_page, tmp_path, calls, changes):
     if "p_anger" in changes:
         changes = {**changes, **{f"p_{e}": None for e in EMOTIONS}, "emotion": None, "confidence": None}
     store = make_store(tmp_path / "calls.duckdb", calls=calls, days=calls, **changes)
-    with look(address(report(tmp_path, store))) as page:
+    with open_page(address(report(tmp_path, store))) as page:
         page.wait_for_selector("#trend *")
         assert page.text_content("#figure-calls .value") == str(calls)
         assert page.locator("#list tbody tr").count() == calls

@@ -51,9 +51,9 @@ def add_call(store, name, **changes):
     store.append("recordings", [commit_row(**ids, uri=f"file:///{name}.wav", content_sha256=name * 64, **changes)])
 
 
-def test_the_page_fills_while_calls_arrive_and_keeps_the_readers_place(look, tmp_path):
+def test_the_page_fills_while_calls_arrive_and_keeps_the_readers_place(open_page, tmp_path):
     store = DuckDBWarehouse(tmp_path / "calls.duckdb")
-    with serving(store.path) as home, look(f"{home}/") as page:
+    with serving(store.path) as home, open_page(f"{home}/") as page:
         assert page.text_content("h1") == "No calls yet"
         add_call(store, "a", call_id="first", queue="billing")
         page.wait_for_selector("#list tbody tr")
@@ -70,12 +70,12 @@ def test_the_page_fills_while_calls_arrive_and_keeps_the_readers_place(look, tmp
 
 
 @pytest.mark.parametrize(("codec", "subtype"), [("pcm_mulaw", "ULAW"), ("gsm_ms", "GSM610")])
-def test_a_call_is_heard_over_the_server(look, tmp_path, codec, subtype):
+def test_a_call_is_heard_over_the_server(open_page, tmp_path, codec, subtype):
     store = make_store(tmp_path / "calls.duckdb", calls=1, days=1, folder=tmp_path, codec=codec)
     length = store.query("SELECT duration_s FROM calls")[0]["duration_s"]
     tone = 0.1 * np.sin(np.arange(int(8000 * length)) / 5)
     soundfile.write(tmp_path / "0.wav", tone, 8000, format="WAV", subtype=subtype)
-    with serving(store.path) as home, look(f"{home}/call.html#call={0:032x}") as page:
+    with serving(store.path) as home, open_page(f"{home}/call.html#call={0:032x}") as page:
         page.wait_for_function("document.querySelector('audio').readyState > 0")
         page.locator(".segment").nth(6).click()
         start = page.evaluate("callmood.player.at")

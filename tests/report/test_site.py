@@ -154,14 +154,14 @@ def seconds_to_first_view(page):
     return time.monotonic() - began
 
 
-def test_ten_thousand_calls(look, tmp_path):
+def test_ten_thousand_calls(open_page, tmp_path):
     store = make_store(tmp_path / "calls.duckdb", calls=10_000, days=120)
     began = time.monotonic()
     out = report(tmp_path, store)
     assert time.monotonic() - began < 60
     size = sum((out / name).stat().st_size for name in names(out) if not name.startswith("calls/"))
     assert size < 5_000_000
-    with look(address(out, state="days=91")) as page:  # once, so that the disk is warm
+    with open_page(address(out, state="days=91")) as page:  # once, so that the disk is warm
         assert min(seconds_to_first_view(page) for _ in range(3)) < 2
         assert page.text_content("#found").startswith("1 to 50 of 7,")
         began = time.monotonic()

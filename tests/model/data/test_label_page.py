@@ -24,8 +24,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def page(look, folder):
-    with look(address(folder)) as page:
+def page(open_page, folder):
+    with open_page(address(folder)) as page:
         page.wait_for_function("document.querySelector('#sound').readyState >= 2")
         yield page
 
@@ -96,20 +96,20 @@ def test_a_clip_that_is_not_there_is_said_so(chromium, folder, tmp_path):
     for file in folder.iterdir():
         if file.is_file():
             (tmp_path / file.name).write_bytes(file.read_bytes())
-    with closing(chromium.new_page()) as page:  # not `look`, which allows no error on the console
+    with closing(chromium.new_page()) as page:  # not `open_page`, which allows no error on the console
         page.goto(address(tmp_path))
         page.wait_for_selector("#no-sound", state="visible")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(look, folder, scheme):
-    with look(address(folder), color_scheme=scheme) as page:
+def test_axe_finds_no_serious_fault(open_page, folder, scheme):
+    with open_page(address(folder), color_scheme=scheme) as page:
         page.keyboard.press("a")
         page.keyboard.press("ArrowLeft")
         found = Axe().run(page, options={"preload": False}).response["violations"]
     assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
 
 
-def test_a_telephone_shows_it_without_sideways_scrolling(look, folder):
-    with look(address(folder), viewport={"width": 360, "height": 780}) as page:
+def test_a_telephone_shows_it_without_sideways_scrolling(open_page, folder):
+    with open_page(address(folder), viewport={"width": 360, "height": 780}) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 360

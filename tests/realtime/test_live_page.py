@@ -1,10 +1,8 @@
 """The live page in Chromium, whose microphone hears an example call."""
 
-import os
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import CHROMIUM, QUIET
+from chromium import CHROMIUM_ARGS, CHROMIUM_PATH
 from live_server import running
 from microphone import as_microphone, hearing
 
@@ -14,8 +12,7 @@ def ears(chromium, tmp_path_factory):
     """A browser whose microphone plays the customer's angry sentences once, and gives leave to listen."""
     customer = tmp_path_factory.mktemp("microphone") / "customer.wav"
     as_microphone(customer, 33, 55)
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    browser = chromium.browser_type.launch(executable_path=CHROMIUM, args=[*QUIET, *sandbox, *hearing(customer)])
+    browser = chromium.browser_type.launch(executable_path=CHROMIUM_PATH, args=[*CHROMIUM_ARGS, *hearing(customer)])
     yield browser
     browser.close()
 
