@@ -4,7 +4,7 @@
     python -m model export-detector silero_vad-6.2.3-py3-none-any.whl
 
 The network stays as its authors trained it (MIT; see NOTICE). The weights are laid out as `callmood.speech.silero` multiplies
-them and stored in half precision, which moves no probability by more than 0.01 (docs/adr/0002-voice-activity.md).
+them and stored in half precision, which moves no probability by more than 0.01 (docs/decisions/0003-speech-detection.md).
 """
 
 from __future__ import annotations

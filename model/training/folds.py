@@ -69,7 +69,7 @@ def by_corpus(rows: Sequence[Row]) -> list[Fold]:
 def by_text(rows: Sequence[Row], k: int) -> list[Fold]:
     """Hold out every speaker and every sentence once: nobody that is learned from has said what is tested.
 
-    Real calls are like that; a corpus in which all say the same few sentences flatters (docs/adr/0079). What else
+    Real calls are like that; a corpus in which all say the same few sentences flatters (docs/experiments/training-data.md). What else
     a fold's speakers say, and what others say of its sentences, is left out of that fold.
 
     Raises

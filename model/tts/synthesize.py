@@ -2,7 +2,7 @@
 
 Nobody speaks in it (`model.tts.kokoro`). All of CREMA-D says the same twelve sentences; here are over a thousand others, in
 five languages, and all of them are neutral: a model that learns from both hears that what is said is no emotion
-(docs/adr/0080-calm-voices.md). Each voice is one of Kokoro's, with the melody of one, a little higher or lower, faster
+(docs/experiments/training-data.md). Each voice is one of Kokoro's, with the melody of one, a little higher or lower, faster
 or slower. Stopped half way, the same command goes on; the same packages give the same clips. Clips that are there are
 kept: after a change of `calm.toml`, begin with an empty folder.
 """

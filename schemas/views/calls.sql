@@ -122,7 +122,7 @@ scored AS (
   FROM neighbors
 ),
 -- An angry stretch: segments in a row that all score 0.3 or more, none of which is calm by itself. Both bounds were set
--- on simulated calls: docs/adr/0050-angry-stretches.md
+-- on simulated calls: docs/decisions/0007-call-flags.md
 stretches AS (
   SELECT
     *,

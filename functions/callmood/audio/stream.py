@@ -150,7 +150,7 @@ def _decoder(file: BinaryIO) -> Decoder:
     """Choose the decoder by the bytes: libsndfile for plain files, FFmpeg for others.
 
     libsndfile is five times as fast, and a function that hears nothing but WAV never loads FFmpeg's 100 MB. See
-    docs/adr/0003-decoding.md.
+    docs/decisions/0002-one-pass.md.
     """
     container = identify(file)
     if container.name in sndfile.CONTAINERS:

@@ -126,7 +126,7 @@ class EmotionModel:
 
         The better a voice is known, the more an answer can be relied on: the temperature that logits are divided by
         (Guo et al., On calibration of modern neural networks, 2017) goes from one for a segment judged alone to another
-        for a voice that is known well, in proportion to `Baseline.known` (docs/adr/0078-two-temperatures.md).
+        for a voice that is known well, in proportion to `Baseline.known` (docs/decisions/0005-speaker-baseline.md).
 
         Parameters
         ----------

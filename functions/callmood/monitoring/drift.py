@@ -1,7 +1,7 @@
 """Have calls changed since the model learned? One day's calls against a reference, figure by figure.
 
 A call is one observation, however many segments it has: segments of one voice are alike, and tests that took them for
-independent would see drift in every day. docs/adr/0064-drift.md says how the limits were chosen, and what they find.
+independent would see drift in every day. docs/decisions/0014-drift.md says how the limits were chosen, and what they find.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ MAX_SEGMENT_S = 8.0
 JOIN_PAUSE_S = 0.3
 """float: a shorter pause stays inside its segment."""
 
-# Chosen by measurement: docs/adr/0002-voice-activity.md
+# Chosen by measurement: docs/decisions/0003-speech-detection.md
 _POSSIBLE = 0.2  # probability from which a chunk may be speech
 _CERTAIN = 0.5  # and which
 _CERTAIN_CHUNKS = 2  # chunks of a segment must reach
