@@ -214,7 +214,7 @@ variable "alert_webhook" {
 }
 
 variable "live" {
-  description = "Judge recordings at once, and calls while they go on (docs/live.md): a Cloud Run service. callers: who may call it; session_key, api_key: ids of secrets in Secret Manager; calls: at once in one instance; function: also the Cloud Function score, for recordings alone. Default: none."
+  description = "Judge recordings at once, and calls while they go on (docs/realtime.md): a Cloud Run service. callers: who may call it; session_key, api_key: ids of secrets in Secret Manager; calls: at once in one instance; function: also the Cloud Function score, for recordings alone. Default: none."
   type = object({
     image         = optional(string)
     callers       = optional(list(string), [])

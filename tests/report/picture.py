@@ -5,12 +5,12 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "tests"), str(ROOT / "tests/report")]
+sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "tests/support")]
 
 from built import address, report  # noqa: E402
-from live_server import running  # noqa: E402
-from microphone import as_microphone, hearing  # noqa: E402
+from microphone import microphone_options, write_microphone_audio  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
+from realtime_server import run_server  # noqa: E402
 from typer.testing import CliRunner  # noqa: E402
 
 from callmood.cli.app import app  # noqa: E402
@@ -34,22 +34,22 @@ def picture_of_a_call():
         browser.close()
 
 
-def picture_of_a_live_call():
+def picture_of_the_realtime_page():
     """The customer of an example call, 47 s into it, in the middle of a sentence."""
-    with tempfile.TemporaryDirectory() as folder, running() as server, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, run_server() as server, sync_playwright() as playwright:
         microphone = Path(folder) / "customer.wav"
-        as_microphone(microphone, 0, 60)
+        write_microphone_audio(microphone, 0, 60)
         browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", *hearing(microphone)]
+            executable_path="/usr/bin/chromium", args=["--no-sandbox", *microphone_options(microphone)]
         )
         page = browser.new_page(viewport={"width": 1200, "height": 930}, device_scale_factor=1.5)
         page.goto(server.url)
         page.click("text=Start the microphone")
         page.wait_for_selector("#clock:has-text('0:47')", timeout=90_000)
-        page.screenshot(path=PICTURES / "live.png")
+        page.screenshot(path=PICTURES / "realtime.png")
         browser.close()
 
 
 if __name__ == "__main__":
     picture_of_a_call()
-    picture_of_a_live_call()
+    picture_of_the_realtime_page()

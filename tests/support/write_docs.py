@@ -21,14 +21,14 @@ BEGIN, END = "<!-- written by ./run docs -->\n", "<!-- end -->\n"
 
 def settings_table():
     own = [name for name in ScoreSettings.model_fields if name not in Settings.model_fields]
-    of_live = settings_lines(own)
+    of_realtime = settings_lines(own)
     return "\n".join(
         [
             *settings_lines(Settings.model_fields),
             "",
-            "What answers at once ([live.md](live.md)) has these too:",
+            "The real-time service ([realtime.md](realtime.md)) has these settings too:",
             "",
-            *of_live,
+            *of_realtime,
         ]
     )
 
@@ -105,7 +105,7 @@ def results_table():
 PAGES = {
     "alerts.md": results_table,
     "formats.md": formats_table,
-    "live.md": problems_table,
+    "realtime.md": problems_table,
     "settings.md": settings_table,
     "failures.md": failures_table,
     "warnings.md": warnings_table,

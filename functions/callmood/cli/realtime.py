@@ -28,12 +28,14 @@ def realtime(
 
     from callmood.models.resolver import open_models
     from callmood.realtime.app import make_app
-    from callmood.realtime.auth import Access
+    from callmood.realtime.auth import Authenticator
     from callmood.realtime.scoring import Scorer
 
     settings = read_realtime_settings()
     if settings.session_key is None:
         settings = settings.model_copy(update={"session_key": SecretStr(secrets.token_urlsafe(32))})
-    service = make_app(Scorer(open_models(settings.model_uri), settings), Access(settings), ("127.0.0.1", "localhost"))
+    service = make_app(
+        Scorer(open_models(settings.model_uri), settings), Authenticator(settings), ("127.0.0.1", "localhost")
+    )
     err.print(f"Open http://127.0.0.1:{port} in a browser. Stop with Ctrl-C.", highlight=False)
     uvicorn.run(service, host="127.0.0.1", port=port, log_level="warning")

@@ -1,4 +1,4 @@
-"""The application: `/score` for recordings, `/stream` for live calls, and a page with a microphone."""
+"""ASGI application: `POST /score` for recordings, WebSocket `/stream` for real-time audio, and a microphone page."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from callmood.realtime.auth import Access
+from callmood.realtime.auth import Authenticator
 from callmood.realtime.openapi import document
 from callmood.realtime.problem_details import MEDIA_TYPE, Problem
 from callmood.realtime.scoring import Scorer
-from callmood.realtime.websocket import Conversation, Line
+from callmood.realtime.websocket import ConnectionLimiter, WebSocketSession
 
 BODY_TIMEOUT_S = 60.0
-"""float: a request that takes longer to arrive is given up."""
+"""float: maximum time for a request body to arrive, in seconds."""
 
-WAITING = 16
-"""int: requests that may wait for a core; one more is told to come again."""
+MAX_QUEUED = 16
+"""int: maximum number of requests that wait for a core; the server rejects further requests as `busy`."""
 
-_STATIC = {
-    "/": ("realtime/static/live.html", "text/html; charset=utf-8"),
-    "/live.css": ("realtime/static/live.css", "text/css"),
-    "/live.js": ("realtime/static/live.js", "text/javascript"),
-    "/curve.js": ("realtime/static/curve.js", "text/javascript"),
+_ASSETS = {
+    "/": ("realtime/static/realtime.html", "text/html; charset=utf-8"),
+    "/realtime.css": ("realtime/static/realtime.css", "text/css"),
+    "/realtime.js": ("realtime/static/realtime.js", "text/javascript"),
+    "/timeline.js": ("realtime/static/timeline.js", "text/javascript"),
     "/microphone.js": ("realtime/static/microphone.js", "text/javascript"),
     "/page.css": ("report/static/page.css", "text/css"),
 }
-_PAGE_HEADERS = {
+_ASSET_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'",
     "Permissions-Policy": "microphone=(self)",
     "Referrer-Policy": "no-referrer",
@@ -46,133 +46,135 @@ _PAGE_HEADERS = {
 }
 
 
-class Service:
-    """What requests share.
+class Endpoints:
+    """Request handlers and the state that they share.
 
     Parameters
     ----------
     scorer : Scorer
-        The models, settings and sessions.
-    access : Access
-        Who may ask.
+        Scores recordings; provides models, settings, and session tokens.
+    authenticator : Authenticator
+        Checks callers' credentials.
     """
 
-    def __init__(self, scorer: Scorer, access: Access) -> None:
+    def __init__(self, scorer: Scorer, authenticator: Authenticator) -> None:
         self.scorer = scorer
-        self.access = access
-        self.line = Line(scorer, access)
+        self.authenticator = authenticator
+        self.connections = ConnectionLimiter(scorer.settings.max_streams)
 
     @cached_property
     def cores(self) -> CapacityLimiter:
-        """Analyses at once: more than there are cores would only slow each other down."""
+        """Limits concurrent analyses to the number of cores: more would only slow each other down."""
         return CapacityLimiter(os.cpu_count() or 1)
 
     async def score(self, request: Request) -> Response:
-        """Analyze a recording, or several."""
-        self.access.check(request.headers.get("x-api-key"))
-        if self.cores.statistics().tasks_waiting >= WAITING:
-            raise Problem("busy", "All cores are busy and others wait already. Come again in some seconds.")
-        body = await self._body(request)
+        """Score one recording, or several."""
+        self.authenticator.check(request.headers.get("x-api-key"))
+        if self.cores.statistics().tasks_waiting >= MAX_QUEUED:
+            raise Problem("busy", "All cores are busy and the queue is full. Retry in a few seconds.")
+        body = await self._read_body(request)
         media_type = request.headers.get("content-type", "")
-        work = partial(self.scorer.answer, body, media_type, dict(request.query_params))
+        work = partial(self.scorer.score, body, media_type, dict(request.query_params))
         return JSONResponse(await to_thread.run_sync(work, limiter=self.cores))
 
-    async def _body(self, request: Request) -> bytes:
-        """Read the body, no more of it than is allowed and no slower."""
+    async def _read_body(self, request: Request) -> bytes:
+        """Return the request body, within the limits of size and time."""
         limit = self.scorer.settings.max_request_bytes
         body = bytearray()
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):
-                async for part in request.stream():
-                    body += part
+                async for chunk in request.stream():
+                    body += chunk
                     self.scorer.check_size(len(body))
         except TimeoutError:
             detail = (
-                f"The request took more than {BODY_TIMEOUT_S:g} s to arrive. Send it in parts of up to {limit:,} bytes."
+                f"The request took longer than {BODY_TIMEOUT_S:g} s to arrive. "
+                f"Split the audio into smaller requests (limit {limit:,} bytes)."
             )
             raise Problem("timeout", detail) from None
         return bytes(body)
 
     async def token(self, request: Request) -> Response:
-        """Make a token for a page."""
-        self.access.check_key(request.headers.get("x-api-key"))
-        return JSONResponse({"token": self.access.token()}, headers={"Cache-Control": "no-store"})
+        """Exchange the API key for an access token."""
+        self.authenticator.check_api_key(request.headers.get("x-api-key"))
+        return JSONResponse({"token": self.authenticator.create_token()}, headers={"Cache-Control": "no-store"})
 
     async def health(self, _: Request) -> Response:
-        """Say that it is ready: the model was loaded before the first request was taken."""
+        """Report that the server is ready; the model is loaded before the server accepts requests."""
         model = await to_thread.run_sync(self.scorer.models.of_recording, "")
         return JSONResponse(
             {
                 "status": "ok",
                 "model_version": model.version,
-                "live_calls": self.line.calls,
-                "key_needed": self.access.needed,
+                "active_streams": self.connections.active,
+                "auth_required": self.authenticator.required,
             }
         )
 
     async def openapi(self, _: Request) -> Response:
-        """Describe itself."""
+        """Return the OpenAPI document."""
         return JSONResponse(document())
 
-    async def static(self, request: Request) -> Response:
-        """Serve the page and what it loads."""
-        path, media_type = _STATIC[request.url.path]
+    async def asset(self, request: Request) -> Response:
+        """Return the page, or a file that it loads."""
+        path, media_type = _ASSETS[request.url.path]
         content = (files("callmood") / path).read_bytes()
-        return Response(content, media_type=media_type, headers=_PAGE_HEADERS)
+        return Response(content, media_type=media_type, headers=_ASSET_HEADERS)
 
     async def stream(self, socket: WebSocket) -> None:
-        """Listen to a live call."""
-        await Conversation(self.line, socket).run()
+        """Analyze a real-time stream."""
+        await WebSocketSession(socket, self.scorer, self.authenticator, self.connections).run()
 
 
-def _answer(problem: Problem) -> Response:
+def _problem_response(problem: Problem) -> Response:
     return JSONResponse(problem.details(), problem.status, problem.headers(), MEDIA_TYPE)
 
 
-def _tell(_: Request, error: Exception) -> Response:
-    """Answer with problem details whatever went wrong."""
+def _handle_error(_: Request, error: Exception) -> Response:
+    """Convert an exception to a response with problem details."""
     if isinstance(error, Problem):
-        return _answer(error)
+        return _problem_response(error)
     if isinstance(error, ClientDisconnect):
-        return Response(status_code=499)  # nobody reads it
+        return Response(status_code=499)  # the client is gone
     if isinstance(error, HTTPException):
         code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "bad_request")
-        answer = _answer(Problem(code, "/openapi.json lists what there is."))
-        answer.headers.update(error.headers or {})
-        return answer
-    return _answer(Problem("internal", "It was no fault of the request; try again."))
+        response = _problem_response(Problem(code, "See /openapi.json for the available paths and methods."))
+        response.headers.update(error.headers or {})
+        return response
+    return _problem_response(Problem("internal", "The request did not cause this error. Retry."))
 
 
 def make_app(
     scorer: Scorer,
-    access: Access,
-    hosts: tuple[str, ...] = ("*",),
+    authenticator: Authenticator,
+    allowed_hosts: tuple[str, ...] = ("*",),
     health_route: str = "/health",
     score_route: str = "/score",
 ) -> Starlette:
-    """The web application.
+    """Return the ASGI application.
 
     Parameters
     ----------
-    scorer, access
-        What answers, and who may ask.
-    hosts : tuple of str
-        Names by which it may be addressed. On a person's own machine only that machine's, so that no page of the web
-        can reach it through a name of its own.
+    scorer : Scorer
+        Scores recordings; provides models, settings, and session tokens.
+    authenticator : Authenticator
+        Checks callers' credentials.
+    allowed_hosts : tuple of str
+        Accepted `Host` headers. On a personal computer, allow local names only: this prevents DNS rebinding.
     health_route, score_route : str
-        Further addresses of `/health` and `/score`, where the platform chooses them.
+        Additional paths of `/health` and `/score`, chosen by the platform.
     """
-    service = Service(scorer, access)
+    endpoints = Endpoints(scorer, authenticator)
     routes = [
-        *(Route(path, service.score, methods=["POST"]) for path in {"/score", score_route}),
-        *(Route(path, service.health) for path in {"/health", health_route}),
-        Route("/token", service.token, methods=["POST"]),
-        Route("/openapi.json", service.openapi),
-        WebSocketRoute("/stream", service.stream),
-        *(Route(path, service.static) for path in _STATIC),
+        *(Route(path, endpoints.score, methods=["POST"]) for path in {"/score", score_route}),
+        *(Route(path, endpoints.health) for path in {"/health", health_route}),
+        Route("/token", endpoints.token, methods=["POST"]),
+        Route("/openapi.json", endpoints.openapi),
+        WebSocketRoute("/stream", endpoints.stream),
+        *(Route(path, endpoints.asset) for path in _ASSETS),
     ]
     return Starlette(
         routes=routes,
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))],
-        exception_handlers=dict.fromkeys((Problem, ClientDisconnect, HTTPException, Exception), _tell),
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts))],
+        exception_handlers=dict.fromkeys((Problem, ClientDisconnect, HTTPException, Exception), _handle_error),
     )

@@ -1,4 +1,4 @@
-"""Who may ask: whoever holds the API key, or a token that was made with it for ten minutes of one page."""
+"""Authentication by API key, or by a short-lived access token that a page gets in exchange for the key."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from callmood.realtime.problem_details import Problem
 from callmood.settings import ScoreSettings
 
-TOKEN_AGE_S = 600
-"""int: a page token opens calls for ten minutes; a call that is open goes on."""
+ACCESS_TOKEN_LIFETIME_S = 600
+"""int: seconds in which an access token authenticates new requests and streams; open streams continue afterwards."""
 
 
-class Access:
-    """Checks callers. Without an API key everybody passes whom the platform lets through (Cloud Run's IAM check).
+class Authenticator:
+    """Check callers' credentials. Without an API key, only the platform checks callers (Cloud Run: IAM).
 
     Parameters
     ----------
     settings : ScoreSettings
-        The API key, and the key that signs page tokens (of this process alone where none is set).
+        The API key, and the key that signs access tokens. Without `SESSION_KEY`, tokens are valid in this process only.
     """
 
     def __init__(self, settings: ScoreSettings) -> None:
         self._key = settings.api_key.get_secret_value() if settings.api_key else None
-        signing = settings.session_key.get_secret_value() if settings.session_key else secrets.token_urlsafe(32)
-        self._tokens = URLSafeTimedSerializer(
-            signing, salt="callmood page", signer_kwargs={"digest_method": hashlib.sha256}
+        signing_key = settings.session_key.get_secret_value() if settings.session_key else secrets.token_urlsafe(32)
+        self._serializer = URLSafeTimedSerializer(
+            signing_key, salt="callmood access", signer_kwargs={"digest_method": hashlib.sha256}
         )
 
     @property
-    def needed(self) -> bool:
-        """Whether a caller must show something."""
+    def required(self) -> bool:
+        """Whether callers need a credential."""
         return self._key is not None
 
-    def check_key(self, shown: str | None) -> None:
-        """Let the API key pass, and nothing else.
+    def check_api_key(self, credential: str | None) -> None:
+        """Accept the API key only.
 
         Raises
         ------
         Problem
             `unauthorized`.
         """
-        if self._key is not None and not hmac.compare_digest((shown or "").encode(), self._key.encode()):
-            raise Problem("unauthorized", "Show the API key in the header X-API-Key.")
+        if self._key is not None and not hmac.compare_digest((credential or "").encode(), self._key.encode()):
+            raise Problem("unauthorized", "Send the API key in the header X-API-Key.")
 
-    def check(self, shown: str | None) -> None:
-        """Let the API key or a page token pass.
+    def check(self, credential: str | None) -> None:
+        """Accept the API key or an access token.
 
         Raises
         ------
@@ -56,15 +56,15 @@ class Access:
             `unauthorized`.
         """
         try:
-            self.check_key(shown)
+            self.check_api_key(credential)
         except Problem:
             try:
-                self._tokens.loads(shown or "", max_age=TOKEN_AGE_S)
+                self._serializer.loads(credential or "", max_age=ACCESS_TOKEN_LIFETIME_S)
             except BadData:
-                detail = "Show the API key, or a page token (POST /token) that is not older than ten minutes."
+                detail = "Send the API key, or an access token (POST /token) that is at most ten minutes old."
                 raise Problem("unauthorized", detail) from None
 
-    def token(self) -> str:
-        """Make a page token."""
-        made = self._tokens.dumps("page")
-        return made if isinstance(made, str) else made.decode()
+    def create_token(self) -> str:
+        """Return a new access token."""
+        token = self._serializer.dumps("access")
+        return token if isinstance(token, str) else token.decode()

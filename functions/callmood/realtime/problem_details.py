@@ -1,4 +1,4 @@
-"""What can be wrong with a request, told as RFC 9457 problem details: by code, in a sentence, with what to do."""
+"""Error responses as RFC 9457 problem details: a code for programs, and a sentence for people."""
 
 from __future__ import annotations
 
@@ -10,46 +10,54 @@ from callmood.errors import FAILURE_CODES, CallmoodError
 
 MEDIA_TYPE = "application/problem+json"
 
-_OF_RECORDINGS = ("empty_file", "not_audio", "damaged", "unsupported_codec", "encrypted", "no_audio", "invalid_format")
+_RECORDING_CODES = (
+    "empty_file",
+    "not_audio",
+    "damaged",
+    "unsupported_codec",
+    "encrypted",
+    "no_audio",
+    "invalid_format",
+)
 
 PROBLEMS = {
-    "bad_request": (400, "The request is none that callmood understands."),
-    "bad_session": (400, "The session token is damaged, or was signed by somebody else."),
-    "session_expired": (400, "The session token is too old."),
-    "no_sessions": (400, "This server keeps no sessions: SESSION_KEY is not set."),
-    "unauthorized": (401, "An API key or a page token is needed."),
-    "forbidden": (403, "A page of another site may not use this server."),
-    "not_found": (404, "There is nothing at this address."),
-    "method_not_allowed": (405, "This address takes another method."),
-    "timeout": (408, "The request, or the next frame of a stream, did not come in time."),
-    "too_large": (413, "The request, the frame or the answer is larger than the limit."),
-    "too_long": (413, "The audio is longer than the limit."),
-    **{code: (422, FAILURE_CODES[code]) for code in _OF_RECORDINGS},
-    "busy": (503, "The server has as much to do as it can."),
-    "internal": (500, "Something went wrong on the server; its log says what."),
+    "bad_request": (400, "The request is invalid."),
+    "invalid_session": (400, "The session token is damaged or has an invalid signature."),
+    "session_expired": (400, "The session token has expired."),
+    "sessions_disabled": (400, "Sessions are disabled: SESSION_KEY is not set."),
+    "unauthorized": (401, "An API key or an access token is required."),
+    "forbidden": (403, "Pages of other sites cannot use this server."),
+    "not_found": (404, "The path does not exist."),
+    "method_not_allowed": (405, "The path does not support this method."),
+    "timeout": (408, "The request or the next frame did not arrive in time."),
+    "too_large": (413, "The request or frame exceeds the size limit."),
+    "too_long": (413, "The audio exceeds the duration limit."),
+    **{code: (422, FAILURE_CODES[code]) for code in _RECORDING_CODES},
+    "busy": (503, "The server is at capacity."),
+    "internal": (500, "The server failed; its log contains the cause."),
 }
-"""dict of str to (int, str): every problem's HTTP status and title, by code."""
+"""dict of str to (int, str): HTTP status and title of each problem, by code."""
 
 
 class ProblemDetails(BaseModel):
-    """A problem, as https://www.rfc-editor.org/rfc/rfc9457 has it."""
+    """Problem details: https://www.rfc-editor.org/rfc/rfc9457."""
 
     type: str = Field(description="`urn:callmood:problem:` and the code.", examples=["urn:callmood:problem:not_audio"])
-    code: str = Field(description="For programs.", examples=list(PROBLEMS))
-    title: str = Field(description="The same for every problem with this code.")
-    status: int = Field(description="The HTTP status.", ge=400, le=599)
-    detail: str = Field(description="What happened this time, and what to do.")
+    code: str = Field(description="Error code for programs.", examples=list(PROBLEMS))
+    title: str = Field(description="Summary; the same for every problem with this code.")
+    status: int = Field(description="HTTP status.", ge=400, le=599)
+    detail: str = Field(description="What happened in this request, and how to fix it.")
 
 
 class Problem(CallmoodError):
-    """A request that cannot be answered.
+    """A request that the service rejects or cannot complete.
 
     Parameters
     ----------
     code : str
         One of `PROBLEMS`.
     detail : str
-        What happened, and what to do.
+        What happened, and how to fix it.
     """
 
     def __init__(self, code: str, detail: str) -> None:
@@ -58,7 +66,7 @@ class Problem(CallmoodError):
         self.status, self.title = PROBLEMS[code]
 
     def details(self) -> dict[str, Any]:
-        """The problem as JSON."""
+        """Return the problem details as a JSON object."""
         return ProblemDetails(
             type=f"urn:callmood:problem:{self.code}",
             code=self.code,
@@ -68,10 +76,10 @@ class Problem(CallmoodError):
         ).model_dump()
 
     def headers(self) -> dict[str, str]:
-        """What an HTTP answer tells of it besides."""
-        known = {
+        """Return the HTTP headers that belong to the status."""
+        headers = {
             "unauthorized": {"WWW-Authenticate": "ApiKey"},
             "method_not_allowed": {"Allow": "GET, POST"},
             "busy": {"Retry-After": "5"},
         }
-        return known.get(self.code, {})
+        return headers.get(self.code, {})

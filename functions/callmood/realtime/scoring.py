@@ -1,7 +1,7 @@
-"""The HTTP function `score`: audio in, segments with their emotion out.
+"""`POST /score`: analyze recordings and return their segments.
 
-Two forms of request: audio bytes, for one recording; or the JSON that Vertex AI sends to a model, for several, and
-for a call in parts. https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements
+A request contains the bytes of one recording, or Vertex AI's JSON with several recordings or one part of a call.
+https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements
 """
 
 from __future__ import annotations
@@ -20,22 +20,25 @@ from callmood.emotion.model import EmotionModel
 from callmood.errors import BadRecording
 from callmood.models.resolver import Models
 from callmood.realtime.problem_details import Problem
-from callmood.realtime.session_tokens import MAX_LENGTH, Session, SessionTokens
+from callmood.realtime.session_tokens import MAX_LENGTH, SessionState, SessionTokens
 from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.settings import ScoreSettings
 from callmood.types import JsonRow, Role
 
 MAX_INSTANCES = 16
+"""int: maximum number of recordings in one request."""
+
 _BASE64 = {"type": "string", "contentEncoding": "base64", "pattern": "^[A-Za-z0-9+/]*={0,2}$"}
 
-WARNINGS = {"session_restarted": "The session was of another model; its voices are got to know anew."}
+WARNINGS = {"session_restarted": "The session used another model version; speaker baselines were reset."}
+"""dict of str to str: warnings that only the real-time service returns, by code."""
 
 
-def _decoded(text: object) -> bytes:
+def _decode_base64(text: object) -> bytes:
     try:
         return base64.b64decode(text if isinstance(text, str) else "*", validate=True)
     except ValueError:
-        raise ValueError("it is no base64") from None
+        raise ValueError("invalid base64") from None
 
 
 class Instance(BaseModel):
@@ -43,26 +46,26 @@ class Instance(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    b64: Annotated[bytes, PlainValidator(_decoded, json_schema_input_type=str), WithJsonSchema(_BASE64)] = Field(
-        description="The file's bytes in base64: any container that callmood knows."
+    b64: Annotated[bytes, PlainValidator(_decode_base64, json_schema_input_type=str), WithJsonSchema(_BASE64)] = Field(
+        description="The file's bytes in base64, in any supported container format."
     )
     session: str | None = Field(
-        None, max_length=MAX_LENGTH, description="The token that the call's part before was answered with."
+        None, max_length=MAX_LENGTH, description="Session token from the response to the call's previous part."
     )
 
 
 class Parameters(BaseModel):
-    """What holds for all instances of a request."""
+    """Parameters of all instances of a request."""
 
     model_config = ConfigDict(extra="forbid")
 
     channel_roles: tuple[Role, ...] | None = Field(
         None, max_length=64, description="Roles of channels 0, 1, …; default: the server's CHANNEL_ROLES."
     )
-    session: bool = Field(False, description="Answer with a session token, so that the call's next part may follow.")
+    session: bool = Field(False, description="Return a session token for the call's next part.")
 
 
-class Request(BaseModel):
+class PredictRequest(BaseModel):
     """Vertex AI's request for predictions."""
 
     model_config = ConfigDict(extra="forbid")
@@ -71,14 +74,16 @@ class Request(BaseModel):
     parameters: Parameters = Parameters()
 
 
-class Fact(BaseModel):
-    """One stretch of speech, as a row of `segments` tells it."""
+class ScoredSegment(BaseModel):
+    """One segment of speech, with the fields of a row of `segments`."""
 
     channel: int = Field(ge=0)
     role: Role
-    start_s: float = Field(description="Seconds from the start of the recording, or of the call it is a part of.")
+    start_s: float = Field(description="Seconds from the start of the recording, or of the call that it is part of.")
     end_s: float
-    emotion: str | None = Field(description="The most probable, or `uncertain`; null where emotion is not inferred.")
+    emotion: str | None = Field(
+        description="The most probable emotion, or `uncertain`; null if emotion is not inferred for the role."
+    )
     confidence: float | None
     p_anger: float | None
     p_disgust: float | None
@@ -90,91 +95,91 @@ class Fact(BaseModel):
 
 
 class Prediction(BaseModel):
-    """What was found in one recording, or in one part of a call."""
+    """Segments of one recording, or of one part of a call."""
 
-    offset_s: float = Field(description="Where the part begins in its call; 0 for a recording.")
+    offset_s: float = Field(description="Start of the part in its call; 0 for a recording.")
     duration_s: float
-    channel_roles: list[str] = Field(description="Role of each channel; `silent` or `copy` where it has none.")
-    segments: list[Fact]
-    warnings: list[str] = Field(description="Codes of what was odd (docs/warnings.md).")
+    channel_roles: list[str] = Field(description="Role of each channel; `silent` or `copy` for a channel without one.")
+    segments: list[ScoredSegment]
+    warnings: list[str] = Field(description="Warning codes (docs/warnings.md).")
     model_version: str
-    session: str | None = Field(None, description="Send it with the call's next part.")
+    session: str | None = Field(None, description="Session token to send with the call's next part.")
 
 
-class Predictions(BaseModel):
-    """The answer to Vertex AI's request: as many predictions as instances, in order."""
+class PredictResponse(BaseModel):
+    """Vertex AI's response: one prediction per instance, in the same order."""
 
     predictions: list[Prediction]
 
 
 class Scorer:
-    """Answers requests.
+    """Score recordings and parts of calls.
 
     Parameters
     ----------
     models : Models
-        What is asked for the model of a call.
+        Provides the model for each call.
     settings : ScoreSettings
-        Limits, roles, prior, and the key of sessions.
+        Limits, channel roles, prior, and the session key.
     """
 
     def __init__(self, models: Models, settings: ScoreSettings) -> None:
         self.models = models
         self.settings = settings
-        self._limited = settings.model_copy(update={"max_duration_s": settings.max_chunk_s})
+        self._analysis_settings = settings.model_copy(update={"max_duration_s": settings.max_chunk_s})
         key = settings.session_key
         self.tokens = SessionTokens(key.get_secret_value()) if key else None
 
-    def answer(self, body: bytes, media_type: str, query: Mapping[str, str]) -> JsonRow:
-        """Answer one request.
+    def score(self, body: bytes, media_type: str, query: Mapping[str, str]) -> JsonRow:
+        """Score the recordings of one request.
 
         Parameters
         ----------
         body : bytes
-            Audio, or JSON where `media_type` says so.
+            Audio, or JSON if `media_type` is ``application/json``.
         media_type : str
-            Of the body. Audio may call itself what it likes; what it is, its bytes say.
+            Media type of the body. The type of audio is detected from its bytes instead.
         query : mapping of str to str
-            For audio: the `Parameters`, roles parted by commas.
+            For audio: the `Parameters`, with comma-separated roles.
 
         Returns
         -------
         dict
-            A `Prediction` for audio, `Predictions` for JSON.
+            A `Prediction` for audio, a `PredictResponse` for JSON.
 
         Raises
         ------
         Problem
-            The request cannot be answered; nothing was kept of it.
+            The request is invalid or exceeds a limit, or the audio cannot be analyzed.
         """
         self.check_size(len(body))
         if media_type.partition(";")[0].strip().lower() == "application/json":
             try:
-                request = Request.model_validate_json(body)
+                request = PredictRequest.model_validate_json(body)
             except ValidationError as error:
-                raise Problem("bad_request", _told(error)) from None
-            found = [self._predict(one.b64, one.session, request.parameters) for one in request.instances]
-            return {"predictions": found}
+                raise Problem("bad_request", _describe(error)) from None
+            predictions = [self._predict(one.b64, one.session, request.parameters) for one in request.instances]
+            return {"predictions": predictions}
         try:
             roles = query.get("channel_roles")
-            told = {**query, **({"channel_roles": roles.split(",")} if roles is not None else {})}
-            parameters = Parameters.model_validate(told)
+            split = {**query, **({"channel_roles": roles.split(",")} if roles is not None else {})}
+            parameters = Parameters.model_validate(split)
         except ValidationError as error:
-            raise Problem("bad_request", _told(error)) from None
+            raise Problem("bad_request", _describe(error)) from None
         return self._predict(body, None, parameters)
 
     def check_size(self, size: int) -> None:
-        """Refuse a request of more bytes than the limit (`too_large`)."""
+        """Raise the problem `too_large` if a request of `size` bytes exceeds the limit."""
         if size > self.settings.max_request_bytes:
             limit = self.settings.max_request_bytes
-            detail = f"The request has {size:,} bytes, the limit is {limit:,} (MAX_REQUEST_BYTES). Send it in parts."
+            detail = f"The request has {size:,} bytes; the limit is {limit:,} (MAX_REQUEST_BYTES). Split the audio."
             raise Problem("too_large", detail)
 
     def _predict(self, audio: bytes, token: str | None, parameters: Parameters) -> JsonRow:
         if parameters.session and self.tokens is None:
-            raise _no_sessions()
+            raise _sessions_disabled()
         digest = hashlib.sha256(audio).hexdigest()
-        session, model, warnings = self.begin(token, call_id=digest[:32])
+        state, model, warnings = self.open_session(token, call_id=digest[:32])
         recording = Recording(
             ref=ObjectRef("", "", 0),
             audio=audio,
@@ -184,61 +189,61 @@ class Scorer:
             call=CallMetadata(channel_roles=parameters.channel_roles),
         )
         try:
-            analysis = analyze(recording, model, self._limited, session.averages)
+            analysis = analyze(recording, model, self._analysis_settings, state.baselines)
         except BadRecording as bad:
             if bad.code == "too_long":
-                detail = f"The audio is longer than {self.settings.max_chunk_s:g} s (MAX_CHUNK_S). Send it in parts."
+                detail = f"The audio is longer than {self.settings.max_chunk_s:g} s (MAX_CHUNK_S). Split the audio."
                 raise Problem("too_long", detail) from None
             raise Problem(bad.code, bad.message) from None
-        after = session.after(analysis.duration_s, analysis.averages)
+        next_state = state.advance(analysis.duration_s, analysis.averages)
         return {
-            "offset_s": session.offset_s,
+            "offset_s": state.offset_s,
             "duration_s": round(analysis.duration_s, 3),
             "channel_roles": list(analysis.roles),
-            "segments": [segment_facts(segment.later(session.offset_s)) for segment in analysis.segments],
+            "segments": [segment_facts(segment.later(state.offset_s)) for segment in analysis.segments],
             "warnings": [*analysis.warnings, *warnings],
             "model_version": analysis.model_version,
-            "session": self.tokens.write(after) if self.tokens and (parameters.session or token) else None,
+            "session": self.tokens.encode(next_state) if self.tokens and (parameters.session or token) else None,
         }
 
-    def begin(self, token: str | None, call_id: str) -> tuple[Session, EmotionModel, list[str]]:
-        """Begin a part of a call.
+    def open_session(self, token: str | None, call_id: str) -> tuple[SessionState, EmotionModel, list[str]]:
+        """Start a session, or resume the session of a token.
 
         Parameters
         ----------
         token : str or None
-            Of the part before, where there is one.
+            Token from the previous part of the call, if any.
         call_id : str
-            Names the call where there is none.
+            Identifier of a new session.
 
         Returns
         -------
-        tuple of (Session, EmotionModel, list of str)
-            What earlier parts left behind, the model that is to judge this one, and codes of `WARNINGS`. The model may
-            be another than theirs, since models change while calls go on: the voices are got to know anew then.
+        tuple of (SessionState, EmotionModel, list of str)
+            The state after the earlier parts, the model for the next part, and codes of `WARNINGS`. If a release
+            changed the model since the previous part, the state has no speaker baselines.
 
         Raises
         ------
         Problem
-            The token cannot be read.
+            The token is invalid or expired, or sessions are disabled.
         """
         if token is None:
             model = self.models.of_recording(call_id)
-            return Session(call_id, model.version), model, []
+            return SessionState(call_id, model.version), model, []
         if self.tokens is None:
-            raise _no_sessions()
-        session = self.tokens.read(token)
-        model = self.models.of_recording(session.call_id)
-        if session.model_version == model.version:
-            return session, model, []
-        return Session(session.call_id, model.version, session.offset_s), model, ["session_restarted"]
+            raise _sessions_disabled()
+        state = self.tokens.decode(token)
+        model = self.models.of_recording(state.call_id)
+        if state.model_version == model.version:
+            return state, model, []
+        return SessionState(state.call_id, model.version, state.offset_s), model, ["session_restarted"]
 
 
-def _no_sessions() -> Problem:
-    return Problem("no_sessions", "Whoever runs this server must set SESSION_KEY before a call can come in parts.")
+def _sessions_disabled() -> Problem:
+    return Problem("sessions_disabled", "Set SESSION_KEY on the server to score calls in parts.")
 
 
-def _told(error: ValidationError) -> str:
-    """Tell what is wrong with a request, by place; never its content."""
-    told: list[Any] = error.errors(include_url=False, include_input=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in told[:5])
+def _describe(error: ValidationError) -> str:
+    """Describe what is wrong with a request, by field, without its content."""
+    errors: list[Any] = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in errors[:5])

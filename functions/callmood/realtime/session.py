@@ -1,37 +1,36 @@
-"""One live call: frames in, an update a second out. No network, no clock."""
+"""Analysis of one real-time stream: frames in, one update per second out. No network, no clock."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from callmood.analysis.channel import Segment, Voice
 from callmood.analysis.rows import segment_facts
+from callmood.audio.pcm import Encoding, PcmDecoder
 from callmood.emotion.model import EmotionModel
-from callmood.realtime.pcm import Encoding, Sound
-from callmood.realtime.session_tokens import Session
+from callmood.realtime.session_tokens import SessionState
 from callmood.settings import Settings
-from callmood.types import Role
+from callmood.types import JsonRow, Role
 
-BLOCK = 2
-"""int: chunks that the detector hears at once: 64 ms, so that an update tells of all but that of what was sent."""
+DETECTOR_BLOCK = 2
+"""int: chunks that the speech detector processes at once. 2 chunks (64 ms) bound the delay of an update."""
 
 
-class LiveCall:
-    """One voice, listened to while it speaks.
+class StreamSession:
+    """Analyze one speaker's audio while it arrives.
 
     Parameters
     ----------
     encoding, sample_rate
-        Of the frames, as `Sound` takes them.
+        Format of the frames, as in `PcmDecoder`.
     role : {"agent", "customer", "mixed"}
-        Whose voice it is.
+        Role of the speaker.
     model : EmotionModel
-        Embeds and classifies.
+        Embeds and classifies segments.
     settings : Settings
-        Prior, threshold, and whether agents are judged.
-    session : Session
-        What earlier parts of the call left behind.
+        Prior, confidence threshold, and whether emotion is inferred for agents.
+    state : SessionState
+        State after the earlier parts of the call.
     """
 
     def __init__(
@@ -41,60 +40,60 @@ class LiveCall:
         role: Role,
         model: EmotionModel,
         settings: Settings,
-        session: Session,
+        state: SessionState,
     ) -> None:
-        self._sound = Sound(encoding, sample_rate)
-        self._voice = Voice(0, role, model, settings, session.averages.get(0), BLOCK)
-        self._session = session
-        self._told = 0  # segments that an update has told of
-        self._second = 0  # the last whole second that an update was for
+        self._decoder = PcmDecoder(encoding, sample_rate)
+        self._channel = Voice(0, role, model, settings, state.baselines.get(0), DETECTOR_BLOCK)
+        self._state = state
+        self._sent = 0  # segments in earlier updates
+        self._second = 0  # last whole second with an update
 
-    def hear(self, frames: bytes) -> dict[str, Any] | None:
-        """Take the next frames.
+    def process(self, frames: bytes) -> JsonRow | None:
+        """Process the next frames.
 
         Parameters
         ----------
         frames : bytes
-            One or more, whole samples.
+            One or more frames of whole samples.
 
         Returns
         -------
         dict or None
-            An update, where another whole second was heard: one, however many seconds came at once.
+            An `update` message if another whole second was processed: one, even if several seconds arrived at once.
         """
-        self._voice.hear(self._sound.decode(frames))
-        if math.floor(self._voice.heard_s) <= self._second:
+        self._channel.hear(self._decoder.decode(frames))
+        if math.floor(self._channel.heard_s) <= self._second:
             return None
-        self._second = math.floor(self._voice.heard_s)
-        finished = self._voice.segments(since=self._told)
-        self._told += len(finished)
+        self._second = math.floor(self._channel.heard_s)
+        finished = self._channel.segments(since=self._sent)
+        self._sent += len(finished)
         return {
             "type": "update",
-            "heard_s": round(self._voice.heard_s, 3),
-            "segments": self._facts(finished),
-            "unfinished": self._facts(self._voice.unfinished()),
+            "processed_s": round(self._channel.heard_s, 3),
+            "segments": self._fields(finished),
+            "partial": self._fields(self._channel.unfinished()),
         }
 
-    def end(self) -> tuple[dict[str, Any], Session]:
-        """End the call.
+    def finish(self) -> tuple[JsonRow, SessionState]:
+        """Process the end of the stream.
 
         Returns
         -------
-        tuple of (dict, Session)
-            The result: all segments, each judged relative to the whole of the call, as an analysis of its recording
-            finds them; and what it leaves to a next part.
+        tuple of (dict, SessionState)
+            The `result` message, and the state for the next part of the call. The message contains all segments, each
+            relative to the whole stream, as the analysis of the stream's recording returns them.
         """
-        self._voice.hear(self._sound.decode(b"", last=True))
-        self._voice.end()
-        duration_s = self._voice.sound_s
-        average = self._voice.average()
+        self._channel.hear(self._decoder.decode(b"", last=True))
+        self._channel.end()
+        duration_s = self._channel.sound_s
+        baseline = self._channel.average()
         result = {
             "type": "result",
-            "offset_s": self._session.offset_s,
+            "offset_s": self._state.offset_s,
             "duration_s": round(duration_s, 3),
-            "segments": self._facts(self._voice.segments()),
+            "segments": self._fields(self._channel.segments()),
         }
-        return result, self._session.after(duration_s, {0: average} if average else {})
+        return result, self._state.advance(duration_s, {0: baseline} if baseline else {})
 
-    def _facts(self, segments: list[Segment]) -> list[dict[str, Any]]:
-        return [segment_facts(segment.later(self._session.offset_s)) for segment in segments]
+    def _fields(self, segments: list[Segment]) -> list[JsonRow]:
+        return [segment_facts(segment.later(self._state.offset_s)) for segment in segments]

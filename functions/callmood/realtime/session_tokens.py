@@ -1,4 +1,4 @@
-"""A call in parts: a token carries each voice's average from one request to the next, so that no server remembers."""
+"""Calls in parts: a signed token carries each speaker's baseline to the next request, so the server stays stateless."""
 
 from __future__ import annotations
 
@@ -14,45 +14,47 @@ from callmood.analysis.channel import Average
 from callmood.realtime.problem_details import Problem
 
 MAX_AGE_S = 3600
-"""int: a token is good for an hour after it was made."""
+"""int: seconds for which a token is valid."""
 
 MAX_LENGTH = 65_536
-"""int: characters of the longest token that is looked at; one of two voices has some 22,000."""
+"""int: maximum number of characters of a token; a token for two speakers has about 22,000."""
 
 
 @dataclass(frozen=True)
-class Session:
-    """What earlier parts of a call leave behind.
+class SessionState:
+    """State that one part of a call passes on to the next.
 
     Parameters
     ----------
     call_id : str
-        Names the call; the same call gets the same model as long as no release changes.
+        Identifies the call; a call keeps its model until a release changes.
     model_version : str
-        Of the model that the averages are of: they mean nothing to another.
+        Version of the model that computed the baselines; no other model can use them.
     offset_s : float
-        How long they were together: where the next part begins.
-    averages : mapping of int to Average
-        What each channel's voice sounded like.
+        Total duration of the earlier parts, in seconds: the start of the next part.
+    baselines : mapping of int to Average
+        The speaker baseline of each channel.
     """
 
     call_id: str
     model_version: str
     offset_s: float = 0.0
-    averages: Mapping[int, Average] = field(default_factory=dict)
+    baselines: Mapping[int, Average] = field(default_factory=dict)
 
-    def after(self, duration_s: float, averages: Mapping[int, Average]) -> Session:
-        """What is left behind after another part."""
-        return replace(self, offset_s=self.offset_s + duration_s, averages={**self.averages, **averages})
+    def advance(self, duration_s: float, baselines: Mapping[int, Average]) -> SessionState:
+        """Return the state after another part of `duration_s` seconds, with these channels' new baselines."""
+        return replace(self, offset_s=self.offset_s + duration_s, baselines={**self.baselines, **baselines})
 
 
 class SessionTokens:
-    """Makes and reads tokens. They are signed, not secret: who holds one could read a voice's average from it.
+    """Encode and decode session tokens.
+
+    Tokens are signed but not encrypted: whoever has a token can read the speakers' mean embeddings.
 
     Parameters
     ----------
     key : str
-        Signs them; every server that is to read a token needs the same.
+        Signing key; all servers that share tokens need the same one.
     """
 
     def __init__(self, key: str) -> None:
@@ -60,47 +62,47 @@ class SessionTokens:
             key, salt="callmood session", signer_kwargs={"digest_method": hashlib.sha256}
         )
 
-    def write(self, session: Session) -> str:
-        """Make a token: some 11,000 characters a voice."""
-        voices = {
-            str(channel): [average.seconds, base64.b64encode(average.embedding.astype("<f2").tobytes()).decode()]
-            for channel, average in session.averages.items()
+    def encode(self, state: SessionState) -> str:
+        """Return a token for the state: about 11,000 characters per speaker."""
+        baselines = {
+            str(channel): [baseline.seconds, base64.b64encode(baseline.embedding.astype("<f2").tobytes()).decode()]
+            for channel, baseline in state.baselines.items()
         }
         token = self._serializer.dumps(
             {
-                "call": session.call_id,
-                "model": session.model_version,
-                "offset_s": round(session.offset_s, 3),
-                "voices": voices,
+                "call_id": state.call_id,
+                "model_version": state.model_version,
+                "offset_s": round(state.offset_s, 3),
+                "baselines": baselines,
             }
         )
         return token if isinstance(token, str) else token.decode()
 
-    def read(self, token: str) -> Session:
-        """Read a token.
+    def decode(self, token: str) -> SessionState:
+        """Verify a token and return its state.
 
         Parameters
         ----------
         token : str
-            From `write`, of this server or of another with the same key.
+            From `encode`, of this server or of another with the same key.
 
         Raises
         ------
         Problem
-            `bad_session`, `session_expired`.
+            `invalid_session`, `session_expired`.
         """
         if len(token) > MAX_LENGTH:
-            raise Problem("bad_session", f"A session token has at most {MAX_LENGTH:,} characters.")
+            raise Problem("invalid_session", f"The session token is longer than {MAX_LENGTH:,} characters.")
         try:
-            told = self._serializer.loads(token, max_age=MAX_AGE_S)
+            content = self._serializer.loads(token, max_age=MAX_AGE_S)
         except SignatureExpired:
-            detail = f"The session token is over {MAX_AGE_S // 60} minutes old. Leave it out to begin the call anew."
+            detail = f"The session token is over {MAX_AGE_S // 60} minutes old. Omit it to start a new session."
             raise Problem("session_expired", detail) from None
         except BadData:
-            detail = "The session token was changed, cut off or signed with another key. Send it as it was answered."
-            raise Problem("bad_session", detail) from None
-        averages = {
+            detail = "The session token is altered, truncated, or signed with another key. Send it back unchanged."
+            raise Problem("invalid_session", detail) from None
+        baselines = {
             int(channel): Average(np.frombuffer(base64.b64decode(mean), "<f2").astype(np.float32), seconds)
-            for channel, (seconds, mean) in told["voices"].items()
+            for channel, (seconds, mean) in content["baselines"].items()
         }
-        return Session(told["call"], told["model"], told["offset_s"], averages)
+        return SessionState(content["call_id"], content["model_version"], content["offset_s"], baselines)

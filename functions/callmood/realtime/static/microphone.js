@@ -1,4 +1,4 @@
-// In the audio thread: gathers samples to frames of 20 ms, as 16-bit integers.
+// Runs in the audio thread: collects samples into frames of 20 ms, as 16-bit integers.
 class Microphone extends AudioWorkletProcessor {
   constructor() {
     super();

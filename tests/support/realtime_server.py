@@ -1,4 +1,4 @@
-"""A running server, as the container runs it, and what to say to it."""
+"""Run the real-time service, and send requests to it."""
 
 import base64
 import json
@@ -19,11 +19,11 @@ import callmood
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = next((ROOT / "tests/examples").glob("*call-1001*.wav"))
-KEY = base64.b64encode(bytes(range(32))).decode()
+SESSION_KEY = base64.b64encode(bytes(range(32))).decode()
 
 
-class Server:
-    """Where it listens, and how to ask it."""
+class RealtimeServer:
+    """A client of a running server."""
 
     def __init__(self, port, pid=None):
         self.port = port
@@ -32,39 +32,41 @@ class Server:
         self.socket_url = f"ws://127.0.0.1:{port}/stream"
 
     def cpu_s(self):
-        """Processor seconds that it has used: Linux's proc(5), stat, utime and stime."""
+        """Return the server's CPU time in seconds: utime and stime of Linux's proc(5)."""
         fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def ask(self, path, body=None, **headers):
-        """Status, JSON and headers of an answer."""
-        asked = urllib.request.Request(self.url + path, body, {"Content-Type": "audio/wav", **headers})
+    def request(self, path, body=None, **headers):
+        """Return the status, JSON, and headers of a response; a body makes it a POST request."""
+        request = urllib.request.Request(self.url + path, body, {"Content-Type": "audio/wav", **headers})
         try:
-            with urllib.request.urlopen(asked, timeout=60) as answer:
-                return answer.status, json.load(answer), answer.headers
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return response.status, json.load(response), response.headers
         except urllib.error.HTTPError as error:
             return error.code, json.load(error), error.headers
 
-    def score(self, *audio, sessions=None, **parameters):
-        """Predictions of Vertex AI's form of request."""
-        instances = [{"b64": base64.b64encode(one).decode()} for one in audio]
+    def predict(self, *recordings, sessions=None, **parameters):
+        """Send recordings in Vertex AI's request format, and return the predictions."""
+        instances = [{"b64": base64.b64encode(audio).decode()} for audio in recordings]
         for instance, session in zip(instances, sessions or [], strict=False):
             instance["session"] = session
         body = json.dumps({"instances": instances, "parameters": parameters}).encode()
-        status, told, _ = self.ask("/score", body, **{"Content-Type": "application/json"})
-        assert status == 200, told
-        return told["predictions"]
+        status, response, _ = self.request("/score", body, **{"Content-Type": "application/json"})
+        assert status == 200, response
+        return response["predictions"]
 
 
 @contextmanager
-def running(command=("-m", "callmood.realtime"), **settings):
+def run_server(**settings):
+    """Run the service as its container does, in a process with these environment variables."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {**os.environ, "PYTHONPATH": str(Path(callmood.__file__).parents[1]), "PORT": str(port), **settings}
-    with subprocess.Popen([sys.executable, *command], env=environment, stdout=subprocess.DEVNULL) as process:
+    command = [sys.executable, "-m", "callmood.realtime"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
-            server = Server(port, process.pid)
+            server = RealtimeServer(port, process.pid)
             for _ in range(600):
                 try:
                     urllib.request.urlopen(f"{server.url}/health").close()
@@ -79,15 +81,15 @@ def running(command=("-m", "callmood.realtime"), **settings):
 
 
 @contextmanager
-def in_this_process(app):
-    """The application in a thread, for tests that change what is in it."""
-    running = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
-    thread = Thread(target=running.run)
+def run_in_thread(app):
+    """Run an application in a thread of this process, for tests that patch its code."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    thread = Thread(target=server.run)
     thread.start()
     try:
-        while not running.started:
+        while not server.started:
             time.sleep(0.02)
-        yield Server(running.servers[0].sockets[0].getsockname()[1])
+        yield RealtimeServer(server.servers[0].sockets[0].getsockname()[1])
     finally:
-        running.should_exit = True
+        server.should_exit = True
         thread.join()

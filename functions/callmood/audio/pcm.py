@@ -1,4 +1,4 @@
-"""The sound of a live call: frames in, 16 kHz out."""
+"""Raw audio streams: decode PCM and mu-law frames, and resample them to 16 kHz."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from callmood.types import SAMPLE_RATE
 
 Encoding = Literal["pcm16", "mulaw"]
-ENCODINGS: dict[str, int] = {"pcm16": 2, "mulaw": 1}
-"""dict of str to int: what frames may hold, and its bytes a sample."""
+BYTES_PER_SAMPLE: dict[str, int] = {"pcm16": 2, "mulaw": 1}
+"""dict of str to int: bytes per sample of each encoding."""
 
 
 def _mulaw_table() -> NDArray[np.float32]:
-    """Samples of the 256 codes: ITU-T G.711, table 2a; as 16-bit values over full scale."""
+    """Return the samples of the 256 codes (ITU-T G.711, table 2a): 16-bit values relative to full scale."""
     code = ~np.arange(256, dtype=np.uint8)
     exponent, mantissa = ((code >> 4) & 7).astype(np.int32), (code & 15).astype(np.int32)
     magnitude = (((mantissa << 3) + 132) << exponent) - 132
@@ -26,19 +26,19 @@ def _mulaw_table() -> NDArray[np.float32]:
 _MULAW = _mulaw_table()
 
 
-class Sound:
-    """Decodes and resamples a stream, frame by frame.
+class PcmDecoder:
+    """Decode and resample a mono stream, frame by frame.
 
     Parameters
     ----------
     encoding : {"pcm16", "mulaw"}
         Signed 16-bit little-endian samples, or G.711 mu-law.
     sample_rate : int
-        In Hz.
+        Sample rate of the stream, in Hz.
 
     Examples
     --------
-    >>> Sound("pcm16", 16_000).decode(bytes([0, 64]))
+    >>> PcmDecoder("pcm16", 16_000).decode(bytes([0, 64]))
     array([0.5], dtype=float32)
     """
 
@@ -56,12 +56,12 @@ class Sound:
         frame : bytes
             Whole samples.
         last : bool
-            The stream ends with it.
+            Whether the stream ends with this frame.
 
         Returns
         -------
         numpy.ndarray
-            (n,) float32 at 16 kHz in [-1, 1]; what the resampler still holds back comes with the next frame.
+            (n,) float32 at 16 kHz in [-1, 1]. Samples that the resampler holds back come with the next frame.
         """
         if self._encoding == "mulaw":
             samples = _MULAW[np.frombuffer(frame, np.uint8)]
