@@ -1,4 +1,4 @@
-"""`POST /score`: recordings as audio or in Vertex AI's JSON, calls in parts, and errors."""
+"""`POST /score`: recordings as audio or in Vertex AI's JSON, calls in chunks, and errors."""
 
 import base64
 import io
@@ -75,7 +75,7 @@ def test_session_token_carries_the_speaker_baseline_to_the_next_part(server, cus
     assert second["offset_s"] == pytest.approx(half / 8000)
     last, of_whole, of_alone = second["segments"][-1], whole["segments"][-1], alone["segments"][-1]
     assert last["start_s"] == pytest.approx(of_whole["start_s"], abs=0.1)
-    # With the baseline of the first part, the last segment gets the result of the whole call; without it, another one.
+    # With the baseline of the first chunk, the last segment gets the result of the whole call; without it, another one.
     assert last["p_anger"] == pytest.approx(of_whole["p_anger"], abs=0.02)
     assert abs(of_alone["p_anger"] - of_whole["p_anger"]) > 0.1
     assert second["session"] != first["session"]

@@ -1,4 +1,4 @@
-"""Session tokens: state that one part of a call passes on to the next."""
+"""Session tokens: state that one chunk of a call passes on to the next."""
 
 import time
 

@@ -1,6 +1,6 @@
 """`POST /score`: analyze recordings and return their segments.
 
-A request contains the bytes of one recording, or Vertex AI's JSON with several recordings or one part of a call.
+A request contains the bytes of one recording, or Vertex AI's JSON with several recordings or one chunk of a call.
 https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements
 """
 
@@ -42,7 +42,7 @@ def _decode_base64(text: object) -> bytes:
 
 
 class Instance(BaseModel):
-    """One recording, or one part of a call."""
+    """One recording, or one chunk of a call."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -50,7 +50,7 @@ class Instance(BaseModel):
         description="The file's bytes in base64, in any supported container format."
     )
     session: str | None = Field(
-        None, max_length=MAX_LENGTH, description="Session token from the response to the call's previous part."
+        None, max_length=MAX_LENGTH, description="Session token from the response to the call's previous chunk."
     )
 
 
@@ -62,7 +62,7 @@ class Parameters(BaseModel):
     channel_roles: tuple[Role, ...] | None = Field(
         None, max_length=64, description="Roles of channels 0, 1, …; default: the server's CHANNEL_ROLES."
     )
-    session: bool = Field(False, description="Return a session token for the call's next part.")
+    session: bool = Field(False, description="Return a session token for the call's next chunk.")
 
 
 class PredictRequest(BaseModel):
@@ -79,7 +79,7 @@ class ScoredSegment(BaseModel):
 
     channel: int = Field(ge=0)
     role: Role
-    start_s: float = Field(description="Seconds from the start of the recording, or of the call that it is part of.")
+    start_s: float = Field(description="Seconds from the start of the recording, or of the call that it belongs to.")
     end_s: float
     emotion: str | None = Field(
         description="The most probable emotion, or `uncertain`; null if emotion is not inferred for the role."
@@ -95,15 +95,15 @@ class ScoredSegment(BaseModel):
 
 
 class Prediction(BaseModel):
-    """Segments of one recording, or of one part of a call."""
+    """Segments of one recording, or of one chunk of a call."""
 
-    offset_s: float = Field(description="Start of the part in its call; 0 for a recording.")
+    offset_s: float = Field(description="Start of the chunk in its call; 0 for a recording.")
     duration_s: float
     channel_roles: list[str] = Field(description="Role of each channel; `silent` or `copy` for a channel without one.")
     segments: list[ScoredSegment]
     warnings: list[str] = Field(description="Warning codes (docs/warnings.md).")
     model_version: str
-    session: str | None = Field(None, description="Session token to send with the call's next part.")
+    session: str | None = Field(None, description="Session token to send with the call's next chunk.")
 
 
 class PredictResponse(BaseModel):
@@ -113,7 +113,7 @@ class PredictResponse(BaseModel):
 
 
 class Scorer:
-    """Score recordings and parts of calls.
+    """Score recordings and chunks of calls.
 
     Parameters
     ----------
@@ -212,15 +212,15 @@ class Scorer:
         Parameters
         ----------
         token : str or None
-            Token from the previous part of the call, if any.
+            Token from the previous chunk of the call, if any.
         call_id : str
             Identifier of a new session.
 
         Returns
         -------
         tuple of (SessionState, EmotionModel, list of str)
-            The state after the earlier parts, the model for the next part, and codes of `WARNINGS`. If a release
-            changed the model since the previous part, the state has no speaker baselines.
+            The state after the earlier chunks, the model for the next chunk, and codes of `WARNINGS`. If a release
+            changed the model since the previous chunk, the state has no speaker baselines.
 
         Raises
         ------
@@ -240,7 +240,7 @@ class Scorer:
 
 
 def _sessions_disabled() -> Problem:
-    return Problem("sessions_disabled", "Set SESSION_KEY on the server to score calls in parts.")
+    return Problem("sessions_disabled", "Set SESSION_KEY on the server to score calls in chunks.")
 
 
 def _describe(error: ValidationError) -> str:

@@ -30,7 +30,7 @@ class StreamSession:
     settings : Settings
         Prior, confidence threshold, and whether emotion is inferred for agents.
     state : SessionState
-        State after the earlier parts of the call.
+        State after the earlier chunks of the call.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class StreamSession:
         Returns
         -------
         tuple of (dict, SessionState)
-            The `result` message, and the state for the next part of the call. The message contains all segments, each
+            The `result` message, and the state for the next chunk of the call. The message contains all segments, each
             relative to the whole stream, as the analysis of the stream's recording returns them.
         """
         self._channel.hear(self._decoder.decode(b"", last=True))

@@ -1,4 +1,4 @@
-"""Calls in parts: a signed token carries each speaker's baseline to the next request, so the server stays stateless."""
+"""Calls in chunks: a signed token carries the speakers' baselines to the next request, so servers stay stateless."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_LENGTH = 65_536
 
 @dataclass(frozen=True)
 class SessionState:
-    """State that one part of a call passes on to the next.
+    """State that one chunk of a call passes on to the next.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class SessionState:
     model_version : str
         Version of the model that computed the baselines; no other model can use them.
     offset_s : float
-        Total duration of the earlier parts, in seconds: the start of the next part.
+        Total duration of the earlier chunks, in seconds: the start of the next chunk.
     baselines : mapping of int to Average
         The speaker baseline of each channel.
     """
@@ -42,7 +42,7 @@ class SessionState:
     baselines: Mapping[int, Average] = field(default_factory=dict)
 
     def advance(self, duration_s: float, baselines: Mapping[int, Average]) -> SessionState:
-        """Return the state after another part of `duration_s` seconds, with these channels' new baselines."""
+        """Return the state after another chunk of `duration_s` seconds, with these channels' new baselines."""
         return replace(self, offset_s=self.offset_s + duration_s, baselines={**self.baselines, **baselines})
 
 

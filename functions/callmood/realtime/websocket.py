@@ -65,7 +65,7 @@ class Start(BaseModel):
     sample_rate: int = Field(16_000, ge=8_000, le=96_000)
     role: Role = "customer"
     credential: str | None = Field(None, max_length=4096, description="API key or access token, if required.")
-    session: str | None = Field(None, max_length=MAX_LENGTH, description="Session token of the call's previous part.")
+    session: str | None = Field(None, max_length=MAX_LENGTH, description="Session token of the call's previous chunk.")
 
 
 class ConnectionLimiter:

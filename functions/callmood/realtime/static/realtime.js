@@ -13,7 +13,7 @@ let finish = null; // ends the active stream
 
 function showStatus(text, failed = false) {
   status.textContent = text;
-  status.dataset.mood = failed ? "worse" : "";
+  status.dataset.tone = failed ? "worse" : "";
 }
 
 function element(name, attributes, ...children) {
