@@ -42,7 +42,8 @@ def test_segments_equal_the_rows_of_the_recording(server, example, model):
     status, prediction, _ = server.request("/score", example)
     assert status == 200
     recording = Recording(ObjectRef("b", "a", 1), example, len(example), "0" * 64, datetime.now(UTC))
-    segments, commit = analysis_rows(analyze(recording, model, Settings()), Settings(), datetime.now(UTC), 0)
+    analysis = analyze(recording, model, Settings())
+    segments, commit = analysis_rows(analysis, Settings(), datetime.now(UTC), 0)
     assert prediction["segments"] == [{name: row[name] for name in prediction["segments"][0]} for row in segments]
     for name in ("duration_s", "channel_roles", "warnings", "model_version"):
         assert prediction[name] == commit[name]
