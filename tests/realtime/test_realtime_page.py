@@ -82,5 +82,5 @@ def test_page_asks_for_a_credential_if_the_server_requires_one(microphone_browse
         assert "API key" in page.text_content("#status")
         page.fill("[name=credential]", "a key of some length")
         page.click("text=Start the microphone")
-        page.wait_for_selector("#status:has-text('Recording')")
+        page.wait_for_selector("#status:has-text('Streaming')")
         context.close()

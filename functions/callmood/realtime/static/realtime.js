@@ -65,14 +65,14 @@ function handleMessage(message) {
     emotions = message.emotions;
     find("legend").replaceChildren(...[...emotions, "uncertain"].map((one) => element("li", {}, dot(one), one)));
     stream = emptyStream(message.offset_s);
-    showStatus("Recording.");
+    showStatus("Streaming.");
   } else if (message.type === "update") {
     stream.segments.push(...message.segments);
     stream.partial = message.partial;
     stream.processed = stream.offset + message.processed_s;
     // Screen readers announce the status: partial segments still change, so only finished ones are announced.
     const finished = message.segments.filter((one) => one.emotion !== null).at(-1);
-    if (finished) showStatus(`Recording. ${clock(finished.start_s)}: ${finished.emotion}.`);
+    if (finished) showStatus(`Streaming. ${clock(finished.start_s)}: ${finished.emotion}.`);
   } else if (message.type === "result") {
     const processed = stream.offset + message.duration_s;
     Object.assign(stream, { segments: message.segments, partial: [], processed });
