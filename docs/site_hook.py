@@ -35,7 +35,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     """Reduce links to folders, which the site does not have, to their text."""
     folder = ROOT / posixpath.dirname(page.file.src_uri)
     return _LINK.sub(lambda link: link[1] if (folder / link[2]).is_dir() else link[0], markdown)
