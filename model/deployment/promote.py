@@ -97,11 +97,11 @@ def show(version: str, store: Path | None, dataset: str | None) -> None:
         if store:
             from callmood.warehouse.duckdb import DuckDBWarehouse
 
-            reprocess.show(DuckDBWarehouse(store), version)
+            reprocess.publish_version(DuckDBWarehouse(store), version)
         if dataset:
             from callmood.warehouse.bigquery import BigQueryWarehouse
 
-            reprocess.show(BigQueryWarehouse(dataset), version)
+            reprocess.publish_version(BigQueryWarehouse(dataset), version)
     except (CallmoodError, GoogleAPIError, GoogleAuthError) as error:
         raise WarehouseError(
             f"{version} serves, but reports do not show it yet: {error}. Once that is mended: "

@@ -403,8 +403,8 @@ def test_reports_change_at_once_when_history_is_scored_again(registry, tmp_path,
     production = ("--model", f"{registry.uri}@production", "--store", store)
     again = ("backfill", calls, "--store", store, "--model")
     run("analyze", calls, *production, "--workers", 1)
-    assert "1 recordings would be scored again" in run(*again, f"{registry.uri}@{two}", "--dry-run")
-    assert "once it is promoted" in run(*again, f"{registry.uri}@{two}")
+    assert "1 recordings would be reprocessed" in run(*again, f"{registry.uri}@{two}", "--dry-run")
+    assert "after promotion" in run(*again, f"{registry.uri}@{two}")
     assert shown_by(store) == [one]
     assert command(promote, two, "--registry", registry.uri, "--store", store) == 0
     assert shown_by(store) == [two]
@@ -413,7 +413,7 @@ def test_reports_change_at_once_when_history_is_scored_again(registry, tmp_path,
     assert command(promote, three, "--registry", registry.uri, "--store", store) == 0
     assert shown_by(store) == [one]
     told = json.loads(run(*again, f"{registry.uri}@production", "--json"))
-    assert told == {"model_version": three, "recordings": 1, "failed": 0, "shown": True}
+    assert told == {"model_version": three, "recordings": 1, "failed": 0, "published": True}
     assert shown_by(store) == [three]
     counted = DuckDBWarehouse(store).query(
         "SELECT model_version, SUM(calls) AS n FROM model_versions GROUP BY model_version"

@@ -1,4 +1,4 @@
-"""Recordings that were there before, and recordings that failed: published anew, analyzed as if just uploaded."""
+"""`backfill` and `retry-failures`: published events are processed like uploads."""
 
 import json
 import time
@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 from callmood.cli.app import app
 from callmood.cloud_functions.pubsub import parse_push
 from callmood.recording import ObjectRef
-from callmood.services.backfill import publish, stored_objects
+from callmood.services.backfill import list_recordings, publish_events
 
 
 @pytest.fixture
 def callmood(stack, monkeypatch, tmp_path):
-    """Run a command as an operator does, in a folder of its own."""
+    """Run a command in an empty working directory."""
     for name, value in stack.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
@@ -31,7 +31,7 @@ def callmood(stack, monkeypatch, tmp_path):
 
 @pytest.fixture
 def archive(stack):
-    """A bucket with old recordings and what lay beside them, and their names."""
+    """A bucket of old recordings and sidecar files, and the names of the recordings."""
     bucket = stack.bucket.client.create_bucket(f"archive-{uuid.uuid4().hex[:8]}")
     names = ["2025/a.wav", "2025/b c.wav", "2025/ü#1.wav", "2026/d.wav"]
     for name in (*names, "2025/a.json", "2025/.hidden.wav"):
@@ -41,7 +41,7 @@ def archive(stack):
 
 @pytest.fixture
 def published(stack):
-    """A topic of its own, and what was published to it since it was last asked."""
+    """A new topic, and a function that returns the names published to it since the last call."""
     topic = f"topic-{uuid.uuid4().hex[:8]}"
     path = stack.publisher.create_topic(name=stack.publisher.topic_path(PROJECT, topic)).name
     subscription = stack.subscriber.subscription_path(PROJECT, topic)
@@ -67,30 +67,30 @@ def published(stack):
     return topic, names
 
 
-def test_given_up_recordings_are_analyzed_after_a_replay(callmood, stack):
-    """Every attempt fails while the function is away; mended, one command brings the recording back."""
+def test_dead_lettered_recordings_are_analyzed_after_retry_failures(callmood, stack):
+    """Every attempt fails while the function is down; after the fix, one command reprocesses the recording."""
     with scripted_http() as broken, stack.pushing_to(broken.url):
         broken.answer = lambda _asked: (500, {})
-        call = stack.upload("given up.wav", clip())
+        call = stack.upload("dead-lettered.wav", clip())
         stack.until("SELECT 1 FROM failures WHERE recording_id = @id AND code = 'undeliverable'", call, within_s=90)
     assert not stack.rows("SELECT 1 FROM recordings_current WHERE recording_id = @id", call)
 
-    seen = callmood("retry-failures", "--topic", "recordings", "--dry-run", "--json")
-    assert call.uri in seen.stdout
+    planned = callmood("retry-failures", "--topic", "recordings", "--dry-run", "--json")
+    assert call.uri in planned.stdout
     assert callmood("retry-failures", "--topic", "recordings").exit_code == 0
     stack.until("SELECT 1 FROM recordings_current WHERE recording_id = @id", call)
     assert call.uri not in callmood("retry-failures", "--topic", "recordings", "--dry-run", "--json").stdout
 
 
-def test_every_recording_below_the_prefix_is_published(callmood, archive, published):
-    (bucket, names), (topic, told) = archive, published
+def test_every_recording_with_the_prefix_is_published(callmood, archive, published):
+    (bucket, names), (topic, published_names) = archive, published
     done = callmood("backfill", f"gs://{bucket}/2025/", "--topic", topic, "--rate", 100)
     assert done.exit_code == 0, done.output
     assert "3 recordings" in done.output
-    assert told() == names[:3]
+    assert published_names() == names[:3]
 
 
-def test_a_dry_run_publishes_nothing(callmood, archive, published):
+def test_dry_run_publishes_nothing(callmood, archive, published):
     (bucket, _), (topic, _) = archive, published
     done = callmood("backfill", f"gs://{bucket}", "--topic", topic, "--dry-run", "--json")
     report = json.loads(done.stdout)
@@ -98,62 +98,62 @@ def test_a_dry_run_publishes_nothing(callmood, archive, published):
     assert report["bytes"] > 4 * 60_000
 
 
-def test_a_stopped_run_goes_on_where_it_was(callmood, archive, published, monkeypatch, tmp_path):
-    (bucket, names), (topic, told) = archive, published
+def test_stopped_run_resumes_at_its_checkpoint(callmood, archive, published, monkeypatch, tmp_path):
+    (bucket, names), (topic, published_names) = archive, published
 
     def stop_after_two(publisher, path, refs, per_second):
-        for number, ref in enumerate(publish(publisher, path, refs, per_second)):
+        for number, ref in enumerate(publish_events(publisher, path, refs, per_second)):
             if number == 2:
                 raise KeyboardInterrupt
             yield ref
 
     with monkeypatch.context() as stopping:
-        stopping.setattr("callmood.services.backfill.publish", stop_after_two)
+        stopping.setattr("callmood.services.backfill.publish_events", stop_after_two)
         done = callmood("backfill", f"gs://{bucket}", "--topic", topic, "--rate", 100)
     assert done.exit_code != 0
     assert (tmp_path / "callmood-backfill.json").exists()
-    told()
+    published_names()
 
     other = callmood("backfill", f"gs://{bucket}/2026/", "--topic", topic)
     assert other.exit_code == 2
-    assert "bookmark of another backfill" in other.output
+    assert "checkpoint of another backfill" in other.output
 
     assert callmood("backfill", f"gs://{bucket}", "--topic", topic, "--rate", 100).exit_code == 0
-    assert told() == names[2:]
+    assert published_names() == names[2:]
     assert not (tmp_path / "callmood-backfill.json").exists()
 
 
-def test_events_keep_to_the_rate(stack, published):
+def test_events_respect_the_rate(stack, published):
     topic, _ = published
     refs = [ObjectRef(stack.bucket.name, f"{number}.wav", 1) for number in range(11)]
     started = time.monotonic()
-    taken = list(publish(stack.publisher, stack.publisher.topic_path(PROJECT, topic), refs, per_second=10))
+    taken = list(publish_events(stack.publisher, stack.publisher.topic_path(PROJECT, topic), refs, per_second=10))
     assert taken == refs
     assert 0.9 <= time.monotonic() - started < 3
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["backfill", "acme-calls"], "use gs://BUCKET"),
         (["backfill", "gs://no-such-bucket-anywhere"], "does not exist"),
         (["retry-failures", "--code", "not_a_code"], "unknown failure code: not_a_code"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(callmood, arguments, told):
+def test_invalid_arguments_print_an_error_without_traceback(callmood, arguments, message):
     done = callmood(*arguments)
     assert done.exit_code == 2
-    assert told in done.output
+    assert message in done.output
     assert "Traceback" not in done.output
 
 
-def test_a_topic_that_is_not_there_is_said_so(callmood, archive):
+def test_missing_topic_is_an_error(callmood, archive):
     done = callmood("backfill", f"gs://{archive[0]}", "--topic", "no-such-topic")
     assert done.exit_code == 2
     assert "no-such-topic does not exist" in done.output
 
 
-def test_listing_goes_on_after_a_name(stack, archive):
+def test_listing_resumes_after_a_name(stack, archive):
     bucket, names = archive
-    found = [each.ref.name for each in stored_objects(stack.bucket.client, f"gs://{bucket}", after=names[1])]
+    found = [each.ref.name for each in list_recordings(stack.bucket.client, f"gs://{bucket}", after=names[1])]
     assert found == names[2:]

@@ -104,17 +104,17 @@ def test_the_function_follows_the_registry_and_stays_with_what_works(stack, regi
         for call in calls:
             assert [row["model_version"] for row in stack.until(ROWS, call)] == [one]
 
-        monkeypatch.setattr(reprocess, "_ASK_EVERY_S", 0.5)
+        monkeypatch.setattr(reprocess, "_POLL_INTERVAL_S", 0.5)
         where = ("--project", PROJECT, "--topic", "recordings", "--dataset", stack.environment["DATASET"])
         again = ["backfill", f"gs://{stack.bucket.name}/again/", "--model", f"{registry.uri}@{two}", *where]
-        monkeypatch.chdir(tmp_path)  # a bookmark is kept there
+        monkeypatch.chdir(tmp_path)  # the checkpoint of a backfill goes there
         told = CliRunner().invoke(app, again)
-        assert "2 recordings are scored" in told.output, told.output
+        assert "2 recordings reprocessed" in told.output, told.output
         for call in calls:
             assert {row["model_version"] for row in stack.rows(ROWS, call)} == {one, two}
             assert [row["model_version"] for row in stack.rows(SHOWN, call)] == [one]
         told = CliRunner().invoke(app, [*again, "--json"])
-        assert json.loads(told.stdout)["shown"] is False
+        assert json.loads(told.stdout)["published"] is False
         for call in calls:
             assert len(stack.rows(ROWS, call)) == 2, "nothing is scored twice"
         assert command(promote, two, "--registry", registry.uri, "--dataset", stack.environment["DATASET"]) == 0

@@ -6,6 +6,7 @@ import time
 import grpc
 import pytest
 import standardwebhooks
+from alerts import ANGRY_PRIOR, SECRET
 from google.api_core.exceptions import InvalidArgument
 from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1.services.schema_service import SchemaServiceClient
@@ -14,7 +15,6 @@ from google.pubsub_v1.types import DeadLetterPolicy, Encoding, PushConfig, Retry
 from recordings import clip, example
 from scripted_http import scripted_http
 from stack.services import PROJECT, ROOT, function
-from test_alerts import ANGRY_PRIOR, SECRET
 
 from callmood.services.publish import call_message
 
@@ -159,7 +159,7 @@ def test_a_message_that_could_not_be_published_is_published_later(stack, results
         stack.pushing_to(url),
     ):
         call = stack.upload("late.wav", clip())
-        until(lambda: f"{late} took no message" in (tmp_path / "analyze.log").read_text())
+        until(lambda: f"publishing to {late} failed" in (tmp_path / "analyze.log").read_text())
         assert stack.rows("SELECT 1 FROM recordings_current WHERE recording_id = @id", call)
         results.make_topic("late")
         message = results.pull(results.subscribe("late", late))

@@ -74,90 +74,103 @@ def backfill(
     from google.cloud.pubsub_v1 import PublisherClient
     from google.cloud.storage import Client
 
-    from callmood.services.backfill import Checkpoint, publish, stored_objects
+    from callmood.services.backfill import Checkpoint, list_recordings, publish_events
 
-    client, path = Client(project=project), PublisherClient.topic_path(project, topic)
-    place = Checkpoint(checkpoint, uri, path)
-    sizes = [each.size_bytes for each in stored_objects(client, uri, place.last)]
+    client, topic_path = Client(project=project), PublisherClient.topic_path(project, topic)
+    progress = Checkpoint(checkpoint, uri, topic_path)
+    sizes = [recording.size_bytes for recording in list_recordings(client, uri, progress.last_name)]
     if not dry_run:
-        found = (each.ref for each in stored_objects(client, uri, place.last))
-        with place, progress_bar(len(sizes), "Publishing") as advance:
-            for ref in publish(PublisherClient(), path, found, rate):
-                place.turn_to(ref.name)
+        refs = (recording.ref for recording in list_recordings(client, uri, progress.last_name))
+        with progress, progress_bar(len(sizes), "Publishing") as advance:
+            for ref in publish_events(PublisherClient(), topic_path, refs, rate):
+                progress.advance(ref.name)
                 advance()
     if as_json:
         print_json([{"recordings": len(sizes), "bytes": sum(sizes), "published": not dry_run}])
     else:
-        done = "would be published" if dry_run else "published"
-        out.print(f"{len(sizes):,} recordings ({sum(sizes) / 1e9:,.2f} GB) {done}.", highlight=False)
+        action = "would be published" if dry_run else "published"
+        out.print(f"{len(sizes):,} recordings ({sum(sizes) / 1e9:,.2f} GB) {action}.", highlight=False)
 
 
 def _reprocess_folder(folder: Path, model: str, store: Path, dry_run: bool, as_json: bool) -> None:
-    """Score files again by a version of the model, into the local store."""
+    """Reprocess local files with a model version, and write the results to the local store."""
     from callmood.services import reprocess
     from callmood.services.batch import BatchAnalyzer
     from callmood.sources.folder import find_recordings
 
-    registry, version = reprocess.wanted_version(model)
+    registry, version = reprocess.resolve_version(model)
     files = list(find_recordings([folder]))
     failed = 0
-    shown = None
+    published = None
     if not dry_run:
         settings = read_settings(f"{registry.uri}@{version}")
         local_store = create_store(store, settings)
-        reprocess.hold(local_store, version)
-        with progress_bar(len(files), "Scoring") as advance:
-            for outcome in BatchAnalyzer(local_store, settings, os.cpu_count() or 1).run(files):
-                failed += outcome.status == "failed"
+        reprocess.stage_version(local_store, version)
+        with progress_bar(len(files), "Analyzing") as advance:
+            for result in BatchAnalyzer(local_store, settings, os.cpu_count() or 1).run(files):
+                failed += result.status == "failed"
                 advance()
-        shown = reprocess.show_if_serving(local_store, registry, version)
-    _tell_scored(version, len(files), failed, shown, f"--store {store}", as_json)
+        published = reprocess.publish_if_in_production(local_store, registry, version)
+    _report_reprocessing(registry.uri, version, len(files), failed, published, f"--store {store}", as_json)
 
 
 def _reprocess_bucket(
     uri: str, model: str, project: str, topic: str, dataset: str, rate: float, dry_run: bool, as_json: bool
 ) -> None:
-    """Have the functions score a bucket's recordings again by a version of the model, and wait for the rows."""
+    """Publish events that request a model version, and wait until the functions have processed them."""
     from google.cloud.pubsub_v1 import PublisherClient
     from google.cloud.storage import Client
 
     from callmood.services import reprocess
-    from callmood.services.backfill import publish, stored_objects
+    from callmood.services.backfill import list_recordings, publish_events
     from callmood.warehouse.bigquery import BigQueryWarehouse, connect
 
-    registry, version = reprocess.wanted_version(model)
-    refs = [each.ref for each in stored_objects(Client(project=project), uri)]
-    shown, failed = None, 0
+    registry, version = reprocess.resolve_version(model)
+    refs = [recording.ref for recording in list_recordings(Client(project=project), uri)]
+    published, failed = None, 0
     if not dry_run:
-        warehouse, began = BigQueryWarehouse(dataset, connect(project)), datetime.now(UTC)
-        reprocess.hold(warehouse, version)
-        done = reprocess.scored(warehouse, version, began)
-        fresh = [ref for ref in refs if ref.recording_id not in done]
-        with progress_bar(len(fresh), "Publishing") as advance:
-            for _ in publish(PublisherClient(), PublisherClient.topic_path(project, topic), fresh, rate, version):
+        warehouse, started_at = BigQueryWarehouse(dataset, connect(project)), datetime.now(UTC)
+        reprocess.stage_version(warehouse, version)
+        completed = reprocess.completed_recordings(warehouse, version, started_at)
+        pending = [ref for ref in refs if ref.recording_id not in completed]
+        pending_ids = {ref.recording_id for ref in pending}
+        topic_path = PublisherClient.topic_path(project, topic)
+        with progress_bar(len(pending), "Publishing") as advance:
+            for _ in publish_events(PublisherClient(), topic_path, pending, rate, version):
                 advance()
-        before = len(fresh)
-        with progress_bar(len(fresh), "Scoring") as advance:
-            for left in reprocess.wait(warehouse, version, began, {ref.recording_id for ref in fresh}):
-                for _ in range(before - left):
+        before = len(pending)
+        with progress_bar(len(pending), "Analyzing") as advance:
+            for remaining in reprocess.wait_until_completed(warehouse, version, started_at, pending_ids):
+                for _ in range(before - remaining):
                     advance()
-                before = left
-        failed = len({ref.recording_id for ref in fresh} - reprocess.scored(warehouse, version, datetime.now(UTC)))
-        shown = reprocess.show_if_serving(warehouse, registry, version)
-    _tell_scored(version, len(refs), failed, shown, f"--dataset {dataset}", as_json)
+                before = remaining
+        failed = len(pending_ids - reprocess.completed_recordings(warehouse, version, datetime.now(UTC)))
+        published = reprocess.publish_if_in_production(warehouse, registry, version)
+    _report_reprocessing(registry.uri, version, len(refs), failed, published, f"--dataset {dataset}", as_json)
 
 
-def _tell_scored(version: str, recordings: int, failed: int, shown: bool | None, where: str, as_json: bool) -> None:
-    """Say what was scored again, and whether reports show it (None where it was not done), and leave."""
+def _report_reprocessing(
+    registry: str, version: str, recordings: int, failed: int, published: bool | None, warehouse: str, as_json: bool
+) -> None:
+    """Print the result of reprocessing and exit. `published` is None for a dry run."""
     if as_json:
-        print_json([{"model_version": version, "recordings": recordings, "failed": failed, "shown": shown}])
-    elif shown is None:
-        out.print(f"{recordings:,} recordings would be scored again by {version}.", highlight=False)
+        print_json([{"model_version": version, "recordings": recordings, "failed": failed, "published": published}])
+    elif published is None:
+        out.print(f"{recordings:,} recordings would be reprocessed with {version}.", highlight=False)
     else:
-        told = "reports show it now" if shown else f"reports show it once it is promoted (model.promote … {where})"
-        out.print(f"{recordings - failed:,} recordings are scored by {version}; {told}.", highlight=False)
+        out.print(f"{recordings - failed:,} recordings reprocessed with {version}.", highlight=False)
         if failed:
-            out.print(f"{failed:,} failed and keep the scores they had: see the table failures.", highlight=False)
+            out.print(
+                f"{failed:,} recordings failed and keep their previous results; see the table failures", highlight=False
+            )
+        if published:
+            out.print("Reports now show the new results.", highlight=False)
+        else:
+            out.print(
+                "Reports show the new results after promotion: "
+                f"python -m model promote {version} --registry {registry} {warehouse}",
+                highlight=False,
+            )
     raise typer.Exit(1 if failed else 0)
 
 
@@ -181,21 +194,20 @@ def retry_failures(
     from google.cloud.pubsub_v1 import PublisherClient
 
     from callmood.errors import FAILURE_CODES
-    from callmood.services.backfill import failures as failed
-    from callmood.services.backfill import publish
+    from callmood.services.backfill import find_failures, publish_events
     from callmood.warehouse.bigquery import BigQueryWarehouse, connect
 
     codes = code or ["undeliverable", "forbidden"]
     if unknown := sorted(set(codes) - set(FAILURE_CODES)):
         raise CallmoodError(f"unknown failure code: {', '.join(unknown)}; use one of {', '.join(FAILURE_CODES)}")
     warehouse = BigQueryWarehouse(dataset or f"{project}.callmood", connect(project))
-    found = failed(warehouse, codes, datetime.now(UTC) - timedelta(days=days))
+    failed = find_failures(warehouse, codes, datetime.now(UTC) - timedelta(days=days))
     if not dry_run:
-        path = PublisherClient.topic_path(project, topic)
-        with progress_bar(len(found), "Publishing") as advance:
-            for _ in publish(PublisherClient(), path, (each.ref for each in found), rate):
+        topic_path = PublisherClient.topic_path(project, topic)
+        with progress_bar(len(failed), "Publishing") as advance:
+            for _ in publish_events(PublisherClient(), topic_path, (each.ref for each in failed), rate):
                 advance()
-    rows = [{"uri": each.ref.uri, "code": each.code, "failed_at": each.failed_at} for each in found]
+    rows = [{"uri": each.ref.uri, "code": each.code, "failed_at": each.failed_at} for each in failed]
     if as_json:
         print_json([row | {"published": not dry_run} for row in rows])
     elif rows:

@@ -33,17 +33,22 @@ def erase(
 
     Exit code 1: some audio could not be deleted. The results are hidden even then. Repeating the command is safe.
     """
-    from callmood.services.erase import find, forget
+    from callmood.services.erase import erase_recordings, find_recordings
 
     if (call_id is None) == (customer_id is None):
         raise CallmoodError("set either --call-id or --customer-id")
     warehouse = open_warehouse(store, dataset)
-    found = find(warehouse, call_id=call_id, customer_id=customer_id)
+    candidates = find_recordings(warehouse, call_id=call_id, customer_id=customer_id)
     if dry_run:
-        rows = [{"uri": f.ref.uri, "started_at": f.started_at, "hidden_already": f.hidden} for f in found]
+        rows = [
+            {"uri": each.ref.uri, "started_at": each.started_at, "already_erased": each.already_erased}
+            for each in candidates
+        ]
     else:
-        done = list(forget(warehouse, found, _object_deleter(dataset)))
-        rows = [{"uri": f.ref.uri, "audio_deleted": f.deleted, "error": f.error} for f in done]
+        rows = [
+            {"uri": result.ref.uri, "audio_deleted": result.audio_deleted, "error": result.error}
+            for result in erase_recordings(warehouse, candidates, _object_deleter(dataset))
+        ]
     print_rows(rows, as_json=as_json)
     raise typer.Exit(1 if any(row.get("error") for row in rows) else 0)
 

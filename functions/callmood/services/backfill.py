@@ -1,7 +1,7 @@
-"""Events for recordings that are there already: those of a bucket, and those that failed.
+"""Publish events for existing recordings: all recordings of a bucket, or those that failed.
 
-An event says no more than Cloud Storage's own notification, so a recording goes the same way as one just uploaded. What
-is published twice is analyzed twice and shown once.
+An event has the attributes of a Cloud Storage notification, so the functions process it like a new upload. A recording
+that is published twice is analyzed twice, and the views show it once.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ from callmood.types import FINALIZED
 from callmood.warehouse.base import Warehouse
 
 _PUBLISH_TIMEOUT_S = 60.0
+_SAVE_EVERY = 100
 
 
 @dataclass(frozen=True)
-class StoredObject:
-    """A recording that lies in a bucket.
+class StoredRecording:
+    """A recording in a bucket.
 
     Parameters
     ----------
     ref : ObjectRef
-        Its newest generation.
+        Its latest generation.
     size_bytes : int
-        Length of the file.
+        Size of the object.
     """
 
     ref: ObjectRef
@@ -45,17 +46,17 @@ class StoredObject:
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A recording that failed, and was not analyzed since.
+class FailedRecording:
+    """A recording that failed and has not been analyzed since.
 
     Parameters
     ----------
     ref : ObjectRef
         The generation that failed.
     code : str
-        Why: one of `FAILURE_CODES`.
+        One of `FAILURE_CODES`.
     failed_at : datetime
-        When, with its time zone.
+        Time of the failure, with its time zone.
     """
 
     ref: ObjectRef
@@ -64,7 +65,7 @@ class Failure:
 
 
 def parse_uri(uri: str) -> tuple[str, str]:
-    """Split the address of an object, or of all that begin alike.
+    """Split a Cloud Storage URI into bucket and prefix.
 
     Parameters
     ----------
@@ -74,12 +75,12 @@ def parse_uri(uri: str) -> tuple[str, str]:
     Returns
     -------
     tuple of (str, str)
-        Bucket and prefix, which may be empty.
+        Bucket and prefix; the prefix may be empty.
 
     Raises
     ------
     CloudError
-        It is no such address.
+        Not a Cloud Storage URI.
 
     Examples
     --------
@@ -88,113 +89,113 @@ def parse_uri(uri: str) -> tuple[str, str]:
     """
     bucket, _, prefix = uri.removeprefix("gs://").partition("/")
     if not uri.startswith("gs://") or not bucket:
-        raise CloudError(f"{uri!r} is no address in Cloud Storage; write gs://BUCKET or gs://BUCKET/PREFIX")
+        raise CloudError(f"{uri!r} is not a Cloud Storage URI; use gs://BUCKET or gs://BUCKET/PREFIX")
     return bucket, prefix
 
 
-def stored_objects(client: Client, uri: str, after: str = "") -> Iterator[StoredObject]:
-    """List the recordings below an address, in the order of their names. Side files are passed over.
+def list_recordings(client: Client, uri: str, after: str = "") -> Iterator[StoredRecording]:
+    """List the recordings under a URI, sorted by name. Skip sidecar files.
 
     Parameters
     ----------
     client : Client
-        May list the bucket.
+        With permission to list the bucket.
     uri : str
         ``gs://bucket/prefix``.
     after : str
-        Leave out names up to and including this one.
+        Skip names up to and including this one.
 
     Yields
     ------
-    StoredObject
-        One a recording.
+    StoredRecording
+        One per recording.
 
     Raises
     ------
     CloudError
-        There is no such bucket, or it may not be listed.
+        The bucket does not exist, or listing it is not permitted.
     """
     bucket, prefix = parse_uri(uri)
-    with _explained(f"the bucket {bucket}", "roles/storage.objectViewer"):
+    with _explained_errors(f"bucket {bucket}", "roles/storage.objectViewer"):
         for blob in client.list_blobs(bucket, prefix=prefix, start_offset=after or None):
             if blob.name > after and not is_side_file(blob.name):
-                yield StoredObject(ObjectRef(bucket, blob.name, blob.generation), blob.size)
+                yield StoredRecording(ObjectRef(bucket, blob.name, blob.generation), blob.size)
 
 
-def failures(warehouse: Warehouse, codes: Iterable[str], since: datetime) -> list[Failure]:
-    """Recordings that failed and were not analyzed since, the oldest failure first.
+def find_failures(warehouse: Warehouse, codes: Iterable[str], since: datetime) -> list[FailedRecording]:
+    """Return recordings that failed and have not been analyzed since, the oldest failure first.
 
     Parameters
     ----------
     warehouse : Warehouse
-        Where the failures stand.
+        Contains the table `failures`.
     codes : iterable of str
-        Which failures; see `FAILURE_CODES`.
+        Codes to include; see `FAILURE_CODES`.
     since : datetime
-        Earliest failure, with its time zone.
+        Earliest time of a failure, with its time zone.
     """
     rows = warehouse.query(
         "SELECT uri, generation, code, failed_at FROM failures_current "
         "WHERE failed_at >= @since AND uri IS NOT NULL ORDER BY failed_at",
         {"since": since},
     )
-    wanted = set(codes)
+    included = set(codes)
     return [
-        Failure(ObjectRef(*parse_uri(row["uri"]), row["generation"]), row["code"], row["failed_at"])
+        FailedRecording(ObjectRef(*parse_uri(row["uri"]), row["generation"]), row["code"], row["failed_at"])
         for row in rows
-        if row["code"] in wanted
+        if row["code"] in included
     ]
 
 
-def publish(
+def publish_events(
     publisher: PublisherClient,
     topic: str,
     refs: Iterable[ObjectRef],
     per_second: float,
     model_version: str | None = None,
 ) -> Iterator[ObjectRef]:
-    """Tell the topic of each recording, as Cloud Storage does when one is uploaded.
+    """Publish an event per recording, as Cloud Storage does for an upload.
 
     Parameters
     ----------
     publisher : PublisherClient
-        May publish to the topic.
+        With permission to publish to the topic.
     topic : str
         ``projects/PROJECT/topics/TOPIC``.
     refs : iterable of ObjectRef
         The recordings.
     per_second : float
-        Most events a second.
+        Maximum number of events per second.
     model_version : str, optional
-        The version of the model that is to analyze them; default: the one that serves.
+        Version of the model that analyzes the recordings; default: the version in production.
 
     Yields
     ------
     ObjectRef
-        Each recording, in order, when Pub/Sub has taken its event.
+        Each recording, in order, after Pub/Sub has accepted its event.
 
     Raises
     ------
     CloudError
-        There is no such topic, or it takes no events from here.
+        The topic does not exist, or publishing to it is not permitted.
     """
-    # Ten times a second a handful goes together, since Pub/Sub takes a moment to answer for each.
+    # Ten batches per second, because Pub/Sub takes a moment to confirm each event.
     size = max(1, round(per_second / 10))
-    asked = {"modelVersion": model_version} if model_version else {}
+    extra = {"modelVersion": model_version} if model_version else {}
     remaining, started = iter(refs), time.monotonic()
-    number = 0
-    with _explained(f"the topic {topic}", "roles/pubsub.publisher"):
+    published = 0
+    with _explained_errors(f"topic {topic}", "roles/pubsub.publisher"):
         while batch := list(islice(remaining, size)):
-            time.sleep(max(0.0, started + number / per_second - time.monotonic()))
-            taken = [publisher.publish(topic, b"{}", **_attributes(ref), **asked) for ref in batch]
-            for ref, future in zip(batch, taken, strict=True):
+            time.sleep(max(0.0, started + published / per_second - time.monotonic()))
+            futures = [publisher.publish(topic, b"{}", **_attributes(ref), **extra) for ref in batch]
+            for ref, future in zip(batch, futures, strict=True):
                 future.result(timeout=_PUBLISH_TIMEOUT_S)
                 yield ref
-            number += len(batch)
+            published += len(batch)
 
 
 def _attributes(ref: ObjectRef) -> dict[str, str]:
-    """What `events.parse_push` reads."""
+    """Return the attributes that `cloud_functions.pubsub.parse_push` reads."""
     return {
         "eventType": FINALIZED,
         "bucketId": ref.bucket,
@@ -204,62 +205,59 @@ def _attributes(ref: ObjectRef) -> dict[str, str]:
 
 
 @contextmanager
-def _explained(what: str, role: str) -> Iterator[None]:
-    """Say of an error of the cloud what it means for the person who reads it."""
+def _explained_errors(resource: str, role: str) -> Iterator[None]:
+    """Turn an error of a Google Cloud library into a message that names the fix."""
     try:
         yield
     except NotFound:
-        raise CloudError(f"{what} does not exist; `terraform output` names what does") from None
+        raise CloudError(f"{resource} does not exist; `terraform output` lists the existing resources") from None
     except Forbidden:
-        raise CloudError(
-            f"{what} is not open to you: it needs {role}; ask to be one of Terraform's operators"
-        ) from None
+        raise CloudError(f"{resource} needs the role {role}; ask to be added to Terraform's operators") from None
     except GoogleAuthError as error:
         raise CloudError(f"no credentials ({error}); run: gcloud auth application-default login") from None
     except GoogleAPIError as error:
-        raise CloudError(f"{what} did not answer: {error}") from error
+        raise CloudError(f"{resource} failed: {error}") from error
 
 
 class Checkpoint:
-    """How far a backfill has come, kept in a file, so that a run that was stopped can go on.
+    """The progress of a backfill in a file, so that a stopped run can resume.
 
-    As a context manager it keeps the place when the block is left by an error or Ctrl-C, and removes the file when the
-    block ends.
+    Use it as a context manager: it saves the progress on an error or Ctrl-C, and removes the file on success.
 
     Parameters
     ----------
     path : Path
         The file.
     uri, topic : str
-        What goes where.
+        Source and destination of the backfill.
 
     Raises
     ------
     CloudError
-        The file is the bookmark of another backfill.
+        The file belongs to another backfill.
     """
 
     def __init__(self, path: Path, uri: str, topic: str) -> None:
         self._path, self._job = path, {"uri": uri, "topic": topic}
-        self.last = ""
-        self._turned = 0
+        self.last_name = ""
+        self._count = 0
         if path.exists():
-            kept = json.loads(path.read_text(encoding="utf-8"))
-            if (kept["uri"], kept["topic"]) != (uri, topic):
+            saved = json.loads(path.read_text(encoding="utf-8"))
+            if (saved["uri"], saved["topic"]) != (uri, topic):
                 raise CloudError(
-                    f"{path} is the bookmark of another backfill, of {kept['uri']} to {kept['topic']}: "
-                    "finish that one, remove the file, or name another with --bookmark"
+                    f"{path} is the checkpoint of another backfill, from {saved['uri']} to {saved['topic']}; "
+                    "finish that backfill, delete the file, or set --checkpoint to another file"
                 )
-            self.last = kept["last"]
+            self.last_name = saved["last_name"]
 
-    def turn_to(self, name: str) -> None:
-        """Note that the recording of this name was published; every hundredth time the file is written."""
-        self.last, self._turned = name, self._turned + 1
-        if self._turned % 100 == 0:
-            self._keep()
+    def advance(self, name: str) -> None:
+        """Record that the recording with this name was published. Save every hundredth time."""
+        self.last_name, self._count = name, self._count + 1
+        if self._count % _SAVE_EVERY == 0:
+            self._save()
 
-    def _keep(self) -> None:
-        self._path.write_text(json.dumps(self._job | {"last": self.last}), encoding="utf-8")
+    def _save(self) -> None:
+        self._path.write_text(json.dumps(self._job | {"last_name": self.last_name}), encoding="utf-8")
 
     def __enter__(self) -> Checkpoint:
         return self
@@ -268,4 +266,4 @@ class Checkpoint:
         if error is None:
             self._path.unlink(missing_ok=True)
         else:
-            self._keep()
+            self._save()

@@ -1,4 +1,4 @@
-"""The right to be forgotten: a call's or a customer's recordings are hidden, and their audio deleted."""
+"""Erase a call or a customer: hide the results in every view, and delete the audio."""
 
 from __future__ import annotations
 
@@ -11,136 +11,140 @@ from callmood.analysis.rows import erasure_row
 from callmood.recording import ObjectRef
 from callmood.warehouse.base import Warehouse
 
-# A copy that nobody's id is known of, but whose bytes are the same, is a recording of the same voice.
+# A duplicate without metadata has the same bytes, so it contains the same voice.
 _FIND = """
-WITH asked AS (SELECT recording_id, content_sha256 FROM recordings WHERE {column} = @id)
+WITH matches AS (SELECT recording_id, content_sha256 FROM recordings WHERE {column} = @id)
 SELECT
   r.recording_id,
   ANY_VALUE(r.bucket) AS bucket,
   ANY_VALUE(r.object) AS object,
   ANY_VALUE(r.generation) AS generation,
   MIN(r.started_at) AS started_at,
-  COUNTIF(e.recording_id IS NOT NULL) > 0 AS hidden
+  COUNTIF(e.recording_id IS NOT NULL) > 0 AS already_erased
 FROM recordings AS r
 LEFT JOIN erasures AS e ON e.recording_id = r.recording_id AND e.reason = 'request'
-WHERE r.recording_id IN (SELECT recording_id FROM asked)
-  OR (r.{column} IS NULL AND r.content_sha256 IN (SELECT content_sha256 FROM asked))
+WHERE r.recording_id IN (SELECT recording_id FROM matches)
+  OR (r.{column} IS NULL AND r.content_sha256 IN (SELECT content_sha256 FROM matches))
 GROUP BY r.recording_id
 ORDER BY started_at, r.recording_id
 """
 
 
 @dataclass(frozen=True)
-class Found:
-    """A recording that is to be forgotten.
+class ErasureCandidate:
+    """A recording that matches an erasure request.
 
     Parameters
     ----------
     ref : ObjectRef
         Its audio.
     started_at : datetime
-        When its call began.
-    hidden : bool
-        Its results were hidden on an earlier request.
+        Start of the call.
+    already_erased : bool
+        Whether an earlier request hid its results.
     """
 
     ref: ObjectRef
     started_at: datetime
-    hidden: bool
+    already_erased: bool
 
 
 @dataclass(frozen=True)
-class Forgotten:
-    """What became of a recording that was to be forgotten: no view shows it any more.
+class ErasureResult:
+    """The result for one recording; its results are hidden in every case.
 
     Parameters
     ----------
     ref : ObjectRef
         Its audio.
-    deleted : bool
-        The audio was deleted now; else it was gone before, or could not be.
+    audio_deleted : bool
+        Whether this request deleted the audio. False if the audio did not exist, or could not be deleted.
     error : str or None
-        Why the audio is still there; ask again when that is mended.
+        Why the audio still exists. Repeat the request after fixing the cause.
     """
 
     ref: ObjectRef
-    deleted: bool
+    audio_deleted: bool
     error: str | None = None
 
 
-def find(warehouse: Warehouse, *, call_id: str | None = None, customer_id: str | None = None) -> list[Found]:
-    """Recordings of one call, or of one customer's calls, with copies of the same bytes that name no call or customer.
+def find_recordings(
+    warehouse: Warehouse, *, call_id: str | None = None, customer_id: str | None = None
+) -> list[ErasureCandidate]:
+    """Return the recordings of a call or a customer, with their duplicates that have no call ID or customer ID.
 
     Parameters
     ----------
     warehouse : Warehouse
         BigQuery or the local store.
     call_id, customer_id : str
-        One of them.
+        Exactly one of them.
 
     Returns
     -------
-    list of Found
-        Every generation that was ever analyzed, by start.
+    list of ErasureCandidate
+        Every analyzed generation, sorted by start.
 
     Raises
     ------
     ValueError
-        Both ids are given, or none.
+        Both IDs are set, or neither.
     """
     if (call_id is None) == (customer_id is None):
-        raise ValueError("give a call_id or a customer_id")
+        raise ValueError("set either call_id or customer_id")
     column = "customer_id" if call_id is None else "call_id"
     rows = warehouse.query(_FIND.format(column=column), {"id": call_id or customer_id})
     return [
-        Found(ObjectRef(row["bucket"], row["object"], row["generation"]), row["started_at"], row["hidden"])
+        ErasureCandidate(
+            ObjectRef(row["bucket"], row["object"], row["generation"]), row["started_at"], row["already_erased"]
+        )
         for row in rows
     ]
 
 
-def forget(
-    warehouse: Warehouse, found: Sequence[Found], delete_object: Callable[[ObjectRef], bool]
-) -> Iterator[Forgotten]:
-    """Hide recordings at once, then delete their audio; to be asked again does no harm.
+def erase_recordings(
+    warehouse: Warehouse, candidates: Sequence[ErasureCandidate], delete_object: Callable[[ObjectRef], bool]
+) -> Iterator[ErasureResult]:
+    """Hide the results of recordings at once, then delete their audio. The operation is idempotent.
 
     Parameters
     ----------
     warehouse : Warehouse
-        Gets a row of `erasures` for each that is not hidden yet.
-    found : sequence of Found
-        From `find`.
+        Receives a row of `erasures` for each recording that has none yet.
+    candidates : sequence of ErasureCandidate
+        From `find_recordings`.
     delete_object : callable
-        Deletes audio in a bucket, and says whether it was there: `gcs.delete` with its client.
+        Deletes an object in a bucket and returns whether it existed, such as `gcs.delete` with its client.
 
     Yields
     ------
-    Forgotten
-        One a recording; an error of one keeps no other from being deleted.
+    ErasureResult
+        One per recording. An error with one recording does not stop the others.
     """
     now = datetime.now(UTC)
-    fresh = [erasure_row(each.ref.recording_id, "request", now) for each in found if not each.hidden]
-    if fresh:
-        warehouse.append("erasures", fresh)
-    for each in found:
+    rows = [erasure_row(each.ref.recording_id, "request", now) for each in candidates if not each.already_erased]
+    if rows:
+        warehouse.append("erasures", rows)
+    for each in candidates:
         delete = delete_object if each.ref.bucket else delete_file
         try:
-            yield Forgotten(each.ref, deleted=delete(each.ref))
-        except Exception as error:  # whatever it is, the others are to be deleted all the same
-            yield Forgotten(each.ref, deleted=False, error=str(error))
+            yield ErasureResult(each.ref, audio_deleted=delete(each.ref))
+        except Exception as error:  # an error with one recording must not stop the others
+            yield ErasureResult(each.ref, audio_deleted=False, error=str(error))
 
 
 def delete_file(ref: ObjectRef) -> bool:
-    """Delete a local file, unless it was changed since it was analyzed: it is another recording then.
+    """Delete a local file, unless it changed since its analysis: then it is another recording.
 
     Parameters
     ----------
     ref : ObjectRef
-        Of an empty bucket.
+        With an empty bucket.
 
     Returns
     -------
     bool
-        False where the file of then is gone.
+        False if the analyzed file does not exist any more.
     """
     path = Path(ref.name)
     try:

@@ -1,4 +1,4 @@
-"""What callmood tells of a call, so that other systems can act on it: one message, made of the `calls` view."""
+"""Publish the results of a call for other systems: one message, with the fields of the `calls` view."""
 
 from __future__ import annotations
 
@@ -36,55 +36,55 @@ ATTRIBUTES = (
     "direction",
     "language",
 )
-"""tuple of str: fields of the message that stand in its attributes too, where a subscription's filter sees them."""
+"""tuple of str: fields of the message that are also attributes, so that a subscription can filter by them."""
 
 # https://cloud.google.com/pubsub/quotas#resource_limits
-_ATTRIBUTE_BYTES = 1024
+_MAX_ATTRIBUTE_BYTES = 1024
 
-# Enough for a bad minute of Pub/Sub; after that the event is delivered again.
-_PUBLISH_FOR_S = 60.0
+# After this time the function fails, and Pub/Sub delivers its event again.
+_TIMEOUT_S = 60.0
 
-_EMPTY = {"string": "", "double": 0.0, "boolean": False}
+_DEFAULTS = {"string": "", "double": 0.0, "boolean": False}
 
 
 @cache
 def result_schema() -> Mapping[str, Any]:
-    """The message's Avro schema: what Pub/Sub checks every message against."""
+    """Return the Avro schema that Pub/Sub validates every message against."""
     schema: Mapping[str, Any] = json.loads((SCHEMAS / "topics/results.avsc").read_text(encoding="utf-8"))
     return schema
 
 
 def call_message(warehouse: Warehouse, recording: JsonRow) -> Message | None:
-    """The message about a call.
+    """Return the message for a call in a warehouse.
 
     Parameters
     ----------
     warehouse : Warehouse
-        Holds the call's rows.
+        Contains the rows of the call.
     recording : dict
-        The call's row of `recordings`.
+        Row of `recordings` of the call.
 
     Returns
     -------
     dict or None
-        JSON-able, as `schemas/topics/results.avsc` has it. None where the `calls` view does not show the recording:
-        it is a copy of a call that is there already, or was erased.
+        JSON-serializable; its schema is `schemas/topics/results.avsc`. None if the `calls` view omits the recording: it
+        duplicates another call, or was erased.
     """
     types = {field["name"]: field["type"] for field in result_schema()["fields"]}
-    found = warehouse.query(
+    rows = warehouse.query(
         f"SELECT {', '.join(types)} FROM calls WHERE call_date = @call_date AND recording_id = @recording_id",  # noqa: S608
         {"call_date": date.fromisoformat(recording["call_date"]), "recording_id": recording["recording_id"]},
     )
-    if not found:
+    if not rows:
         return None
     return {
-        name: _EMPTY[types[name]] if value is None else value.isoformat() if isinstance(value, date) else value
-        for name, value in found[0].items()
+        name: _DEFAULTS[types[name]] if value is None else value.isoformat() if isinstance(value, date) else value
+        for name, value in rows[0].items()
     }
 
 
 def analysis_message(segments: Sequence[JsonRow], commit: JsonRow, settings: Settings) -> Message:
-    """The message about a call whose rows are at hand: from the same view, over a store that holds nothing else.
+    """Return the message for a call whose rows are in memory: query the same view over a temporary store.
 
     Parameters
     ----------
@@ -93,26 +93,27 @@ def analysis_message(segments: Sequence[JsonRow], commit: JsonRow, settings: Set
     commit : dict
         Row of `recordings`.
     settings : Settings
-        Their time zone goes into the view.
+        Time zone and minimum group size of the views.
 
     Returns
     -------
     dict
-        As `call_message` gives it.
+        See `call_message`.
     """
-    from callmood.warehouse.duckdb import DuckDBWarehouse  # DuckDB and SQLGlot, for deployments that publish
+    # Lazy: only deployments that publish results need DuckDB and SQLGlot.
+    from callmood.warehouse.duckdb import DuckDBWarehouse
 
     with TemporaryDirectory() as folder:
         store = DuckDBWarehouse(Path(folder) / "call.duckdb", settings.time_zone, settings.min_calls_per_group)
         write_analysis(store, segments, commit)
         message = call_message(store, commit)
     if message is None:
-        raise ValueError(f"the calls view does not show {commit['recording_id']}, the only recording there is")
+        raise ValueError(f"the calls view omits {commit['recording_id']}, the only recording in its store")
     return message
 
 
 def attributes(message: Message) -> dict[str, str]:
-    """The message's attributes, for filters; what is not known has none.
+    """Return the Pub/Sub attributes of a message, for filters. Omit unknown values.
 
     Parameters
     ----------
@@ -122,20 +123,20 @@ def attributes(message: Message) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        ``"true"`` and ``"false"`` for truth values; text cut to the 1,024 bytes that Pub/Sub allows.
+        Booleans as ``"true"`` and ``"false"``; text truncated to the 1,024 bytes that Pub/Sub allows.
 
     Examples
     --------
     >>> attributes({"needs_attention": True, "queue": "billing", "language": "", "duration_s": 65.1})
     {'needs_attention': 'true', 'queue': 'billing'}
     """
-    told = {name: message[name] for name in ATTRIBUTES if message.get(name, "") != ""}
-    texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in told.items()}
-    return {name: text.encode()[:_ATTRIBUTE_BYTES].decode(errors="ignore") for name, text in texts.items()}
+    known = {name: message[name] for name in ATTRIBUTES if message.get(name, "") != ""}
+    texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in known.items()}
+    return {name: text.encode()[:_MAX_ATTRIBUTE_BYTES].decode(errors="ignore") for name, text in texts.items()}
 
 
 def publish(publisher: PublisherClient, topic: str, message: Message) -> None:
-    """Publish a message, and return when Pub/Sub has it.
+    """Publish a message, and wait until Pub/Sub confirms it.
 
     Parameters
     ----------
@@ -149,15 +150,15 @@ def publish(publisher: PublisherClient, topic: str, message: Message) -> None:
     Raises
     ------
     PublishError
-        Pub/Sub did not take it: for a minute, or for good.
+        Pub/Sub rejected the message, or did not confirm it within a minute.
     """
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
-    from google.cloud.pubsub_v1.publisher.exceptions import PublishError as NotPublished
+    from google.cloud.pubsub_v1.publisher.exceptions import PublishError as PubSubPublishError
 
     body = json.dumps(message).encode()
     try:
-        sent = publisher.publish(topic, body, timeout=_PUBLISH_FOR_S, **attributes(message))
-        sent.result(timeout=_PUBLISH_FOR_S + 5)
-    except (GoogleAPIError, GoogleAuthError, NotPublished, TimeoutError) as error:
-        raise PublishError(f"the rows are written, but {topic} took no message: {error!r}") from error
+        future = publisher.publish(topic, body, timeout=_TIMEOUT_S, **attributes(message))
+        future.result(timeout=_TIMEOUT_S + 5)
+    except (GoogleAPIError, GoogleAuthError, PubSubPublishError, TimeoutError) as error:
+        raise PublishError(f"the results are stored, but publishing to {topic} failed: {error!r}") from error

@@ -1,7 +1,7 @@
-"""History scored again by another model version, shown when it is complete.
+"""Reprocess recordings with another model version, and publish the results once they are complete.
 
-Rows are appended only, so what reports show is stated by rows too, in `releases`: a version's new analyses are *held*
-back until the version is *shown*, which is one row, so reports change all at once.
+Tables are append-only, so rows of `releases` state which results the views show. A version is *staged* first: the
+views do not prefer its results. *Publishing* the version is one row, so all reports switch to its results at once.
 """
 
 from __future__ import annotations
@@ -15,61 +15,102 @@ from callmood.errors import CloudError, RegistryError
 from callmood.models.registry import PRODUCTION, Registry, parse_address
 from callmood.warehouse.base import Warehouse
 
-_ASK_EVERY_S = 10.0
-# Longer than the last attempt at an event comes after the first: who is still without rows then will not get any.
-_PATIENCE_S = 45 * 60.0
+_POLL_INTERVAL_S = 10.0
+# Longer than the last delivery attempt of an event takes: a recording without rows by then gets none.
+_TIMEOUT_S = 45 * 60.0
 
 
-def wanted_version(uri: str) -> tuple[Registry, str]:
-    """The registry and the version that an address names; the version works.
+def resolve_version(uri: str) -> tuple[Registry, str]:
+    """Return the registry and the model version that a URI names, after a self-test of the version.
 
     Parameters
     ----------
     uri : str
-        ``REGISTRY@VERSION``, or ``REGISTRY@ALIAS`` for the version that it means now.
+        ``REGISTRY@VERSION``, or ``REGISTRY@ALIAS`` for the current version of the alias.
 
     Raises
     ------
     RegistryError
-        It names no registry, or nothing in it.
+        The URI does not name a version of a registry.
     ModelError
         The version cannot be loaded, or fails its self-test.
     """
     address = parse_address(uri)
     if address is None:
-        raise RegistryError(f"{uri!r} names no version of a registry; write REGISTRY@VERSION (docs/registry.md)")
+        raise RegistryError(f"{uri!r} does not name a version of a registry; use REGISTRY@VERSION (docs/registry.md)")
     registry = Registry(address[0])
     version = registry.release(address[1]).version
     registry.load(version)
     return registry, version
 
 
-def hold(warehouse: Warehouse, version: str) -> None:
-    """Keep a version's analyses of from now on from being shown before others; held already, it stays so."""
-    known = warehouse.query(
+def stage_version(warehouse: Warehouse, version: str) -> None:
+    """Stage a version: until it is published, views prefer results of other versions. A staged version stays staged.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+        Receives the row of `releases`.
+    version : str
+        Model version.
+    """
+    latest = warehouse.query(
         "SELECT state FROM releases WHERE model_version = @version ORDER BY stated_at DESC LIMIT 1",
         {"version": version},
     )
-    if not known or known[0]["state"] != "held":
+    if not latest or latest[0]["state"] != "held":
         warehouse.append("releases", [release_row(version, "held", datetime.now(UTC))])
 
 
-def show(warehouse: Warehouse, version: str) -> None:
-    """Show a version's analyses before those of all versions shown earlier, from now on and all at once."""
+def publish_version(warehouse: Warehouse, version: str) -> None:
+    """Publish a version: from now on, views prefer its results to those of versions published earlier.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+        Receives the row of `releases`.
+    version : str
+        Model version.
+    """
     warehouse.append("releases", [release_row(version, "shown", datetime.now(UTC))])
 
 
-def show_if_serving(warehouse: Warehouse, registry: Registry, version: str) -> bool:
-    """Show a version if it is in production; else that is for its promotion to do."""
-    serving = registry.releases().get(PRODUCTION)
-    if serving is None or serving.version != version:
+def publish_if_in_production(warehouse: Warehouse, registry: Registry, version: str) -> bool:
+    """Publish a version if it is in production. Otherwise, its promotion publishes it.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+        Receives the row of `releases`.
+    registry : Registry
+        Contains the version.
+    version : str
+        Model version.
+
+    Returns
+    -------
+    bool
+        Whether the version is in production, and is now published.
+    """
+    production = registry.releases().get(PRODUCTION)
+    if production is None or production.version != version:
         return False
-    show(warehouse, version)
+    publish_version(warehouse, version)
     return True
 
 
-def scored(warehouse: Warehouse, version: str, since: datetime) -> set[str]:
-    """Ids of recordings that a version has analyzed, and of those that never will be: failed since then, or erased."""
+def completed_recordings(warehouse: Warehouse, version: str, since: datetime) -> set[str]:
+    """Return the IDs of recordings that need no further processing: analyzed by the version, failed, or erased.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+        Contains the rows.
+    version : str
+        Model version.
+    since : datetime
+        Earliest time of a failure that counts, with its time zone.
+    """
     rows = warehouse.query(
         "SELECT recording_id FROM recordings WHERE model_version = @version "
         "UNION DISTINCT SELECT recording_id FROM failures WHERE failed_at >= @since AND recording_id IS NOT NULL "
@@ -79,41 +120,45 @@ def scored(warehouse: Warehouse, version: str, since: datetime) -> set[str]:
     return {row["recording_id"] for row in rows}
 
 
-def wait(warehouse: Warehouse, version: str, since: datetime, recording_ids: Collection[str]) -> Iterator[int]:
-    """Wait until every recording is scored or has failed.
+def wait_until_completed(
+    warehouse: Warehouse, version: str, since: datetime, recording_ids: Collection[str]
+) -> Iterator[int]:
+    """Wait until every recording is completed.
 
     Parameters
     ----------
     warehouse : Warehouse
-        Where the rows arrive.
+        Receives the rows.
     version : str
-        The version.
+        Model version.
     since : datetime
-        When they were asked for; failures before do not count.
+        Start of the reprocessing; earlier failures do not count.
     recording_ids : collection of str
         The recordings.
 
     Yields
     ------
     int
-        How many are left, again and again; 0 is the last.
+        The number of remaining recordings, repeatedly; 0 is the last.
 
     Raises
     ------
     CloudError
-        For three quarters of an hour none has arrived.
+        No recording completed within 45 minutes.
     """
-    left, arrived_at = len(recording_ids) + 1, time.monotonic()
+    remaining, progress_at = len(recording_ids) + 1, time.monotonic()
     while True:
-        before, left = left, len(set(recording_ids) - scored(warehouse, version, since))
-        yield left
-        if left == 0:
+        before = remaining
+        remaining = len(set(recording_ids) - completed_recordings(warehouse, version, since))
+        yield remaining
+        if remaining == 0:
             return
-        if left < before:
-            arrived_at = time.monotonic()
-        elif time.monotonic() - arrived_at > _PATIENCE_S:
+        if remaining < before:
+            progress_at = time.monotonic()
+        elif time.monotonic() - progress_at > _TIMEOUT_S:
             raise CloudError(
-                f"{left} recordings have neither rows of {version} nor a failure, and none arrives any more: "
-                "the log of analyze says why; once it is mended, the same command goes on"
+                f"{remaining} recordings have neither results of {version} nor a failure, without progress for "
+                f"{_TIMEOUT_S / 60:.0f} minutes; see the log of the function analyze, fix the cause, and repeat the "
+                "command to resume"
             )
-        time.sleep(_ASK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)

@@ -1,4 +1,4 @@
-"""Alerts: a call's message, signed, for a webhook."""
+"""Alerts: post the message of a call, signed, to a webhook."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib3 import Retry
 from callmood.errors import AlertError
 
 _TIMEOUT_S = 10.0
-# 0, 1, 2, 4, 8 seconds apart, or as Retry-After says. A POST may be repeated here: the message has an id.
+# Wait 0, 1, 2, 4, 8 seconds, or as long as Retry-After states. Repeating the POST is safe: the message has an ID.
 _RETRY = Retry(
     total=5,
     backoff_factor=0.5,
@@ -25,49 +25,49 @@ _RETRY = Retry(
 
 
 class Webhook:
-    """An address that takes alerts.
+    """A URL that receives alerts.
 
     Parameters
     ----------
     url : str
-        ``https://…``, or ``http://…``.
+        ``https://…`` or ``http://…``.
     secret : str, optional
-        Base64; signs every message. Unsigned without.
+        Base64 key that signs every message; default: no signature.
 
     Raises
     ------
     AlertError
-        The address is none.
+        Not an HTTP URL.
     """
 
     def __init__(self, url: str, secret: str | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise AlertError("the address for alerts must begin with https:// (or http://) and name a host")
+            raise AlertError("the webhook URL must start with https:// (or http://) and name a host")
         self._url = url
-        self._host = parts.hostname  # all that is told of the address: its path may be a password
+        self._host = parts.hostname  # errors name only the host, because the path can contain a password
         self._signer = standardwebhooks.Webhook(secret) if secret else None
         self._session = requests.Session()
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
 
     def post(self, message_id: str, body: bytes) -> None:
-        """Deliver a message, trying again while the receiver is away or overloaded.
+        """Deliver a message; retry while the receiver is unavailable or overloaded.
 
-        Its headers are those of https://www.standardwebhooks.com: ``webhook-id``, ``webhook-timestamp`` and, with a
-        secret, ``webhook-signature``.
+        The headers follow https://www.standardwebhooks.com: ``webhook-id``, ``webhook-timestamp`` and, with a secret,
+        ``webhook-signature``.
 
         Parameters
         ----------
         message_id : str
-            The same whenever the same message is sent again.
+            The same for every delivery of the same message.
         body : bytes
             JSON in UTF-8.
 
         Raises
         ------
         AlertError
-            It was refused, or not taken after all attempts.
+            The receiver rejected the message, or all attempts failed.
         """
         now = datetime.now(UTC)
         headers = {
@@ -78,8 +78,8 @@ class Webhook:
         if self._signer:
             headers["webhook-signature"] = self._signer.sign(message_id, now, body.decode())
         try:
-            answer = self._session.post(self._url, body, headers=headers, timeout=_TIMEOUT_S, allow_redirects=False)
+            response = self._session.post(self._url, body, headers=headers, timeout=_TIMEOUT_S, allow_redirects=False)
         except requests.RequestException as error:
-            raise AlertError(f"{self._host} took no alert about {message_id}: {type(error).__name__}") from None
-        if not 200 <= answer.status_code < 300:
-            raise AlertError(f"{self._host} took no alert about {message_id}: it answers {answer.status_code}")
+            raise AlertError(f"alert {message_id} not delivered to {self._host}: {type(error).__name__}") from None
+        if not 200 <= response.status_code < 300:
+            raise AlertError(f"alert {message_id} not delivered to {self._host}: HTTP {response.status_code}")

@@ -1,4 +1,4 @@
-"""The message about a call: the view's own figures, in the schema that Pub/Sub checks."""
+"""The message of a call: fields of the `calls` view, valid against the schema of the topic."""
 
 import json
 
@@ -16,36 +16,36 @@ from callmood.warehouse.duckdb import DuckDBWarehouse
 ANGRY = call("angry", customer=[heard(10, 18, anger=0.9), heard(40, 50, anger=0.8)], agent=[spoken(0, 9)])
 
 
-def message_of(rows, **chosen):
-    return analysis_message(rows["segments"], rows["recordings"][0], Settings(**chosen))
+def message_of(rows):
+    return analysis_message(rows["segments"], rows["recordings"][0], Settings())
 
 
-def fits(message):
+def is_valid(message):
     return fastavro.validate(json.loads(json.dumps(message)), dict(result_schema()), strict=True)
 
 
-def test_a_hard_call_is_told_with_its_reason_and_moment():
+def test_message_of_a_negative_call_has_reason_and_peak():
     message = message_of(ANGRY)
-    assert fits(message)
+    assert is_valid(message)
     assert message["needs_attention"] is True
     assert "angry for 18 s" in message["attention_reason"]
     assert (message["peak_emotion"], message["peak_probability"], message["peak_start_s"]) == ("anger", 0.8, 40.0)
     assert (message["call_date"], message["started_at"]) == ("2026-11-02", "2026-11-02T09:00:00+00:00")
 
 
-def test_a_call_without_emotion_says_so():
+def test_message_without_customer_emotion_has_default_values():
     message = message_of(call("agent only", agent=[spoken(0, 9)], queue=None, agent_id=None, call_id=None))
-    assert fits(message)
+    assert is_valid(message)
     assert (message["customer_emotion_s"], message["peak_emotion"], message["needs_attention"]) == (0.0, "", False)
     assert {"queue", "agent_id", "peak_emotion", "attention_reason"}.isdisjoint(attributes(message))
     assert attributes(message)["needs_attention"] == "false"
 
 
-def test_a_call_without_a_word_is_told_too():
-    assert fits(message_of(call("silent", customer=[])))
+def test_message_of_a_silent_call_is_valid():
+    assert is_valid(message_of(call("silent", customer=[])))
 
 
-def test_among_other_calls_it_is_the_same(tmp_path):
+def test_message_does_not_depend_on_other_calls_in_the_store(tmp_path):
     store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     others = call("other", agent=[spoken(0, 9)]), call("calm", customer=[heard(3, 9)])
     for rows in (*others, ANGRY):
@@ -53,7 +53,7 @@ def test_among_other_calls_it_is_the_same(tmp_path):
     assert call_message(store, ANGRY["recordings"][0]) == message_of(ANGRY)
 
 
-def test_of_an_erased_call_nothing_is_told(tmp_path):
+def test_erased_call_has_no_message(tmp_path):
     store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     write_analysis(store, ANGRY["segments"], ANGRY["recordings"][0])
     store.append("erasures", erasure("angry")["erasures"])
@@ -68,19 +68,19 @@ def test_of_an_erased_call_nothing_is_told(tmp_path):
     ),
 )
 @example(queue="ü" * 600, spans=[(5.0, 1.0, 0.5, 0.1)])
-def test_whatever_the_call_pub_sub_takes_its_message(queue, spans):
+def test_message_of_any_call_is_valid_and_within_pubsub_limits(queue, spans):
     segments, now = [], 0.0
     for length, pause, anger, sadness in spans:
         segments.append(heard(now, now + length, anger=anger, sadness=sadness))
         now += length + pause
     message = message_of(call("any", customer=segments, duration_s=now, queue=queue))
-    assert fits(message)
+    assert is_valid(message)
     assert message["queue"] == queue
-    told = attributes(message)
-    assert all(0 < len(text.encode()) <= 1024 for text in told.values())
-    assert queue.startswith(told["queue"])
+    texts = attributes(message)
+    assert all(0 < len(text.encode()) <= 1024 for text in texts.values())
+    assert queue.startswith(texts["queue"])
 
 
 @pytest.mark.parametrize("name", ATTRIBUTES)
-def test_every_attribute_is_a_field(name):
+def test_every_attribute_is_a_field_of_the_schema(name):
     assert name in {field["name"] for field in result_schema()["fields"]}
