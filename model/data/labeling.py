@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from callmood.audio.stream import open_audio
 from callmood.errors import BadRecording, CallmoodError
 from callmood.recording import ObjectRef, Recording
-from callmood.report.templates import script
+from callmood.report.templates import render_script
 from callmood.settings import Settings
 from callmood.sources.folder import read_file
 from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
@@ -241,7 +241,7 @@ def _write_page(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
     # The page keeps its answers under this name: another set's are not mixed with them.
     name = hashlib.sha256("".join(row["segment_id"] for row in rows).encode()).hexdigest()[:12]
     data = {"name": name, "columns": COLUMNS, "emotions": EMOTIONS, "clips": rows}
-    (folder / "clips.js").write_text(script("load", data), encoding="utf-8")
+    (folder / "clips.js").write_text(render_script("load", data), encoding="utf-8")
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def report(
             store=dataset or str(store),
             zone=settings.zone,
             min_calls_per_group=settings.min_calls_per_group,
-            sign=_url_signer(sign_urls) if sign_urls else None,
+            sign_url=_url_signer(sign_urls) if sign_urls else None,
             advance=advance,
         )
     err.print(f"{calls} calls. Open in a browser:", highlight=False)
@@ -81,16 +81,16 @@ def serve(
 
     import uvicorn
 
-    from callmood.report.serve import LivePages, make_app
+    from callmood.report.serve import StoreReport, make_app
 
     settings = read_settings()
-    with TemporaryDirectory() as copies:
-        pages = LivePages(
+    with TemporaryDirectory() as audio_cache:
+        store_report = StoreReport(
             create_store(store, settings),
             store=str(store),
             zone=settings.zone,
             min_calls_per_group=settings.min_calls_per_group,
-            copies=Path(copies),
+            audio_cache=Path(audio_cache),
         )
         err.print(f"Open http://127.0.0.1:{port} in a browser. Stop with Ctrl-C.", highlight=False)
-        uvicorn.run(make_app(pages), host="127.0.0.1", port=port, log_level="warning")
+        uvicorn.run(make_app(store_report), host="127.0.0.1", port=port, log_level="warning")

@@ -1,1 +1,1 @@
-"""Build the HTML report."""
+"""Build and serve the HTML report."""

@@ -1,4 +1,4 @@
-"""From a call to something a browser plays: a link to where the recording lies, or a playable copy beside the page."""
+"""Provide playable audio for the page of a call: a link to the recording, or a copy that browsers can play."""
 
 from __future__ import annotations
 
@@ -15,127 +15,128 @@ from callmood.audio.stream import open_audio
 from callmood.errors import BadRecording
 from callmood.types import SAMPLE_RATE, JsonRow
 
-PLAYABLE = {
-    *(("wav", f"pcm_{kind}") for kind in ("u8", "s16", "s24", "s32", "f32", "mulaw", "alaw")),
+BROWSER_FORMATS = {
+    *(("wav", f"pcm_{encoding}") for encoding in ("u8", "s16", "s24", "s32", "f32", "mulaw", "alaw")),
     *(("flac", "flac"), ("mp3", "mp3"), ("mp4", "aac"), ("ogg", "opus"), ("ogg", "vorbis"), ("webm", "opus")),
 }
-"""set of (str, str): containers and codecs that Chromium, Firefox and Safari play as they are."""
+"""set of (str, str): containers and codecs that Chromium, Firefox, and Safari play without conversion."""
 
 
 @dataclass(frozen=True)
-class Sound:
-    """What the page plays.
+class AudioSource:
+    """Playable audio of a call.
 
     Parameters
     ----------
-    href : str or None
-        Relative or absolute address; None where there is nothing to play.
-    note : str
-        Why there is nothing to play; else empty.
+    url : str or None
+        Relative or absolute address; None where no audio is available.
+    message : str
+        Why no audio is available; otherwise empty.
     """
 
-    href: str | None
-    note: str = ""
+    url: str | None
+    message: str = ""
 
 
-def local_file(row: JsonRow) -> Path | None:
-    """The file on this machine that a call was read from, if it was and is still there.
+def find_local_file(recording: JsonRow) -> Path | None:
+    """Return the path of a recording on this machine, or None where the file is in a bucket or missing.
 
     Parameters
     ----------
-    row : dict
-        With the recording's ``bucket`` and ``object``.
+    recording : dict
+        With ``bucket`` and ``object``.
     """
-    if row["bucket"]:
+    if recording["bucket"]:
         return None
-    path = Path(row["object"])
+    path = Path(recording["object"])
     return path if path.is_file() else None
 
 
-def is_playable(row: JsonRow) -> bool:
-    """Whether browsers play the recording as it is.
+def is_browser_playable(recording: JsonRow) -> bool:
+    """Return whether browsers play the recording without conversion.
 
     Parameters
     ----------
-    row : dict
-        With the recording's ``container`` and ``codec``.
+    recording : dict
+        With ``container`` and ``codec``.
     """
-    return (row["container"], row["codec"]) in PLAYABLE
+    return (recording["container"], recording["codec"]) in BROWSER_FORMATS
 
 
-def relative_link(path: Path, folder: Path) -> str:
-    """Address of a file as seen from a folder's pages.
+def relative_url(path: Path, folder: Path) -> str:
+    """Return the address of a file relative to a folder.
 
     Parameters
     ----------
     path : Path
-        An absolute path.
+        Absolute path of the file.
     folder : Path
-        Where the pages lie.
+        Absolute path of the folder that contains the pages.
 
     Examples
     --------
-    >>> relative_link(Path("/calls/50% off #1.wav"), Path("/reports/new"))
+    >>> relative_url(Path("/calls/50% off #1.wav"), Path("/reports/new"))
     '../../calls/50%25%20off%20%231.wav'
     """
     try:
         relative = os.path.relpath(path, folder)
-    except ValueError:  # another drive
+    except ValueError:  # a different drive
         return path.as_uri()
     return quote(Path(relative).as_posix())
 
 
-def playable_copy(path: Path, copy: Path) -> bool:
-    """Decode a recording and write it as MP3, which every browser plays and seeks.
+def transcode_to_mp3(path: Path, target: Path) -> bool:
+    """Decode a recording and write it as MP3, which every browser can play and seek.
 
     Parameters
     ----------
     path : Path
-        A recording in any format that callmood reads.
-    copy : Path
-        Where the MP3 goes; its folder is made.
+        A recording in any supported format.
+    target : Path
+        The MP3 file. Missing parent folders are created.
 
     Returns
     -------
     bool
-        False where the recording cannot be read any more.
+        False if the recording cannot be decoded; then no file is left.
     """
-    copy.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with open_audio(path) as stream:
-            channels = min(stream.info.channels, 2)  # MP3 has no more; of more, all are heard in one
-            with soundfile.SoundFile(copy, "w", SAMPLE_RATE, channels, format="MP3", bitrate_mode="CONSTANT") as file:
+            channels = min(stream.info.channels, 2)  # MP3 has at most two channels; more are mixed down to one
+            with soundfile.SoundFile(target, "w", SAMPLE_RATE, channels, format="MP3", bitrate_mode="CONSTANT") as file:
                 for block in stream.blocks():
-                    heard = block if len(block) == channels else block.mean(axis=0, keepdims=True)
-                    file.write(np.ascontiguousarray(heard.T))
+                    mixed = block if len(block) == channels else block.mean(axis=0, keepdims=True)
+                    file.write(np.ascontiguousarray(mixed.T))
     except BadRecording:
-        copy.unlink(missing_ok=True)
+        target.unlink(missing_ok=True)
         return False
     return True
 
 
-def sound_for(row: JsonRow, folder: Path, sign: Callable[[str, str], str] | None = None) -> Sound:
-    """What the page of a call in `folder` plays, made there if need be.
+def provide_audio(recording: JsonRow, folder: Path, sign_url: Callable[[str, str], str] | None = None) -> AudioSource:
+    """Link a recording for the page in `folder`, or write a playable copy there.
 
     Parameters
     ----------
-    row : dict
-        With the recording's ``recording_id``, ``uri``, ``bucket``, ``object``, ``container`` and ``codec``.
+    recording : dict
+        With ``recording_id``, ``uri``, ``bucket``, ``object``, ``container``, and ``codec``.
     folder : Path
-        Where the pages lie, absolute.
-    sign : callable, optional
-        From bucket and object to an address that plays for a while; None: objects in buckets are not played.
+        Absolute path of the folder that contains the pages.
+    sign_url : callable, optional
+        Maps bucket and object to a temporary address. None: recordings in buckets are not playable.
     """
-    if row["bucket"]:
-        if sign:
-            return Sound(sign(row["bucket"], row["object"]))
-        return Sound(None, f"The recording lies in a bucket, {row['uri']}. Build with --sign-urls to hear it here.")
-    path = local_file(row)
+    if recording["bucket"]:
+        if sign_url:
+            return AudioSource(sign_url(recording["bucket"], recording["object"]))
+        uri = recording["uri"]
+        return AudioSource(None, f"The recording is in a bucket: {uri}. To play it here, use --sign-urls.")
+    path = find_local_file(recording)
     if path is None:
-        return Sound(None, f"The recording is no longer where it was: {row['object']}")
-    if is_playable(row):
-        return Sound(relative_link(path, folder))
-    copy = folder / "audio" / f"{row['recording_id']}.mp3"
-    if playable_copy(path, copy):
-        return Sound(f"audio/{copy.name}")
-    return Sound(None, f"The recording can no longer be read: {row['object']}")
+        return AudioSource(None, f"Recording not found: {recording['object']}")
+    if is_browser_playable(recording):
+        return AudioSource(relative_url(path, folder))
+    copy = folder / "audio" / f"{recording['recording_id']}.mp3"
+    if transcode_to_mp3(path, copy):
+        return AudioSource(f"audio/{copy.name}")
+    return AudioSource(None, f"Cannot decode the recording: {recording['object']}")

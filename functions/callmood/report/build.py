@@ -1,4 +1,4 @@
-"""`callmood report`: the whole site in a folder, to be opened from a disk with no network."""
+"""Write the report as a static site that opens from the disk without a network."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from shlex import quote
 from zoneinfo import ZoneInfo
 
 from callmood.errors import CallmoodError
-from callmood.report.audio import sound_for
-from callmood.report.model_quality import health_of
-from callmood.report.payload import call_page, index_columns, strip
-from callmood.report.queries import CallDetail, calls_of, details_of
-from callmood.report.templates import assets, page, script
+from callmood.report.audio import AudioSource, provide_audio
+from callmood.report.model_quality import query_model_quality
+from callmood.report.payload import call_payload, calls_payload, sparkline
+from callmood.report.queries import CallDetail, count_failures, query_call_details, query_calls
+from callmood.report.templates import load_assets, render_page, render_script
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
 
-_FILES = ("index.html", "call.html", "calls.js", "assets", "calls", "audio")
+_SITE_FILES = ("index.html", "call.html", "calls.js", "assets", "calls", "audio")
 
 
 def build_report(
     warehouse: Warehouse,
-    out: Path,
+    folder: Path,
     *,
     store: str,
     zone: ZoneInfo,
     min_calls_per_group: int,
-    sign: Callable[[str, str], str] | None = None,
+    sign_url: Callable[[str, str], str] | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> int:
     """Write the site.
@@ -36,80 +36,81 @@ def build_report(
     Parameters
     ----------
     warehouse : Warehouse
-        Whose views are shown.
-    out : Path
-        The folder: new, empty, or an earlier report, which is replaced.
+        Source of the rows.
+    folder : Path
+        A new folder, an empty folder, or an earlier report, which is replaced.
     store : str
-        What a person calls the warehouse, for the commands that an empty page names.
+        Name of the warehouse in the commands that the page of an empty store shows.
     zone : ZoneInfo
         Zone of days and hours, as in the views.
     min_calls_per_group : int
-        Figures about one agent are shown from so many calls on.
-    sign : callable, optional
-        From bucket and object to an address that plays for a while; None: objects in buckets are not played.
+        Minimum number of calls for which metrics of one agent are shown.
+    sign_url : callable, optional
+        Maps bucket and object to a temporary address. None: recordings in buckets are not playable.
     advance : callable, optional
-        Called once a call.
+        Called after each call, to report progress.
 
     Returns
     -------
     int
-        How many calls it shows.
+        Number of calls in the report.
 
     Raises
     ------
     CallmoodError
-        The folder holds something else.
+        If the folder contains files that do not belong to a report.
     """
-    out = out.absolute()
-    make_room(out)
+    folder = folder.absolute()
+    prepare_folder(folder)
     now = datetime.now(zone)
-    calls = calls_of(warehouse)
-    write_assets(out / "assets")
+    calls = query_calls(warehouse)
+    write_assets(folder / "assets")
     if not calls:
-        (out / "index.html").write_text(empty_page(warehouse, now, store=store, out=str(out)), encoding="utf-8")
+        html = render_empty_page(warehouse, now, store=store, folder=str(folder))
+        (folder / "index.html").write_text(html, encoding="utf-8")
         return 0
-    (out / "calls").mkdir()
-    strips = {}
+    (folder / "calls").mkdir()
+    sparklines = {}
     agent_emotion = False
-    for detail in details_of(warehouse, calls):
-        strips[detail.id] = strip(detail.segments, detail.row["duration_s"])
-        agent_emotion = agent_emotion or infers_agents(detail)
-        sound = sound_for(detail.row, out, sign)
-        shown = call_script(detail, zone, audio=sound.href, noAudio=sound.note)
-        (out / "calls" / f"{detail.id}.js").write_text(shown, encoding="utf-8")
+    for detail in query_call_details(warehouse, calls):
+        sparklines[detail.recording_id] = sparkline(detail.segments, detail.call["duration_s"])
+        agent_emotion = agent_emotion or has_agent_emotion(detail)
+        script = render_call_script(detail, zone, provide_audio(detail.call, folder, sign_url))
+        (folder / "calls" / f"{detail.recording_id}.js").write_text(script, encoding="utf-8")
         advance()
-    (out / "calls.js").write_text(calls_script(calls, strips, zone, min_calls_per_group), encoding="utf-8")
-    known = {
+    script = render_calls_script(calls, sparklines, zone, min_calls_per_group)
+    (folder / "calls.js").write_text(script, encoding="utf-8")
+    values = {
         "agent_emotion": agent_emotion,
-        "failures": failure_count(warehouse),
-        "health": health_of(warehouse),
+        "failures": count_failures(warehouse),
+        "model_quality": query_model_quality(warehouse),
     }
     for name in ("index.html", "call.html"):
-        (out / name).write_text(page(name, now, **known), encoding="utf-8")
+        (folder / name).write_text(render_page(name, now, **values), encoding="utf-8")
     return len(calls)
 
 
-def make_room(out: Path) -> None:
-    """Make the folder, or take an earlier report out of it: a call that was erased since must not stay.
+def prepare_folder(folder: Path) -> None:
+    """Create the folder, or delete an earlier report from it, so that no erased call remains.
 
     Parameters
     ----------
-    out : Path
-        Absolute.
+    folder : Path
+        Absolute path.
 
     Raises
     ------
     CallmoodError
-        The folder holds something that no report put there.
+        If the folder contains files that do not belong to a report.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    index = out / "index.html"
-    if any(out.iterdir()) and not (
+    folder.mkdir(parents=True, exist_ok=True)
+    index = folder / "index.html"
+    if any(folder.iterdir()) and not (
         index.is_file() and 'name="generator" content="callmood' in index.read_text("utf-8")
     ):
-        raise CallmoodError(f"{out} is not empty and no earlier report; name a new folder")
-    for name in _FILES:
-        path = out / name
+        raise CallmoodError(f"{folder} is not empty and contains no report. Specify a new folder.")
+    for name in _SITE_FILES:
+        path = folder / name
         if path.is_dir():
             shutil.rmtree(path)
         else:
@@ -117,38 +118,41 @@ def make_room(out: Path) -> None:
 
 
 def write_assets(folder: Path) -> None:
-    """Write style sheet, scripts and chart library.
+    """Write the style sheet, the scripts, and the chart library.
 
     Parameters
     ----------
     folder : Path
-        Made if need be.
+        Created if missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in assets().items():
+    for name, content in load_assets().items():
         (folder / name).write_bytes(content)
 
 
-def infers_agents(detail: CallDetail) -> bool:
-    """Whether emotion of an agent was inferred in a call."""
+def has_agent_emotion(detail: CallDetail) -> bool:
+    """Return whether a call has an emotion of an agent."""
     return any(segment["role"] == "agent" and segment["emotion"] is not None for segment in detail.segments)
 
 
-def calls_script(calls: list[JsonRow], strips: dict[str, str], zone: ZoneInfo, min_calls_per_group: int) -> str:
-    """The list of calls as `calls.js`."""
-    return script("callmood.load", {"minCalls": min_calls_per_group, **index_columns(calls, strips, zone)})
+def render_calls_script(
+    calls: list[JsonRow], sparklines: dict[str, str], zone: ZoneInfo, min_calls_per_group: int
+) -> str:
+    """Render the list of calls as `calls.js`."""
+    payload = {"minCallsPerGroup": min_calls_per_group, **calls_payload(calls, sparklines, zone)}
+    return render_script("callmood.loadCalls", payload)
 
 
-def call_script(detail: CallDetail, zone: ZoneInfo, **sound: str | None) -> str:
-    """One call as `calls/ID.js`."""
-    return script("callmood.show", {**call_page(detail, zone), **sound})
+def render_call_script(detail: CallDetail, zone: ZoneInfo, audio: AudioSource) -> str:
+    """Render one call as `calls/ID.js`."""
+    return render_script("callmood.showCall", call_payload(detail, zone, audio))
 
 
-def empty_page(warehouse: Warehouse, now: datetime, *, store: str, out: str = "", live: bool = False) -> str:
-    """The page of a store without calls: what to do next."""
-    return page("empty.html", now, failures=failure_count(warehouse), store=quote(store), out=quote(out), live=live)
-
-
-def failure_count(warehouse: Warehouse) -> int:
-    """How many recordings could not be analyzed."""
-    return int(warehouse.query("SELECT COUNT(*) AS n FROM failures_current")[0]["n"])
+def render_empty_page(
+    warehouse: Warehouse, now: datetime, *, store: str, folder: str = "", is_served: bool = False
+) -> str:
+    """Render the page of a store without calls, which shows the next command."""
+    failures = count_failures(warehouse)
+    return render_page(
+        "empty.html", now, failures=failures, store=quote(store), folder=quote(folder), is_served=is_served
+    )

@@ -1,4 +1,4 @@
-"""What the first page says of the model: whether calls still look like what it knows, and how often it is right."""
+"""Summarize drift checks and measured accuracy for the index page."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
 
-ASPECTS = {
+METRIC_GROUPS = {
     "loudness": ("level_dbfs", "levels"),
     "noise": ("noise_db",),
-    "length": ("segment_s", "durations"),
-    "voices": tuple(f"embedding_proj_{i}" for i in range(1, 9)),
+    "segment duration": ("segment_s", "durations"),
+    "embeddings": tuple(f"embedding_proj_{i}" for i in range(1, 9)),
     "confidence": ("confidence", "confidences"),
     "emotions": ("emotions",),
 }
-"""dict of str to tuple of str: what people would call the figures of `drift_checks`."""
+"""dict of str to tuple of str: metrics of `drift_checks` by the group under which the page shows them."""
 
-_DAYS = 28
+_MAX_DAYS = 28
 
-_CHECKS = """
+_DRIFT_CHECKS = """
 SELECT call_date, model_version, queue, figure, test, statistic, low, high, segments, is_drift, threshold_ratio
 FROM drift_checks_current
 ORDER BY call_date, model_version, queue, figure
@@ -30,19 +30,20 @@ ORDER BY call_date, model_version, queue, figure
 
 
 @dataclass(frozen=True)
-class Health:
-    """The checks of the last four weeks.
+class ModelQuality:
+    """Drift checks of the last 28 checked days, and measured accuracy.
 
     Parameters
     ----------
     day : date
-        The last day that was checked.
+        The last checked day.
     drifts : list of str
-        What has drifted on that day, in words: ``noise``, or ``noise (billing)`` for a queue.
+        Metric groups that drifted on that day: ``noise``, or ``noise (billing)`` for a queue.
     accuracies : list of dict
-        Rows of the view `drift_checks_current`, one a model version: how often it was right, the newest.
+        The latest accuracy of each model version, as rows of the view `drift_checks_current`.
     chart : list of dict
-        JSON-able: ``day``, ``aspect`` and the largest ``share`` of its alarm's limit, over all calls of the day.
+        JSON-serializable: ``day``, ``group``, and the greatest ``thresholdRatio`` of the group over all calls of the
+        day.
     """
 
     day: date
@@ -51,36 +52,36 @@ class Health:
     chart: list[dict[str, Any]]
 
 
-def health_of(warehouse: Warehouse) -> Health | None:
-    """Read the checks; None where there is none yet.
+def query_model_quality(warehouse: Warehouse) -> ModelQuality | None:
+    """Query the drift checks. Return None if the store has none.
 
     Parameters
     ----------
     warehouse : Warehouse
-        Where the rows are.
+        Source of the rows.
     """
-    rows = warehouse.query(_CHECKS)
-    aspect_of = {figure: aspect for aspect, figures in ASPECTS.items() for figure in figures}
-    checks = [row for row in rows if row["figure"] in aspect_of]
+    rows = warehouse.query(_DRIFT_CHECKS)
+    group_of = {metric: group for group, metrics in METRIC_GROUPS.items() for metric in metrics}
+    checks = [row for row in rows if row["figure"] in group_of]
     if not checks:
         return None
-    days = sorted({row["call_date"] for row in checks})[-_DAYS:]
-    shares: dict[tuple[date, str], float] = defaultdict(float)
+    days = sorted({row["call_date"] for row in checks})[-_MAX_DAYS:]
+    ratios: dict[tuple[date, str], float] = defaultdict(float)
     for row in checks:
         if row["queue"] is None and row["call_date"] in days:
-            key = row["call_date"], aspect_of[row["figure"]]
-            shares[key] = max(shares[key], row["threshold_ratio"])
+            key = row["call_date"], group_of[row["figure"]]
+            ratios[key] = max(ratios[key], row["threshold_ratio"])
     drifted = {
-        (aspect_of[row["figure"]], row["queue"]) for row in checks if row["is_drift"] and row["call_date"] == days[-1]
+        (group_of[row["figure"]], row["queue"]) for row in checks if row["is_drift"] and row["call_date"] == days[-1]
     }
-    return Health(
+    return ModelQuality(
         day=days[-1],
-        drifts=[aspect if queue is None else f"{aspect} ({queue})" for aspect, queue in sorted(drifted, key=str)],
+        drifts=[group if queue is None else f"{group} ({queue})" for group, queue in sorted(drifted, key=str)],
         accuracies=list({row["model_version"]: row for row in rows if row["test"] == "wilson"}.values()),
         chart=[
-            {"day": day.isoformat(), "aspect": aspect, "share": round(shares[day, aspect], 3)}
-            for aspect in ASPECTS
+            {"day": day.isoformat(), "group": group, "thresholdRatio": round(ratios[day, group], 3)}
+            for group in METRIC_GROUPS
             for day in days
-            if (day, aspect) in shares
+            if (day, group) in ratios
         ],
     )

@@ -1,4 +1,4 @@
-"""What the page shows, asked of the views. Figures are defined in `schemas/views`, not here."""
+"""Read the rows of the report from the views in `schemas/views`, which define all metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import groupby
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
 
-# So many calls are asked for at a time, in whole days: views read only the partitions of those days.
+# Minimum calls per batch. A batch has whole days, because the views read only the partitions of the requested days.
 _BATCH_CALLS = 1000
 
 _CALLS = """
@@ -20,113 +20,118 @@ JOIN recordings_current AS r ON r.call_date = c.call_date AND r.recording_id = c
 ORDER BY IFNULL(c.needs_attention, FALSE) DESC, IFNULL(c.negativity, -1) DESC, c.started_at DESC, c.recording_id
 """
 
-# {which}: of which days, and of which recording if of one alone.
+# {condition}: selects a range of days, or one recording.
 _SEGMENTS = """
 SELECT
   s.recording_id, role, is_customer, start_s, end_s, emotion, level_dbfs,
   p_anger, p_disgust, p_fear, p_happiness, p_neutral, p_sadness, i.segment_id IS NOT NULL AS interrupts
-FROM (SELECT * FROM segments_current WHERE {which}) AS s
-LEFT JOIN (SELECT segment_id FROM interruptions WHERE {which}) AS i ON i.segment_id = s.segment_id
+FROM (SELECT * FROM segments_current WHERE {condition}) AS s
+LEFT JOIN (SELECT segment_id FROM interruptions WHERE {condition}) AS i ON i.segment_id = s.segment_id
 ORDER BY s.recording_id, start_s, channel
 """
 
 _TIMELINE = """
 SELECT recording_id, negativity
 FROM call_timeline
-WHERE is_customer AND {which}
+WHERE is_customer AND {condition}
 ORDER BY recording_id, bin
 """
 
-_MOMENTS = """
+_WORST_MOMENTS = """
 SELECT recording_id, start_s, end_s, emotion, probability
 FROM worst_moments
-WHERE rank_in_call <= 12 AND {which}
+WHERE rank_in_call <= 12 AND {condition}
 ORDER BY recording_id, start_s
 """
 
 
 @dataclass(frozen=True)
 class CallDetail:
-    """What the page of one call rests on.
+    """Rows of one call.
 
     Parameters
     ----------
-    row : dict
-        The call, as `calls_of` gives it.
+    call : dict
+        The row of `query_calls`.
     segments : list of dict
-        Its rows of `segments_current`, by start, each with whether it ``interrupts``.
-    negativity : list of float or None
-        The customer's, by ten seconds, from the view `call_timeline`; None where the customer is silent.
-    moments : list of dict
-        Its rows of the view `worst_moments`, by start.
+        Rows of `segments_current`, ordered by start. ``interrupts`` marks interruptions.
+    timeline : list of float or None
+        Customer negativity, 0 to 1, per bin of 10 s, from the view `call_timeline`. None: no customer speech.
+    worst_moments : list of dict
+        Rows of the view `worst_moments`, ordered by start.
     """
 
-    row: JsonRow
+    call: JsonRow
     segments: list[JsonRow]
-    negativity: list[float | None]
-    moments: list[JsonRow]
+    timeline: list[float | None]
+    worst_moments: list[JsonRow]
 
     @property
-    def id(self) -> str:
-        """The recording's id: the call's name in addresses and files."""
-        return str(self.row["recording_id"])
+    def recording_id(self) -> str:
+        """Identify the call in addresses and file names."""
+        return str(self.call["recording_id"])
 
 
-def calls_of(warehouse: Warehouse) -> list[JsonRow]:
-    """Every call, those that need attention first, worst first.
+def query_calls(warehouse: Warehouse) -> list[JsonRow]:
+    """Query all calls: those that need attention first, then by descending negativity.
 
     Parameters
     ----------
     warehouse : Warehouse
-        Where the rows are.
+        Source of the rows.
 
     Returns
     -------
     list of dict
-        Rows of the view `calls`, with the recording's ``bucket``, ``object``, ``container`` and ``codec``.
+        Rows of the view `calls`, with ``bucket``, ``object``, ``container``, and ``codec`` of the recording.
     """
     return warehouse.query(_CALLS)
 
 
-def details_of(warehouse: Warehouse, calls: Iterable[JsonRow]) -> Iterator[CallDetail]:
-    """Calls in full, a stretch of days at a time: memory does not grow with the segments of the store.
+def query_call_details(warehouse: Warehouse, calls: Iterable[JsonRow]) -> Iterator[CallDetail]:
+    """Query the details of calls in batches of days, so that memory does not grow with the store.
 
     Parameters
     ----------
     warehouse : Warehouse
-        Where the rows are.
+        Source of the rows.
     calls : iterable of dict
-        Rows as `calls_of` gives them.
+        Rows of `query_calls`.
 
     Yields
     ------
     CallDetail
-        By day.
+        One per call, ordered by day.
     """
     for batch in _batches(calls):
-        between = {"first": batch[0]["call_date"], "last": batch[-1]["call_date"]}
-        yield from _details(warehouse, batch, "call_date BETWEEN @first AND @last", between)
+        days = {"first": batch[0]["call_date"], "last": batch[-1]["call_date"]}
+        yield from _query_details(warehouse, batch, "call_date BETWEEN @first AND @last", days)
 
 
-def detail_of(warehouse: Warehouse, call: JsonRow) -> CallDetail:
-    """One call in full.
+def query_call_detail(warehouse: Warehouse, call: JsonRow) -> CallDetail:
+    """Query the details of one call.
 
     Parameters
     ----------
     warehouse : Warehouse
-        Where the rows are.
+        Source of the rows.
     call : dict
-        A row as `calls_of` gives it.
+        A row of `query_calls`.
     """
-    of_call = {"day": call["call_date"], "recording_id": call["recording_id"]}
-    return next(_details(warehouse, [call], "call_date = @day AND recording_id = @recording_id", of_call))
+    key = {"day": call["call_date"], "recording_id": call["recording_id"]}
+    return next(_query_details(warehouse, [call], "call_date = @day AND recording_id = @recording_id", key))
+
+
+def count_failures(warehouse: Warehouse) -> int:
+    """Count the recordings that could not be analyzed."""
+    return int(warehouse.query("SELECT COUNT(*) AS n FROM failures_current")[0]["n"])
 
 
 def _batches(calls: Iterable[JsonRow]) -> Iterator[list[JsonRow]]:
-    """Calls of whole days, about `_BATCH_CALLS` at a time, by day."""
+    """Group calls into batches of whole days with at least `_BATCH_CALLS` calls, ordered by day."""
     batch: list[JsonRow] = []
-    for _, day in groupby(sorted(calls, key=_day), key=_day):
-        batch += day
+    for _, calls_of_day in groupby(sorted(calls, key=_call_date), key=_call_date):
+        batch += calls_of_day
         if len(batch) >= _BATCH_CALLS:
             yield batch
             batch = []
@@ -134,22 +139,23 @@ def _batches(calls: Iterable[JsonRow]) -> Iterator[list[JsonRow]]:
         yield batch
 
 
-def _day(call: JsonRow) -> date:
-    day: date = call["call_date"]
-    return day
+def _call_date(call: JsonRow) -> date:
+    call_date: date = call["call_date"]
+    return call_date
 
 
-def _details(
-    warehouse: Warehouse, calls: Sequence[JsonRow], which: str, parameters: Mapping[str, object]
+def _query_details(
+    warehouse: Warehouse, calls: Sequence[JsonRow], condition: str, parameters: Mapping[str, object]
 ) -> Iterator[CallDetail]:
-    segments, timeline, moments = (
-        _by_call(warehouse.query(sql.format(which=which), parameters)) for sql in (_SEGMENTS, _TIMELINE, _MOMENTS)
+    segments, timeline, worst_moments = (
+        _group_by_recording(warehouse.query(sql.format(condition=condition), parameters))
+        for sql in (_SEGMENTS, _TIMELINE, _WORST_MOMENTS)
     )
     for call in calls:
         key = call["recording_id"]
-        negativity = [cell["negativity"] for cell in timeline.get(key, [])]
-        yield CallDetail(call, segments.get(key, []), negativity, moments.get(key, []))
+        negativity = [row["negativity"] for row in timeline.get(key, [])]
+        yield CallDetail(call, segments.get(key, []), negativity, worst_moments.get(key, []))
 
 
-def _by_call(rows: Iterable[JsonRow]) -> dict[str, list[JsonRow]]:
+def _group_by_recording(rows: Iterable[JsonRow]) -> dict[str, list[JsonRow]]:
     return {key: list(group) for key, group in groupby(rows, lambda row: str(row["recording_id"]))}

@@ -1,4 +1,4 @@
-"""`callmood serve`: the page over the live store, which fills while `callmood watch` adds calls."""
+"""Serve the report over a local store. The report updates while `callmood watch` adds calls."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from callmood.report.audio import is_playable, local_file, playable_copy
-from callmood.report.build import call_script, calls_script, empty_page, failure_count
-from callmood.report.model_quality import health_of
-from callmood.report.payload import strip
-from callmood.report.queries import calls_of, detail_of, details_of
-from callmood.report.templates import assets, page
+from callmood.report.audio import AudioSource, find_local_file, is_browser_playable, transcode_to_mp3
+from callmood.report.build import render_call_script, render_calls_script, render_empty_page
+from callmood.report.model_quality import query_model_quality
+from callmood.report.payload import sparkline
+from callmood.report.queries import count_failures, query_call_detail, query_call_details, query_calls
+from callmood.report.templates import load_assets, render_page
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
 
-_STATE = """
+_VERSION = """
 SELECT
   (SELECT COUNT(*) FROM recordings) AS analyses,
   (SELECT COUNT(*) FROM erasures) AS erasures,
@@ -33,130 +33,134 @@ SELECT
 """
 
 
-class LivePages:
-    """The site's files, made from the store as they are asked for.
+class StoreReport:
+    """Request handlers that render the files of the report from a store.
 
     Parameters
     ----------
     warehouse : Warehouse
         The store.
     store : str
-        What a person calls it.
+        Name of the store in the commands that the page of an empty store shows.
     zone : ZoneInfo
         Zone of days and hours.
     min_calls_per_group : int
-        Figures about one agent are shown from so many calls on.
-    copies : Path
-        A folder for playable copies of recordings that browsers cannot play.
+        Minimum number of calls for which metrics of one agent are shown.
+    audio_cache : Path
+        Folder for MP3 copies of recordings that browsers cannot play.
     """
 
     def __init__(
-        self, warehouse: Warehouse, *, store: str, zone: ZoneInfo, min_calls_per_group: int, copies: Path
+        self, warehouse: Warehouse, *, store: str, zone: ZoneInfo, min_calls_per_group: int, audio_cache: Path
     ) -> None:
         self._warehouse = warehouse
         self._store = store
         self._zone = zone
-        self._min_calls = min_calls_per_group
-        self._copies = copies
-        self._known = ""
+        self._min_calls_per_group = min_calls_per_group
+        self._audio_cache = audio_cache
+        self._loaded_version = ""
         self._calls: dict[str, JsonRow] = {}
-        self._strips: dict[str, str] = {}
-        self._reading, self._copying = Lock(), Lock()
+        self._sparklines: dict[str, str] = {}
+        self._load_lock, self._transcode_lock = Lock(), Lock()
 
     def version(self, _: Request) -> Response:
-        """What changes when the store does."""
-        return PlainTextResponse(self._version())
+        """Return a text that changes when the store changes."""
+        return PlainTextResponse(self._query_version())
 
-    def _version(self) -> str:
-        return "-".join(str(n) for n in self._warehouse.query(_STATE)[0].values())
+    def _query_version(self) -> str:
+        return "-".join(str(count) for count in self._warehouse.query(_VERSION)[0].values())
 
-    def _calls_now(self) -> dict[str, JsonRow]:
-        """The calls by id and their strips, read again when the store has changed: an erased call is gone at once."""
-        with self._reading:
-            version = self._version()
-            if version != self._known:
-                calls = calls_of(self._warehouse)
-                new = [call for call in calls if call["recording_id"] not in self._strips]
-                for detail in details_of(self._warehouse, new):
-                    self._strips[detail.id] = strip(detail.segments, detail.row["duration_s"])
+    def _load_calls(self) -> dict[str, JsonRow]:
+        """Return the calls by id. Query them again when the store has changed, so that erased calls disappear."""
+        with self._load_lock:
+            version = self._query_version()
+            if version != self._loaded_version:
+                calls = query_calls(self._warehouse)
+                new = [call for call in calls if call["recording_id"] not in self._sparklines]
+                for detail in query_call_details(self._warehouse, new):
+                    self._sparklines[detail.recording_id] = sparkline(detail.segments, detail.call["duration_s"])
                 self._calls = {call["recording_id"]: call for call in calls}
-                self._known = version
+                self._loaded_version = version
             return self._calls
 
-    def index(self, _: Request) -> Response:
-        """The first page, or the one that says what to do."""
+    def index_page(self, _: Request) -> Response:
+        """Render the index page, or the page of an empty store."""
         now = datetime.now(self._zone)
         if not self._warehouse.query("SELECT recording_id FROM recordings_current LIMIT 1"):
-            return HTMLResponse(empty_page(self._warehouse, now, store=self._store, live=True))
-        known = {"failures": failure_count(self._warehouse), "health": health_of(self._warehouse)}
-        return HTMLResponse(page("index.html", now, live=True, **known))
+            return HTMLResponse(render_empty_page(self._warehouse, now, store=self._store, is_served=True))
+        failures, model_quality = count_failures(self._warehouse), query_model_quality(self._warehouse)
+        return HTMLResponse(
+            render_page("index.html", now, is_served=True, failures=failures, model_quality=model_quality)
+        )
 
-    def call(self, _: Request) -> Response:
-        """The page of one call."""
-        failures = failure_count(self._warehouse)
-        return HTMLResponse(page("call.html", datetime.now(self._zone), live=True, failures=failures))
+    def call_page(self, _: Request) -> Response:
+        """Render the page that shows one call."""
+        failures = count_failures(self._warehouse)
+        return HTMLResponse(render_page("call.html", datetime.now(self._zone), is_served=True, failures=failures))
 
     def calls_script(self, _: Request) -> Response:
-        """The list of calls."""
-        calls = list(self._calls_now().values())
-        return _javascript(calls_script(calls, self._strips, self._zone, self._min_calls))
+        """Render the list of calls."""
+        calls = list(self._load_calls().values())
+        return _javascript(render_calls_script(calls, self._sparklines, self._zone, self._min_calls_per_group))
 
     def call_script(self, request: Request) -> Response:
-        """One call in full."""
-        call = self._call(request)
-        there = local_file(call) is not None
-        audio = f"audio/{call['recording_id']}" if there else None
-        note = "" if there else f"The recording is not on this machine: {call['uri']}"
-        return _javascript(call_script(detail_of(self._warehouse, call), self._zone, audio=audio, noAudio=note))
+        """Render the data of one call."""
+        call = self._find_call(request)
+        if find_local_file(call) is None:
+            audio = AudioSource(None, f"The recording is not on this machine: {call['uri']}")
+        else:
+            audio = AudioSource(f"audio/{call['recording_id']}")
+        return _javascript(render_call_script(query_call_detail(self._warehouse, call), self._zone, audio))
 
     def audio(self, request: Request) -> Response:
-        """The recording of a call, in a form that browsers play; they ask for parts of it to seek."""
-        call = self._call(request)
-        path = local_file(call)
-        if path is not None and not is_playable(call):
-            copy = self._copies / f"{call['recording_id']}.mp3"
-            with self._copying:
-                path = copy if copy.exists() or playable_copy(path, copy) else None
+        """Send the recording of a call in a format that browsers play. Supports range requests, for seeking."""
+        call = self._find_call(request)
+        path = find_local_file(call)
+        if path is not None and not is_browser_playable(call):
+            copy = self._audio_cache / f"{call['recording_id']}.mp3"
+            with self._transcode_lock:
+                path = copy if copy.exists() or transcode_to_mp3(path, copy) else None
         if path is None:
             raise HTTPException(404)
         return FileResponse(path)
 
     def asset(self, request: Request) -> Response:
-        """A style sheet or script."""
+        """Send a style sheet or a script."""
         name = request.path_params["name"]
-        if name not in assets():
+        if name not in load_assets():
             raise HTTPException(404)
-        return Response(assets()[name], media_type="text/css" if name.endswith(".css") else "text/javascript")
+        return Response(load_assets()[name], media_type="text/css" if name.endswith(".css") else "text/javascript")
 
-    def _call(self, request: Request) -> JsonRow:
-        found = self._calls_now().get(request.path_params["id"].removesuffix(".js"))
-        if found is None:
+    def _find_call(self, request: Request) -> JsonRow:
+        call = self._load_calls().get(request.path_params["id"].removesuffix(".js"))
+        if call is None:
             raise HTTPException(404)
-        return found
+        return call
 
 
 def _javascript(text: str) -> Response:
     return Response(text, media_type="text/javascript", headers={"Cache-Control": "no-store"})
 
 
-def make_app(pages: LivePages) -> Starlette:
-    """The web application.
+def make_app(report: StoreReport) -> Starlette:
+    """Create the web application.
+
+    The application rejects requests whose host is not this machine, which prevents DNS rebinding by web pages.
 
     Parameters
     ----------
-    pages : LivePages
-        What it answers with. Only requests addressed to this machine by name are answered, so no page of the web can
-        reach it through a name of its own.
+    report : StoreReport
+        The request handlers.
     """
     routes: list[tuple[str, Callable[[Request], Response]]] = [
-        ("/", pages.index),
-        ("/index.html", pages.index),
-        ("/call.html", pages.call),
-        ("/version", pages.version),
-        ("/calls.js", pages.calls_script),
-        ("/calls/{id}", pages.call_script),
-        ("/audio/{id}", pages.audio),
-        ("/assets/{name}", pages.asset),
+        ("/", report.index_page),
+        ("/index.html", report.index_page),
+        ("/call.html", report.call_page),
+        ("/version", report.version),
+        ("/calls.js", report.calls_script),
+        ("/calls/{id}", report.call_script),
+        ("/audio/{id}", report.audio),
+        ("/assets/{name}", report.asset),
     ]
-    this_machine = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
-    return Starlette(routes=[Route(path, answer) for path, answer in routes], middleware=[this_machine])
+    localhost_only = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
+    return Starlette(routes=[Route(path, handler) for path, handler in routes], middleware=[localhost_only])

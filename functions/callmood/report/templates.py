@@ -1,4 +1,4 @@
-"""The site's files as text: pages from templates, data as scripts, and the chart library."""
+"""Render pages from templates and data as scripts, and load the assets of the site."""
 
 from __future__ import annotations
 
@@ -24,52 +24,52 @@ _environment = Environment(
 )
 
 
-def page(template: str, made_at: datetime, **values: Any) -> str:
-    """Render a page; every value is escaped.
+def render_page(template: str, built_at: datetime, **values: Any) -> str:
+    """Render a page. All values are escaped.
 
     Parameters
     ----------
     template : str
         Name of a file in ``templates/``.
-    made_at : datetime
-        For the footer, in the zone that days and hours are in.
+    built_at : datetime
+        Time in the footer, in the zone of days and hours.
     **values
-        What the template asks for.
+        Variables of the template.
     """
-    known = {
+    defaults = {
         "version": __version__,
         "emotions": EMOTIONS,
         "labels": LABELS,
-        "live": False,
+        "is_served": False,
         "agent_emotion": False,
-        "health": None,
+        "model_quality": None,
+        "built_at": built_at.strftime("%Y-%m-%d %H:%M"),
+        "zone": getattr(built_at.tzinfo, "key", built_at.tzname()),
     }
-    zone = getattr(made_at.tzinfo, "key", made_at.tzname())
-    made = made_at.strftime("%Y-%m-%d %H:%M")
-    return _environment.get_template(template).render({**known, "made_at": made, "zone": zone, **values})
+    return _environment.get_template(template).render({**defaults, **values})
 
 
-def script(function: str, value: Any) -> str:
-    r"""A script that hands a value to one of the page's functions. Pages opened from a disk cannot fetch JSON.
+def render_script(function: str, argument: Any) -> str:
+    r"""Render a script that calls a function of the page, because pages on a disk cannot fetch JSON.
 
     Parameters
     ----------
     function : str
-        Such as ``callmood.load``.
-    value : object
-        JSON-able.
+        For example ``callmood.loadCalls``.
+    argument : object
+        JSON-serializable.
 
     Examples
     --------
-    >>> script("f", "</script>")
+    >>> render_script("f", "</script>")
     'f("\\u003c/script>");\n'
     """
-    return f"{function}({json.dumps(value, separators=(',', ':'), allow_nan=False)});\n".replace("<", "\\u003c")
+    return f"{function}({json.dumps(argument, separators=(',', ':'), allow_nan=False)});\n".replace("<", "\\u003c")
 
 
 @cache
-def assets() -> dict[str, bytes]:
-    """Every file that goes into ``assets/``, by name: our own, and Vega as its own project's package bundles it."""
+def load_assets() -> dict[str, bytes]:
+    """Load all files of ``assets/`` by name: those of ``static/``, and Vega as bundled by vl-convert."""
     static = files("callmood.report") / "static"
     own = {file.name: file.read_bytes() for file in static.iterdir() if file.name.endswith((".js", ".css"))}
     notice = "/* Vega, Vega-Lite and Vega-Embed, https://vega.github.io, BSD-3-Clause. */\n"

@@ -6,8 +6,8 @@ from datetime import date
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from built import address
 from labeled_calls import make_calls
+from report_site import page_url
 
 from callmood.settings import Settings
 from model.data import labeling
@@ -25,7 +25,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def page(open_page, folder):
-    with open_page(address(folder)) as page:
+    with open_page(page_url(folder)) as page:
         page.wait_for_function("document.querySelector('#sound').readyState >= 2")
         yield page
 
@@ -97,13 +97,13 @@ def test_a_clip_that_is_not_there_is_said_so(chromium, folder, tmp_path):
         if file.is_file():
             (tmp_path / file.name).write_bytes(file.read_bytes())
     with closing(chromium.new_page()) as page:  # not `open_page`, which allows no error on the console
-        page.goto(address(tmp_path))
+        page.goto(page_url(tmp_path))
         page.wait_for_selector("#no-sound", state="visible")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(open_page, folder, scheme):
-    with open_page(address(folder), color_scheme=scheme) as page:
+    with open_page(page_url(folder), color_scheme=scheme) as page:
         page.keyboard.press("a")
         page.keyboard.press("ArrowLeft")
         found = Axe().run(page, options={"preload": False}).response["violations"]
@@ -111,5 +111,5 @@ def test_axe_finds_no_serious_fault(open_page, folder, scheme):
 
 
 def test_a_telephone_shows_it_without_sideways_scrolling(open_page, folder):
-    with open_page(address(folder), viewport={"width": 360, "height": 780}) as page:
+    with open_page(page_url(folder), viewport={"width": 360, "height": 780}) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 360

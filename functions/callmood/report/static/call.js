@@ -1,205 +1,190 @@
-// The page of one call: which it is, what is known of it, its worst moments, and the keys.
+// The page of one call: summary, details, worst moments, charts, and keyboard shortcuts.
 "use strict";
 
 (() => {
-  const { h, fill, clock, percent, plural, figures, player, lanes } = callmood;
-  let shown = null; // the call on the page, as calls/ID.js gave it
+  const { h, fill, clock, percent, plural, metrics, player, lanes } = callmood;
+  let call = null;
 
-  // --- which call -------------------------------------------------------------------------------------------------
+  // --- navigation -------------------------------------------------------------------------------------------------
 
-  function open() {
+  function load() {
     const { call: id, t } = callmood.state.read();
-    if (shown && shown.id === id) return t ? player.seek(Number(t)) : undefined;
-    if (!callmood.calls.some((call) => call.id === id)) return missing();
-    const script = h("script", { src: `calls/${id}.js`, onerror: missing, onload: () => script.remove() });
+    if (call && call.id === id) return t ? player.seek(Number(t)) : undefined;
+    if (!callmood.calls.some((known) => known.id === id)) return showNotFound();
+    const script = h("script", { src: `calls/${id}.js`, onerror: showNotFound, onload: () => script.remove() });
     return document.head.append(script);
   }
 
-  function missing() {
-    document.body.dataset.state = "missing";
-    fill("h1", "No such call");
+  function showNotFound() {
+    document.body.dataset.state = "not-found";
+    fill("h1", "Call not found");
   }
 
-  function neighbors() {
+  function renderNavigation() {
     const state = callmood.state.read();
-    const calls = figures.listed(state, figures.filtered(state));
-    const at = calls.findIndex((call) => call.id === shown.id);
-    const { call, t, ...filters } = state;
-    document.querySelector("#back").href = `index.html${callmood.state.hash(filters)}`;
-    for (const [selector, other] of [
-      ["#previous-call", calls[at - 1]],
-      ["#next-call", at < 0 ? undefined : calls[at + 1]],
+    const calls = metrics.search(state, metrics.filterCalls(state));
+    const index = calls.findIndex((other) => other.id === call.id);
+    const { call: _, t, ...filters } = state;
+    document.querySelector("#back").href = `index.html${callmood.state.toHash(filters)}`;
+    for (const [selector, neighbor] of [
+      ["#previous-call", calls[index - 1]],
+      ["#next-call", index < 0 ? undefined : calls[index + 1]],
     ]) {
       const link = document.querySelector(selector);
-      link.hidden = !other;
-      if (other) link.href = callmood.state.hash({ ...filters, call: other.id });
+      link.hidden = !neighbor;
+      if (neighbor) link.href = callmood.state.toHash({ ...filters, call: neighbor.id });
     }
-    fill("#position", at < 0 ? "" : `${callmood.count(at + 1)} of ${plural(calls.length, "call")}`);
+    fill("#position", index < 0 ? "" : `${callmood.count(index + 1)} of ${plural(calls.length, "call")}`);
   }
 
-  callmood.show = function (call) {
-    shown = call;
-    call.segments = call.segments.map(([role, start, end, label, level, p, interrupts], number) => ({
-      number,
-      role,
-      start: start / 1000,
-      end: end / 1000,
-      emotion: label === null ? null : callmood.LABELS[label],
-      level,
-      p: p && p.map((value) => value / 1000),
-      interrupts,
-    }));
-    document.body.dataset.state = "shown";
+  callmood.showCall = function (payload) {
+    call = callmood.decodeCall(payload);
+    document.body.dataset.state = "loaded";
     document.title = `${call.name} – callmood`;
-    fill("h1", "Call ", callmood.name(call.name));
-    neighbors();
-    fill("#facts", facts(call));
-    fill("#verdict", verdict(call));
-    player.open(call);
-    lanes.show(call);
-    moments(call);
-    charts(call);
-    table(call);
+    fill("h1", "Call ", callmood.nameElement(call.name));
+    renderNavigation();
+    fill("#details", details());
+    fill("#summary", summary());
+    player.load(call);
+    lanes.render(call);
+    renderWorstMoments();
+    drawCharts();
+    renderSegmentTable();
     player.seek(Number(callmood.state.read().t ?? 0));
   };
 
-  // --- words ------------------------------------------------------------------------------------------------------
+  // --- summary and details ----------------------------------------------------------------------------------------
 
-  function facts(call) {
-    const seconds = (value) => (value === null ? null : clock(value));
+  function details() {
+    const time = (seconds) => (seconds === null ? null : clock(seconds));
     const times = (n) => (n === null ? null : plural(n, "time"));
     const rows = [
-      ["Queue", call.queue && callmood.name(call.queue)],
-      ["Agent", call.agent && callmood.name(call.agent)],
-      ["Customer", call.customer && callmood.name(call.customer)],
+      ["Queue", call.queue && callmood.nameElement(call.queue)],
+      ["Agent", call.agent && callmood.nameElement(call.agent)],
+      ["Customer", call.customer && callmood.nameElement(call.customer)],
       ["Direction", call.direction],
       ["Language", call.language],
-      ["Labels", call.labels && callmood.name(call.labels)],
-      ["Length", clock(call.length)],
-      ["Agent speaks", seconds(call.agentTalk)],
-      ["Customer speaks", seconds(call.customerTalk)],
-      ["Both, in one channel", seconds(call.mixedTalk)],
-      ["Nobody speaks", seconds(call.silence)],
-      ["Longest silence", seconds(call.longestSilence)],
-      ["Both at once", seconds(call.overlap)],
+      ["Labels", call.labels && callmood.nameElement(call.labels)],
+      ["Duration", clock(call.duration)],
+      ["Agent speech", time(call.agentTalk)],
+      ["Customer speech", time(call.customerTalk)],
+      ["Speech in a mixed channel", time(call.mixedTalk)],
+      ["Silence", time(call.silence)],
+      ["Longest silence", time(call.longestSilence)],
+      ["Overlap", time(call.overlap)],
       ["Agent interrupts", times(call.interruptionsByAgent)],
       ["Customer interrupts", times(call.interruptionsByCustomer)],
       ["First anger", call.firstAnger === null ? null : `at ${clock(call.firstAnger)}`],
       ["Warnings", call.warnings],
-      ["Model", call.model],
+      ["Model", call.modelVersion],
     ];
-    const known = rows.filter(([, value]) => value !== null && value !== undefined && value !== "");
-    return known.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value)));
+    const present = rows.filter(([, value]) => value !== null && value !== undefined && value !== "");
+    return present.map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value)));
   }
 
-  function verdict(call) {
-    const when = `${callmood.longDay(call.day)}, ${call.time}`;
-    const badge = (text, mood) => h("span", { class: "badge", "data-mood": mood }, text);
+  function summary() {
+    const badge = (text, tone) => h("span", { class: "badge", "data-tone": tone }, text);
     return [
-      h("span", { class: "when" }, when),
-      call.attention ? badge("Worth hearing", "worse") : null,
+      h("span", { class: "start" }, `${callmood.longDate(call.day)}, ${call.time}`),
+      call.needsAttention ? badge("Needs review", "worse") : null,
       call.escalated ? badge("Escalated", "worse") : null,
       call.recovered ? badge("Recovered", "better") : null,
-      call.reason ? h("span", { class: "reason" }, call.reason) : null,
+      call.attentionReason ? h("span", { class: "reason" }, call.attentionReason) : null,
     ];
   }
 
   // --- worst moments ----------------------------------------------------------------------------------------------
 
-  function moments(call) {
-    const item = ([start, end, label, p]) =>
+  function renderWorstMoments() {
+    const item = ({ start, emotion, probability }) =>
       h(
         "li",
         {},
         h(
           "button",
-          { type: "button", onclick: () => player.seek(start / 1000, true) },
-          h("span", { class: "number" }, `${clock(start / 1000)}`),
-          callmood.dot(callmood.LABELS[label]),
-          `${callmood.LABELS[label]} ${percent(p / 1000)}`,
+          { type: "button", onclick: () => player.seek(start, true) },
+          h("span", { class: "number" }, clock(start)),
+          callmood.dot(emotion),
+          `${emotion} ${percent(probability)}`,
         ),
       );
-    const none = h("li", { class: "quiet" }, "No moment in which the customer sounds more negative than not.");
-    fill("#moments", call.moments.length ? call.moments.map(item) : none);
-    for (const id of ["#previous-moment", "#next-moment"]) document.querySelector(id).disabled = !call.moments.length;
+    const none = h("li", { class: "quiet" }, "No moment with predominantly negative customer speech.");
+    fill("#worst-moments", call.worstMoments.length ? call.worstMoments.map(item) : none);
+    for (const id of ["#previous-moment", "#next-moment"]) {
+      document.querySelector(id).disabled = !call.worstMoments.length;
+    }
   }
 
-  function moment(step) {
-    const starts = shown.moments.map(([start]) => start / 1000);
-    const { at } = player;
-    const ahead = starts.filter((start) => start > at + 0.05);
-    const behind = starts.filter((start) => start < at - 1);
-    const to = step > 0 ? (ahead[0] ?? starts[0]) : (behind.at(-1) ?? starts.at(-1));
-    if (to !== undefined) player.seek(to, true);
+  function seekWorstMoment(step) {
+    const starts = call.worstMoments.map((moment) => moment.start);
+    const after = starts.filter((start) => start > player.position + 0.05);
+    const before = starts.filter((start) => start < player.position - 1);
+    const target = step > 0 ? (after[0] ?? starts[0]) : (before.at(-1) ?? starts.at(-1));
+    if (target !== undefined) player.seek(target, true);
   }
 
-  document.querySelector("#previous-moment").addEventListener("click", () => moment(-1));
-  document.querySelector("#next-moment").addEventListener("click", () => moment(1));
+  document.querySelector("#previous-moment").addEventListener("click", () => seekWorstMoment(-1));
+  document.querySelector("#next-moment").addEventListener("click", () => seekWorstMoment(1));
 
-  const KEYS = {
-    n: () => moment(1),
-    p: () => moment(-1),
-    j: () => follow("#next-call"),
-    k: () => follow("#previous-call"),
+  // --- keyboard shortcuts -----------------------------------------------------------------------------------------
+
+  const SHORTCUTS = {
+    n: () => seekWorstMoment(1),
+    p: () => seekWorstMoment(-1),
+    j: () => openLink("#next-call"),
+    k: () => openLink("#previous-call"),
     " ": player.toggle,
   };
 
-  function follow(selector) {
+  function openLink(selector) {
     const link = document.querySelector(selector);
     if (!link.hidden) location.assign(link.href);
   }
 
   document.addEventListener("keydown", (event) => {
-    const typing =
+    const isForElement =
       event.target.closest("input, select, textarea, audio") ||
       (event.key === " " && event.target.closest("button, a, summary"));
-    const off = !document.querySelector("#keys").checked;
-    if (!shown || off || typing || event.ctrlKey || event.metaKey || event.altKey || !KEYS[event.key]) return;
+    const isEnabled = document.querySelector("#shortcuts").checked;
+    const action = SHORTCUTS[event.key];
+    if (!call || !isEnabled || isForElement || event.ctrlKey || event.metaKey || event.altKey || !action) return;
     event.preventDefault();
-    KEYS[event.key]();
+    action();
   });
 
   // --- charts and table -------------------------------------------------------------------------------------------
 
-  function charts(call) {
-    const share = (permille) => (permille === null ? null : permille / 1000);
-    const heard = call.curve.some((value) => value !== null);
-    document.querySelector("#curve").hidden = !heard;
-    if (heard) {
-      callmood.charts.curve("#curve", call.curve.map(share), call.length);
+  function drawCharts() {
+    const hasTimeline = call.timeline.some((value) => value !== null);
+    document.querySelector("#timeline").hidden = !hasTimeline;
+    if (hasTimeline) {
+      callmood.charts.timeline("#timeline", call.timeline, call.duration);
       callmood.charts.quarters("#quarters", call.quarters);
     } else {
-      callmood.charts.none("#quarters", "No emotion was heard in this call.");
+      callmood.charts.message("#quarters", "No emotion was inferred in this call.");
     }
-    fill(
-      "#change",
-      call.change === null
-        ? ""
-        : `From its start to its end the customer’s voice grew ${Math.abs(100 * call.change).toFixed(0)} points ${call.change > 0 ? "more" : "less"} negative.`,
-    );
+    const change = call.negativityChange;
+    const points = `${Math.abs(100 * change).toFixed(0)} points ${change > 0 ? "higher" : "lower"}`;
+    fill("#negativity-change", change === null ? "" : `Negativity is ${points} at the end than at the start.`);
   }
 
-  function table(call) {
-    const row = (segment) =>
+  function renderSegmentTable() {
+    const row = ({ start, end, role, emotion, probabilities }) =>
       h(
         "tr",
         {},
-        h(
-          "td",
-          {},
-          h("button", { type: "button", onclick: () => player.seek(segment.start, true) }, clock(segment.start)),
-        ),
-        h("td", { class: "number" }, `${(segment.end - segment.start).toFixed(1)} s`),
-        h("td", {}, lanes.NAMES[segment.role]),
-        h("td", {}, segment.emotion ? [callmood.dot(segment.emotion), segment.emotion] : "–"),
-        callmood.EMOTIONS.map((_, i) => h("td", { class: "number" }, segment.p ? percent(segment.p[i]) : "")),
+        h("td", {}, h("button", { type: "button", onclick: () => player.seek(start, true) }, clock(start))),
+        h("td", { class: "number" }, `${(end - start).toFixed(1)} s`),
+        h("td", {}, lanes.ROLE_NAMES[role]),
+        h("td", {}, emotion ? [callmood.dot(emotion), emotion] : "–"),
+        callmood.EMOTIONS.map((_, i) => h("td", { class: "number" }, probabilities ? percent(probabilities[i]) : "")),
       );
     fill("#segments tbody", call.segments.map(row));
   }
 
-  player.onMove = lanes.move;
-  lanes.onPick(player.seek);
-  window.addEventListener("hashchange", open);
-  window.addEventListener("callschange", () => shown && neighbors());
-  open();
+  player.onMove = lanes.movePlayhead;
+  lanes.onSeek(player.seek);
+  window.addEventListener("hashchange", load);
+  window.addEventListener("callschange", () => call && renderNavigation());
+  load();
 })();

@@ -1,4 +1,4 @@
-// The charts, as Vega-Lite. Colors are the style sheet's own, so charts follow light, dark and print by themselves.
+// The charts, drawn with Vega-Lite. They use the colors of the style sheet, so that they follow light, dark, and print.
 "use strict";
 
 callmood.charts = (() => {
@@ -24,17 +24,17 @@ callmood.charts = (() => {
   const DAY_LABEL = "timeFormat(toDate(datum.label), '%-d %b')";
   const percentAxis = { format: ".0%", tickCount: 4 };
 
-  // Figures and lists need not wait for the library.
-  const loaded = new Promise((resolve) => window.addEventListener("load", resolve, { once: true }));
-  const shown = new Map(); // what stands in each box, to be taken down before the next
+  // Vega loads asynchronously: metrics and lists appear first.
+  const libraryLoaded = new Promise((resolve) => window.addEventListener("load", resolve, { once: true }));
+  const views = new Map(); // Vega view by selector, to be finalized before a new one is drawn
 
   function clear(selector) {
-    shown.get(selector)?.then((chart) => chart.finalize());
-    shown.delete(selector);
+    views.get(selector)?.then((view) => view.finalize());
+    views.delete(selector);
     return callmood.h("div", { class: "chart" });
   }
 
-  // Draws into a box; the drawing stays as wide as the box.
+  // Draws a chart into an element. The chart keeps the width of the element.
   function draw(selector, spec, values) {
     const box = clear(selector);
     callmood.fill(selector, box);
@@ -44,29 +44,30 @@ callmood.charts = (() => {
       config: CONFIG,
       data: { values },
     };
-    const looks = { actions: false, renderer: "svg", tooltip: { theme: "callmood" } };
-    shown.set(selector, loaded.then(() => vegaEmbed(box, { ...fit, ...spec }, looks)));
+    const options = { actions: false, renderer: "svg", tooltip: { theme: "callmood" } };
+    views.set(selector, libraryLoaded.then(() => vegaEmbed(box, { ...fit, ...spec }, options)));
   }
 
   const day = { field: "day", type: "temporal", timeUnit: "utcyearmonthdate" };
-  const dayTip = { field: "date", title: "day" };
+  const dayTooltip = { field: "date", title: "day" };
 
   return {
-    none(selector, why) {
+    message(selector, text) {
       clear(selector);
-      callmood.fill(selector, callmood.h("p", { class: "quiet" }, why));
+      callmood.fill(selector, callmood.h("p", { class: "quiet" }, text));
     },
 
     trend(selector, rows) {
-      const values = rows.map((row) => ({ ...row, date: callmood.longDay(row.day) }));
-      const every = { interval: "day", step: Math.ceil(rows.length / (innerWidth < 600 ? 4 : 8)) };
+      const values = rows.map((row) => ({ ...row, date: callmood.longDate(row.day) }));
+      const tickInterval = { interval: "day", step: Math.ceil(rows.length / (innerWidth < 600 ? 4 : 8)) };
       const y = (field) => ({ field, type: "quantitative", axis: percentAxis, title: null, scale: { zero: true } });
-      const x = { ...day, title: null, axis: { format: "%-d %b", grid: false, tickCount: every, labelOverlap: true } };
+      const axis = { format: "%-d %b", grid: false, tickCount: tickInterval, labelOverlap: true };
+      const x = { ...day, title: null, axis };
       const asPercent = { type: "quantitative", format: ".1%" };
       draw(
         selector,
         {
-          description: "Negative share of customers' speech by day, with the mean of seven days.",
+          description: "Negative share of customers' speech by day, with the seven-day mean.",
           height: 220,
           encoding: { x },
           layer: [
@@ -74,12 +75,12 @@ callmood.charts = (() => {
               mark: { type: "circle", color: "var(--ink-3)", opacity: 0.55, size: 34, aria: false },
               encoding: {
                 y: y("negativity"),
-                tooltip: [dayTip, { field: "negativity", title: "negative", ...asPercent }, { field: "calls" }],
+                tooltip: [dayTooltip, { field: "negativity", title: "negative", ...asPercent }, { field: "calls" }],
               },
             },
             {
               mark: { type: "line", color: "var(--negative)", strokeWidth: 2.5, interpolate: "monotone" },
-              encoding: { y: y("week") },
+              encoding: { y: y("weekNegativity") },
             },
           ],
         },
@@ -87,20 +88,20 @@ callmood.charts = (() => {
       );
     },
 
-    week(selector, rows) {
-      const order = callmood.WEEKDAYS;
+    weekdayHour(selector, rows) {
+      const names = callmood.WEEKDAYS;
       const values = rows.map((row) => ({
         ...row,
-        weekdayName: order[row.weekday - 1],
-        when: `${order[row.weekday - 1]}, ${row.hour}:00 to ${row.hour + 1}:00`,
+        weekdayName: names[row.weekday - 1],
+        hours: `${names[row.weekday - 1]}, ${row.hour}:00 to ${row.hour + 1}:00`,
       }));
-      const hours = rows.map((row) => row.hour);
-      const span = Array.from(
-        { length: Math.max(...hours) - Math.min(...hours) + 1 },
-        (_, i) => Math.min(...hours) + i,
+      const starts = rows.map((row) => row.hour);
+      const domain = Array.from(
+        { length: Math.max(...starts) - Math.min(...starts) + 1 },
+        (_, i) => Math.min(...starts) + i,
       );
-      const days = order.slice(0, Math.max(5, ...rows.map((row) => row.weekday)));
-      const most = Math.max(0.1, ...rows.map((row) => row.negativity ?? 0));
+      const days = names.slice(0, Math.max(5, ...rows.map((row) => row.weekday)));
+      const max = Math.max(0.1, ...rows.map((row) => row.negativity ?? 0));
       draw(
         selector,
         {
@@ -112,19 +113,19 @@ callmood.charts = (() => {
               field: "hour",
               type: "ordinal",
               title: null,
-              scale: { domain: span },
+              scale: { domain },
               axis: { labelAngle: 0, labelOverlap: true, domain: false },
             },
             y: { field: "weekdayName", type: "ordinal", scale: { domain: days }, title: null, axis: { domain: false } },
             color: {
               field: "negativity",
               type: "quantitative",
-              scale: { type: "quantize", domain: [0, most], range: HEAT },
+              scale: { type: "quantize", domain: [0, max], range: HEAT },
               legend: { orient: "bottom", format: ".0%", title: null, direction: "horizontal", symbolType: "square" },
             },
             opacity: { condition: { test: "datum.calls < 3", value: 0.5 }, value: 1 },
             tooltip: [
-              { field: "when", title: "start" },
+              { field: "hours", title: "start" },
               { field: "negativity", title: "negative", type: "quantitative", format: ".1%" },
               { field: "calls" },
             ],
@@ -134,12 +135,12 @@ callmood.charts = (() => {
       );
     },
 
-    health(selector, rows) {
-      const values = rows.map((row) => ({ ...row, date: callmood.longDay(row.day), drift: row.share > 1 }));
+    driftChecks(selector, rows) {
+      const values = rows.map((row) => ({ ...row, date: callmood.longDate(row.day), isDrift: row.thresholdRatio > 1 }));
       draw(
         selector,
         {
-          description: "How far each day's calls are from what the model knows, over the distance that counts as drift.",
+          description: "Drift statistic of each day over its threshold, by group of metrics.",
           height: 230,
           mark: { type: "rect", cornerRadius: 3, strokeWidth: 2 },
           encoding: {
@@ -149,18 +150,18 @@ callmood.charts = (() => {
               title: null,
               axis: { labelAngle: 0, labelOverlap: true, labelSeparation: 12, domain: false, labelExpr: DAY_LABEL },
             },
-            y: { field: "aspect", type: "ordinal", sort: null, title: null, axis: { domain: false, minExtent: 80 } },
+            y: { field: "group", type: "ordinal", sort: null, title: null, axis: { domain: false, minExtent: 80 } },
             color: {
-              field: "share",
+              field: "thresholdRatio",
               type: "quantitative",
               scale: { type: "threshold", domain: [0.5, 0.75, 1], range: [HEAT[0], HEAT[1], HEAT[2], HEAT[4]] },
-              legend: { orient: "bottom", format: ".0%", title: "of what counts as drift", direction: "horizontal" },
+              legend: { orient: "bottom", format: ".0%", title: "statistic / threshold", direction: "horizontal" },
             },
-            stroke: { condition: { test: "datum.drift", value: "var(--ink)" }, value: "var(--paper)" },
+            stroke: { condition: { test: "datum.isDrift", value: "var(--ink)" }, value: "var(--paper)" },
             tooltip: [
-              dayTip,
-              { field: "aspect", title: "what" },
-              { field: "share", title: "of what counts as drift", type: "quantitative", format: ".0%" },
+              dayTooltip,
+              { field: "group", title: "metrics" },
+              { field: "thresholdRatio", title: "statistic / threshold", type: "quantitative", format: ".0%" },
             ],
           },
         },
@@ -168,16 +169,16 @@ callmood.charts = (() => {
       );
     },
 
-    quarters(selector, shares) {
-      const values = shares.map((share, i) => ({ quarter: ["first", "second", "third", "last"][i], share }));
+    quarters(selector, negativity) {
+      const values = negativity.map((ratio, i) => ({ quarter: ["first", "second", "third", "last"][i], ratio }));
       const encoding = {
         x: { field: "quarter", type: "ordinal", sort: null, title: "quarter of the call", axis: { labelAngle: 0 } },
         y: {
-          field: "share",
+          field: "ratio",
           type: "quantitative",
           title: null,
           axis: percentAxis,
-          scale: { domain: [0, Math.max(0.5, ...shares.map((share) => share ?? 0))] },
+          scale: { domain: [0, Math.max(0.5, ...negativity.map((ratio) => ratio ?? 0))] },
         },
       };
       draw(
@@ -190,7 +191,7 @@ callmood.charts = (() => {
             { mark: { type: "bar", color: "var(--negative)", cornerRadiusEnd: 3, width: { band: 0.6 } } },
             {
               mark: { type: "text", dy: -8, color: "var(--ink)", fontSize: 12, aria: false },
-              encoding: { text: { field: "share", type: "quantitative", format: ".0%" } },
+              encoding: { text: { field: "ratio", type: "quantitative", format: ".0%" } },
             },
           ],
         },
@@ -198,24 +199,24 @@ callmood.charts = (() => {
       );
     },
 
-    curve(selector, shares, length) {
-      const values = shares.map((share, i) => {
-        const [start, end] = [10 * i, Math.min(10 * i + 10, length)];
-        return { start, end, share, time: `${callmood.clock(start)} to ${callmood.clock(end)}` };
+    timeline(selector, negativity, duration) {
+      const values = negativity.map((ratio, i) => {
+        const [start, end] = [10 * i, Math.min(10 * i + 10, duration)];
+        return { start, end, ratio, time: `${callmood.clock(start)} to ${callmood.clock(end)}` };
       });
       draw(
         selector,
         {
-          description: "Negative share of the customer's speech, ten seconds at a time.",
+          description: "Negative share of the customer's speech, per ten seconds.",
           height: 70,
           padding: 0,
           mark: { type: "bar", color: "var(--negative)", opacity: 0.75, binSpacing: 1, cornerRadiusEnd: 2 },
           encoding: {
-            x: { field: "start", type: "quantitative", axis: null, scale: { domain: [0, length], nice: false } },
+            x: { field: "start", type: "quantitative", axis: null, scale: { domain: [0, duration], nice: false } },
             x2: { field: "end" },
-            y: { field: "share", type: "quantitative", axis: null, scale: { domain: [0, 1] } },
+            y: { field: "ratio", type: "quantitative", axis: null, scale: { domain: [0, 1] } },
             y2: { datum: 0 },
-            tooltip: [{ field: "time" }, { field: "share", title: "negative", type: "quantitative", format: ".0%" }],
+            tooltip: [{ field: "time" }, { field: "ratio", title: "negative", type: "quantitative", format: ".0%" }],
           },
         },
         values,

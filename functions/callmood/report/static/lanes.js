@@ -1,89 +1,93 @@
-// The lanes of a call: its segments over time, the playhead, what a segment tells, and the ways through them by keyboard.
+// One lane per role: segments over time, the playhead, tooltips, and keyboard navigation.
 "use strict";
 
 callmood.lanes = (() => {
   const { h, fill, clock, percent } = callmood;
-  const NAMES = { agent: "Agent", customer: "Customer", mixed: "Both voices" };
+  const ROLE_NAMES = { agent: "Agent", customer: "Customer", mixed: "Both speakers" };
+  const MIN_SILENCE_S = 5;
   const track = document.querySelector("#track");
   const scroller = document.querySelector("#scroller");
   const playhead = document.querySelector("#playhead");
   const tooltip = document.querySelector("#tooltip");
   let call = null;
 
-  function show(shown) {
-    call = shown;
+  function render(newCall) {
+    call = newCall;
 
-    const roles = Object.keys(NAMES).filter((role) => call.segments.some((segment) => segment.role === role));
+    const roles = Object.keys(ROLE_NAMES).filter((role) => call.segments.some((segment) => segment.role === role));
     const lane = (role) =>
       h(
         "div",
-        { class: "lane", role: "group", "aria-label": NAMES[role], "data-role": role },
+        { class: "lane", role: "group", "aria-label": ROLE_NAMES[role], "data-role": role },
         call.segments.filter((segment) => segment.role === role).map((segment) => segmentButton(segment)),
       );
-    const curve = call.curve.some((value) => value !== null) ? h("div", { class: "curve" }, "Negative") : null;
+    const hasTimeline = call.timeline.some((value) => value !== null);
     fill(
       "#lane-names",
-      roles.map((role) => h("div", {}, NAMES[role])),
-      curve,
+      roles.map((role) => h("div", {}, ROLE_NAMES[role])),
+      hasTimeline ? h("div", { class: "timeline" }, "Negative") : null,
     );
-    const quiet = silences().map(([start, end]) => h("i", { style: place(start, end) }));
-    fill("#lanes", roles.map(lane), h("div", { class: "silences", "aria-hidden": "true" }, quiet));
+    const marks = silences().map(([start, end]) => h("i", { style: position(start, end) }));
+    fill("#lanes", roles.map(lane), h("div", { class: "silences", "aria-hidden": "true" }, marks));
     const first = track.querySelector(".segment");
     if (first) first.tabIndex = 0;
     tooltip.hidden = true;
     zoom(1);
   }
 
-  const place = (start, end) => ({
-    left: `${(100 * start) / call.length}%`,
-    width: `${(100 * (end - start)) / call.length}%`,
+  const position = (start, end) => ({
+    left: `${(100 * start) / call.duration}%`,
+    width: `${(100 * (end - start)) / call.duration}%`,
   });
 
   function silences() {
     const found = [];
-    let quietFrom = 0;
-    for (const { start, end } of [...call.segments, { start: call.length, end: call.length }]) {
-      if (start - quietFrom >= 5) found.push([quietFrom, start]);
-      quietFrom = Math.max(quietFrom, end);
+    let silentFrom = 0;
+    for (const { start, end } of [...call.segments, { start: call.duration, end: call.duration }]) {
+      if (start - silentFrom >= MIN_SILENCE_S) found.push([silentFrom, start]);
+      silentFrom = Math.max(silentFrom, end);
     }
     return found;
   }
 
-  const sounds = ({ emotion, p }) =>
-    emotion === null ? "speaks" : emotion === "uncertain" ? "uncertain" : `${emotion} ${percent(Math.max(...p))}`;
+  function describe({ emotion, probabilities }) {
+    if (emotion === null) return "speech";
+    return emotion === "uncertain" ? emotion : `${emotion} ${percent(Math.max(...probabilities))}`;
+  }
 
   function segmentButton(segment) {
-    const { number, role, start, end, emotion, interrupts } = segment;
+    const { index, role, start, end, emotion, interrupts } = segment;
+    const times = `${clock(start)} to ${clock(end)}`;
     return h(
       "button",
       {
         type: "button",
         class: "segment",
         tabindex: -1,
-        style: place(start, end),
-        "data-number": number,
+        style: position(start, end),
+        "data-index": index,
         "data-emotion": emotion ?? "talk",
-        "data-interrupts": Boolean(interrupts),
-        "aria-label": `${NAMES[role]}, ${clock(start)} to ${clock(end)}, ${sounds(segment)}${interrupts ? ", interrupts" : ""}`,
+        "data-interrupts": interrupts,
+        "aria-label": `${ROLE_NAMES[role]}, ${times}, ${describe(segment)}${interrupts ? ", interrupts" : ""}`,
       },
       h("span", { "aria-hidden": "true" }, emotion ?? ""),
     );
   }
 
-  // A click on a segment plays it; one beside goes there.
-  function onPick(pick) {
+  const segmentOf = (button) => call.segments[button.dataset.index];
+
+  // A click on a segment plays the segment. A click beside a segment moves the playhead.
+  function onSeek(seek) {
     track.addEventListener("click", ({ target, clientX }) => {
       const button = target.closest(".segment");
       if (button) focusSegment(button);
       const box = track.getBoundingClientRect();
-      const second = button
-        ? call.segments[button.dataset.number].start
-        : ((clientX - box.left) / box.width) * call.length;
-      pick(second, Boolean(button));
+      const second = button ? segmentOf(button).start : ((clientX - box.left) / box.width) * call.duration;
+      seek(second, Boolean(button));
     });
   }
 
-  // One stop for the Tab key; arrows go from segment to segment, up and down from lane to lane.
+  // Roving tabindex: the lanes are one stop of the Tab key, and arrow keys move between segments and lanes.
   function focusSegment(button) {
     for (const other of track.querySelectorAll('.segment[tabindex="0"]')) other.tabIndex = -1;
     button.tabIndex = 0;
@@ -94,36 +98,38 @@ callmood.lanes = (() => {
     const button = event.target.closest(".segment");
     if (!button) return;
     const lane = [...button.parentElement.children];
-    const lanesThere = [...track.querySelectorAll(".lane")];
-    const beside = () => {
-      const { start } = call.segments[button.dataset.number];
-      const other = lanesThere[lanesThere.indexOf(button.parentElement) + (event.key === "ArrowUp" ? -1 : 1)];
-      const away = (b) => Math.abs(call.segments[b.dataset.number].start - start);
-      return other && [...other.children].reduce((a, b) => (away(b) < away(a) ? b : a));
+    const lanes = [...track.querySelectorAll(".lane")];
+    const nearestInOtherLane = () => {
+      const { start } = segmentOf(button);
+      const otherLane = lanes[lanes.indexOf(button.parentElement) + (event.key === "ArrowUp" ? -1 : 1)];
+      const distance = (other) => Math.abs(segmentOf(other).start - start);
+      return otherLane && [...otherLane.children].reduce((a, b) => (distance(b) < distance(a) ? b : a));
     };
-    const to = {
+    const target = {
       ArrowRight: () => lane[lane.indexOf(button) + 1],
       ArrowLeft: () => lane[lane.indexOf(button) - 1],
       Home: () => lane[0],
       End: () => lane.at(-1),
-      ArrowUp: beside,
-      ArrowDown: beside,
+      ArrowUp: nearestInOtherLane,
+      ArrowDown: nearestInOtherLane,
     }[event.key]?.();
-    if (to === undefined) return;
+    if (target === undefined) return;
     event.preventDefault();
-    focusSegment(to);
+    focusSegment(target);
   });
 
-  function tell({ target }) {
+  // --- tooltip ----------------------------------------------------------------------------------------------------
+
+  function showTooltip({ target }) {
     const button = target.closest?.(".segment");
     tooltip.hidden = !button;
     if (!button) return;
-    const { start, end, emotion, p, level } = call.segments[button.dataset.number];
-    const chances = (p ?? []).map((value, i) => [callmood.EMOTIONS[i], value]).sort((a, b) => b[1] - a[1]);
+    const { start, end, emotion, probabilities, level } = segmentOf(button);
+    const ranked = (probabilities ?? []).map((value, i) => [callmood.EMOTIONS[i], value]).sort((a, b) => b[1] - a[1]);
     fill(
       tooltip,
       h("b", {}, `${clock(start)} to ${clock(end)}`, emotion === "uncertain" ? ", uncertain" : ""),
-      chances.map(([label, value]) =>
+      ranked.map(([label, value]) =>
         h(
           "span",
           { class: "chance" },
@@ -133,7 +139,7 @@ callmood.lanes = (() => {
           percent(value),
         ),
       ),
-      h("span", { class: "quiet" }, p ? `${level} dBFS` : "Emotion is not inferred for this voice."),
+      h("span", { class: "quiet" }, probabilities ? `${level} dBFS` : "Emotion is not inferred for this speaker."),
     );
     const box = button.getBoundingClientRect();
     const left = Math.min(
@@ -144,25 +150,25 @@ callmood.lanes = (() => {
     tooltip.style.top = `${box.bottom + 8 + scrollY}px`;
   }
 
-  for (const kind of ["mouseover", "focusin"]) track.addEventListener(kind, tell);
+  for (const kind of ["mouseover", "focusin"]) track.addEventListener(kind, showTooltip);
   for (const kind of ["mouseleave", "focusout"]) track.addEventListener(kind, () => (tooltip.hidden = true));
 
   // --- playhead ---------------------------------------------------------------------------------------------------
 
-  let at = 0;
+  let playheadSecond = 0;
 
-  function move(second, keepInView) {
-    at = second;
-    playhead.style.left = `${(100 * at) / call.length}%`;
+  function movePlayhead(second, keepInView) {
+    playheadSecond = second;
+    playhead.style.left = `${(100 * second) / call.duration}%`;
     for (const button of track.querySelectorAll(".segment")) {
-      const { start, end } = call.segments[button.dataset.number];
-      button.toggleAttribute("data-now", at >= start && at < end);
+      const { start, end } = segmentOf(button);
+      button.toggleAttribute("data-current", second >= start && second < end);
     }
-    if (keepInView) follow();
+    if (keepInView) scrollToPlayhead();
   }
 
-  function follow() {
-    const x = (at / call.length) * track.clientWidth;
+  function scrollToPlayhead() {
+    const x = (playheadSecond / call.duration) * track.clientWidth;
     const visible = x > scroller.scrollLeft && x < scroller.scrollLeft + scroller.clientWidth;
     if (!visible) scroller.scrollLeft = x - scroller.clientWidth / 3;
   }
@@ -171,28 +177,28 @@ callmood.lanes = (() => {
 
   let scale = 1;
 
-  function zoom(wanted) {
-    scale = Math.min(32, Math.max(1, wanted));
+  function zoom(newScale) {
+    scale = Math.min(32, Math.max(1, newScale));
     track.style.width = `${100 * scale}%`;
     document.querySelector("#zoom-out").disabled = scale === 1;
-    ruler();
-    window.dispatchEvent(new Event("resize")); // the curve is as wide as the track
-    follow();
+    drawRuler();
+    window.dispatchEvent(new Event("resize")); // the timeline chart fills the width of the track
+    scrollToPlayhead();
   }
 
-  function ruler() {
-    const every =
-      [5, 10, 15, 30, 60, 120, 300, 600, 1800].find((step) => (step / call.length) * track.clientWidth > 70) ?? 3600;
-    const marks = Array.from({ length: Math.ceil(call.length / every) }, (_, i) => i * every);
+  function drawRuler() {
+    const interval =
+      [5, 10, 15, 30, 60, 120, 300, 600, 1800].find((step) => (step / call.duration) * track.clientWidth > 70) ?? 3600;
+    const marks = Array.from({ length: Math.ceil(call.duration / interval) }, (_, i) => i * interval);
     fill(
       "#ruler",
-      marks.map((second) => h("span", { style: { left: `${(100 * second) / call.length}%` } }, clock(second))),
+      marks.map((second) => h("span", { style: { left: `${(100 * second) / call.duration}%` } }, clock(second))),
     );
   }
 
   document.querySelector("#zoom-in").addEventListener("click", () => zoom(scale * 2));
   document.querySelector("#zoom-out").addEventListener("click", () => zoom(scale / 2));
-  window.addEventListener("resize", () => call && ruler());
+  window.addEventListener("resize", () => call && drawRuler());
 
-  return { NAMES, show, move, onPick };
+  return { ROLE_NAMES, render, movePlayhead, onSeek };
 })();

@@ -1,4 +1,4 @@
-"""Checks of made-up days in a store: calm, but for noise on the last."""
+"""Write synthetic drift checks: no drift, except noise on the last day and emotions in one queue."""
 
 from datetime import date, timedelta
 
@@ -6,14 +6,14 @@ import numpy as np
 
 from callmood.monitoring.drift import COUNTS, MEANS
 
-LAST = date(2026, 11, 20)
+LAST_DAY = date(2026, 11, 20)
 
 
-def write_health(store, days=30):
+def write_drift_checks(store, days=30):
     rng = np.random.default_rng(0)
     rows = []
 
-    def write(day, figure, test, statistic, **values):
+    def add(day, figure, test, statistic, **values):
         rows.append(
             {
                 "check_id": f"{day} {figure} {values.get('queue')}",
@@ -31,11 +31,12 @@ def write_health(store, days=30):
             }
         )
 
-    for back in range(days):
-        day = LAST - timedelta(days=back)
+    for days_ago in range(days):
+        day = LAST_DAY - timedelta(days=days_ago)
         for figure in (*MEANS, *COUNTS):
-            noisy = figure == "noise_db" and day == LAST
-            write(day, figure, "ks", 0.5 if noisy else float(rng.uniform(0.02, 0.2)), threshold=0.3, reference="abc")
-        write(day, "accuracy", "wilson", 0.71, low=0.602, high=0.798, segments=48)
-    write(LAST, "emotions", "psi", 0.6, threshold=0.4, queue="billing", reference="abc")
+            is_noisy = figure == "noise_db" and day == LAST_DAY
+            statistic = 0.5 if is_noisy else float(rng.uniform(0.02, 0.2))
+            add(day, figure, "ks", statistic, threshold=0.3, reference="abc")
+        add(day, "accuracy", "wilson", 0.71, low=0.602, high=0.798, segments=48)
+    add(LAST_DAY, "emotions", "psi", 0.6, threshold=0.4, queue="billing", reference="abc")
     store.append("drift_checks", rows)

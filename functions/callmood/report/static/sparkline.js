@@ -1,8 +1,8 @@
-// The small picture of a call in a list: its emotions from start to end, in as many cells as the data has.
+// The sparkline of a call in the list: the dominant emotion of the customer per cell, from start to end.
 "use strict";
 
-callmood.strip = function (call) {
-  const cells = [...call.strip];
+callmood.sparkline = function (call) {
+  const cells = [...call.sparkline];
   const stops = [];
   cells.forEach((cell, i) => {
     if (i > 0 && cell === cells[i - 1]) return;
@@ -11,13 +11,13 @@ callmood.strip = function (call) {
     const color = cell === "." ? "var(--lane)" : `var(--${callmood.LABELS[Number(cell)]})`;
     stops.push(`${color} ${(100 * i) / cells.length}% ${(100 * end) / cells.length}%`);
   });
-  const most = call.seconds
+  const top = call.labelDurations
     .map((seconds, i) => [seconds, callmood.LABELS[i]])
     .filter(([seconds]) => seconds > 0)
     .sort((a, b) => b[0] - a[0])
     .slice(0, 3)
-    .map(([seconds, label]) => `${label} ${callmood.percent(seconds / call.heard)}`);
-  const said = most.length ? most.join(", ") : "no emotion heard";
+    .map(([seconds, label]) => `${label} ${callmood.percent(seconds / call.emotionDuration)}`);
+  const summary = top.length ? top.join(", ") : "no emotion inferred";
   const style = stops.length ? { background: `linear-gradient(to right, ${stops.join(", ")})` } : {};
-  return callmood.h("span", { class: "strip", role: "img", "aria-label": said, title: said, style });
+  return callmood.h("span", { class: "sparkline", role: "img", "aria-label": summary, title: summary, style });
 };

@@ -1,0 +1,94 @@
+"""The report as files: complete, small, fast to build, and without erased calls."""
+
+import json
+import time
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from report_site import build_site, page_url
+from rows_made import commit_row, segment_row
+from synthetic_store import create_store
+from typer.testing import CliRunner
+
+from callmood.analysis.rows import erasure_row
+from callmood.cli.app import app
+from callmood.errors import CallmoodError
+from callmood.report.build import build_report
+from callmood.warehouse.duckdb import DuckDBWarehouse
+
+
+def file_names(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def read_payload(path):
+    text = path.read_text(encoding="utf-8")
+    return json.loads(text[text.index("(") + 1 : text.rindex(")")])
+
+
+def test_rebuilt_report_contains_no_erased_call(tmp_path):
+    store = create_store(tmp_path / "calls.duckdb", calls=5, days=2)
+    site = build_site(tmp_path, store)
+    erased = f"{3:032x}"
+    assert f"calls/{erased}.js" in file_names(site)
+    store.append("erasures", [erasure_row(erased, "request", datetime.now(UTC))])
+    build_site(tmp_path, store)
+    assert f"calls/{erased}.js" not in file_names(site)
+    assert erased not in "".join((site / name).read_text(encoding="utf-8") for name in file_names(site))
+    for recording in range(5):
+        store.append("erasures", [erasure_row(f"{recording:032x}", "request", datetime.now(UTC))])
+    build_site(tmp_path, store)
+    assert [name for name in file_names(site) if not name.startswith("assets/")] == ["index.html"]
+
+
+@pytest.mark.parametrize("existing", ["index.html", "letters/love.txt"])
+def test_folder_with_other_files_is_rejected_and_unchanged(tmp_path, existing):
+    file = tmp_path / "out" / existing
+    file.parent.mkdir(parents=True)
+    file.write_text("mine", encoding="utf-8")
+    store = DuckDBWarehouse(tmp_path / "s.duckdb")
+    with pytest.raises(CallmoodError, match="not empty"):
+        build_report(store, tmp_path / "out", store="s", zone=ZoneInfo("UTC"), min_calls_per_group=5)
+    assert file_names(tmp_path / "out") == [existing]
+
+
+def test_report_command_prints_the_path_and_the_number_of_calls(tmp_path):
+    create_store(tmp_path / "calls.duckdb", calls=2, days=1)
+    done = CliRunner().invoke(app, ["report", str(tmp_path / "out"), "--store", str(tmp_path / "calls.duckdb")])
+    assert done.exit_code == 0
+    assert done.stdout.strip() == str(tmp_path / "out" / "index.html")
+    assert "2 calls" in done.stderr
+
+
+def test_times_are_in_the_zone_of_the_store(tmp_path):
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb", "Asia/Tokyo")
+    store.append("segments", [segment_row(0, call_date="2026-11-03")])
+    store.append("recordings", [commit_row(call_date="2026-11-03", started_at="2026-11-02T22:30:00+00:00")])
+    build_report(store, tmp_path / "out", store="s", zone=ZoneInfo("Asia/Tokyo"), min_calls_per_group=5)
+    columns = read_payload(tmp_path / "out" / "calls.js")["columns"]
+    assert [columns[name] for name in ("day", "time", "weekday", "hour")] == [["2026-11-03"], ["07:30"], [2], [7]]
+
+
+def seconds_to_first_view(page):
+    start = time.monotonic()
+    page.reload()
+    for rendered in ("#list tbody tr", "#trend svg", "#weekday-hour svg"):
+        page.wait_for_selector(rendered)
+    return time.monotonic() - start
+
+
+def test_ten_thousand_calls_build_and_load_within_limits(open_page, tmp_path):
+    store = create_store(tmp_path / "calls.duckdb", calls=10_000, days=120)
+    start = time.monotonic()
+    site = build_site(tmp_path, store)
+    assert time.monotonic() - start < 60
+    size = sum((site / name).stat().st_size for name in file_names(site) if not name.startswith("calls/"))
+    assert size < 5_000_000
+    with open_page(page_url(site, state="days=91")) as page:  # the first view warms the disk cache
+        assert min(seconds_to_first_view(page) for _ in range(3)) < 2
+        assert page.text_content("#result-count").startswith("1 to 50 of 7,")
+        start = time.monotonic()
+        page.fill("#search", "a17")
+        page.wait_for_function("!document.querySelector('#result-count').textContent.includes('of 7,')")
+        assert time.monotonic() - start < 1
