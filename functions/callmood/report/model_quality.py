@@ -13,7 +13,7 @@ from callmood.warehouse.base import Warehouse
 METRIC_GROUPS = {
     "loudness": ("level_dbfs", "levels"),
     "noise": ("noise_db",),
-    "segment duration": ("segment_s", "durations"),
+    "duration": ("segment_s", "durations"),
     "embeddings": tuple(f"embedding_proj_{i}" for i in range(1, 9)),
     "confidence": ("confidence", "confidences"),
     "emotions": ("emotions",),

@@ -52,10 +52,10 @@ function render() {
   current.replaceChildren(element("b", {}, last.emotion), speaking ? "speaking" : `until ${clock(last.end_s)}`);
   find("probabilities").replaceChildren(
     ...emotions.map((emotion) => {
-      const bar = element("span", { class: "part" });
-      bar.style.setProperty("--part", last[`p_${emotion}`]);
+      const bar = element("span", { class: "ratio" });
+      bar.style.setProperty("--ratio", last[`p_${emotion}`]);
       const share = element("span", { class: "number" }, percent(last[`p_${emotion}`]));
-      return element("div", { class: "chance" }, dot(emotion), element("span", {}, emotion), bar, share);
+      return element("div", { class: "probability" }, dot(emotion), element("span", {}, emotion), bar, share);
     }),
   );
 }

@@ -177,7 +177,7 @@
   const meter = (ratio, max = 1) =>
     h(
       "span",
-      { class: "meter", style: { "--part": ratio === null ? 0 : Math.min(1, ratio / max) } },
+      { class: "meter", style: { "--ratio": ratio === null ? 0 : Math.min(1, ratio / max) } },
       h("span", { class: "number" }, percent(ratio)),
     );
 

@@ -132,10 +132,10 @@ callmood.lanes = (() => {
       ranked.map(([label, value]) =>
         h(
           "span",
-          { class: "chance" },
+          { class: "probability" },
           callmood.dot(label),
           label,
-          h("i", { class: "part", style: { "--part": value } }),
+          h("i", { class: "ratio", style: { "--ratio": value } }),
           percent(value),
         ),
       ),
