@@ -1,7 +1,7 @@
-"""Speed and memory of the analysis on this machine: `./run bench`.
+"""Measure speed and memory of the analysis on this machine: `./run bench`.
 
-Everything runs on one core unless the line says otherwise. The hour is the example calls one after the other, again and
-again: two channels, 8 kHz mu-law, the customer's speech classified, the agent's only timed.
+Everything runs on one core unless stated otherwise. The long call repeats the example calls: two channels, 8 kHz mu-law;
+the customer's speech is classified, the agent's is only timed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def one_core() -> None:
 
 
 def stereo_hour(path: Path, seconds: float) -> None:
-    """Write a call of the wanted length, made of the two-channel examples."""
+    """Write a call of the given length from the two-channel examples."""
     calls = [file for file in sorted(EXAMPLES.glob("*.wav")) if soundfile.info(file).channels == 2]
     with soundfile.SoundFile(path, "w", 8000, 2, format="WAV", subtype="ULAW") as out:
         while out.frames < seconds * 8000:
@@ -37,7 +37,7 @@ def stereo_hour(path: Path, seconds: float) -> None:
 
 
 def stages(path: Path) -> dict[str, float]:
-    """Seconds of each stage, one after the other, on one recording."""
+    """Return the seconds of each stage on one recording."""
     import numpy as np
 
     from callmood.audio.stream import open_audio
@@ -93,7 +93,7 @@ def measure(what: str, path: str) -> None:
 
 
 def child(*args: str) -> tuple[dict[str, float], float, float]:
-    """Run a measurement in a process of its own: what it printed, its wall seconds and its peak memory in MB."""
+    """Run a measurement in its own process; return its output, wall seconds, and peak memory in MB."""
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, __file__, *args], stdout=subprocess.PIPE, env=environment())
     printed = process.stdout.read()
@@ -105,13 +105,13 @@ def child(*args: str) -> tuple[dict[str, float], float, float]:
 
 
 def environment() -> dict[str, str]:
-    """One thread to a process, and the package on its path."""
+    """Return an environment with one thread per process and the package on the path."""
     functions = str(Path(__file__).parents[1] / "functions")
     return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": functions}
 
 
 def folder(path: Path, copies: int, workers: int) -> float:
-    """Wall seconds for `callmood analyze` on a folder of copies."""
+    """Return the wall seconds of `callmood analyze` on a folder of copies."""
     calls = path.parent / "folder"
     calls.mkdir()
     for number in range(copies):

@@ -1,4 +1,4 @@
-"""The example recordings: what lies in tests/examples is what its manifest and its timelines say."""
+"""The example recordings agree with their manifest and their ground truth."""
 
 import hashlib
 import importlib.metadata
@@ -45,14 +45,14 @@ def dbfs(samples):
     return 10 * np.log10(np.mean(samples**2) + 1e-12)
 
 
-def test_the_files_are_those_of_the_manifest():
-    lying_there = {p.name for p in EXAMPLES.iterdir() if p.suffix in (".wav", ".json")} - {"manifest.json"}
-    assert lying_there == set(MANIFEST["sha256"])
+def test_files_equal_the_manifest():
+    present = {p.name for p in EXAMPLES.iterdir() if p.suffix in (".wav", ".json")} - {"manifest.json"}
+    assert present == set(MANIFEST["sha256"])
     for name, digest in MANIFEST["sha256"].items():
         assert hashlib.sha256((EXAMPLES / name).read_bytes()).hexdigest() == digest, name
 
 
-def test_every_recording_is_a_telephone_s_mu_law_wav(recording, timeline):
+def test_recordings_are_telephone_mu_law_wav(recording, timeline):
     info = soundfile.info(recording)
     assert (info.format, info.subtype, info.samplerate) == ("WAV", "ULAW", 8000)
     assert info.channels == len(timeline["channels"])
@@ -60,7 +60,7 @@ def test_every_recording_is_a_telephone_s_mu_law_wav(recording, timeline):
     assert 45 <= info.duration <= 120
 
 
-def test_the_file_name_tells_the_call(recording, timeline):
+def test_file_name_contains_the_call_metadata(recording, timeline):
     call = call_metadata(recording.name, {}, Settings())
     assert (call.call_id, call.queue, call.agent_id, call.customer_id) == tuple(
         timeline[key] for key in ("call_id", "queue", "agent", "customer")
@@ -68,7 +68,7 @@ def test_the_file_name_tells_the_call(recording, timeline):
     assert call.started_at.isoformat() == timeline["started_at"]
 
 
-def test_intervals_are_in_order_and_apart_by_what_counts_as_a_pause(timeline):
+def test_intervals_are_ordered_and_separated_by_pauses(timeline):
     for channel in timeline["channels"]:
         for speaker in ("agent", "customer"):
             spoken = [i for i in channel["intervals"] if i.get("speaker") == speaker]
@@ -78,14 +78,14 @@ def test_intervals_are_in_order_and_apart_by_what_counts_as_a_pause(timeline):
         assert all(0 < i["start_s"] < i["end_s"] <= timeline["duration_s"] for i in channel["intervals"])
 
 
-def test_the_timeline_is_tight_around_the_sound(recording, timeline):
+def test_intervals_enclose_the_audio_tightly(recording, timeline):
     for channel, sound, inside, rate in channels(recording, timeline):
         window = rate // 20  # 50 ms
         windows = len(sound) // window * window
         outside = ~inside[:windows].reshape(-1, window).any(axis=1)
         loudest = max(dbfs(piece) for piece in sound[:windows].reshape(-1, window)[outside])
         # An echo of the loudest customer reaches -45 dBFS; the calmest voice is far above.
-        assert loudest < -43, f"channel {channel['channel']} sounds where the timeline says nothing"
+        assert loudest < -43, f"channel {channel['channel']} is not silent outside its intervals"
         background = dbfs(sound[~inside])
         for i in channel["intervals"]:
             piece = sound[round(i["start_s"] * rate) : round(i["end_s"] * rate)]
@@ -93,7 +93,7 @@ def test_the_timeline_is_tight_around_the_sound(recording, timeline):
             assert min(dbfs(piece[:window]), dbfs(piece[-window:])) > background + 1, i
 
 
-def test_the_set_has_what_calls_have():
+def test_examples_contain_typical_events_of_calls():
     timelines = [json.loads(p.with_suffix(".json").read_text("utf-8")) for p in RECORDINGS]
     intervals = [i for t in timelines for c in t["channels"] for i in c["intervals"]]
     assert {i["kind"] for i in intervals} == {"speech", "tone", "music"}
@@ -120,7 +120,7 @@ def _overlaps(timeline):
     return any(a < end and start < b for a, b in agent for start, end in customer)
 
 
-def test_a_rebuilt_call_has_the_same_bytes(tmp_path):
+def test_rebuilt_call_has_the_same_bytes(tmp_path):
     versions = {name: version for name, version in MANIFEST["made_with"].items() if not name.endswith(".tgz")}
     for name, version in versions.items():
         try:

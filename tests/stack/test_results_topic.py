@@ -1,4 +1,4 @@
-"""What is published of a call, through the real Pub/Sub emulator with the topic's schema, to a webhook that listens."""
+"""The message of a call, from the function through the Pub/Sub emulator with the topic's schema to a webhook."""
 
 import json
 import time
@@ -51,7 +51,7 @@ class Results:
             for received in pulled.received_messages:
                 self._stack.subscriber.acknowledge(subscription=subscription, ack_ids=[received.ack_id])
                 return received.message
-            assert time.monotonic() < deadline, f"no message after {within_s} s; logs:\n{self._stack.told()}"
+            assert time.monotonic() < deadline, f"no message after {within_s} s; logs:\n{self._stack.log_tails()}"
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def fresh(receiver):
 
 @pytest.fixture(scope="module")
 def published(stack, results, receiver, tmp_path_factory):
-    """While this lasts, calls are published; gives what was published and what ends as a dead letter."""
+    """Publish calls while this fixture lasts; give the subscriptions to messages and to dead letters."""
     logs = tmp_path_factory.mktemp("results")
     topic = results.make_topic("results")
     dead_letters = stack.publisher.topic_path(PROJECT, "results-dead-letters")
@@ -103,14 +103,14 @@ def until(what, within_s=60):
         time.sleep(0.1)
 
 
-def test_a_call_is_published_as_its_view_has_it_and_its_alert_is_signed(stack, results, published, receiver):
+def test_message_equals_the_view_and_the_alert_is_signed(stack, results, published, receiver):
     path = example(1001)
     call = stack.upload(path.name, path.read_bytes(), language="de")
     message = results.pull(published[0])
-    told = json.loads(message.data)
+    body = json.loads(message.data)
     [recording] = stack.rows("SELECT * FROM recordings WHERE recording_id = @id", call)
     by_the_view = call_message(stack.warehouse, recording | {"call_date": recording["call_date"].isoformat()})
-    assert told == {
+    assert body == {
         name: pytest.approx(value) if isinstance(value, float) else value for name, value in by_the_view.items()
     }
     assert {"needs_attention", "attention_reason", "peak_emotion", "queue", "analysis_id"} <= set(message.attributes)
@@ -123,11 +123,11 @@ def test_a_call_is_published_as_its_view_has_it_and_its_alert_is_signed(stack, r
     until(lambda: receiver.asked)
     [asked] = receiver.asked
     assert (asked.path, asked.body) == ("/hook", message.data)
-    assert asked.headers["webhook-id"] == told["analysis_id"]
+    assert asked.headers["webhook-id"] == body["analysis_id"]
     standardwebhooks.Webhook(SECRET).verify(asked.body, dict(asked.headers))
 
 
-def test_an_alert_reaches_a_receiver_that_failed_twice(stack, results, published, receiver):
+def test_alert_reaches_a_receiver_after_two_failures(stack, results, published, receiver):
     answers = iter([(500, {}), (503, {}), (200, {})])
     receiver.answer = lambda _: next(answers)
     stack.upload("fails-twice.wav", example(1002).read_bytes())
@@ -136,7 +136,7 @@ def test_an_alert_reaches_a_receiver_that_failed_twice(stack, results, published
     assert {asked.headers["webhook-id"] for asked in receiver.asked} == {message.attributes["analysis_id"]}
 
 
-def test_an_alert_that_is_never_taken_ends_as_a_dead_letter(stack, results, published, receiver):
+def test_rejected_alert_becomes_a_dead_letter(stack, results, published, receiver):
     receiver.answer = lambda _: (410, {})
     stack.upload("never-taken.wav", example(1003).read_bytes())
     message = results.pull(published[0])
@@ -146,13 +146,13 @@ def test_an_alert_that_is_never_taken_ends_as_a_dead_letter(stack, results, publ
     assert len(receiver.asked) == 5
 
 
-def test_the_topic_takes_nothing_else(stack, results):
+def test_topic_rejects_messages_without_the_schema(stack, results):
     topic = results.make_topic("strict")
     with pytest.raises(InvalidArgument):
         stack.publisher.publish(topic, b'{"queue": 7}').result(timeout=10)
 
 
-def test_a_message_that_could_not_be_published_is_published_later(stack, results, tmp_path):
+def test_message_is_published_later_after_a_failure(stack, results, tmp_path):
     late = stack.publisher.topic_path(PROJECT, "late")
     with (
         function("analyze", tmp_path, **stack.environment | {"RESULTS_TOPIC": late}) as url,

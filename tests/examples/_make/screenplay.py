@@ -1,4 +1,4 @@
-"""The calls as they are written in `dialogues.toml`: facts, voices and a screenplay."""
+"""Parse the calls of `dialogues.toml`: metadata, voices, and a script."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SOUND = re.compile(r"\[(?P<sound>\w+) (?P<seconds>[\d.]+)\]")
 
 @dataclass(frozen=True)
 class Utterance:
-    """What one party says; `interrupts` when it begins before the other has finished."""
+    """An utterance of one party; `interrupts` if it begins before the other party has finished."""
 
     who: str
     text: str
@@ -25,7 +25,7 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Sound:
-    """What the line itself plays on the agent's side, or `silence` on both."""
+    """A sound of the telephone line on the agent's side, or `silence` on both sides."""
 
     name: str
     seconds: float
@@ -53,7 +53,7 @@ class Call:
 
 
 def read_calls(path: Path) -> list[Call]:
-    """Every call of a screenplay file; ValueError names a line that is neither words nor a sound."""
+    """Read all calls of a file; a ValueError names a line that is neither an utterance nor a sound."""
     calls = tomllib.loads(path.read_text("utf-8"))["call"]
     return [
         Call(**{**c, "channels": tuple(c["channels"]), "script": tuple(map(_line, c["script"].strip().splitlines()))})

@@ -1,4 +1,4 @@
-"""The line between the parties: its band, its noise, its tones, its hold music, and mu-law at the end of it."""
+"""Simulate the telephone channel between the parties: band, noise, tones, hold music, and mu-law."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Samples = NDArray[np.float64]  # double, so that no NumPy release rounds another
 
 
 def band(samples: Samples) -> Samples:
-    """The telephone's 300 to 3400 Hz (ITU-T G.712), by a linear-phase filter of 255 taps without delay."""
+    """Apply the telephone band, 300 to 3400 Hz (ITU-T G.712), with a zero-delay linear-phase filter of 255 taps."""
     n = np.arange(255) - 127
     low_pass = [2 * f / SAMPLE_RATE * np.sinc(2 * f / SAMPLE_RATE * n) for f in (3400, 300)]
     taps = (low_pass[0] - low_pass[1]) * np.hamming(255)
@@ -19,12 +19,12 @@ def band(samples: Samples) -> Samples:
 
 
 def carried(samples: Samples, rate: int) -> Samples:
-    """A microphone's sound as the line carries it, at 8 kHz."""
+    """Resample to 8 kHz and apply the telephone band."""
     return band(soxr.resample(samples, rate, SAMPLE_RATE, quality="HQ"))
 
 
 def at_level(samples: Samples, dbfs: float) -> Samples:
-    """The same sound with its loud half (20 ms frames above the median) at an RMS level in dBFS."""
+    """Scale the samples so that their loud half (20 ms frames above the median) has an RMS level in dBFS."""
     frames = samples[: len(samples) // 160 * 160].reshape(-1, 160)
     power = (frames**2).mean(1)
     rms = np.sqrt(power[power >= np.median(power)].mean())
@@ -32,14 +32,14 @@ def at_level(samples: Samples, dbfs: float) -> Samples:
 
 
 def noise(n: int, dbfs: float, rng: np.random.Generator) -> Samples:
-    """Comfort noise of n samples."""
+    """Return n samples of comfort noise."""
     return at_level(band(rng.standard_normal(n)), dbfs)
 
 
 def spans(samples: Samples) -> list[tuple[float, float]]:
-    """Where clean speech sounds: (start, end) in seconds, apart by pauses of at least 0.3 s.
+    """Return (start, end) in seconds of each stretch of clean speech, separated by pauses of at least 0.3 s.
 
-    A frame of 10 ms sounds when it is at most 35 dB below the utterance's loud frames (95th percentile).
+    A frame of 10 ms is speech when it is at most 35 dB below the utterance's loud frames (95th percentile).
     """
     hop = SAMPLE_RATE // 100
     frames = samples[: len(samples) // hop * hop].reshape(-1, hop)
@@ -51,14 +51,14 @@ def spans(samples: Samples) -> list[tuple[float, float]]:
 
 
 def tone(seconds: float, frequencies: tuple[float, ...], on: float, off: float) -> Samples:
-    """Sine tones that sound for `on` seconds, rest for `off`, and so on."""
+    """Return sine tones that are on for `on` seconds and off for `off` seconds, in turn."""
     t = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     sound = sum(np.sin(2 * np.pi * f * t) for f in frequencies) / len(frequencies)
     return sound * (t % (on + off) < on)
 
 
 def music(seconds: float) -> Samples:
-    """Hold music: an arpeggio over four chords, on a plucked string of eight partials, made here note by note."""
+    """Synthesize hold music: an arpeggio over four chords, on a plucked string of eight partials."""
     chords = ((60, 64, 67, 72), (57, 60, 64, 69), (53, 57, 60, 65), (55, 59, 62, 67))  # C, Am, F, G as MIDI notes
     t = np.arange(SAMPLE_RATE) / SAMPLE_RATE
     out = np.zeros(int(seconds * SAMPLE_RATE) + SAMPLE_RATE)
@@ -72,7 +72,7 @@ def music(seconds: float) -> Samples:
     return out[: len(fade)] * fade
 
 
-# Tones of the North American precise tone plan, in hertz and seconds of (on, off); kind as it stands in the timeline.
+# Tones of the North American precise tone plan, in hertz and seconds of (on, off); kind as in the ground truth.
 SOUNDS = {
     "dial": ("tone", lambda s: tone(s, (350.0, 440.0), s, 0.0)),
     "ring": ("tone", lambda s: tone(s, (440.0, 480.0), 2.0, 2.0)),
@@ -81,7 +81,7 @@ SOUNDS = {
 
 
 def mu_law(samples: Samples) -> NDArray[np.uint8]:
-    """G.711 mu-law codes of samples in [-1, 1]."""
+    """Encode samples in [-1, 1] as G.711 mu-law."""
     x = np.clip(np.rint(np.abs(samples) * 32768), 0, 32635).astype(np.int64) + 132
     exponent = np.floor(np.log2(x)).astype(np.int64) - 7
     mantissa = (x >> (exponent + 3)) & 15

@@ -1,4 +1,4 @@
-"""The registry in a bucket: who changes it, and the function that follows it."""
+"""A model registry in a bucket: its changes, and the function that follows its alias."""
 
 import io
 import json
@@ -40,7 +40,7 @@ def two(models):
 
 @pytest.fixture
 def registry(stack, models, monkeypatch):
-    """A registry in a bucket, with two models, the first of which serves."""
+    """A registry in a bucket with two models. The first is in production."""
     for name, value in stack.environment.items():
         monkeypatch.setenv(name, value)
     bucket = stack.bucket.client.create_bucket(f"models-{uuid.uuid4().hex[:8]}")
@@ -51,22 +51,22 @@ def registry(stack, models, monkeypatch):
     return Registry(uri)
 
 
-def test_a_models_life_in_a_bucket(registry, one, two, capsys):
+def test_version_is_promoted_and_rolled_back_in_a_bucket(registry, one, two, capsys):
     at = ("--registry", registry.uri)
     assert command(promote, two, *at, "--canary", "0.25") == 0
     assert command(promote, two, *at) == 0
     assert command(rollback, *at) == 0
     capsys.readouterr()
     assert command(versions, *at, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [version["version"] for version in told["versions"]] == [one, two]
-    assert [change["what"] for change in told["history"]] == ["promote", "canary", "promote", "rollback"]
+    listed = json.loads(capsys.readouterr().out)
+    assert [version["version"] for version in listed["versions"]] == [one, two]
+    assert [change["what"] for change in listed["history"]] == ["promote", "canary", "promote", "rollback"]
     assert registry.release("production").version == one
     assert open_models(f"{registry.uri}@{two}").of_recording("a").version == two
 
 
-def test_two_who_promote_at_once_both_count(registry, one, two):
-    """The second reads before the first has written: Cloud Storage refuses its write, and it begins again."""
+def test_concurrent_promotions_are_both_applied(registry, one, two):
+    """The second promotion reads before the first writes. Cloud Storage rejects its write, and it starts again."""
     asked = []
 
     def changed(present):
@@ -84,8 +84,8 @@ def test_two_who_promote_at_once_both_count(registry, one, two):
     assert len(registry.history()) == 3
 
 
-def test_a_look_at_what_has_not_changed_is_one_small_question(stack, monkeypatch):
-    """What the emulator does not heed: with the generation known, Cloud Storage answers 304 and sends nothing."""
+def test_reading_an_unchanged_object_downloads_nothing(stack, monkeypatch):
+    """With a known generation, Cloud Storage answers 304. The emulator ignores the condition."""
     with scripted_http() as google:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", google.url)
         client = type(stack.bucket.client)(project="demo")
@@ -96,8 +96,8 @@ def test_a_look_at_what_has_not_changed_is_one_small_question(stack, monkeypatch
         assert "ifGenerationNotMatch=7" in asked.path
 
 
-def test_the_function_follows_the_registry_and_stays_with_what_works(stack, registry, tmp_path, one, two, monkeypatch):
-    """Production, another version that is asked to score again, and a production that fails its self-test."""
+def test_function_follows_the_alias_and_keeps_the_last_valid_model(stack, registry, tmp_path, one, two, monkeypatch):
+    """Production, a backfill with another version, and a production version that fails its self-test."""
     mine = stack.environment | {"MODEL_URI": f"{registry.uri}@production"}
     with function("analyze", tmp_path, **mine) as url, stack.pushing_to(url):
         calls = [stack.upload(f"again/{number}.wav", clip()) for number in range(2)]
@@ -136,7 +136,7 @@ def test_the_function_follows_the_registry_and_stays_with_what_works(stack, regi
     assert (fault["severity"], fault["model_fault"], fault["model_version"]) == ("ERROR", two, one)
 
 
-def test_who_runs_follows_a_bucket(registry, one, two):
+def test_alias_provider_follows_a_bucket(registry, one, two):
     now = 0.0
     followed = AliasModelProvider(registry, "production", lambda: now)
     assert followed.of_recording("a").version == one
