@@ -134,16 +134,16 @@ def test_sidecar_files_are_ignored(stack):
 
 
 def test_killed_function_leaves_nothing_visible_and_the_next_delivery_completes(stack, tmp_path):
-    dying = tmp_path / "dying"
-    dying.touch()
-    here = {"PYTHONPATH": str(ROOT / "functions"), "DYING": str(dying)}
-    source = ROOT / "tests/stack/dying.py"
+    kill = tmp_path / "kill-before-commit"
+    kill.touch()
+    here = {"PYTHONPATH": str(ROOT / "functions"), "KILL_BEFORE_COMMIT": str(kill)}
+    source = ROOT / "tests/stack/killed_function.py"
     with function("analyze", tmp_path, source, **stack.environment | here) as url, stack.pushing_to(url):
         call = stack.upload("killed.wav", clip())
         stack.until("SELECT 1 FROM segments WHERE recording_id = @id", call)
         assert stack.rows("SELECT 1 FROM segments_current WHERE recording_id = @id", call) == []
         assert stack.rows(CURRENT, call) == []
-        dying.unlink()
+        kill.unlink()
         [recording] = stack.until(CURRENT, call)
     segments = stack.rows("SELECT * FROM segments_current WHERE recording_id = @id", call)
     assert len(segments) == recording["segment_count"] > 0

@@ -108,13 +108,13 @@ def test_function_follows_the_alias_and_keeps_the_last_valid_model(stack, regist
         where = ("--project", PROJECT, "--topic", "recordings", "--dataset", stack.environment["DATASET"])
         again = ["backfill", f"gs://{stack.bucket.name}/again/", "--model", f"{registry.uri}@{two}", *where]
         monkeypatch.chdir(tmp_path)  # the checkpoint of a backfill goes there
-        told = CliRunner().invoke(app, again)
-        assert "2 recordings reprocessed" in told.output, told.output
+        done = CliRunner().invoke(app, again)
+        assert "2 recordings reprocessed" in done.output, done.output
         for call in calls:
             assert {row["model_version"] for row in stack.rows(ROWS, call)} == {one, two}
             assert [row["model_version"] for row in stack.rows(SHOWN, call)] == [one]
-        told = CliRunner().invoke(app, [*again, "--json"])
-        assert json.loads(told.stdout)["published"] is False
+        done = CliRunner().invoke(app, [*again, "--json"])
+        assert json.loads(done.stdout)["published"] is False
         for call in calls:
             assert len(stack.rows(ROWS, call)) == 2, "nothing is scored twice"
         assert command(promote, two, "--registry", registry.uri, "--dataset", stack.environment["DATASET"]) == 0

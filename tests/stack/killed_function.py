@@ -1,4 +1,4 @@
-"""The functions on a machine that fails: while the file DYING is there, the process is killed before it can commit."""
+"""The functions on a failing machine: while the file KILL_BEFORE_COMMIT exists, the process dies before it commits."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ _append = BigQueryWarehouse.append
 
 
 def _append_or_die(self, table, rows):
-    if table == "recordings" and Path(os.environ["DYING"]).exists():
+    if table == "recordings" and Path(os.environ["KILL_BEFORE_COMMIT"]).exists():
         os.kill(os.getpid(), signal.SIGKILL)
     _append(self, table, rows)
 
