@@ -1,4 +1,4 @@
-"""`callmood doctor` finds a sound deployment well, and says what is wrong with a broken one and how to mend it."""
+"""`callmood doctor` passes a correct deployment, and reports each problem of a broken one with its fix."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ FUNCTIONS = ("analyze", "erase", "quarantine")
 
 @pytest.fixture
 def outside(cloud, monkeypatch):
-    """What the emulators lack: a bucket's policy and notifications, and functions that refuse strangers.
+    """A proxy for features that the emulators lack: bucket policy, notifications, and functions that reject requests.
 
-    Answers in the words of Cloud Storage's reference, and hands all else on to the emulator. Yields what it answers.
+    Its responses follow Cloud Storage's reference. It forwards other requests to the emulator. Yields the responses.
     """
     policy = {"publicAccessPrevention": "enforced", "uniformBucketLevelAccess": {"enabled": True}}
     topic = "//pubsub.googleapis.com/projects/acme-calls-1/topics/callmood-recordings"
@@ -67,7 +67,7 @@ def outside(cloud, monkeypatch):
 
 
 def sign(cloud, name, endpoint, account="callmood-push@acme-calls-1.iam.gserviceaccount.com"):
-    """Have a subscription push to an endpoint, signed by an account."""
+    """Set the push endpoint of a subscription, and the service account that authenticates its requests."""
     path = cloud.subscriber.subscription_path(PROJECT["project_id"], f"callmood-{name}")
     token = PushConfig.OidcToken(service_account_email=account) if account else None
     cloud.subscriber.modify_push_config(
@@ -76,127 +76,127 @@ def sign(cloud, name, endpoint, account="callmood-push@acme-calls-1.iam.gservice
 
 
 def doctor(*options):
-    """Ask the doctor: (exit code, findings)."""
+    """Run the command: (exit code, results)."""
     done = CliRunner().invoke(app, ["doctor", "--project", PROJECT["project_id"], "--json", *map(str, options)])
     assert "Traceback" not in done.output
     return done.exit_code, [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def ill():
-    """What the doctor finds ill, which must come with a remedy."""
-    code, findings = doctor()
-    found = [finding for finding in findings if not finding["well"]]
-    assert code == bool(found)
-    assert all(finding["remedy"] for finding in found)
-    return [f"{finding['what']}: {finding['found']} {finding['remedy']}" for finding in found]
+def problems():
+    """The failed checks, each of which must name a fix."""
+    code, results = doctor()
+    failed = [result for result in results if not result["ok"]]
+    assert code == bool(failed)
+    assert all(result["fix"] for result in failed)
+    return [f"{result['check']}: {result['message']} {result['fix']}" for result in failed]
 
 
-def test_a_sound_deployment_is_well(outside):
-    code, findings = doctor()
-    assert (code, [finding for finding in findings if not finding["well"]]) == (0, [])
-    looked_at = {finding["what"] for finding in findings}
-    assert looked_at >= {"bucket", "notifications", "topics", "subscriptions", "functions", "tables", "views"}
+def test_correct_deployment_passes_all_checks(outside):
+    code, results = doctor()
+    assert (code, [result for result in results if not result["ok"]]) == (0, [])
+    checks = {result["check"] for result in results}
+    assert checks >= {"bucket", "notifications", "topics", "subscriptions", "functions", "tables", "views"}
 
 
-def test_the_model_that_serves_is_looked_at(outside, tmp_path):
-    def about_the_model():
-        code, findings = doctor("--model", f"{tmp_path}/models@production")
-        [finding] = [finding for finding in findings if finding["what"] == "model"]
-        assert code == (not finding["well"])
-        return finding
+def test_model_in_production_is_checked(outside, tmp_path):
+    def check_model():
+        code, results = doctor("--model", f"{tmp_path}/models@production")
+        [result] = [result for result in results if result["check"] == "model"]
+        assert code == (not result["ok"])
+        return result
 
-    assert "no alias" in about_the_model()["found"]
+    assert "no alias" in check_model()["message"]
     path = model_file(tmp_path, 1)
     version = version_of(path)
     assert command(register, "--model", path, "--registry", tmp_path / "models") == 0
     assert command(promote, version, "--registry", tmp_path / "models") == 0
-    assert about_the_model()["found"] == f"production is {version} for 100% of the recordings, and it works."
+    assert check_model()["message"] == f"production uses {version} for 100% of recordings; its self-test passed."
     (tmp_path / "models" / "versions" / version / "selftest.npz").write_bytes(b"")
-    assert "model.deployment.rollback" in about_the_model()["remedy"]
+    assert "model rollback" in check_model()["fix"]
 
 
-def test_what_it_finds_is_read_by_people(outside):
+def test_results_are_printed_as_text(outside):
     shown = CliRunner().invoke(app, ["doctor", "--project", PROJECT["project_id"]]).stdout
-    assert "well  recordings has every column." in shown
+    assert "ok    recordings has all columns." in shown
 
 
-def test_a_bucket_that_can_be_made_public(outside):
+def test_bucket_without_public_access_prevention_fails(outside):
     outside[f"/storage/v1/b/{BUCKET}"]["iamConfiguration"]["publicAccessPrevention"] = "inherited"
-    (found,) = ill()
-    assert "open to being made public" in found
+    (found,) = problems()
+    assert "does not prevent public access" in found
     assert "terraform apply" in found
 
 
-def test_a_bucket_that_tells_nobody(outside):
+def test_bucket_without_notifications_fails(outside):
     outside[f"/storage/v1/b/{BUCKET}/notificationConfigs"] = {}
-    (found,) = ill()
-    assert "does not tell callmood-recordings of OBJECT_DELETE, OBJECT_FINALIZE" in found
+    (found,) = problems()
+    assert "does not notify the topic callmood-recordings of OBJECT_DELETE, OBJECT_FINALIZE" in found
 
 
-def test_calls_that_are_not_signed(outside, cloud):
+def test_subscription_without_authentication_fails(outside, cloud):
     sign(cloud, "analyze", "http://127.0.0.1:9/analyze", account=None)
-    found = ill()
-    assert any("callmood-analyze does not sign its calls" in each for each in found)
+    found = problems()
+    assert any("callmood-analyze does not authenticate its requests" in each for each in found)
 
 
-def test_a_function_that_answers_strangers(outside):
+def test_function_that_answers_public_requests_fails(outside):
     outside["/erase"] = 200
-    (found,) = ill()
-    assert "erase answers strangers with 200" in found
+    (found,) = problems()
+    assert "erase answers public requests with HTTP 200" in found
     assert "ingress" in found
 
 
-def test_a_subscription_that_is_gone(outside, cloud):
+def test_missing_subscription_fails(outside, cloud):
     path = cloud.subscriber.subscription_path(PROJECT["project_id"], "callmood-quarantine")
     there = cloud.subscriber.get_subscription(subscription=path)
     cloud.subscriber.delete_subscription(subscription=path)
     try:
-        found = ill()
+        found = problems()
     finally:
         cloud.subscriber.create_subscription(request=there)
     assert any(each.startswith("subscriptions: Not found") for each in found)
 
 
-def test_tables_older_than_the_software(outside, cloud):
+def test_table_without_a_column_fails(outside, cloud):
     table = f"{DATASET}.erasures"
     columns = cloud.bigquery.get_table(table).schema
     cloud.bigquery.delete_table(table)
     cloud.bigquery.create_table(bigquery.Table(table, schema=[column for column in columns if column.name != "reason"]))
     try:
-        found = ill()
+        found = problems()
     finally:
         cloud.bigquery.delete_table(table)
         cloud.bigquery.create_table(bigquery.Table(table, schema=columns))
-    (told,) = [each for each in found if each.startswith("tables")]
-    assert "erasures: reason is missing" in told
-    assert "older than this software" in told
+    (message,) = [each for each in found if each.startswith("tables")]
+    assert "erasures: reason is missing" in message
+    assert "older than this software" in message
 
 
-def test_a_recording_without_a_row(outside, cloud, monkeypatch):
+def test_recording_without_a_row_fails(outside, cloud, monkeypatch):
     monkeypatch.setattr("callmood.ops.doctor._SETTLED_AFTER", timedelta(seconds=-60))
     blob = cloud.storage.bucket(BUCKET).blob("lost/call.wav")
     blob.upload_from_string(clip())
     try:
-        found = ill()
+        found = problems()
     finally:
         blob.delete()
-    (told,) = [each for each in found if each.startswith("recordings")]
-    assert "have no row, such as lost/call.wav" in told
-    assert f"callmood backfill gs://{BUCKET}" in told
+    (message,) = [each for each in found if each.startswith("recordings")]
+    assert "have no row, such as lost/call.wav" in message
+    assert f"callmood backfill gs://{BUCKET}" in message
 
 
-def test_failures_that_are_ours_to_mend(outside, cloud):
-    ref = ObjectRef(BUCKET, "given up.wav", 1)
-    row = failure_row("undeliverable", "Given up.", datetime.now(UTC), ref, "1")
+def test_failures_that_can_be_retried_fail(outside, cloud):
+    ref = ObjectRef(BUCKET, "dead-lettered.wav", 1)
+    row = failure_row("undeliverable", "Dead-lettered.", datetime.now(UTC), ref, "1")
     BigQueryWarehouse(DATASET, cloud.bigquery).append("failures", [row])
-    (found,) = ill()
+    (found,) = problems()
     assert "1 undeliverable" in found
     assert "callmood retry-failures" in found
 
 
-def test_a_deployment_that_is_not_there(outside):
+def test_missing_deployment_fails_all_checks(outside):
     done = CliRunner().invoke(app, ["doctor", "--project", "another-project", "--json"])
     assert done.exit_code == 1
-    findings = [json.loads(line) for line in done.stdout.splitlines()]
-    assert not any(finding["well"] for finding in findings)
-    assert all(finding["remedy"] for finding in findings)
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert not any(result["ok"] for result in results)
+    assert all(result["fix"] for result in results)

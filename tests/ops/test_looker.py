@@ -1,4 +1,4 @@
-"""Links to Looker Studio, parameter by parameter as the Linking API documents them."""
+"""Links to Looker Studio: parameters as the Linking API documents them."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from callmood.warehouse.schema import views
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_link_to_one_view():
+def test_link_to_one_view_has_all_parameters():
     assert looker_studio_url("acme-calls-1", "callmood_reports", ["calls"]) == (
         "https://lookerstudio.google.com/reporting/create?c.mode=edit&r.reportName=callmood"
         "&ds.ds0.connector=bigQuery&ds.ds0.datasourceName=calls&ds.ds0.type=TABLE&ds.ds0.projectId=acme-calls-1"
@@ -24,7 +24,7 @@ def test_a_link_to_one_view():
     )
 
 
-def test_names_are_percent_encoded_and_come_back_whole():
+def test_names_are_percent_encoded():
     url = looker_studio_url(
         "example.com:acme", "d", ["calls"], billing_project="pays", report_name="How are they? 50 % & +1"
     )
@@ -35,17 +35,17 @@ def test_names_are_percent_encoded_and_come_back_whole():
     assert (given["ds.ds0.projectId"], given["ds.ds0.billingProjectId"]) == ("example.com:acme", "pays")
 
 
-def test_the_link_to_all_views_numbers_their_sources():
+def test_link_to_all_views_numbers_its_sources():
     url = looker_studio_url("acme", "reports")
     given = dict(parse_qsl(urlsplit(url).query, strict_parsing=True))
     assert [given[f"ds.ds{number}.tableId"] for number in range(len(report_views()))] == list(report_views())
     assert {name.split(".")[1] for name in given if name.startswith("ds.")} == {
         f"ds{n}" for n in range(len(report_views()))
     }
-    assert len(url) < 8000  # what servers and browsers take
+    assert len(url) < 8000  # limit of servers and browsers
 
 
-def test_reports_are_made_of_flat_views_with_a_day():
+def test_report_views_are_flat_and_have_a_date():
     assert set(views()) - set(report_views()) == {"recordings_current", "segments_current", "turns"}
     for name in report_views():
         fields = views()[name].fields
@@ -54,19 +54,19 @@ def test_reports_are_made_of_flat_views_with_a_day():
 
 
 @pytest.mark.parametrize("options", [[], ["--billing-project", "pays"]])
-def test_the_command_prints_a_link_for_all_and_for_each(options):
+def test_command_prints_a_link_for_all_views_and_for_each_view(options):
     command = ["looker-links", "--project", "acme", "--dataset", "reports", *options]
-    told = {
+    links = {
         row["view"]: row["url"]
         for row in map(json.loads, CliRunner().invoke(app, [*command, "--json"]).stdout.splitlines())
     }
     billing = options[1] if options else None
-    assert told.pop("all") == looker_studio_url("acme", "reports", billing_project=billing)
-    assert told == {
+    assert links.pop("all") == looker_studio_url("acme", "reports", billing_project=billing)
+    assert links == {
         view: looker_studio_url("acme", "reports", [view], billing_project=billing) for view in report_views()
     }
     printed = CliRunner().invoke(app, command).stdout
-    assert {line.strip() for line in printed.splitlines()} >= set(told.values())
+    assert {line.strip() for line in printed.splitlines()} >= set(links.values())
 
 
 PAGE = (ROOT / "docs/looker-studio.md").read_text(encoding="utf-8")
@@ -74,7 +74,7 @@ FUNCTIONS = {"SUM", "COUNT_DISTINCT", "IF", "CASE", "WHEN", "THEN", "ELSE", "END
 FUNCTIONS |= {"CAST", "FLOOR", "AS", "TEXT", "MAX"}
 
 
-def test_the_pages_formulas_name_columns_that_there_are():
+def test_formulas_in_docs_use_existing_columns():
     formulas = 0
     for view, table in re.findall(r"\nIn `(\w+)`:\n\n((?:\|.*\n)+)", PAGE):
         columns = {field.name for field in views()[view].fields}
@@ -84,7 +84,7 @@ def test_the_pages_formulas_name_columns_that_there_are():
     assert formulas == 11
 
 
-def test_the_page_names_views_and_columns_that_there_are():
+def test_docs_name_existing_views_and_columns():
     names = {field.name for view in views().values() for field in view.fields} | set(views())
     elsewhere = {"report_readers", "looker_studio_urls", "trends_kept", "outcomes", "callmood"}
     for name in re.findall(r"`([a-z_]+)`", PAGE):
@@ -97,8 +97,6 @@ def test_the_page_names_views_and_columns_that_there_are():
 
 
 @pytest.mark.parametrize("name", drawings())
-def test_the_pages_pictures_are_as_drawn(name):
-    assert (ROOT / "docs/images" / name).read_text(encoding="utf-8") == drawings()[name], (
-        "python tests/looker_pictures.py"
-    )
+def test_pictures_in_docs_are_up_to_date(name):
+    assert (ROOT / "docs/images" / name).read_text(encoding="utf-8") == drawings()[name], "outdated: run ./run docs"
     assert name in PAGE

@@ -39,7 +39,7 @@ def doctor(
     from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
     from google.cloud.storage import Client
 
-    from callmood.ops.doctor import Deployment, examine
+    from callmood.ops.doctor import Deployment, run_checks
     from callmood.warehouse.bigquery import connect
 
     deployment = Deployment(
@@ -53,16 +53,16 @@ def doctor(
         bigquery=connect(project),
         model=model,
     )
-    findings = []
-    for finding in examine(deployment):
-        findings.append(finding)
+    failed = False
+    for result in run_checks(deployment):
+        failed |= not result.ok
         if as_json:
-            print_json([asdict(finding)])
+            print_json([asdict(result)])
         else:
-            mark = "[green]well[/green]" if finding.well else "[red]ill [/red]"
-            remedy = f"\n      {escape(finding.remedy)}" if finding.remedy else ""
-            out.print(f"{mark}  {escape(finding.found)}{remedy}", highlight=False)
-    raise typer.Exit(0 if all(finding.well for finding in findings) else 1)
+            status = "[green]ok  [/green]" if result.ok else "[red]fail[/red]"
+            fix = f"\n      {escape(result.fix)}" if result.fix else ""
+            out.print(f"{status}  {escape(result.message)}{fix}", highlight=False)
+    raise typer.Exit(1 if failed else 0)
 
 
 @commands.command(epilog=example("callmood looker-links --project acme --dataset callmood_reports"))
@@ -103,20 +103,24 @@ def cost(
     as_json: JsonOption = False,
 ) -> None:
     """Estimate the monthly cost in Google Cloud, and compare it with other services."""
-    from callmood.ops.cost import Load, Machine, bill, load_prices
+    from callmood.ops.cost import FunctionSpec, Workload, estimate, load_prices
 
-    known = load_prices(prices)
-    load = Load(hours=hours, call_minutes=call_minutes, keep_months=keep_months)
-    items = bill(load, Machine(times_real_time=times_real_time, memory_gib=memory, cpus=cpus), known)
+    price_list = load_prices(prices)
+    workload = Workload(hours=hours, call_minutes=call_minutes, keep_months=keep_months)
+    function = FunctionSpec(times_real_time=times_real_time, memory_gib=memory, cpus=cpus)
+    items = estimate(workload, function, price_list)
     total = sum(item.usd for item in items)
-    others = [{"name": other["name"], "usd": other["usd_per_hour"] * hours} for other in known["alternatives"]]
+    others = [{"name": other["name"], "usd": other["usd_per_hour"] * hours} for other in price_list["alternatives"]]
     if as_json:
         print_json([{"usd": total, "items": [asdict(item) for item in items], "alternatives": others}])
         return
-    print_table([{"what": item.what, "how much": item.amount, "USD": f"{item.usd:,.2f}"} for item in items])
-    out.print(f"[bold]{total:,.2f} USD a month[/bold] for {hours:,g} hours of calls; others charge:", highlight=False)
+    print_table([{"item": item.item, "quantity": item.quantity, "USD": f"{item.usd:,.2f}"} for item in items])
+    out.print(
+        f"[bold]{total:,.2f} USD per month[/bold] for {hours:,g} hours of calls. Other services charge:",
+        highlight=False,
+    )
     print_table([{"service": other["name"], "USD": f"{other['usd']:,.2f}"} for other in others])
-    out.print(f"Prices of {known['known_on']}. {known['note']}", highlight=False)
+    out.print(f"Prices as of {price_list['as_of']}. {price_list['note']}", highlight=False)
 
 
 @commands.command(epilog=example("callmood capacity --burst 1000 --max-instances 50"))
@@ -134,15 +138,14 @@ def capacity(
     as_json: JsonOption = False,
 ) -> None:
     """Simulate the delay between upload and results under load, and the number of dead-lettered recordings."""
-    from callmood.ops.capacity import Capacity, simulate, steady
-    from callmood.ops.capacity import burst as at_once
+    from callmood.ops.capacity import Capacity, burst_uploads, simulate, steady_uploads
 
     if not burst and not per_hour:
         raise CallmoodError("no load; set --burst NUMBER, --per-hour NUMBER, or both")
-    uploads = [*at_once(burst, call_minutes * 60)]
+    uploads = [*burst_uploads(burst, call_minutes * 60)]
     if per_hour:
-        uploads += steady(per_hour, 8, call_minutes * 60)
-    outcome = simulate(
+        uploads += steady_uploads(per_hour, 8, call_minutes * 60)
+    result = simulate(
         uploads,
         Capacity(
             max_instances=max_instances,
@@ -154,12 +157,12 @@ def capacity(
     )
     row = {
         "recordings": len(uploads),
-        "half_within_s": round(outcome.lag_s(0.5), 1),
-        "95_percent_within_s": round(outcome.lag_s(0.95), 1),
-        "all_within_s": round(outcome.lag_s(1.0), 1),
-        "given_up": outcome.given_up,
-        "instances": outcome.peak_instances,
-        "busy_hours": round(outcome.busy_s / 3600, 2),
+        "median_latency_s": round(result.latency_s(0.5), 1),
+        "p95_latency_s": round(result.latency_s(0.95), 1),
+        "max_latency_s": round(result.latency_s(1.0), 1),
+        "dead_lettered": result.dead_lettered,
+        "peak_instances": result.peak_instances,
+        "busy_hours": round(result.busy_s / 3600, 2),
     }
     print_rows([row], as_json=as_json)
 

@@ -1,8 +1,8 @@
-"""How long recordings wait when many come at once: a simulation of Pub/Sub's pushes and Cloud Run's instances.
+"""Simulate how long recordings wait under load: the push delivery of Pub/Sub and the instances of Cloud Run.
 
-Every recording is pushed as soon as Pub/Sub's window allows. An instance with a free slot takes it at once; else a
-new instance starts, where one more is allowed, or the push waits, and is refused after `patience_s`. A refused push is
-tried again with back-off, and given up after the last attempt. Sources of the rules:
+Pub/Sub pushes an upload as soon as its push window allows. An instance with a free slot takes it at once. Otherwise a
+new instance starts, up to the maximum; or the request waits in Cloud Run, and is rejected after `queue_timeout_s`.
+Pub/Sub retries a rejected push with backoff, and dead-letters it after the last attempt. Sources of these rules:
 https://cloud.google.com/run/docs/about-instance-autoscaling, https://cloud.google.com/pubsub/docs/push.
 """
 
@@ -16,21 +16,21 @@ from dataclasses import dataclass
 from itertools import count
 from math import ceil
 
-# Pub/Sub pushes few messages at first and more as they succeed, fewer as they fail.
-_FIRST_WINDOW = 4.0
-_BACKOFF_S = (10.0, 600.0)
+# Pub/Sub starts with few outstanding pushes, allows more after each success, and fewer after each failure.
+_INITIAL_WINDOW = 4.0
+_MIN_BACKOFF_S, _MAX_BACKOFF_S = 10.0, 600.0
 
 
 @dataclass(frozen=True)
-class Recording:
-    """One upload.
+class Upload:
+    """One uploaded recording.
 
     Parameters
     ----------
     at_s : float
-        When, in seconds from the start.
+        Time of the upload in seconds from the start.
     duration_s : float
-        Length of the call.
+        Duration of the call in seconds.
     """
 
     at_s: float
@@ -39,24 +39,24 @@ class Recording:
 
 @dataclass(frozen=True)
 class Capacity:
-    """What analyses, named as in Terraform's `analyze`.
+    """The capacity of the function, with the names of Terraform's `analyze`.
 
     Parameters
     ----------
     max_instances, min_instances, concurrency : int
-        Instances, and recordings at once in each.
+        Number of instances, and of concurrent recordings per instance.
     times_real_time : float
-        Speed of one recording's analysis (`./run bench`).
+        Seconds of audio analyzed per second (`./run bench`).
     overhead_s : float
-        Seconds for a recording beside: fetching it, writing its rows.
+        Additional seconds per recording: download, and writing of rows.
     cold_start_s : float
-        Seconds until a new instance takes a recording.
-    idle_s : float
-        Seconds after which an idle instance ends.
-    patience_s : float
-        Seconds for which Cloud Run keeps a request that no instance can take.
+        Seconds until a new instance accepts a recording.
+    idle_timeout_s : float
+        Seconds after which an idle instance stops.
+    queue_timeout_s : float
+        Seconds after which Cloud Run rejects a request that no instance can take.
     max_delivery_attempts : int
-        Deliveries after which a recording is given up.
+        Number of deliveries before a recording is dead-lettered.
     """
 
     max_instances: int = 20
@@ -65,189 +65,195 @@ class Capacity:
     times_real_time: float = 100.0
     overhead_s: float = 1.0
     cold_start_s: float = 8.0
-    idle_s: float = 900.0
-    patience_s: float = 28.0
+    idle_timeout_s: float = 900.0
+    queue_timeout_s: float = 28.0
     max_delivery_attempts: int = 5
 
-    def service_s(self, recording: Recording) -> float:
-        """Seconds that one recording keeps a slot busy."""
-        return recording.duration_s / self.times_real_time + self.overhead_s
+    def service_s(self, upload: Upload) -> float:
+        """Return the time in seconds for which one recording occupies a slot."""
+        return upload.duration_s / self.times_real_time + self.overhead_s
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a simulation found.
+class SimulationResult:
+    """The result of a simulation.
 
     Parameters
     ----------
-    lags_s : tuple of float
-        Seconds from upload to rows, of each analyzed recording, sorted.
-    given_up : int
-        Recordings that ended as dead letters.
+    latencies_s : tuple of float
+        Seconds from upload to rows of each analyzed recording, sorted.
+    dead_lettered : int
+        Number of recordings that were dead-lettered.
     attempts : int
-        Deliveries in all.
+        Number of deliveries.
     peak_instances : int
-        Most instances at once.
+        Maximum number of concurrent instances.
     busy_s : float
-        Seconds in which instances had work, summed: what Cloud Run bills.
+        Total busy time of all instances in seconds, which Cloud Run bills.
     """
 
-    lags_s: tuple[float, ...]
-    given_up: int
+    latencies_s: tuple[float, ...]
+    dead_lettered: int
     attempts: int
     peak_instances: int
     busy_s: float
 
-    def lag_s(self, share: float) -> float:
-        """Lag that this share of recordings stays within; nan where none was analyzed.
+    def latency_s(self, quantile: float) -> float:
+        """Return a quantile of the latency in seconds; nan if no recording was analyzed.
 
         Parameters
         ----------
-        share : float
+        quantile : float
             Such as 0.95.
         """
-        return self.lags_s[max(0, ceil(share * len(self.lags_s)) - 1)] if self.lags_s else float("nan")
+        if not self.latencies_s:
+            return float("nan")
+        return self.latencies_s[max(0, ceil(quantile * len(self.latencies_s)) - 1)]
 
 
-def steady(per_hour: float, hours: float, duration_s: float, seed: int = 0) -> Iterator[Recording]:
-    """Uploads at random times, as calls end: a Poisson process, lengths exponential around their mean.
+def steady_uploads(per_hour: float, hours: float, duration_s: float, seed: int = 0) -> Iterator[Upload]:
+    """Generate uploads as a Poisson process, with exponentially distributed durations.
 
     Parameters
     ----------
     per_hour, hours : float
-        How many, for how long.
+        Rate of the uploads, and total time.
     duration_s : float
-        Mean length of a call.
+        Mean duration of a call in seconds.
     seed : int
-        The same seed gives the same uploads.
+        The same seed generates the same uploads.
     """
-    draw = random.Random(seed)  # noqa: S311 - no secret
-    at = draw.expovariate(per_hour / 3600)
-    while at < hours * 3600:
-        yield Recording(at, draw.expovariate(1 / duration_s))
-        at += draw.expovariate(per_hour / 3600)
+    rng = random.Random(seed)  # noqa: S311 - not a secret
+    at_s = rng.expovariate(per_hour / 3600)
+    while at_s < hours * 3600:
+        yield Upload(at_s, rng.expovariate(1 / duration_s))
+        at_s += rng.expovariate(per_hour / 3600)
 
 
-def burst(number: int, duration_s: float, within_s: float = 0.0, seed: int = 0) -> Iterator[Recording]:
-    """Uploads that come together, as from a recorder that hands over once an hour.
+def burst_uploads(number: int, duration_s: float, within_s: float = 0.0, seed: int = 0) -> Iterator[Upload]:
+    """Generate uploads that arrive together, such as the hourly batch of a recorder.
 
     Parameters
     ----------
     number : int
-        How many.
+        Number of uploads.
     duration_s : float
-        Mean length of a call.
+        Mean duration of a call in seconds; the durations are exponentially distributed.
     within_s : float
-        Spread evenly over so long.
+        Spread the uploads evenly over this time in seconds.
     seed : int
-        The same seed gives the same uploads.
+        The same seed generates the same uploads.
     """
-    draw = random.Random(seed)  # noqa: S311 - no secret
+    rng = random.Random(seed)  # noqa: S311 - not a secret
     for index in range(number):
-        yield Recording(within_s * index / number, draw.expovariate(1 / duration_s))
+        yield Upload(within_s * index / number, rng.expovariate(1 / duration_s))
 
 
 class _Instance:
-    """One instance: when it is ready, how much it works on, since when it has worked or rested."""
+    """An instance of the function.
 
-    def __init__(self, ready_s: float, *, kept: bool = False) -> None:
+    `ready_s` is when it accepts recordings, `busy` the number of recordings that it analyzes, `since_s` when it last
+    became busy or idle, and `permanent` whether it is one of the minimum instances, which never stop.
+    """
+
+    def __init__(self, ready_s: float, *, permanent: bool = False) -> None:
         self.ready_s = self.since_s = ready_s
-        self.kept = kept
+        self.permanent = permanent
         self.busy = 0
 
 
-def simulate(recordings: Iterable[Recording], capacity: Capacity, seed: int = 0) -> Outcome:
-    """Run the events of Pub/Sub and Cloud Run until every recording is analyzed or given up.
+def simulate(uploads: Iterable[Upload], capacity: Capacity, seed: int = 0) -> SimulationResult:
+    """Simulate Pub/Sub and Cloud Run until every recording is analyzed or dead-lettered.
 
     Parameters
     ----------
-    recordings : iterable of Recording
-        The uploads.
+    uploads : iterable of Upload
+        The load.
     capacity : Capacity
-        What analyses them.
+        The function that analyzes them.
     seed : int
-        Of the back-off's jitter.
+        Seed of the backoff jitter.
 
     Returns
     -------
-    Outcome
-        The same input gives the same outcome.
+    SimulationResult
+        Deterministic: the same arguments return the same result.
     """
-    draw, order = random.Random(seed), count()  # noqa: S311 - no secret
+    rng, sequence = random.Random(seed), count()  # noqa: S311 - not a secret
     events: list[tuple[float, int, str, object]] = []
-    instances = [_Instance(0.0, kept=True) for _ in range(capacity.min_instances)]
-    undelivered: deque[tuple[Recording, int]] = deque()  # Pub/Sub's backlog: recording, attempts so far
-    pending: deque[tuple[Recording, int, float]] = deque()  # Cloud Run's queue: and when it is refused
-    window, outstanding = _FIRST_WINDOW, 0
-    lags: list[float] = []
-    given_up = attempts = 0
+    instances = [_Instance(0.0, permanent=True) for _ in range(capacity.min_instances)]
+    backlog: deque[tuple[Upload, int]] = deque()  # in Pub/Sub: upload, attempts so far
+    pending: deque[tuple[Upload, int, float]] = deque()  # in Cloud Run: upload, attempts, time of the rejection
+    window, outstanding = _INITIAL_WINDOW, 0
+    latencies: list[float] = []
+    dead_lettered = attempts = 0
     peak, busy_s = len(instances), 0.0
 
-    def at(when: float, kind: str, what: object) -> None:
-        heapq.heappush(events, (when, next(order), kind, what))
+    def schedule(time_s: float, kind: str, payload: object) -> None:
+        heapq.heappush(events, (time_s, next(sequence), kind, payload))
 
-    def take(now: float) -> None:
-        """Give what is pending to instances with a free slot, the fullest first, and start instances for the rest."""
+    def assign(now: float) -> None:
+        """Assign pending uploads to free slots, the busiest instance first, and start instances for the rest."""
         nonlocal instances, peak
         if not pending:
             return
-        instances = [each for each in instances if each.kept or each.busy or now - each.since_s < capacity.idle_s]
-        free = [each for each in instances if each.ready_s <= now and each.busy < capacity.concurrency]
-        for instance in sorted(free, key=lambda each: -each.busy):
+        instances = [i for i in instances if i.permanent or i.busy or now - i.since_s < capacity.idle_timeout_s]
+        free = [i for i in instances if i.ready_s <= now and i.busy < capacity.concurrency]
+        for instance in sorted(free, key=lambda i: -i.busy):
             while pending and instance.busy < capacity.concurrency:
-                recording, tried, _ = pending.popleft()
+                upload, attempt, _ = pending.popleft()
                 if instance.busy == 0:
                     instance.since_s = now
                 instance.busy += 1
-                at(now + capacity.service_s(recording), "done", (recording, tried, instance))
-        starting = sum(i.ready_s > now for i in instances) * capacity.concurrency
-        while len(pending) > starting and len(instances) < capacity.max_instances:
+                schedule(now + capacity.service_s(upload), "done", (upload, attempt, instance))
+        starting_slots = sum(i.ready_s > now for i in instances) * capacity.concurrency
+        while len(pending) > starting_slots and len(instances) < capacity.max_instances:
             instances.append(_Instance(now + capacity.cold_start_s))
-            at(now + capacity.cold_start_s, "ready", None)
-            starting += capacity.concurrency
+            schedule(now + capacity.cold_start_s, "ready", None)
+            starting_slots += capacity.concurrency
         peak = max(peak, len(instances))
 
-    def deliver(now: float) -> None:
-        """Push what Pub/Sub's window allows."""
+    def push(now: float) -> None:
+        """Push as many uploads as the window allows."""
         nonlocal outstanding, attempts
-        while undelivered and outstanding < int(window):
-            recording, tried = undelivered.popleft()
+        while backlog and outstanding < int(window):
+            upload, attempt = backlog.popleft()
             outstanding += 1
             attempts += 1
-            refused = now + capacity.patience_s
-            pending.append((recording, tried + 1, refused))
-            at(refused, "refuse", refused)
-        take(now)
+            reject_s = now + capacity.queue_timeout_s
+            pending.append((upload, attempt + 1, reject_s))
+            schedule(reject_s, "reject", None)
+        assign(now)
 
-    for recording in recordings:
-        at(recording.at_s, "upload", recording)
+    for upload in uploads:
+        schedule(upload.at_s, "upload", upload)
     while events:
-        now, _, kind, what = heapq.heappop(events)
+        now, _, kind, payload = heapq.heappop(events)
         if kind == "upload":
-            assert isinstance(what, Recording)
-            undelivered.append((what, 0))
+            assert isinstance(payload, Upload)
+            backlog.append((payload, 0))
         elif kind == "retry":
-            assert isinstance(what, tuple)
-            undelivered.append(what)
+            assert isinstance(payload, tuple)
+            backlog.append(payload)
         elif kind == "done":
-            assert isinstance(what, tuple)
-            recording, _, instance = what
+            assert isinstance(payload, tuple)
+            upload, _, instance = payload
             instance.busy -= 1
             if instance.busy == 0:
                 busy_s += now - instance.since_s
                 instance.since_s = now
-            lags.append(now - recording.at_s)
+            latencies.append(now - upload.at_s)
             outstanding -= 1
             window += 1
-        elif kind == "refuse":
+        elif kind == "reject":
             while pending and pending[0][2] <= now:
-                recording, tried, _ = pending.popleft()
+                upload, attempt, _ = pending.popleft()
                 outstanding -= 1
                 window = max(1.0, window / 2)
-                if tried == capacity.max_delivery_attempts:
-                    given_up += 1
+                if attempt == capacity.max_delivery_attempts:
+                    dead_lettered += 1
                 else:
-                    backoff = min(_BACKOFF_S[0] * 2 ** (tried - 1), _BACKOFF_S[1])
-                    at(now + backoff * draw.uniform(1.0, 1.25), "retry", (recording, tried))
-        deliver(now)
-    return Outcome(tuple(sorted(lags)), given_up, attempts, peak, busy_s)
+                    backoff = min(_MIN_BACKOFF_S * 2 ** (attempt - 1), _MAX_BACKOFF_S)
+                    schedule(now + backoff * rng.uniform(1.0, 1.25), "retry", (upload, attempt))
+        push(now)
+    return SimulationResult(tuple(sorted(latencies)), dead_lettered, attempts, peak, busy_s)

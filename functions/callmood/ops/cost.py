@@ -1,4 +1,4 @@
-"""What a month of calls costs in Google Cloud, from measured speed and public list prices."""
+"""Estimate the monthly cost of a deployment in Google Cloud from its speed and public list prices."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import Any
 
 PRICES = Path(__file__).with_name("prices.json")
 
-# Two channels of 8 kHz mu-law, as telephone systems record.
+# Two channels of 8 kHz mu-law, the usual format of telephone systems.
 _BYTES_PER_S = 2 * 8000
-# BigQuery bills no row for less; a segment's row is smaller.
+# BigQuery's minimum billed size of a streamed row; a row of `segments` is smaller.
 _ROW_BYTES = 1000
-# What an event is in Pub/Sub (billed once in, once out), and what one analysis logs.
+# Size of an event in Pub/Sub, billed for publishing and for delivery, and of the log entries of one analysis.
 _EVENT_BYTES, _LOG_BYTES = 2 * 2000, 2000
 
 
 @dataclass(frozen=True)
-class Load:
-    """A month of calls.
+class Workload:
+    """The calls of a month.
 
     Parameters
     ----------
     hours : float
-        Hours of calls.
+        Total duration of the calls in hours.
     call_minutes : float
-        Length of a call.
+        Mean duration of a call in minutes.
     segments_per_hour : float
-        Spoken segments in an hour, of both parties.
+        Speech segments per hour of call, all channels together.
     keep_months : float
-        How long audio and rows are kept; the bill is that of a month in which so much has gathered.
+        Retention of audio and rows in months. The estimate is for a month with this much stored data.
     """
 
     hours: float
@@ -41,20 +41,20 @@ class Load:
 
     @property
     def calls(self) -> float:
-        """Calls in the month."""
+        """Number of calls."""
         return self.hours * 60 / self.call_minutes
 
 
 @dataclass(frozen=True)
-class Machine:
-    """What a function has, and how fast it is there.
+class FunctionSpec:
+    """Resources and speed of the function `analyze`.
 
     Parameters
     ----------
     times_real_time : float
-        Seconds of a call that are analyzed in a second (`./run bench`).
+        Seconds of audio analyzed per second (`./run bench`).
     overhead_s : float
-        Seconds for each call beside: fetching, writing rows, its share of cold starts.
+        Additional seconds per call: download, writing of rows, and cold starts.
     cpus, memory_gib : float
         As in Terraform's `analyze`.
     """
@@ -66,79 +66,79 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Item:
-    """One line of the bill.
+class CostItem:
+    """One line of the estimate.
 
     Parameters
     ----------
-    what, amount : str
-        What is paid for, and how much of it.
+    item, quantity : str
+        Name and billed quantity.
     usd : float
-        What it costs a month.
+        Cost per month.
     """
 
-    what: str
-    amount: str
+    item: str
+    quantity: str
     usd: float
 
 
 def load_prices(path: Path = PRICES) -> Mapping[str, Any]:
-    """Read prices: those of `prices.json`, or of a file in its form with your own.
+    """Read prices from a JSON file.
 
     Parameters
     ----------
     path : Path
-        The file.
+        `prices.json`, or a file with the same keys.
     """
     prices: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return prices
 
 
-def bill(load: Load, machine: Machine, prices: Mapping[str, Any]) -> list[Item]:
-    """Reckon a month's bill, line by line.
+def estimate(workload: Workload, function: FunctionSpec, prices: Mapping[str, Any]) -> list[CostItem]:
+    """Estimate the cost of a month.
 
     Parameters
     ----------
-    load : Load
+    workload : Workload
         The calls.
-    machine : Machine
-        The functions.
+    function : FunctionSpec
+        The function that analyzes them.
     prices : mapping
-        As `load_prices` gives them.
+        From `load_prices`.
 
     Returns
     -------
-    list of Item
-        The dearest first.
+    list of CostItem
+        The most expensive item first.
 
     Examples
     --------
-    >>> items = bill(Load(hours=1000), Machine(), load_prices())
+    >>> items = estimate(Workload(hours=1000), FunctionSpec(), load_prices())
     >>> sum(item.usd for item in items) < 50
     True
     """
     usd = {name: price["usd"] for name, price in prices["prices"].items()}
-    seconds = load.hours * 3600 / machine.times_real_time + load.calls * machine.overhead_s
-    rows = load.hours * load.segments_per_hour + load.calls
-    audio_gb = load.hours * 3600 * _BYTES_PER_S / 1e9 * load.keep_months
+    calls = workload.calls
+    seconds = workload.hours * 3600 / function.times_real_time + calls * function.overhead_s
+    cpu_s, memory_gib_s = seconds * function.cpus, seconds * function.memory_gib
+    rows = workload.hours * workload.segments_per_hour + calls
     rows_gb = rows * _ROW_BYTES / 1e9
+    stored_rows_gb = rows_gb * workload.keep_months
+    audio_gb = workload.hours * 3600 * _BYTES_PER_S / 1e9 * workload.keep_months
+    logs_gib = calls * _LOG_BYTES / 2**30
     items = [
-        Item("analyze: CPU", f"{seconds * machine.cpus:,.0f} vCPU-s", seconds * machine.cpus * usd["vcpu_second"]),
-        Item(
-            "analyze: memory",
-            f"{seconds * machine.memory_gib:,.0f} GiB-s",
-            seconds * machine.memory_gib * usd["gib_second"],
-        ),
-        Item("analyze: requests", f"{load.calls:,.0f}", load.calls / 1e6 * usd["million_requests"]),
-        Item("events (Pub/Sub)", f"{load.calls:,.0f}", load.calls * _EVENT_BYTES / 2**40 * usd["pubsub_tib"]),
-        Item("audio kept (Standard)", f"{audio_gb:,.0f} GB", audio_gb * usd["storage_gb_month"]),
-        Item(
+        CostItem("analyze: CPU", f"{cpu_s:,.0f} vCPU-s", cpu_s * usd["vcpu_second"]),
+        CostItem("analyze: memory", f"{memory_gib_s:,.0f} GiB-s", memory_gib_s * usd["gib_second"]),
+        CostItem("analyze: requests", f"{calls:,.0f}", calls / 1e6 * usd["million_requests"]),
+        CostItem("events (Pub/Sub)", f"{calls:,.0f}", calls * _EVENT_BYTES / 2**40 * usd["pubsub_tib"]),
+        CostItem("stored audio (Standard)", f"{audio_gb:,.0f} GB", audio_gb * usd["storage_gb_month"]),
+        CostItem(
             "uploads and reads",
-            f"{load.calls:,.0f} and {2 * load.calls:,.0f}",
-            load.calls / 1e3 * (usd["thousand_uploads"] + 2 * usd["thousand_reads"]),
+            f"{calls:,.0f} and {2 * calls:,.0f}",
+            calls / 1e3 * (usd["thousand_uploads"] + 2 * usd["thousand_reads"]),
         ),
-        Item("rows streamed", f"{rows:,.0f} rows", rows_gb * 5 * usd["streamed_200_mb"]),
-        Item("rows kept", f"{rows_gb * load.keep_months:,.1f} GB", rows_gb * load.keep_months * usd["table_gb_month"]),
-        Item("logs", f"{load.calls * _LOG_BYTES / 2**30:,.2f} GiB", load.calls * _LOG_BYTES / 2**30 * usd["log_gib"]),
+        CostItem("streamed rows", f"{rows:,.0f} rows", rows_gb * 5 * usd["streamed_200_mb"]),
+        CostItem("stored rows", f"{stored_rows_gb:,.1f} GB", stored_rows_gb * usd["table_gb_month"]),
+        CostItem("logs", f"{logs_gib:,.2f} GiB", logs_gib * usd["log_gib"]),
     ]
     return sorted(items, key=lambda item: -item.usd)

@@ -1,4 +1,4 @@
-"""A deployment looked at from outside: whether all is there and as it should be, and every recording gets its rows."""
+"""Check a deployment from the outside: its resources, their configuration, and the rows of its recordings."""
 
 from __future__ import annotations
 
@@ -24,57 +24,58 @@ from callmood.warehouse.bigquery import BigQueryWarehouse
 from callmood.warehouse.schema import Field, tables
 
 APPLY = "run: terraform apply"
-FUNCTIONS = ("analyze", "erase", "quarantine")
+DEAD_LETTER_FUNCTION = "quarantine"
+FUNCTIONS = ("analyze", "erase", DEAD_LETTER_FUNCTION)
 
-# Pub/Sub waits this long for an answer, so a function has this long for one recording.
+# Pub/Sub waits this long for a response, so this is also the time limit of a function for one recording.
 _ACK_DEADLINE_S = 600
-# Five attempts with back-off take about a quarter of an hour; by then every recording has a row of some kind.
+# Five attempts with backoff take about 15 minutes. After that, every recording has a row in some table.
 _SETTLED_AFTER = timedelta(minutes=30)
-_LISTED, _LOOKED_AT = 20_000, 200
-_ASK_ONCE: dict[str, Any] = {"retry": None, "timeout": 30.0}
+_MAX_LISTED, _MAX_CHECKED = 20_000, 200
+_NO_RETRY: dict[str, Any] = {"retry": None, "timeout": 30.0}
 
-# BigQuery knows these types by two names.
+# BigQuery has two names for each of these types.
 _TYPES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "STRUCT": "RECORD"}
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What one look found.
+class CheckResult:
+    """The result of one check.
 
     Parameters
     ----------
-    what : str
-        What was looked at.
-    well : bool
-        Whether it is as it should be.
-    found : str
-        What was found, in a sentence.
-    remedy : str
-        What to do; empty where all is well.
+    check : str
+        Name of the check.
+    ok : bool
+        Whether the check passed.
+    message : str
+        What the check found, in one sentence.
+    fix : str
+        How to fix a problem; empty if the check passed.
     """
 
-    what: str
-    well: bool
-    found: str
-    remedy: str = ""
+    check: str
+    ok: bool
+    message: str
+    fix: str = ""
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a deployment consists of, by name, and the clients to look at it.
+    """The names of the resources of a deployment, and the clients to check them.
 
     Parameters
     ----------
     project, name : str
-        As in Terraform's `project_id` and `name`.
+        Terraform's `project_id` and `name`.
     bucket : str
-        The recordings' bucket.
+        Bucket of the recordings.
     dataset : str
         ``project.dataset`` of the tables.
     storage, publisher, subscriber, bigquery
         Clients.
     model : str or None
-        What the functions are told as `MODEL_URI`, where it is to be looked at.
+        `MODEL_URI` of the functions, to check the model registry.
     """
 
     project: str
@@ -88,130 +89,131 @@ class Deployment:
     model: str | None = None
 
 
-def examine(deployment: Deployment) -> Iterator[Finding]:
-    """Look at a deployment, from the bucket to the rows.
+def run_checks(deployment: Deployment) -> Iterator[CheckResult]:
+    """Check a deployment, from the bucket to the rows.
 
     Parameters
     ----------
     deployment : Deployment
-        Where to look.
+        The deployment.
 
     Yields
     ------
-    Finding
-        One for each thing looked at; what cannot be looked at is not well.
+    CheckResult
+        One or more per check. A check that cannot run counts as failed.
     """
-    looks: list[tuple[str, Callable[[Deployment], Iterator[Finding]]]] = [
-        ("bucket", _bucket),
-        ("notifications", _notifications),
-        ("topics", _topics),
-        ("subscriptions", _subscriptions),
-        ("functions", _functions),
-        ("model", _model),
-        ("tables", _tables),
-        ("views", _views),
-        ("recordings", _recordings),
-        ("failures", _failures),
+    checks: list[tuple[str, Callable[[Deployment], Iterator[CheckResult]]]] = [
+        ("bucket", _check_bucket),
+        ("notifications", _check_notifications),
+        ("topics", _check_topics),
+        ("subscriptions", _check_subscriptions),
+        ("functions", _check_functions),
+        ("model", _check_model),
+        ("tables", _check_tables),
+        ("views", _check_views),
+        ("recordings", _check_recordings),
+        ("failures", _check_failures),
     ]
-    for what, look in looks:
+    for name, check in checks:
         try:
-            yield from look(deployment)
+            yield from check(deployment)
         except (GoogleAPIError, GoogleAuthError, CallmoodError, requests.RequestException) as error:
-            yield _blind(what, error)
+            yield _check_error(name, error)
 
 
-def _blind(what: str, error: Exception) -> Finding:
-    """What it means that something could not be looked at."""
+def _check_error(check: str, error: Exception) -> CheckResult:
+    """Return the result of a check that could not run."""
     cause = error.__cause__ if isinstance(error, CallmoodError) else error
     if isinstance(cause, NotFound):
-        return Finding(what, False, f"Not found: {cause.message}", APPLY)
+        return CheckResult(check, False, f"Not found: {cause.message}", APPLY)
     if isinstance(cause, GoogleAuthError):
-        return Finding(what, False, f"No credentials: {cause}", "run: gcloud auth application-default login")
-    return Finding(what, False, f"Could not look: {error}", "ask to be one of Terraform's operators, and try again")
+        return CheckResult(check, False, f"No credentials: {cause}", "run: gcloud auth application-default login")
+    return CheckResult(
+        check, False, f"Check failed: {error}", "ask to be added to Terraform's operators, and try again"
+    )
 
 
-def _bucket(at: Deployment) -> Iterator[Finding]:
-    bucket = at.storage.get_bucket(at.bucket, **_ASK_ONCE)
+def _check_bucket(deployment: Deployment) -> Iterator[CheckResult]:
+    bucket = deployment.storage.get_bucket(deployment.bucket, **_NO_RETRY)
     policy = bucket.iam_configuration
-    well = policy.public_access_prevention == "enforced" and policy.uniform_bucket_level_access_enabled
-    yield Finding(
+    ok = policy.public_access_prevention == "enforced" and policy.uniform_bucket_level_access_enabled
+    yield CheckResult(
         "bucket",
-        well,
-        f"gs://{at.bucket} is {'private' if well else 'open to being made public'}.",
-        "" if well else f"somebody changed it by hand; {APPLY}",
+        ok,
+        f"gs://{deployment.bucket} {'prevents' if ok else 'does not prevent'} public access.",
+        "" if ok else f"the bucket was changed manually; {APPLY}",
     )
 
 
-def _notifications(at: Deployment) -> Iterator[Finding]:
-    topic = f"{at.name}-recordings"
-    told = [
-        found for found in at.storage.bucket(at.bucket).list_notifications(**_ASK_ONCE) if found.topic_name == topic
-    ]
-    kinds = {kind for found in told for kind in found.event_types or ()}
-    missing = {"OBJECT_FINALIZE", "OBJECT_DELETE"} - kinds
-    found = (
-        f"The bucket does not tell {topic} of {', '.join(sorted(missing))}."
+def _check_notifications(deployment: Deployment) -> Iterator[CheckResult]:
+    topic = f"{deployment.name}-recordings"
+    notifications = deployment.storage.bucket(deployment.bucket).list_notifications(**_NO_RETRY)
+    types = {kind for each in notifications if each.topic_name == topic for kind in each.event_types or ()}
+    missing = {"OBJECT_FINALIZE", "OBJECT_DELETE"} - types
+    message = (
+        f"The bucket does not notify the topic {topic} of {', '.join(sorted(missing))}."
         if missing
-        else f"The bucket tells {topic}."
+        else f"The bucket notifies the topic {topic}."
     )
-    yield Finding("notifications", not missing, found, APPLY if missing else "")
+    yield CheckResult("notifications", not missing, message, APPLY if missing else "")
 
 
-def _topics(at: Deployment) -> Iterator[Finding]:
+def _check_topics(deployment: Deployment) -> Iterator[CheckResult]:
     for name in ("recordings", "dead-letters"):
-        at.publisher.get_topic(topic=at.publisher.topic_path(at.project, f"{at.name}-{name}"), **_ASK_ONCE)
-    yield Finding("topics", True, "Recordings and dead letters have their topics.")
+        path = deployment.publisher.topic_path(deployment.project, f"{deployment.name}-{name}")
+        deployment.publisher.get_topic(topic=path, **_NO_RETRY)
+    yield CheckResult("topics", True, "The topics for recordings and dead letters exist.")
 
 
-def _subscriptions(at: Deployment) -> Iterator[Finding]:
+def _check_subscriptions(deployment: Deployment) -> Iterator[CheckResult]:
     for function in FUNCTIONS:
-        found = _subscription(at, function)
-        faults = []
-        if not found.push_config.push_endpoint:
-            faults.append("pushes nowhere")
-        elif not found.push_config.oidc_token.service_account_email:
-            faults.append("does not sign its calls")
-        if found.topic == "_deleted-topic_":
-            faults.append("has lost its topic")
-        if function != "quarantine" and not found.dead_letter_policy.dead_letter_topic:
-            faults.append("gives up without a dead letter")
-        if function == "analyze" and found.ack_deadline_seconds < _ACK_DEADLINE_S:
-            faults.append(f"waits only {found.ack_deadline_seconds} s for an analysis")
-        name = f"{at.name}-{function}"
-        told = f"{name} {', '.join(faults)}." if faults else f"{name} pushes to its function."
-        yield Finding("subscriptions", not faults, told, APPLY if faults else "")
+        subscription = _subscription(deployment, function)
+        problems = []
+        if not subscription.push_config.push_endpoint:
+            problems.append("has no push endpoint")
+        elif not subscription.push_config.oidc_token.service_account_email:
+            problems.append("does not authenticate its requests")
+        if subscription.topic == "_deleted-topic_":
+            problems.append("lost its topic")
+        if function != DEAD_LETTER_FUNCTION and not subscription.dead_letter_policy.dead_letter_topic:
+            problems.append("has no dead letter topic")
+        if function == "analyze" and subscription.ack_deadline_seconds < _ACK_DEADLINE_S:
+            problems.append(f"has an ack deadline of only {subscription.ack_deadline_seconds} s")
+        name = f"{deployment.name}-{function}"
+        message = f"{name} {', '.join(problems)}." if problems else f"{name} pushes to its function."
+        yield CheckResult("subscriptions", not problems, message, APPLY if problems else "")
 
 
-def _subscription(at: Deployment, function: str):  # type: ignore[no-untyped-def]  # the library has no types
-    path = at.subscriber.subscription_path(at.project, f"{at.name}-{function}")
-    return at.subscriber.get_subscription(subscription=path, **_ASK_ONCE)
+def _subscription(deployment: Deployment, function: str):  # type: ignore[no-untyped-def]  # the library is untyped
+    path = deployment.subscriber.subscription_path(deployment.project, f"{deployment.name}-{function}")
+    return deployment.subscriber.get_subscription(subscription=path, **_NO_RETRY)
 
 
-def _functions(at: Deployment) -> Iterator[Finding]:
+def _check_functions(deployment: Deployment) -> Iterator[CheckResult]:
     for function in FUNCTIONS:
-        endpoint = _subscription(at, function).push_config.push_endpoint
-        answer = requests.get(endpoint, timeout=30.0) if endpoint else None
-        well = answer is not None and answer.status_code in (403, 404)  # refused, or hidden by its ingress
-        told = f"answers strangers with {answer.status_code}" if answer is not None else "is called by nobody"
-        yield Finding(
+        endpoint = _subscription(deployment, function).push_config.push_endpoint
+        response = requests.get(endpoint, timeout=30.0) if endpoint else None
+        ok = response is not None and response.status_code in (403, 404)  # rejected, or hidden by the ingress setting
+        problem = "has no caller" if response is None else f"answers public requests with HTTP {response.status_code}"
+        yield CheckResult(
             "functions",
-            well,
-            f"{function} {'takes no calls from outside' if well else told}.",
-            "" if well else f"it should refuse: look at its ingress and at who may invoke it; {APPLY}",
+            ok,
+            f"{function} {'rejects public requests' if ok else problem}.",
+            "" if ok else f"check its ingress setting and its invokers; {APPLY}",
         )
 
 
-def _model(at: Deployment) -> Iterator[Finding]:
-    """Whether the versions that serve can be loaded and pass their self-tests."""
-    address = parse_address(at.model)
+def _check_model(deployment: Deployment) -> Iterator[CheckResult]:
+    """Check that the versions in production and canary load and pass their self-tests."""
+    address = parse_address(deployment.model)
     if address is None:
         return
     uri, alias = address
-    registry = Registry(uri, lambda: at.storage)
+    registry = Registry(uri, lambda: deployment.storage)
     try:
         release = registry.release(alias)
     except RegistryError as error:
-        yield Finding("model", False, f"{error}.", f"promote a version: python -m model versions --registry {uri}")
+        yield CheckResult("model", False, f"{error}.", f"promote a version: python -m model versions --registry {uri}")
         return
     for version, share in ((release.version, 1 - release.share), (release.canary, release.share)):
         if version is None:
@@ -219,70 +221,79 @@ def _model(at: Deployment) -> Iterator[Finding]:
         try:
             registry.load(version)
         except ModelError as error:
-            yield Finding("model", False, f"{alias}: {error}.", f"run: python -m model rollback --registry {uri}")
+            yield CheckResult("model", False, f"{alias}: {error}.", f"run: python -m model rollback --registry {uri}")
         else:
-            yield Finding("model", True, f"{alias} is {version} for {share:.0%} of the recordings, and it works.")
+            message = f"{alias} uses {version} for {share:.0%} of recordings; its self-test passed."
+            yield CheckResult("model", True, message)
 
 
-def _tables(at: Deployment) -> Iterator[Finding]:
+def _check_tables(deployment: Deployment) -> Iterator[CheckResult]:
     for table in tables().values():
-        there = at.bigquery.get_table(f"{at.dataset}.{table.name}", **_ASK_ONCE)
-        wrong = list(_differences(table.fields, there.schema))
-        told = f"{table.name}: {', '.join(wrong)}." if wrong else f"{table.name} has every column."
-        yield Finding("tables", not wrong, told, f"the tables are older than this software; {APPLY}" if wrong else "")
+        existing = deployment.bigquery.get_table(f"{deployment.dataset}.{table.name}", **_NO_RETRY)
+        problems = list(_schema_problems(table.fields, existing.schema))
+        message = f"{table.name}: {', '.join(problems)}." if problems else f"{table.name} has all columns."
+        fix = f"the table is older than this software; {APPLY}" if problems else ""
+        yield CheckResult("tables", not problems, message, fix)
 
 
-def _differences(fields: tuple[Field, ...], columns: list[SchemaField], where: str = "") -> Iterator[str]:
-    there = {column.name: column for column in columns}
+def _schema_problems(fields: tuple[Field, ...], columns: list[SchemaField], prefix: str = "") -> Iterator[str]:
+    existing = {column.name: column for column in columns}
     for field in fields:
-        column, name = there.get(field.name), where + field.name
+        column, name = existing.get(field.name), prefix + field.name
         if column is None:
             yield f"{name} is missing"
             continue
         kind = _TYPES.get(column.field_type, column.field_type)
         if (kind, column.mode) != (field.type, field.mode):
-            yield f"{name} is {kind} {column.mode}, should be {field.type} {field.mode}"
-        yield from _differences(field.fields, list(column.fields), f"{name}.")
+            yield f"{name} is {kind} {column.mode} instead of {field.type} {field.mode}"
+        yield from _schema_problems(field.fields, list(column.fields), f"{name}.")
 
 
-def _views(at: Deployment) -> Iterator[Finding]:
+def _check_views(deployment: Deployment) -> Iterator[CheckResult]:
     names = sorted(path.stem for path in (SCHEMAS / "views").glob("*.sql"))
-    there = {found.table_id for found in at.bigquery.list_tables(at.dataset, **_ASK_ONCE)}
-    missing = [name for name in names if name not in there]
-    told = f"Missing: {', '.join(missing)}." if missing else f"All {len(names)} views are there."
-    yield Finding("views", not missing, told, APPLY if missing else "")
+    existing = {table.table_id for table in deployment.bigquery.list_tables(deployment.dataset, **_NO_RETRY)}
+    missing = [name for name in names if name not in existing]
+    message = f"Missing views: {', '.join(missing)}." if missing else f"All {len(names)} views exist."
+    yield CheckResult("views", not missing, message, APPLY if missing else "")
 
 
-def _recordings(at: Deployment) -> Iterator[Finding]:
-    """No recording disappears without a row that says why: look whether that is so of the newest."""
-    listed = list(islice(at.storage.list_blobs(at.bucket, **_ASK_ONCE), _LISTED))
+def _check_recordings(deployment: Deployment) -> Iterator[CheckResult]:
+    """Check that each of the latest recordings has a row in some table."""
+    blobs = list(islice(deployment.storage.list_blobs(deployment.bucket, **_NO_RETRY), _MAX_LISTED))
     settled = datetime.now(UTC) - _SETTLED_AFTER
-    old = [blob for blob in listed if blob.time_created < settled and not is_side_file(blob.name)]
-    newest = heapq.nlargest(_LOOKED_AT, old, key=lambda blob: blob.time_created)
-    ids = {ObjectRef(at.bucket, blob.name, blob.generation).recording_id: blob.name for blob in newest}
-    rows = BigQueryWarehouse(at.dataset, at.bigquery).query(
+    candidates = [blob for blob in blobs if blob.time_created < settled and not is_side_file(blob.name)]
+    latest = heapq.nlargest(_MAX_CHECKED, candidates, key=lambda blob: blob.time_created)
+    names = {ObjectRef(deployment.bucket, blob.name, blob.generation).recording_id: blob.name for blob in latest}
+    rows = BigQueryWarehouse(deployment.dataset, deployment.bigquery).query(
         " UNION DISTINCT ".join(
-            f"SELECT recording_id FROM {table} WHERE recording_id IN UNNEST(SPLIT(@ids, ','))"  # noqa: S608 - ours
+            f"SELECT recording_id FROM {table} WHERE recording_id IN UNNEST(SPLIT(@ids, ','))"  # noqa: S608 - constants
             for table in ("recordings", "failures", "erasures")
         ),
-        {"ids": ",".join(ids) or "none"},
+        {"ids": ",".join(names) or "none"},
     )
-    lost = [ids[found] for found in ids.keys() - {row["recording_id"] for row in rows}]
-    if not ids:
-        yield Finding("recordings", True, f"No recording is older than {_SETTLED_AFTER}.")
+    if not names:
+        yield CheckResult("recordings", True, f"The bucket has no recording older than {_SETTLED_AFTER}.")
         return
-    told = f"{len(lost)} of the newest {len(ids)} have no row" if lost else f"The newest {len(ids)} all have rows"
-    remedy = f"were they there before the deployment? run: callmood backfill gs://{at.bucket}" if lost else ""
-    yield Finding("recordings", not lost, f"{told}{f', such as {min(lost)}' if lost else ''}.", remedy)
+    lost = [names[each] for each in names.keys() - {row["recording_id"] for row in rows}]
+    if lost:
+        message = f"{len(lost)} of the latest {len(names)} recordings have no row, such as {min(lost)}."
+        fix = f"if they are older than the deployment, run: callmood backfill gs://{deployment.bucket}"
+        yield CheckResult("recordings", False, message, fix)
+    else:
+        yield CheckResult("recordings", True, f"The latest {len(names)} recordings have rows.")
 
 
-def _failures(at: Deployment) -> Iterator[Finding]:
-    rows = BigQueryWarehouse(at.dataset, at.bigquery).query(
+def _check_failures(deployment: Deployment) -> Iterator[CheckResult]:
+    rows = BigQueryWarehouse(deployment.dataset, deployment.bigquery).query(
         "SELECT code, COUNT(DISTINCT failure_id) AS n FROM failures "
         "WHERE failed_at >= @since GROUP BY code ORDER BY code",
         {"since": datetime.now(UTC) - timedelta(days=1)},
     )
-    ours = [row for row in rows if row["code"] in ("undeliverable", "forbidden")]
-    told = ", ".join(f"{row['n']} {row['code']}" for row in rows) or "none"
-    remedy = "the log of analyze says why, by recording_id; mend it, then run: callmood retry-failures" if ours else ""
-    yield Finding("failures", not ours, f"Failures of the last day: {told}.", remedy)
+    fixable = any(row["code"] in ("undeliverable", "forbidden") for row in rows)
+    counts = ", ".join(f"{row['n']} {row['code']}" for row in rows) or "none"
+    fix = (
+        "find the cause in the log of the function analyze, by recording_id; fix it, then run: callmood retry-failures"
+        if fixable
+        else ""
+    )
+    yield CheckResult("failures", not fixable, f"Failures of the last 24 hours: {counts}.", fix)

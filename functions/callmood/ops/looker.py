@@ -1,6 +1,6 @@
-"""Links that open a new Looker Studio report with callmood's views as its data sources.
+"""Links that create a Looker Studio report with the views as data sources.
 
-`outputs.tf` makes the same links of what it deployed; a test compares the two.
+`outputs.tf` builds the same links for a deployment; a test compares the two.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _CREATE = "https://lookerstudio.google.com/reporting/create"
 
 
 def report_views() -> tuple[str, ...]:
-    """Names of the views that reports are made of: all but those that only pick a table's rows for the others."""
+    """Return the names of the views for reports: all except those that only select rows of a table for other views."""
     return tuple(name for name, view in views().items() if view.fields_of is None)
 
 
@@ -26,16 +26,16 @@ def looker_studio_url(
     billing_project: str | None = None,
     report_name: str = "callmood",
 ) -> str:
-    """Link to a new, empty report that has views as its data sources.
+    """Return a link that creates an empty report with views as data sources.
 
-    By Looker Studio's Linking API, https://developers.google.com/looker-studio/integrate/linking-api.
+    Uses Looker Studio's Linking API, https://developers.google.com/looker-studio/integrate/linking-api.
 
     Parameters
     ----------
     project : str
-        Project of the dataset.
+        Google Cloud project of the dataset.
     dataset : str
-        Dataset of the views.
+        BigQuery dataset of the views.
     sources : iterable of str, optional
         Names of views; default: `report_views`.
     billing_project : str, optional
@@ -46,7 +46,7 @@ def looker_studio_url(
     Returns
     -------
     str
-        The link, percent-encoded.
+        A percent-encoded URL.
 
     Examples
     --------
