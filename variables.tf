@@ -509,8 +509,8 @@ variable "retraining" {
     error_message = "retraining.corpora must give each corpus its address without spaces, such as { cremad = \"gs://acme-corpora/cremad\" }."
   }
   validation {
-    condition     = alltrue([for name in keys(try(var.retraining.corpora, {})) : contains(["cremad", "emodb", "ravdess", "savee", "tess", "calm", "csv"], name)])
-    error_message = "retraining.corpora must name cremad, emodb, ravdess, savee, tess, calm or csv, which model.data.ingest reads; calm is what ./run calm makes, csv a list of your own calls."
+    condition     = alltrue([for name in keys(try(var.retraining.corpora, {})) : contains(["cremad", "emodb", "ravdess", "savee", "tess", "synthetic", "csv"], name)])
+    error_message = "retraining.corpora must name cremad, emodb, ravdess, savee, tess, synthetic, or csv. `./run synthesize` makes synthetic; csv is a list of your own calls."
   }
   validation {
     condition     = can(regex("^(\\S+ ){4}\\S+$", try(coalesce(var.retraining.schedule, "0 3 1 * *"), "0 3 1 * *")))

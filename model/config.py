@@ -1,4 +1,4 @@
-"""One TOML file says how a model is made; here is all that can stand in it. It is kept with what came of it."""
+"""Configuration of a training run, read from a TOML file. A run keeps a copy beside its results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import (
     BaseModel,
@@ -23,37 +23,37 @@ from pydantic import (
 
 from callmood.errors import CallmoodError
 from callmood.types import EMOTIONS
-from model.augmentation.conditions import CHANNELS, Hearing
-from model.augmentation.telephone import Line
-from model.files import replacing
+from model.augmentation.conditions import CHANNELS, CROPS, AcousticCondition
+from model.augmentation.telephone import TelephoneChannel
+from model.files import atomic_write
+from model.types import Channel, Crop, Split
 
-Share = Annotated[float, Field(ge=0, le=1)]
+Ratio = Annotated[float, Field(ge=0, le=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
-SPANS = ("whole", "speech", "crop")
 
 
 class ConfigError(CallmoodError):
-    """A configuration cannot be used; the message names the file, the place in it, and what is wrong."""
+    """A configuration is invalid; the message names the file, the key, and the problem."""
 
 
-def _hearing(written: object) -> object:
-    """Read "telephone crop" or "line speech 2" as a `Hearing`."""
+def _condition(written: object) -> object:
+    """Parse "telephone random" or "random_telephone speech 2" as an `AcousticCondition`."""
     if not isinstance(written, str):
         return written
-    found = re.fullmatch(rf"({'|'.join(CHANNELS)}) ({'|'.join(SPANS)})(?: (\d+))?", written)
+    found = re.fullmatch(rf"({'|'.join(CHANNELS)}) ({'|'.join(CROPS)})(?: (\d+))?", written)
     if not found:
         raise ValueError(
-            f"{written!r} is not one of {', '.join(CHANNELS)}, a space, and one of {', '.join(SPANS)}; "
-            "a number may follow"
+            f"invalid condition {written!r}: write a channel ({', '.join(CHANNELS)}), a crop ({', '.join(CROPS)}), "
+            "and optionally a seed"
         )
-    return Hearing(found[1], found[2], int(found[3] or 0))
+    return AcousticCondition(cast(Channel, found[1]), cast(Crop, found[2]), int(found[3] or 0))
 
 
-def _written(hearing: Hearing) -> str:
-    return f"{hearing.channel} {hearing.span}" + (f" {hearing.take}" if hearing.take else "")
+def _written(condition: AcousticCondition) -> str:
+    return f"{condition.channel} {condition.crop}" + (f" {condition.seed}" if condition.seed else "")
 
 
-HowHeard = Annotated[Hearing, BeforeValidator(_hearing), PlainSerializer(_written)]
+Condition = Annotated[AcousticCondition, BeforeValidator(_condition), PlainSerializer(_written)]
 
 
 class _Table(BaseModel):
@@ -61,49 +61,49 @@ class _Table(BaseModel):
 
 
 class Data(_Table):
-    """Which clips are learned from, and how they are heard.
+    """Clips of the training set, and their acoustic conditions.
 
     Parameters
     ----------
-    learn_from : list of {"train", "valid", "test"}
-        Splits of the manifest; the others are never looked at.
-    set_aside : int
-        Speakers of these who are not learned from, but watched: they set the temperatures and stop the training. The
-        same ones every time. With 0, `epochs` are run to the end and `serving.temperatures` are needed.
-    rooms : list of lists of str
-        How every clip is heard: a channel and a span of `model.augmentation.conditions`, and a number where there is more than one
-        hearing of a kind: each has other chances. Clips that are heard in one room give one
-        another baselines: a call has segments of every length, in one channel.
-    line : list of tables, optional
-        What the channel "line" is drawn from (`model.augmentation.telephone`); default: `model.augmentation.telephone.USUAL`.
+    train_splits : list of {"train", "valid", "test"}
+        Splits of the manifest to train on.
+    held_out_speakers : int
+        Number of speakers in these splits that set the temperatures and stop the training instead of being trained on.
+        The choice is deterministic. With 0, training runs all `epochs` and needs `serving.temperatures`.
+    conditions : list of lists of str
+        Groups of acoustic conditions: a channel and a crop of `model.augmentation.conditions`, and optionally a seed
+        to sample several of one kind. Each clip is used once per condition. Clips in one group form one another's
+        baselines, as the segments of a call do: many lengths, one channel.
+    telephone_channel : list of tables, optional
+        Transforms of the channel "random_telephone". Default: `model.augmentation.telephone.DEFAULT_CHANNEL`.
     frames : int
-        Where there is no frozen front: spectrograms are cut or padded to so many frames of 10 ms in training.
+        Length of training spectrograms in frames of 10 ms, where the network has no frozen frontend.
     speakers, clips_per_speaker : int, optional
-        Learn from a part only: so many speakers and, at most, as many made-up voices, and so many clips of each.
-    counts : dict of str to float
-        How much a clip of a corpus counts in the loss among those of its emotion, where it is not 1. A corpus of
-        made-up voices is learned from only where it is named here.
+        Limits: human speakers, and the same number of synthetic ones; clips of each.
+    sample_weights : dict of str to float
+        Weight of a corpus's clips in the loss, relative to other clips of the same emotion. Default: 1. A corpus of
+        synthetic speech is used only if it has a weight.
     """
 
-    learn_from: list[Literal["train", "valid", "test"]] = ["train"]
-    set_aside: NonNegativeInt = 7
-    rooms: Annotated[list[Annotated[list[HowHeard], Field(min_length=1)]], Field(min_length=1)]
-    line: Line | None = None
+    train_splits: list[Split] = ["train"]
+    held_out_speakers: NonNegativeInt = 7
+    conditions: Annotated[list[Annotated[list[Condition], Field(min_length=1)]], Field(min_length=1)]
+    telephone_channel: TelephoneChannel | None = None
     frames: PositiveInt = 300
     speakers: PositiveInt | None = None
     clips_per_speaker: PositiveInt | None = None
-    counts: dict[str, PositiveFloat] = {}
+    sample_weights: dict[str, PositiveFloat] = {}
 
 
 class Head(_Table):
-    """The network from an embedding, less its speaker's baseline, to six logits: one hidden layer.
+    """The network from an embedding relative to its speaker's baseline to six logits: one hidden layer.
 
     Parameters
     ----------
     hidden : int
-        Units.
+        Number of hidden units.
     input_dropout, dropout : float
-        Share that is dropped of what goes in, and of the hidden units.
+        Dropout rates of the input and of the hidden units.
     """
 
     hidden: PositiveInt = 256
@@ -112,14 +112,14 @@ class Head(_Table):
 
 
 class FromScratch(_Table):
-    """A network that knows nothing at first.
+    """A network trained from random weights.
 
     Parameters
     ----------
     coefficients : int, optional
-        Mel-frequency cepstral coefficients that are made of the spectrogram, with slopes; none: the spectrogram itself.
+        Number of mel-frequency cepstral coefficients, which are computed with their deltas. Default: the spectrogram.
     size : int
-        Numbers in an embedding.
+        Dimensions of an embedding.
     """
 
     coefficients: Annotated[int, Field(ge=2, le=80)] | None = None
@@ -127,42 +127,47 @@ class FromScratch(_Table):
 
 
 class Cnn(FromScratch):
-    """Convolutions over time and frequency; `filters` of each, every one of which halves both."""
+    """Convolutional layers with so many `filters`, each of which halves the time and frequency resolution."""
 
     name: Literal["cnn"]
     filters: Annotated[list[PositiveInt], Field(min_length=1, max_length=5)] = [16, 32, 64, 64]
 
 
 class Rnn(FromScratch):
-    """A gated recurrent unit of so many `units` in each direction, over steps of 40 ms."""
+    """A bidirectional gated recurrent unit with so many `units` per direction, over steps of 40 ms."""
 
     name: Literal["rnn"]
     units: PositiveInt = 96
 
 
 class Crnn(FromScratch):
-    """Convolutions as in a `Cnn`, then a gated recurrent unit in both directions."""
+    """Convolutional layers as in `Cnn`, then a bidirectional gated recurrent unit."""
 
     name: Literal["crnn"]
     filters: Annotated[list[PositiveInt], Field(min_length=1, max_length=5)] = [16, 32, 64]
     units: PositiveInt = 64
 
 
-class WhisperProbe(_Table):
-    """Whisper tiny.en's encoder, frozen; only the head is trained.
+class Whisper(_Table):
+    """An architecture with Whisper tiny.en's encoder.
 
     Parameters
     ----------
     weights : path, optional
-        Other weights for the encoder: a NumPy archive with the names of `model.networks.whisper_weights.encoder_weights`.
+        Other encoder weights: a NumPy archive with the names of `model.networks.whisper_weights.encoder_weights`.
     """
 
-    name: Literal["whisper_probe"]
     weights: Path | None = None
 
 
-class WhisperTuned(WhisperProbe):
-    """Whisper tiny.en's encoder, of whose four blocks the last `tuned_blocks` are trained along with the head."""
+class WhisperProbe(Whisper):
+    """Whisper tiny.en's frozen encoder with a trained head."""
+
+    name: Literal["whisper_probe"]
+
+
+class WhisperTuned(Whisper):
+    """Whisper tiny.en's encoder; the last `tuned_blocks` of its four blocks are trained with the head."""
 
     name: Literal["whisper_tuned"]
     tuned_blocks: Annotated[int, Field(ge=1, le=4)] = 2
@@ -172,42 +177,42 @@ Architecture = Annotated[Cnn | Rnn | Crnn | WhisperProbe | WhisperTuned, Field(d
 
 
 class Baselines(_Table):
-    """The speaker's baseline that a clip is judged against: itself and others of its speaker in its room.
+    """The baseline of a training clip: the clip itself and others of its baseline group.
 
     Parameters
     ----------
-    none : float
-        Share of clips that are judged alone.
-    most_clips : int
-        The number of others is drawn evenly on a logarithmic scale up to this.
+    no_baseline_ratio : float
+        Ratio of clips that are trained without a baseline.
+    max_clips : int
+        Maximum number of other clips; the number is log-uniform.
     shrinkage_s : float
-        Seconds of the corpus mean, 0, that are added to each baseline; the same in serving.
+        Weight of the corpus mean, 0, in each baseline, in seconds of speech; the same in serving.
     """
 
-    none: Share = 0.2
-    most_clips: PositiveInt = 60
+    no_baseline_ratio: Ratio = 0.2
+    max_clips: PositiveInt = 60
     shrinkage_s: Annotated[float, Field(ge=0)] = 5.0  # two clips of CREMA-D
 
 
 class Training(_Table):
-    """How the network is trained: AdamW, its rate falling along a cosine to nothing.
+    """Optimization: AdamW with cosine decay of the learning rate to 0.
 
     Parameters
     ----------
     epochs, batch : int
     learning_rate, weight_decay : float
     mixup : float
-        Each clip is blended with another, in shares drawn from Beta(mixup, mixup) (Zhang et al., 2018); 0: none is.
-    hide : bool
-        Hide stretches of time and frequency of spectrograms (SpecAugment); where there is no frozen front.
+        Parameter of Beta(mixup, mixup), the distribution of mixing weights of two clips (Zhang et al., 2018); 0: off.
+    spec_augment : bool
+        Mask time and frequency ranges of spectrograms, where the network has no frozen frontend.
     label_smoothing : float
-        Share of each target that is spread evenly over the emotions.
-    votes : float
-        Share of each target that is what listeners heard, where the corpus says; the rest is what was acted.
+        Part of each target that is uniform over the emotions.
+    vote_weight : float
+        Part of each target that comes from listeners' votes, where the corpus has them; the rest is the acted emotion.
     patience : int, optional
-        Epochs without progress on the speakers set aside, after which training stops.
+        Epochs without progress on the held-out speakers after which training stops.
     precision : str
-        "mixed_bfloat16" and "mixed_float16" are faster on a GPU; a CPU gains nothing.
+        "mixed_bfloat16" and "mixed_float16" are faster on a GPU, not on a CPU.
     """
 
     epochs: PositiveInt = 15
@@ -215,45 +220,45 @@ class Training(_Table):
     learning_rate: PositiveFloat = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-2
     mixup: Annotated[float, Field(ge=0)] = 0.0
-    hide: bool = False
+    spec_augment: bool = False
     label_smoothing: Rate = 0.0
-    votes: Share = 0.0
+    vote_weight: Ratio = 0.0
     patience: PositiveInt | None = None
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
 
 
-# Shares of each emotion in the speech of calls. Acted corpora are balanced, calls are not: most of what is said is
-# neutral, and disgust and fear are rare. An estimate, to be replaced by a company's own (the setting PRIOR).
+# An estimate of the emotion distribution in calls, which a deployment replaces with its own (the setting PRIOR). Acted
+# corpora are balanced; in calls, most speech is neutral, and disgust and fear are rare.
 CALL_PRIOR = {"anger": 0.08, "disgust": 0.04, "fear": 0.04, "happiness": 0.08, "neutral": 0.70, "sadness": 0.06}
 
 
 class Serving(_Table):
-    """Facts that go along with the model file.
+    """Metadata of the exported model.
 
     Parameters
     ----------
     prior : dict of str to float
-        Share of each emotion in the speech of calls.
+        Probability of each emotion in calls.
     confidence_threshold : float
-        Probability under which a segment is `uncertain`.
+        Probability below which a segment is `uncertain`.
     temperatures : pair of float, optional
-        What logits are divided by for a clip judged alone, and for one of a voice that is known well; without it the
-        speakers set aside decide.
+        Divisors of the logits without a speaker baseline and with a complete one. Default: fitted on the held-out
+        speakers.
     """
 
     prior: dict[str, PositiveFloat] = CALL_PRIOR
-    confidence_threshold: Share = 0.5
+    confidence_threshold: Ratio = 0.5
     temperatures: tuple[PositiveFloat, PositiveFloat] | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if set(self.prior) != set(EMOTIONS) or abs(sum(self.prior.values()) - 1) > 1e-6:
-            raise ValueError(f"prior must name {', '.join(EMOTIONS)}, and sum to 1")
+            raise ValueError(f"prior must contain {', '.join(EMOTIONS)} and sum to 1")
         return self
 
 
 class Config(_Table):
-    """How a model is made; each part is a table of the TOML file."""
+    """Configuration of a training run; each field is a table of the TOML file."""
 
     seed: NonNegativeInt = 0
     architecture: Architecture
@@ -265,14 +270,16 @@ class Config(_Table):
 
     @model_validator(mode="after")
     def _can_be_calibrated(self) -> Self:
-        if not self.data.set_aside and self.serving.temperatures is None:
-            raise ValueError("with data.set_aside = 0 no speaker can set the temperatures: give serving.temperatures")
-        if not self.data.set_aside and self.training.patience:
-            raise ValueError("with data.set_aside = 0 nothing shows when to stop: leave out training.patience")
+        if not self.data.held_out_speakers and self.serving.temperatures is None:
+            raise ValueError(
+                "data.held_out_speakers = 0 leaves no speaker to fit temperatures on: set serving.temperatures"
+            )
+        if not self.data.held_out_speakers and self.training.patience:
+            raise ValueError("data.held_out_speakers = 0 leaves no speaker to stop early on: remove training.patience")
         return self
 
     def digest(self) -> str:
-        """Eight hexadecimal digits that change when anything in the configuration does."""
+        """Return a hash of the configuration, 8 hexadecimal digits."""
         return hashlib.sha256(_toml(self).encode()).hexdigest()[:8]
 
 
@@ -282,25 +289,25 @@ def read(path: Path) -> Config:
     Raises
     ------
     ConfigError
-        It is not there, is no TOML, or something in it is unknown, missing or out of range.
+        The file does not exist or is not TOML, or a key is unknown, missing, or out of range.
     """
     try:
-        return checked(tomllib.loads(path.read_text(encoding="utf-8")))
+        return parse(tomllib.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise ConfigError(f"{path} is not there; model/configs has examples") from None
+        raise ConfigError(f"{path} does not exist; model/configs contains examples") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no TOML file: {error}") from None
+        raise ConfigError(f"{path} is not a TOML file: {error}") from None
     except ConfigError as error:
-        raise ConfigError(f"{path} cannot be used:\n{error}") from None
+        raise ConfigError(f"{path} is invalid:\n{error}") from None
 
 
-def checked(tables: dict[str, Any]) -> Config:
-    """Check what a TOML file holds.
+def parse(tables: dict[str, Any]) -> Config:
+    """Validate the tables of a TOML file.
 
     Raises
     ------
     ConfigError
-        Something is unknown, missing or out of range; the message has a line for each.
+        A key is unknown, missing, or out of range; the message has a line for each.
     """
     try:
         return Config.model_validate(tables)
@@ -310,12 +317,12 @@ def checked(tables: dict[str, Any]) -> Config:
 
 
 def write(config: Config, path: Path) -> None:
-    """Write everything that `config` says, defaults too, as TOML."""
-    with replacing(path) as unfinished:
+    """Write a configuration with all defaults as TOML."""
+    with atomic_write(path) as unfinished:
         unfinished.write_text(_toml(config), encoding="utf-8")
 
 
 def _toml(config: Config) -> str:
-    import tomli_w  # what only reads configurations does not need it
+    import tomli_w  # only needed to write configurations
 
     return tomli_w.dumps(config.model_dump(mode="json", exclude_none=True))

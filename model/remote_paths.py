@@ -94,7 +94,7 @@ def output_path(text: str) -> Path:
 def checkpoint_path(text: str) -> Path:
     """Return the local path of a file or folder that a command continues; it is uploaded even after a failure.
 
-    Each file must be written atomically (`model.files.replacing`).
+    Each file must be written atomically (`model.files.atomic_write`).
     """
     path = local(text)
     if text.startswith(SCHEME):

@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-CorpusName = Literal["cremad", "emodb", "ravdess", "savee", "tess", "calm", "csv"]
+CorpusName = Literal["cremad", "emodb", "ravdess", "savee", "tess", "synthetic", "csv"]
 Split = Literal["train", "valid", "test"]
+Channel = Literal["clean", "telephone", "random_telephone"]
+Crop = Literal["whole", "speech", "random"]

@@ -1,7 +1,7 @@
-"""Speech codecs of telephone lines and recorders: real encoders at their real bit rates; the decoder that serves.
+"""Speech codecs of telephone networks and recorders: real encoders at their usual bit rates, and the serving decoder.
 
-FFmpeg in PyAV's wheels encodes most of them, libsndfile G.711 and GSM. AMR-WB, EVS, G.729, iLBC and Speex are absent:
-no wheel on PyPI has an encoder of theirs.
+libsndfile encodes G.711 and GSM, FFmpeg in PyAV's wheels the others. AMR-WB, EVS, G.729, iLBC, and Speex are absent,
+because no wheel on PyPI contains an encoder.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Codec:
     encoder : str
         libsndfile's subtype or FFmpeg's encoder.
     rate : int
-        Sample rate that it is given, in Hz.
+        Sample rate of the encoder's input, in Hz.
     bit_rate : int
         In bit/s.
     options : dict of str to str
-        FFmpeg's options.
+        Options of FFmpeg's encoder.
     """
 
     container: str
@@ -49,7 +49,7 @@ class Codec:
 _STEADY = {"application": "voip", "vbr": "off"}
 
 CODECS = {
-    # lines: landlines (G.711), DECT (G.726), IP telephones (G.722, G.723.1, Opus), mobile telephones (GSM, AMR)
+    # telephone networks: landlines (G.711), DECT (G.726), IP telephones (G.722, G.723.1, Opus), mobile telephones (GSM, AMR)
     "mu_law": Codec("WAV", "ULAW", 8_000, 64_000),
     "a_law": Codec("WAV", "ALAW", 8_000, 64_000),
     "g726_32": Codec("wav", "g726", 8_000, 32_000),
@@ -67,11 +67,11 @@ CODECS = {
     "mp3_16": Codec("mp3", "libmp3lame", 8_000, 16_000),
     "mp3_32": Codec("mp3", "libmp3lame", 16_000, 32_000),
 }
-"""dict of str to Codec: each by its name and about its kbit/s."""
+"""dict of str to Codec: the codecs; a name ends with the bit rate in kbit/s."""
 
 
 def encode(samples: Samples, codec: Codec) -> bytes:
-    """Encode 16 kHz speech in [-1, 1], shape (n,), as a file."""
+    """Encode 16 kHz speech in [-1, 1], shape (n,); return the file's content."""
     slow = soxr.resample(samples, SAMPLE_RATE, codec.rate).clip(-1, 1)
     file = io.BytesIO()
     if codec.container == "WAV":
@@ -92,12 +92,12 @@ def encode(samples: Samples, codec: Codec) -> bytes:
 
 
 def decode(content: bytes) -> Samples:
-    """Decode a file as serving does: 16 kHz, shape (n,)."""
+    """Decode a file with the serving decoder; return samples at 16 kHz, shape (n,)."""
     with open_audio(content) as stream:
         return np.concatenate([block[0] for block in stream.blocks()])
 
 
-def through(samples: Samples, codec: Codec) -> Samples:
-    """Encode and decode 16 kHz speech; the length stays, whatever the codec adds at its end."""
-    heard = decode(encode(samples, codec))[: len(samples)]
-    return np.pad(heard, (0, len(samples) - len(heard)))
+def transcode(samples: Samples, codec: Codec) -> Samples:
+    """Encode and decode 16 kHz speech; the length does not change."""
+    decoded = decode(encode(samples, codec))[: len(samples)]
+    return np.pad(decoded, (0, len(samples) - len(decoded)))

@@ -1,13 +1,13 @@
-"""A telephone line as a list of steps, each with a chance and with ranges: what is drawn once holds for a whole call.
+"""A random telephone channel: a sequence of transforms, each with a probability and parameter ranges.
 
-Written in a configuration as tables, done in the order in which they stand:
+One sample of the channel applies to a whole call. A configuration lists the transforms in their order of application:
 
-    [[data.line]]
+    [[data.telephone_channel]]
     kind = "noise"
     probability = 0.5
     snr_db = [10, 30]
 
-    [[data.line]]
+    [[data.telephone_channel]]
     kind = "codec"
     codecs = ["gsm_13", "amr_12"]
 """
@@ -28,25 +28,25 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from callmood.types import SAMPLE_RATE
 from model.augmentation import transforms
-from model.augmentation.codecs import CODECS, through
+from model.augmentation.codecs import CODECS, transcode
 from model.data.corpora import CorpusError
 
 Samples = NDArray[np.float32]
 Effect = Callable[[Samples, Generator], Samples]
 
-SOUNDS = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
+SOUND_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3"}
 EXCERPT_S = 10.0
 
 
 def _in_order(ends: tuple[float, float]) -> tuple[float, float]:
     if ends[0] > ends[1]:
-        raise ValueError(f"a range goes from low to high, not from {ends[0]} to {ends[1]}")
+        raise ValueError(f"a range needs low <= high, got {ends[0]} and {ends[1]}")
     return ends
 
 
 def _known(codec: str) -> str:
     if codec not in CODECS:
-        raise ValueError(f"{codec!r} is no codec; these are: {', '.join(CODECS)}")
+        raise ValueError(f"unknown codec {codec!r}; use one of: {', '.join(CODECS)}")
     return codec
 
 
@@ -54,36 +54,36 @@ Range = Annotated[tuple[float, float], AfterValidator(_in_order)]
 CodecName = Annotated[str, AfterValidator(_known)]
 
 
-class Step(BaseModel, frozen=True, extra="forbid", validate_default=True):  # so that 6 and 6.0 are one
-    """One thing that may happen on the way; its ranges are what `effect` asks for."""
+class Transform(BaseModel, frozen=True, extra="forbid", validate_default=True):  # validated, so that 6 equals 6.0
+    """A transform of a channel; its ranges are the parameters of `effect`."""
 
     effect: ClassVar[Callable[..., Samples]]
     probability: float = Field(1.0, ge=0, le=1)
 
-    def draw(self, rng: Generator) -> Effect:
-        """Settle what is the same for a whole call: each range's value."""
+    def sample(self, rng: Generator) -> Effect:
+        """Sample the parameters for a whole call."""
         ranges = self.model_dump(exclude={"kind", "probability"})
         return partial(type(self).effect, **{name: rng.uniform(*ends) for name, ends in ranges.items()})
 
 
-class Gain(Step):
-    """See `augment.gain`."""
+class Gain(Transform):
+    """See `transforms.gain`."""
 
     effect = staticmethod(transforms.gain)
     kind: Literal["gain"] = "gain"
     db: Range = (-12, 6)
 
 
-class Clip(Step):
-    """See `augment.clip`."""
+class Clip(Transform):
+    """See `transforms.clip`."""
 
     effect = staticmethod(transforms.clip)
     kind: Literal["clip"] = "clip"
     over_db: Range = (3, 12)
 
 
-class BandPass(Step):
-    """See `augment.band_pass`."""
+class BandPass(Transform):
+    """See `transforms.band_pass`."""
 
     effect = staticmethod(transforms.band_pass)
     kind: Literal["band_pass"] = "band_pass"
@@ -91,8 +91,8 @@ class BandPass(Step):
     high_hz: Range = (3000, 3600)
 
 
-class Noise(Step):
-    """See `augment.noise`; falling by 6 dB an octave it is a room's, even a line's."""
+class Noise(Transform):
+    """See `transforms.noise`; room noise falls by 6 dB per octave, line noise is flat."""
 
     effect = staticmethod(transforms.noise)
     kind: Literal["noise"] = "noise"
@@ -100,90 +100,90 @@ class Noise(Step):
     tilt_db: Range = (-6, 0)
 
 
-class PacketLoss(Step):
-    """See `augment.lose_packets`."""
+class PacketLoss(Transform):
+    """See `transforms.lose_packets`."""
 
     effect = staticmethod(transforms.lose_packets)
     kind: Literal["packet_loss"] = "packet_loss"
-    share: Range = (0.005, 0.1)
-    burst: Range = (1, 3)
+    loss_rate: Range = (0.005, 0.1)
+    burst_length: Range = (1, 3)
 
 
-class Speed(Step):
-    """See `augment.speed`."""
+class Speed(Transform):
+    """See `transforms.speed`."""
 
     effect = staticmethod(transforms.speed)
     kind: Literal["speed"] = "speed"
     factor: Range = (0.9, 1.1)
 
 
-class Pitch(Step):
-    """See `augment.pitch`."""
+class Pitch(Transform):
+    """See `transforms.pitch`."""
 
     effect = staticmethod(transforms.pitch)
     kind: Literal["pitch"] = "pitch"
     semitones: Range = (-2, 2)
 
 
-class Hum(Step):
-    """See `augment.hum`."""
+class Hum(Transform):
+    """See `transforms.hum`."""
 
     kind: Literal["hum"] = "hum"
     snr_db: Range = (15, 40)
 
-    def draw(self, rng: Generator) -> Effect:
-        """Choose Europe's mains or America's."""
+    def sample(self, rng: Generator) -> Effect:
+        """Choose a mains frequency of 50 or 60 Hz."""
         return partial(transforms.hum, snr_db=rng.uniform(*self.snr_db), mains_hz=rng.choice([50, 60]))
 
 
-class Background(Step):
-    """See `augment.background`; one of a folder's sounds (hold music, a busy office), else a tune that is made up."""
+class Background(Transform):
+    """See `transforms.background`; a sound of the folder (hold music, an office), or else synthetic hold music."""
 
     kind: Literal["background"] = "background"
     snr_db: Range = (10, 30)
     folder: Path | None = None
 
-    def draw(self, rng: Generator) -> Effect:
+    def sample(self, rng: Generator) -> Effect:
         """Choose the sound."""
-        sound = transforms.melody(rng) if self.folder is None else _excerpt(self.folder, rng)
+        sound = transforms.hold_music(rng) if self.folder is None else _excerpt(self.folder, rng)
         return partial(transforms.background, sound=sound, snr_db=rng.uniform(*self.snr_db))
 
 
-class Reverberation(Step):
-    """See `augment.room_response`."""
+class Reverberation(Transform):
+    """See `transforms.room_response`."""
 
     kind: Literal["reverberation"] = "reverberation"
     rt60_s: Range = (0.15, 0.8)
     direct_db: Range = (0, 12)
 
-    def draw(self, rng: Generator) -> Effect:
-        """Build the room."""
+    def sample(self, rng: Generator) -> Effect:
+        """Sample the room's impulse response."""
         room = {"rt60_s": rng.uniform(*self.rt60_s), "direct_db": rng.uniform(*self.direct_db)}
         return partial(transforms.reverberate, response=transforms.room_response(rng, **room))
 
 
-class Coding(Step):
-    """See `codecs.through`."""
+class SpeechCodec(Transform):
+    """See `codecs.transcode`."""
 
     kind: Literal["codec"] = "codec"
     codecs: tuple[CodecName, ...] = Field(tuple(CODECS), min_length=1)
 
-    def draw(self, rng: Generator) -> Effect:
+    def sample(self, rng: Generator) -> Effect:
         """Choose the codec."""
         codec = CODECS[self.codecs[rng.integers(len(self.codecs))]]
-        return lambda samples, _: through(samples.clip(-1, 1), codec)
+        return lambda samples, _: transcode(samples.clip(-1, 1), codec)
 
 
-Line = tuple[
+TelephoneChannel = tuple[
     Annotated[
-        Gain | Clip | BandPass | Noise | Hum | Background | Reverberation | PacketLoss | Speed | Pitch | Coding,
+        Gain | Clip | BandPass | Noise | Hum | Background | Reverberation | PacketLoss | Speed | Pitch | SpeechCodec,
         Field(discriminator="kind"),
     ],
     ...,
 ]
-"""Steps in the order in which they happen; a type that pydantic reads from TOML."""
+"""Transforms in their order of application; pydantic reads the type from TOML."""
 
-USUAL: Line = (
+DEFAULT_CHANNEL: TelephoneChannel = (
     Speed(probability=0.3),
     Reverberation(probability=0.3),
     Noise(probability=0.4, tilt_db=(-6, -3)),
@@ -191,38 +191,38 @@ USUAL: Line = (
     Gain(probability=0.5),
     Clip(probability=0.1),
     BandPass(probability=0.7),
-    Coding(probability=0.8, codecs=tuple(name for name in CODECS if not name.startswith("mp3"))),
+    SpeechCodec(probability=0.8, codecs=tuple(name for name in CODECS if not name.startswith("mp3"))),
     PacketLoss(probability=0.2),
     Noise(probability=0.2, snr_db=(20, 45), tilt_db=(-1, 1)),
     Hum(probability=0.1),
-    Coding(probability=0.2, codecs=tuple(name for name in CODECS if name.startswith("mp3"))),
+    SpeechCodec(probability=0.2, codecs=tuple(name for name in CODECS if name.startswith("mp3"))),
 )
-"""Line: from the caller's room through the line to the recorder, as calls vary."""
+"""TelephoneChannel: from the caller's room through the telephone network to the recorder."""
 
 
-def draw(line: Line, rng: Generator) -> Effect:
-    """Draw the steps of one call; what they make of each utterance also varies by its own chance.
+def sample_channel(channel: TelephoneChannel, rng: Generator) -> Effect:
+    """Sample the channel of one call; noise and packet loss also vary with the generator of each utterance.
 
     Raises
     ------
     CorpusError
-        A folder of sounds is not there, or none of its sounds can be read.
+        A folder of sounds does not exist, or its sounds cannot be read.
     """
-    effects = [step.draw(rng) for step in line if rng.random() < step.probability]
+    effects = [transform.sample(rng) for transform in channel if rng.random() < transform.probability]
 
-    def heard(samples: Samples, rng: Generator) -> Samples:
+    def applied(samples: Samples, rng: Generator) -> Samples:
         for effect in effects:
             samples = effect(samples, rng)
         return samples.clip(-1, 1)
 
-    return heard
+    return applied
 
 
 def _excerpt(folder: Path, rng: Generator) -> Samples:
-    """Ten seconds of a random sound of a folder, mono at 16 kHz."""
-    sounds = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SOUNDS)
+    """Return 10 s of a random sound in a folder, mono at 16 kHz."""
+    sounds = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SOUND_SUFFIXES)
     if not sounds:
-        raise CorpusError(f"{folder} holds no sound ({', '.join(sorted(SOUNDS))}); name a folder that does")
+        raise CorpusError(f"{folder} contains no sound files ({', '.join(sorted(SOUND_SUFFIXES))})")
     path = sounds[rng.integers(len(sounds))]
     try:
         with soundfile.SoundFile(path) as file:
@@ -231,6 +231,6 @@ def _excerpt(folder: Path, rng: Generator) -> Samples:
             found: NDArray[Any] = file.read(wanted, dtype="float32", always_2d=True)
             if not len(found):
                 raise soundfile.SoundFileError("it is empty")
-            return soxr.resample(found.mean(axis=1), file.samplerate, SAMPLE_RATE)
+            return np.asarray(soxr.resample(found.mean(axis=1), file.samplerate, SAMPLE_RATE), np.float32)
     except soundfile.SoundFileError as error:
-        raise CorpusError(f"{path} cannot be read: {error}; mend it, or take it out of {folder}") from None
+        raise CorpusError(f"{path} cannot be read: {error}; replace it, or remove it from {folder}") from None

@@ -108,13 +108,13 @@ def label(
 @app.command("synthesize")
 def synthesize(
     voices: Annotated[Path, input_option("--voices", help="npm's archive kokoro-js-1.2.1.tgz.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the corpus, named calm.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the corpus, named synthetic.")],
     speakers: Annotated[int, typer.Option("--speakers", min=1, help="Number of voices.")] = 84,
     clips: Annotated[int, typer.Option("--clips", min=1, max=1000, help="Clips of each voice.")] = 16,
     processes: Annotated[int, typer.Option("--processes", min=1, help="Voices to synthesize in parallel.")] = 1,
 ) -> None:
     """Make the corpus of synthetic neutral speech."""
-    from model.tts.synthesize import make
+    from model.tts.synthesize import synthesize
 
-    make(voices, out, speakers, clips, processes)
-    print(f"{speakers * clips} clips in {out}. Next: python -m model ingest --corpus calm …")
+    synthesize(voices, out, speakers, clips, processes)
+    print(f"{speakers * clips} clips in {out}. Next: python -m model ingest --corpus synthetic …")

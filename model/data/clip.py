@@ -1,4 +1,4 @@
-"""One labeled utterance, and how a corpus says what is wrong with its folder."""
+"""Labeled clips, their decoding, and errors of corpora."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SIZE_UNKNOWN = 0xFFFFFFFF  # written by programs that cannot seek
 
 
 class CorpusError(CallmoodError):
-    """A corpus's folder or list cannot be used as it is; the message names files or lines, and what to do."""
+    """A corpus is unusable; the message names the files or lines and the fix."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,20 @@ class Clip:
     corpus, speaker : str
         A speaker's name is unique within the corpus.
     emotion : str
-        One of `EMOTIONS`. A reader also hands over what its corpus has besides (surprise, boredom, song), which
-        `read` leaves out and counts.
+        One of `EMOTIONS`. Readers also return other kinds (surprise, boredom, song), which `read` excludes and counts.
     split : str
-        "train", "valid" or "test"; a published corpus without splits of its own is all "valid".
+        "train", "valid", or "test"; all "valid" in a published corpus without splits.
     name : str
         Unique within the corpus.
     language : str
-        ISO 639-1 code; empty where it is not known.
+        ISO 639-1 code; empty if unknown.
     sex : {"female", "male"}, optional
     age : int, optional
         Years.
     race : str, optional
         In the publisher's words.
     votes : mapping of str to int, optional
-        How many listeners heard each of `EMOTIONS` in the voice alone.
+        Number of listeners who chose each of `EMOTIONS` for the audio.
     """
 
     path: Path
@@ -62,47 +61,47 @@ class Clip:
 
 
 def load(clip: Clip) -> NDArray[np.float32]:
-    """Decode a clip: mono, 16 kHz, shape (n,), in [-1, 1].
+    """Decode a clip; return mono samples at 16 kHz, shape (n,), in [-1, 1].
 
     Raises
     ------
     CorpusError
-        It cannot be decoded, holds less than a hundredth of a second, or samples that are no numbers.
+        The clip cannot be decoded, is shorter than 10 ms, or contains NaN or infinite samples.
     """
     try:
         samples, rate = soundfile.read(clip.path, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
-        raise CorpusError(f"{clip.path} cannot be decoded: {error}; fetch it anew") from None
+        raise CorpusError(f"{clip.path} cannot be decoded: {error}; download it again") from None
     if len(samples) * 100 <= rate:
-        raise CorpusError(f"{clip.path} holds no more than {len(samples)} samples; fetch it anew, or leave it out")
+        raise CorpusError(f"{clip.path} has only {len(samples)} samples; download it again, or remove it")
     if not np.isfinite(samples).all():
-        raise CorpusError(f"{clip.path} has samples that are no numbers; fetch it anew, or leave it out")
+        raise CorpusError(f"{clip.path} contains NaN or infinite samples; download it again, or remove it")
     mono = samples.mean(axis=1)
-    return mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE)
+    return mono if rate == SAMPLE_RATE else np.asarray(soxr.resample(mono, rate, SAMPLE_RATE), np.float32)
 
 
-def what_ails(path: Path) -> str | None:
-    """Say why a clip cannot be read, from its header alone; None where nothing ails it.
+def find_defect(path: Path) -> str | None:
+    """Return why a clip cannot be read, from its header alone; None if it can.
 
-    libsndfile reads what there is of a WAV file that was cut off, without a word, so the header's size is held against
-    the file's. A few bytes amiss are common and harmless; less than nine tenths of what was promised is a torn copy.
+    libsndfile reads truncated WAV files without an error, so this function compares the size in the header with the
+    file's. A difference of a few bytes is common and harmless; less than 90 % of the size is a truncated copy.
     """
     with path.open("rb") as file:
-        begins = file.read(64)
-    if begins.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer; run `git lfs pull` in the corpus's clone"
-    promised = int.from_bytes(begins[4:8], "little") if begins.startswith(b"RIFF") else 0
-    if promised != _SIZE_UNKNOWN and path.stat().st_size < 0.9 * promised:
-        return "cut off; fetch it anew"
+        header = file.read(64)
+    if header.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer; run `git lfs pull` in the clone of the corpus"
+    expected = int.from_bytes(header[4:8], "little") if header.startswith(b"RIFF") else 0
+    if expected != _SIZE_UNKNOWN and path.stat().st_size < 0.9 * expected:
+        return "truncated; download it again"
     try:
         soundfile.info(path)
     except soundfile.SoundFileError:
-        return "no audio, or damaged; fetch it anew"
+        return "not audio, or damaged; download it again"
     return None
 
 
-def some(names: Iterable[object], most: int = 5) -> str:
-    """Name the first few of many: one a line, and how many more there are."""
-    listed = [str(name) for name in names]
-    more = [f"and {len(listed) - most} more"] if len(listed) > most else []
-    return "".join(f"\n  {line}" for line in listed[:most] + more)
+def itemized(items: Iterable[object], limit: int = 5) -> str:
+    """Format the first items, one per line, and the number of others."""
+    listed = [str(item) for item in items]
+    more = [f"and {len(listed) - limit} more"] if len(listed) > limit else []
+    return "".join(f"\n  {line}" for line in listed[:limit] + more)

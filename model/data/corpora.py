@@ -1,4 +1,4 @@
-"""Emotional speech corpora, read as their publishers lay them out, with one name for each emotion."""
+"""Emotional speech corpora in their publishers' layouts, with one set of emotion names."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from callmood.types import EMOTIONS
 from model.data import published, table
-from model.data.clip import Clip, CorpusError, load, some
+from model.data.clip import Clip, CorpusError, itemized, load
 
-__all__ = ["CORPORA", "Clip", "Corpus", "CorpusError", "Reading", "load", "of_people", "read"]
+__all__ = ["CORPORA", "Clip", "Corpus", "CorpusError", "CorpusContents", "load", "has_human_speakers", "read"]
 
 
 @dataclass(frozen=True)
@@ -20,25 +20,25 @@ class Corpus:
 
     Parameters
     ----------
-    clips : callable
-        Its reader: folder -> every clip, of any emotion.
+    read_clips : callable
+        Reader: folder -> every clip, of any emotion.
     title : str
-        Its name in print.
+        Name in reports.
     license : str
-    published : int, optional
-        How many clips its publisher hands out; None where that is not fixed.
+    published_clips : int, optional
+        Number of clips in the published version; None if it varies.
     may_ship : bool
-        Whether its license lets a model that is shipped learn from it; see `model/cards/`.
-    people : bool
-        Whether people speak in it. From made-up voices a model can learn; nothing is tested, tuned or stopped by them.
+        Whether the license permits training of a shipped model; see `model/cards/`.
+    human_speech : bool
+        Whether people speak. Synthetic speech is used for training only, never for evaluation, tuning, or early stopping.
     """
 
-    clips: Callable[[Path], Iterator[Clip]]
+    read_clips: Callable[[Path], Iterator[Clip]]
     title: str
     license: str
-    published: int | None
+    published_clips: int | None
     may_ship: bool
-    people: bool = True
+    human_speech: bool = True
 
 
 CORPORA = {
@@ -47,61 +47,63 @@ CORPORA = {
     "ravdess": Corpus(published.ravdess, "RAVDESS", "CC BY-NC-SA 4.0", 1440, may_ship=False),
     "savee": Corpus(published.savee, "SAVEE", "for research only", 480, may_ship=False),
     "tess": Corpus(published.tess, "TESS", "CC BY-NC-ND 4.0", 2800, may_ship=False),
-    "calm": Corpus(table.calm, "calm made-up voices", "Apache License 2.0", None, may_ship=True, people=False),
-    "csv": Corpus(
-        table.company, "a company's own calls", "its own", None, may_ship=False
-    ),  # a company's own calls are its own model's
+    "synthetic": Corpus(
+        table.synthetic, "synthetic calm speech", "Apache License 2.0", None, may_ship=True, human_speech=False
+    ),
+    "csv": Corpus(table.company, "a company's own calls", "its own", None, may_ship=False),
 }
-"""dict of str to Corpus: every kind by name."""
+"""dict of str to Corpus: the corpora by name; `csv` is a list of a company's own calls."""
 
 
-def of_people(corpus: str) -> bool:
-    """Whether people speak in a corpus of that name; a company's own may have any name."""
-    return corpus not in CORPORA or CORPORA[corpus].people
+def has_human_speakers(corpus: str) -> bool:
+    """Return whether people speak in a corpus; unknown names are company corpora."""
+    return corpus not in CORPORA or CORPORA[corpus].human_speech
 
 
 @dataclass(frozen=True)
-class Reading:
-    """The clips of the six emotions; and of each other kind, how many were left out."""
+class CorpusContents:
+    """The clips of the six emotions, and the number of excluded clips of each other kind."""
 
     clips: list[Clip]
-    left_out: Counter[str]
+    excluded: Counter[str]
 
 
-def read(corpus: str, root: Path) -> Reading:
-    """Read a corpus's labels and find its clips, none of which is opened.
+def read(corpus: str, root: Path) -> CorpusContents:
+    """Read a corpus's labels and find its clips, without opening them.
 
     Parameters
     ----------
     corpus : str
         A name in `CORPORA`.
     root : Path
-        Its folder as its publisher hands it out; for "csv" the list itself or its folder.
+        The folder in the publisher's layout; for "csv", the list or its folder.
 
     Raises
     ------
     CorpusError
-        It is not there, a company's own is named like another corpus, or something in it is missing, empty, there
-        twice, or not what its name says.
+        The folder does not exist, a company's list has the name of another corpus, or a clip is missing, empty,
+        duplicated, or of another corpus.
     """
     if not root.exists():
-        raise CorpusError(f"{root} is not there")
+        raise CorpusError(f"{root} does not exist")
     if corpus == "csv" and root.stem in CORPORA.keys() - {"csv"}:
-        raise CorpusError(f"{root} is a list of your own, which goes by its name: name it otherwise than {root.stem}")
-    found = list(CORPORA[corpus].clips(root))
+        raise CorpusError(f"{root}: the corpus gets the name of the list, and {root.stem} is taken; rename the list")
+    found = list(CORPORA[corpus].read_clips(root))
     if not found:
-        raise CorpusError(f"there is no clip in {root}; {corpus} is laid out so: {CORPORA[corpus].clips.__doc__}")
+        raise CorpusError(f"{root} contains no clips; the layout of {corpus} is: {CORPORA[corpus].read_clips.__doc__}")
     first = {clip.name: clip for clip in reversed(found)}
-    twice = [f"{first[clip.name].path} and {clip.path}" for clip in found if clip is not first[clip.name]]
-    if twice:
-        raise CorpusError(f"{len(twice)} clips are there twice; keep one of each:{some(twice)}")
+    duplicates = [f"{first[clip.name].path} and {clip.path}" for clip in found if clip is not first[clip.name]]
+    if duplicates:
+        raise CorpusError(f"{len(duplicates)} clips are duplicates; keep one of each:{itemized(duplicates)}")
     absent = [clip.path for clip in found if not clip.path.is_file()]
     if absent:
-        raise CorpusError(f"{len(absent)} of {len(found)} clips of {root} are missing:{some(absent)}")
+        raise CorpusError(f"{len(absent)} of {len(found)} clips of {root} are missing:{itemized(absent)}")
     empty = [clip.path for clip in found if not clip.path.stat().st_size]
     if empty:
-        raise CorpusError(f"{len(empty)} of {len(found)} clips of {root} are empty; fetch them anew:{some(empty)}")
-    return Reading(
+        raise CorpusError(
+            f"{len(empty)} of {len(found)} clips of {root} are empty; download them again:{itemized(empty)}"
+        )
+    return CorpusContents(
         clips=[clip for clip in found if clip.emotion in EMOTIONS],
-        left_out=Counter(clip.emotion for clip in found if clip.emotion not in EMOTIONS),
+        excluded=Counter(clip.emotion for clip in found if clip.emotion not in EMOTIONS),
     )

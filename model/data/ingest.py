@@ -1,7 +1,7 @@
-"""Read corpora into one manifest: `python -m model ingest --corpus NAME --root DIR --out manifest.parquet`.
+"""Read corpora into one manifest.
 
-Several corpora go into one manifest as several pairs of `--corpus` and `--root`. Labels come from names and lists; of
-each clip only the header is read, for its duration. Nothing is written unless every clip of every corpus is in order.
+Labels come from file names and lists, durations from the clips' headers. The manifest is written only if all clips of all
+corpora are readable.
 """
 
 from __future__ import annotations
@@ -12,35 +12,35 @@ from pathlib import Path
 import soundfile
 
 from model.data import manifest
-from model.data.clip import some, what_ails
-from model.data.corpora import CORPORA, Clip, CorpusError, Reading, read
+from model.data.clip import find_defect, itemized
+from model.data.corpora import CORPORA, Clip, CorpusContents, CorpusError, read
 
 
 def durations(clips: Sequence[Clip]) -> list[float]:
-    """Durations of clips in seconds, from their headers.
+    """Return the durations of clips in seconds, from their headers.
 
     Raises
     ------
     CorpusError
-        Some cannot be read; the message names them.
+        Clips cannot be read; the message names them.
     """
-    ailing = [(clip.path, what_ails(clip.path)) for clip in clips]
-    unreadable = [f"{path}: {why}" for path, why in ailing if why]
+    defects = [(clip.path, find_defect(clip.path)) for clip in clips]
+    unreadable = [f"{path}: {defect}" for path, defect in defects if defect]
     if unreadable:
-        raise CorpusError(f"{len(unreadable)} of {len(clips)} clips cannot be read:{some(unreadable)}")
+        raise CorpusError(f"{len(unreadable)} of {len(clips)} clips cannot be read:{itemized(unreadable)}")
     return [soundfile.info(clip.path).duration for clip in clips]
 
 
-def summary(corpus: str, reading: Reading) -> str:
-    """Tell what was read and what was not, in a few lines."""
+def summary(corpus: str, contents: CorpusContents) -> str:
+    """Return a few lines about the clips that were read and excluded."""
     kind = CORPORA[corpus]
-    clips = reading.clips
+    clips = contents.clips
     lines = [f"{corpus}: {len(clips)} clips of {len({clip.speaker for clip in clips})} speakers"]
-    lines += [f"  left out, {reason}: {count}" for reason, count in sorted(reading.left_out.items())]
-    if kind.published and len(clips) + reading.left_out.total() < kind.published:
-        lines.append(f"  its publisher hands out {kind.published}: this is a part of it")
-    if kind.published and not kind.may_ship:
-        lines.append(f"  not for a model that is shipped: see model/cards/{corpus}.md")
+    lines += [f"  excluded, {reason}: {count}" for reason, count in sorted(contents.excluded.items())]
+    if kind.published_clips and len(clips) + contents.excluded.total() < kind.published_clips:
+        lines.append(f"  incomplete: the published corpus has {kind.published_clips} clips")
+    if kind.published_clips and not kind.may_ship:
+        lines.append(f"  not permitted for a shipped model: see model/cards/{corpus}.md")
     return "\n".join(lines)
 
 
@@ -61,9 +61,9 @@ def ingest(corpora: Sequence[tuple[str, Path]], out: Path) -> int:
     """
     rows = []
     for corpus, root in corpora:
-        reading = read(corpus, root)
-        lengths = durations(reading.clips)
-        rows += [manifest.row(clip, duration_s) for clip, duration_s in zip(reading.clips, lengths, strict=True)]
-        print(summary(corpus, reading))
+        contents = read(corpus, root)
+        lengths = durations(contents.clips)
+        rows += [manifest.row(clip, duration_s) for clip, duration_s in zip(contents.clips, lengths, strict=True)]
+        print(summary(corpus, contents))
     manifest.write(rows, out)
     return len(rows)

@@ -1,4 +1,4 @@
-"""The manifest: one Parquet file with a row for each clip of one or more corpora."""
+"""The manifest: a Parquet file with one row per clip of one or more corpora."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import duckdb
 from callmood.types import EMOTIONS
 from model import remote_paths
 from model.data.corpora import Clip, CorpusError
-from model.files import replacing
+from model.files import atomic_write
 
 COLUMNS = {
     "clip": "VARCHAR NOT NULL",
@@ -27,14 +27,14 @@ COLUMNS = {
     "race": "VARCHAR",
     "votes": f"STRUCT({', '.join(f'{emotion} INTEGER' for emotion in EMOTIONS)})",
 }
-"""dict of str to str: the manifest's columns, and their types in DuckDB's words."""
+"""dict of str to str: columns of the manifest and their DuckDB types."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A clip in the manifest; the fields are `Clip`'s, in the order of `COLUMNS`, `path` is absolute.
+    """A clip in the manifest: the fields of `Clip` in the order of `COLUMNS`, with an absolute path.
 
-    In the file, the path of a clip from Cloud Storage is its address, so that another machine finds it too.
+    The file contains the addresses of clips in Cloud Storage, so that other machines can read them.
     """
 
     clip: str
@@ -51,7 +51,7 @@ class Row:
     votes: Mapping[str, int] | None
 
     def as_clip(self) -> Clip:
-        """Return the clip that the row describes."""
+        """Return the row as a clip."""
         return Clip(
             path=Path(self.path),
             corpus=self.corpus,
@@ -68,7 +68,7 @@ class Row:
 
 
 def row(clip: Clip, duration_s: float) -> Row:
-    """Describe a clip."""
+    """Return a clip's row."""
     return Row(
         clip=clip.name,
         path=str(clip.path.resolve()),
@@ -86,45 +86,45 @@ def row(clip: Clip, duration_s: float) -> Row:
 
 
 def write(rows: Sequence[Row], path: Path) -> None:
-    """Write a manifest; a file that is there is replaced, and only once all rows are written.
+    """Write a manifest atomically.
 
     Raises
     ------
     CorpusError
-        A clip's name comes twice in one corpus.
+        Two clips of a corpus have the same name.
     OSError
         The file cannot be written.
     """
     columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-    with replacing(path) as unfinished, duckdb.connect() as memory:
+    with atomic_write(path) as unfinished, duckdb.connect() as memory:
         memory.execute(f"CREATE TABLE manifest ({columns}, PRIMARY KEY (corpus, clip))")
         try:
             values = [astuple(replace(row, path=remote_paths.address(Path(row.path)))) for row in rows]
             memory.executemany("INSERT INTO manifest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
             memory.table("manifest").write_parquet(str(unfinished))
         except duckdb.ConstraintException as error:
-            raise CorpusError(f"two clips of one corpus have one name: {error}") from None
+            raise CorpusError(f"two clips of a corpus have the same name: {error}") from None
         except duckdb.IOException as error:
             raise OSError(f"{path} cannot be written: {error}") from None
 
 
 def read(path: Path) -> list[Row]:
-    """Read a manifest, and fetch those of its clips that lie in Cloud Storage.
+    """Read a manifest, and download its clips from Cloud Storage.
 
     Raises
     ------
     CorpusError
-        It is not there, or is no manifest.
+        The file does not exist or is not a manifest.
     model.remote_paths.RemotePathError
-        Its clips cannot be fetched.
+        Clips cannot be downloaded.
     """
     if not path.is_file():
-        raise CorpusError(f"{path} is not there; python -m model ingest makes it")
+        raise CorpusError(f"{path} does not exist; create it with python -m model ingest")
     try:
         with duckdb.connect() as memory:
             rows = [Row(*values) for values in memory.read_parquet(str(path)).select(*COLUMNS).fetchall()]
     except duckdb.Error as error:
-        raise CorpusError(f"{path} is no manifest: {error}") from None
+        raise CorpusError(f"{path} is not a manifest: {error}") from None
     remote = {row.path.rpartition("/")[0] for row in rows if row.path.startswith(remote_paths.SCHEME)}
     if remote:
         remote_paths.fetch(sorted(remote))

@@ -1,4 +1,4 @@
-"""Published corpora in the layouts that their publishers hand out: what a clip is stands in its file's name."""
+"""Readers of published corpora, whose file names contain the labels."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from callmood.types import EMOTIONS
-from model.data.clip import Clip, CorpusError, some
-from model.data.table import ready_made
+from model.data.clip import Clip, CorpusError, itemized
+from model.data.table import prepared
 
-# What each publisher calls an emotion, and what it is here. Names outside EMOTIONS are left out by `read`.
+# Publishers' names of emotions. `read` excludes clips of emotions outside EMOTIONS.
 CREMAD = {
     **{"ANG": "anger", "DIS": "disgust", "FEA": "fear"},
     **{"HAP": "happiness", "NEU": "neutral", "SAD": "sadness"},
 }
 RAVDESS = {
-    **{"01": "neutral", "02": "neutral"},  # 02 is calm: meant by its makers as a second, less strained neutral
+    **{"01": "neutral", "02": "neutral"},  # 02 is calm, which the publishers intended as a second, more natural neutral
     **{"03": "happiness", "04": "sadness", "05": "anger", "06": "fear", "07": "disgust", "08": "surprise"},
 }
 TESS = {
@@ -33,7 +33,7 @@ EMODB = {  # German: Wut, Langeweile, Ekel, Angst, Freude, Trauer
     **{"F": "happiness", "T": "sadness", "N": "neutral"},
 }
 
-# The speaker-disjoint split of eval-audio-repr (63, 9 and 19 speakers); results on "test" are comparable with others'.
+# The speaker-disjoint split of eval-audio-repr (63, 9, and 19 speakers), for comparable results on "test".
 CREMAD_VALID = {"1009", "1011", "1022", "1034", "1039", "1047", "1066", "1070", "1082"}
 CREMAD_TEST = {
     *("1001", "1004", "1017", "1019", "1020", "1025", "1026", "1029", "1033", "1035"),
@@ -45,31 +45,31 @@ EMODB_SPEAKERS = {  # Burkhardt et al., 2005
     **{"12": ("male", 30), "13": ("female", 32), "14": ("female", 35), "15": ("male", 25), "16": ("female", 31)},
 }
 TESS_AGES = {"OAF": 64, "YAF": 26}
-# What of a clip's name says which sentence is spoken, where many speakers say the same ones in every emotion.
+# The part of a clip's name that identifies the sentence, in corpora with the same sentences in all emotions.
 SENTENCES = {
     "cremad": re.compile(r"1\d{3}_([A-Z]{3})_"),
     "ravdess": re.compile(r"(?:\d\d-){4}(0[12])-"),
     "tess": re.compile(r"[OY]AF?_([a-z]+)_", re.IGNORECASE),
     "emodb": re.compile(r"\d\d([ab]\d\d)"),
 }
-UNFINISHED = {".part", ".crdownload", ".filepart"}  # what browsers and copiers leave when they are stopped
+UNFINISHED = {".part", ".crdownload", ".filepart"}  # suffixes of interrupted downloads
 
 
 def cremad(root: Path) -> Iterator[Clip]:
-    """CREMA-D: `AudioWAV/1001_DFA_ANG_XX.wav` and `VideoDemographics.csv`, with votes where `processedResults/` is."""
+    """Read CREMA-D: `AudioWAV/1001_DFA_ANG_XX.wav`, `VideoDemographics.csv`, and votes if `processedResults/` exists."""
     if (root / "clips.csv").exists():
-        yield from ready_made(root, "cremad", "en")
+        yield from prepared(root, "cremad", "en")
         return
-    named = re.compile(r"(?P<speaker>1\d{3})_[A-Z]{3}_(?P<code>[A-Z]{3})_(?:LO|MD|HI|XX?)")
+    pattern = re.compile(r"(?P<speaker>1\d{3})_[A-Z]{3}_(?P<code>[A-Z]{3})_(?:LO|MD|HI|XX?)")
     people = {row["ActorID"]: row for row in _table(root / "VideoDemographics.csv")}
     votes_file = root / "processedResults/tabulatedVotes.csv"
-    # The rows of clips that were heard but not seen have numbers that begin with 1.
-    heard = [row for row in _table(votes_file) if row[""].startswith("1")] if votes_file.exists() else []
-    votes = {row["fileName"]: {name: int(row[code]) for code, name in CREMAD_VOTES.items()} for row in heard}
-    for path, match in _named(root / "AudioWAV", named, CREMAD):
+    # Numbers of audio-only ratings begin with 1.
+    audio_only = [row for row in _table(votes_file) if row[""].startswith("1")] if votes_file.exists() else []
+    votes = {row["fileName"]: {name: int(row[code]) for code, name in CREMAD_VOTES.items()} for row in audio_only}
+    for path, match in _parse_names(root / "AudioWAV", pattern, CREMAD):
         speaker = match["speaker"]
         if speaker not in people:
-            raise CorpusError(f"{root / 'VideoDemographics.csv'} has no actor {speaker}, whose clip is {path}")
+            raise CorpusError(f"{root / 'VideoDemographics.csv'} has no row for actor {speaker} of {path}")
         person = people[speaker]
         yield Clip(
             path=path,
@@ -87,9 +87,9 @@ def cremad(root: Path) -> Iterator[Clip]:
 
 
 def ravdess(root: Path) -> Iterator[Clip]:
-    """RAVDESS: `Actor_01/03-01-05-01-01-01-01.wav`, audio only; what is sung is left out."""
-    named = re.compile(r"03-(?P<channel>0[12])-(?P<code>0[1-8])-0[12]-0[12]-0[12]-(?P<speaker>[012]\d)")
-    for path, match in _named(root, named, RAVDESS):
+    """Read RAVDESS: `Actor_01/03-01-05-01-01-01-01.wav`, audio only; songs are excluded."""
+    pattern = re.compile(r"03-(?P<channel>0[12])-(?P<code>0[1-8])-0[12]-0[12]-0[12]-(?P<speaker>[012]\d)")
+    for path, match in _parse_names(root, pattern, RAVDESS):
         yield Clip(
             path=path,
             corpus="ravdess",
@@ -103,9 +103,9 @@ def ravdess(root: Path) -> Iterator[Clip]:
 
 
 def tess(root: Path) -> Iterator[Clip]:
-    """TESS: `OAF_back_angry.wav`, in one folder or one for each speaker and emotion."""
-    named = re.compile(r"(?P<speaker>OAF?|YAF)_[a-z]+_(?P<code>[a-z]+)", re.IGNORECASE)
-    for path, match in _named(root, named, TESS):
+    """Read TESS: `OAF_back_angry.wav`, in one folder or one for each speaker and emotion."""
+    pattern = re.compile(r"(?P<speaker>OAF?|YAF)_[a-z]+_(?P<code>[a-z]+)", re.IGNORECASE)
+    for path, match in _parse_names(root, pattern, TESS):
         speaker = "YAF" if match["speaker"].upper() == "YAF" else "OAF"  # one clip is published as OA_bite_neutral
         yield Clip(
             path=path,
@@ -121,12 +121,12 @@ def tess(root: Path) -> Iterator[Clip]:
 
 
 def savee(root: Path) -> Iterator[Clip]:
-    """SAVEE: `AudioData/DC/a01.wav`, or `DC_a01.wav` in one folder, as both were handed out."""
-    named = re.compile(r"(?:(?P<speaker>DC|JE|JK|KL)_)?(?P<code>sa|su|[adfhn])(?P<sentence>\d\d)")
-    for path, match in _named(root, named, SAVEE):
+    """Read SAVEE: `AudioData/DC/a01.wav`, or `DC_a01.wav` in one folder; both were published."""
+    pattern = re.compile(r"(?:(?P<speaker>DC|JE|JK|KL)_)?(?P<code>sa|su|[adfhn])(?P<sentence>\d\d)")
+    for path, match in _parse_names(root, pattern, SAVEE):
         speaker = match["speaker"] or path.parent.name
         if speaker not in ("DC", "JE", "JK", "KL"):
-            raise CorpusError(f"{path} is in no speaker's folder: expected DC, JE, JK or KL")
+            raise CorpusError(f"{path} is not in a speaker's folder: DC, JE, JK, or KL")
         yield Clip(
             path=path,
             corpus="savee",
@@ -140,12 +140,12 @@ def savee(root: Path) -> Iterator[Clip]:
 
 
 def emodb(root: Path) -> Iterator[Clip]:
-    """Berlin EMO-DB: `wav/03a01Fa.wav`."""
+    """Read Berlin EMO-DB: `wav/03a01Fa.wav`."""
     if (root / "clips.csv").exists():
-        yield from ready_made(root, "emodb", "de")
+        yield from prepared(root, "emodb", "de")
         return
-    named = re.compile(r"(?P<speaker>03|08|09|1[0-6])[ab]\d\d(?P<code>[A-Z])[a-z]?")
-    for path, match in _named(root / "wav" if (root / "wav").is_dir() else root, named, EMODB):
+    pattern = re.compile(r"(?P<speaker>03|08|09|1[0-6])[ab]\d\d(?P<code>[A-Z])[a-z]?")
+    for path, match in _parse_names(root / "wav" if (root / "wav").is_dir() else root, pattern, EMODB):
         sex, age = EMODB_SPEAKERS[match["speaker"]]
         yield Clip(
             path=path,
@@ -161,24 +161,26 @@ def emodb(root: Path) -> Iterator[Clip]:
 
 
 def sentence(corpus: str, name: str) -> str | None:
-    """Name the sentence that a clip says; None where the corpus does not tell."""
+    """Return the sentence of a clip; None if the corpus does not specify it."""
     found = SENTENCES[corpus].match(name) if corpus in SENTENCES else None
     return found[1] if found else None
 
 
-def _named(folder: Path, pattern: re.Pattern[str], codes: dict[str, str]) -> list[tuple[Path, re.Match[str]]]:
-    """All WAV files below a folder, each with what its name says; every one of them must be a clip of the corpus."""
+def _parse_names(folder: Path, pattern: re.Pattern[str], codes: dict[str, str]) -> list[tuple[Path, re.Match[str]]]:
+    """Return all WAV files below a folder with their parsed names; any other WAV file is an error."""
     if not folder.is_dir():
-        raise CorpusError(f"{folder} is not there: --root is the folder as its publisher hands it out, unpacked")
-    torn = [p for p in sorted(folder.rglob("*")) if p.suffix in UNFINISHED or (p.is_dir() and not any(p.iterdir()))]
-    if torn:
-        raise CorpusError(f"{folder} is half there; fetch it anew. Empty or unfinished:{some(torn)}")
+        raise CorpusError(f"{folder} does not exist: --root must be the unpacked folder of the publisher")
+    incomplete = [
+        p for p in sorted(folder.rglob("*")) if p.suffix in UNFINISHED or (p.is_dir() and not any(p.iterdir()))
+    ]
+    if incomplete:
+        raise CorpusError(f"{folder} is incomplete; download it again. Empty or unfinished:{itemized(incomplete)}")
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() == ".wav" and not p.name.startswith("."))
     matches = [(path, pattern.fullmatch(path.stem)) for path in files]
     found = [(path, m) for path, m in matches if m and (m["code"] in codes or m["code"].lower() in codes)]
-    strange = sorted(set(files) - {path for path, _ in found})
-    if strange:
-        raise CorpusError(f"{len(strange)} files in {folder} are not named as clips of this corpus:{some(strange)}")
+    unexpected = sorted(set(files) - {path for path, _ in found})
+    if unexpected:
+        raise CorpusError(f"{len(unexpected)} files in {folder} are not clips of this corpus:{itemized(unexpected)}")
     return found
 
 
@@ -187,4 +189,4 @@ def _table(file: Path) -> list[dict[str, str]]:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             return list(csv.DictReader(lines))
     except FileNotFoundError:
-        raise CorpusError(f"{file} is not there; the corpus is half there without it: fetch it anew") from None
+        raise CorpusError(f"{file} does not exist; the corpus is incomplete: download it again") from None

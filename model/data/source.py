@@ -10,7 +10,7 @@ from pathlib import Path
 from callmood.types import EMOTIONS
 from model import remote_paths
 from model.data import manifest
-from model.data.corpora import CORPORA, Clip, CorpusError, of_people, read
+from model.data.corpora import CORPORA, Clip, CorpusError, has_human_speakers, read
 from model.data.ingest import durations
 from model.data.table import SPLITS
 
@@ -56,13 +56,13 @@ def source(manifest_file: Path | None, corpus: str | None, root: Path | None, sp
     if manifest_file and not corpus and not root:
         clips = [row.as_clip() for row in manifest.read(manifest_file)]
     elif corpus and root and not manifest_file:
-        reading = read(corpus, root)
-        clips, left_out = reading.clips, reading.left_out
+        contents = read(corpus, root)
+        clips, left_out = contents.clips, contents.excluded
     else:
         raise CorpusError("say which clips: either --manifest FILE, or --corpus NAME and --root DIR")
     if not clips:
         raise CorpusError(f"no clip has one of the six emotions: {', '.join(EMOTIONS)}")
-    clips = [clip for clip in clips if of_people(clip.corpus)]
+    clips = [clip for clip in clips if has_human_speakers(clip.corpus)]
     if not clips:
         raise CorpusError("no clip is of a person: made-up voices are learned from, and nothing is measured on them")
     if split is None:

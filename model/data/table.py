@@ -1,4 +1,4 @@
-"""Corpora that come as a CSV file with a row a clip: a company's own calls, and published ones made ready."""
+"""Readers of corpora with a CSV file of one row per clip: company calls, prepared corpora, and synthetic speech."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 from zlib import crc32
 
 from callmood.types import EMOTIONS
-from model.data.clip import Clip, CorpusError, some
+from model.data.clip import Clip, CorpusError, itemized
 
 OTHER_EMOTIONS = ("surprise", "boredom")
 SPLITS = ("train", "valid", "test")
 SEXES = ("female", "male")
-VALID_SHARE = 5  # one speaker in so many is held out where a company's list has no splits
+VALID_DIVISOR = 5  # one in five speakers is "valid" if a company's list has no splits
 
 Row = Mapping[str, str]
 
 
-def ready_made(root: Path, corpus: str, language: str) -> Iterator[Clip]:
+def prepared(root: Path, corpus: str, language: str) -> Iterator[Clip]:
     """Read a folder with `clips.csv` (clip, speaker, emotion, ...) and `audio/CLIP.opus`."""
     rows = list(_rows(root / "clips.csv", ("clip", "speaker", "emotion")))
     yield from _clips(
@@ -32,9 +32,9 @@ def ready_made(root: Path, corpus: str, language: str) -> Iterator[Clip]:
 def company(root: Path) -> Iterator[Clip]:
     """Read a company's own labeled calls: a CSV file, or a folder with one named `clips.csv`.
 
-    Columns `path` (from the CSV file's folder, or absolute), `speaker` and `emotion` are needed; `split`, `language`,
-    `sex`, `age`, `race` and `votes_EMOTION` may be there, and others are ignored. Without splits, one speaker in five,
-    always the same, is "valid" and the rest "train". The corpus goes by the file's name.
+    The columns `path` (absolute, or relative to the CSV file), `speaker`, and `emotion` are required; `split`,
+    `language`, `sex`, `age`, `race`, and `votes_EMOTION` are optional; others are ignored. Without splits, one in five
+    speakers is "valid" and the others "train"; the choice is deterministic. The corpus gets the file's name.
     """
     file = root / "clips.csv" if root.is_dir() else root
     rows = list(_rows(file, ("path", "speaker", "emotion")))
@@ -45,19 +45,19 @@ def company(root: Path) -> Iterator[Clip]:
     yield from _clips(numbered, file, root.stem, "")
 
 
-def calm(root: Path) -> Iterator[Clip]:
-    """Made-up voices as `model.tts.synthesize` writes them: `clips.csv`, and `audio/` with WAV files."""
+def synthetic(root: Path) -> Iterator[Clip]:
+    """Read synthetic speech of `model.tts.synthesize`: `clips.csv` and `audio/` with WAV files."""
     file = root / "clips.csv"
     numbered = [
         (line, row, Path(row["path"]).stem) for line, row in _rows(file, ("path", "speaker", "emotion", "split"))
     ]
-    yield from _clips(numbered, file, "calm", "")
+    yield from _clips(numbered, file, "synthetic", "")
 
 
 def _rows(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows with the line each ends on; cells without space around them, empty ones left out unless needed.
+    """Yield rows with their line numbers; cells are stripped, and empty optional ones removed.
 
-    Excel begins a file with a byte order mark, and in many countries puts semicolons between cells.
+    Excel writes a byte order mark and, in many countries, semicolons between cells.
     """
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
@@ -66,32 +66,32 @@ def _rows(file: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, 
             reader = csv.DictReader(lines, delimiter=";" if header.count(";") > header.count(",") else ",")
             missing = [column for column in needed if column not in (reader.fieldnames or ())]
             if missing:
-                raise CorpusError(f"{file} has no column {', '.join(missing)}; it needs {', '.join(needed)}")
+                raise CorpusError(f"{file} lacks the column {', '.join(missing)}; required: {', '.join(needed)}")
             for row in reader:
                 cells = {column: (cell or "").strip() for column, cell in row.items() if isinstance(column, str)}
                 yield reader.line_num, {column: cell for column, cell in cells.items() if cell or column in needed}
     except FileNotFoundError:
-        raise CorpusError(f"{file} is not there") from None
+        raise CorpusError(f"{file} does not exist") from None
     except (UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(f"{file} is no CSV file in UTF-8: {error}") from None
+        raise CorpusError(f"{file} is not a CSV file in UTF-8: {error}") from None
 
 
 def _held_out(speakers: set[str]) -> set[str]:
     if len(speakers) < 2:
         return set()
-    by_chance = sorted(speakers, key=lambda speaker: (crc32(speaker.encode()), speaker))
-    return set(by_chance[: max(1, len(speakers) // VALID_SHARE)])
+    shuffled = sorted(speakers, key=lambda speaker: (crc32(speaker.encode()), speaker))
+    return set(shuffled[: max(1, len(speakers) // VALID_DIVISOR)])
 
 
 def _clips(numbered: Sequence[tuple[int, Row, str]], file: Path, corpus: str, language: str) -> list[Clip]:
-    clips, wrong = [], []
+    clips, invalid = [], []
     for line, row, name in numbered:
         try:
             clips.append(_clip(row, name, file.parent, corpus, language))
         except ValueError as error:
-            wrong.append(f"line {line}: {error}")
-    if wrong:
-        raise CorpusError(f"{file} has {len(wrong)} lines that cannot be used:{some(wrong, 10)}")
+            invalid.append(f"line {line}: {error}")
+    if invalid:
+        raise CorpusError(f"{file} has {len(invalid)} invalid lines:{itemized(invalid, 10)}")
     return clips
 
 
@@ -118,11 +118,11 @@ def _clip(row: Row, name: str, folder: Path, corpus: str, language: str) -> Clip
 def _one_of(row: Row, column: str, known: tuple[str, ...]) -> str:
     cell = row[column].lower()
     if cell not in known:
-        raise ValueError(f"{column} {row[column]!r} is none of {', '.join(known)}")
+        raise ValueError(f"{column} {row[column]!r} is not one of {', '.join(known)}")
     return cell
 
 
 def _count(row: Row, column: str) -> int:
     if not row[column].isdecimal():
-        raise ValueError(f"{column} {row[column]!r} is no whole number")
+        raise ValueError(f"{column} {row[column]!r} is not a whole number")
     return int(row[column])

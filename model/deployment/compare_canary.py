@@ -24,7 +24,7 @@ from callmood.warehouse.bigquery import BigQueryWarehouse
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from model import remote_paths
 from model.deployment.register import FAULTS
-from model.files import replacing
+from model.files import atomic_write
 
 # Calls are dated by when they began, and recordings arrive later. BigQuery is not asked for older ones, which come from
 # a backfill: it would read, and charge for, the whole table.
@@ -184,7 +184,7 @@ def main() -> None:
         limits = Limits(args.calls, args.shift, args.unsure, args.slower)
         found = watch(warehouse, Registry(args.registry), args.version, limits, None if local else LATEST)
         if args.json:
-            with replacing(args.json) as unfinished:
+            with atomic_write(args.json) as unfinished:
                 unfinished.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     except (*FAULTS, CallmoodError) as error:
         print(f"error: {error}", file=sys.stderr)

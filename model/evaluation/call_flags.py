@@ -28,7 +28,7 @@ from callmood.settings import Settings
 from callmood.types import EMOTIONS
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from model import remote_paths
-from model.augmentation.conditions import Hearing
+from model.augmentation.conditions import AcousticCondition
 from model.data.corpora import CorpusError
 from model.data.source import add_source, source
 from model.features.embedding_cache import embeddings
@@ -141,7 +141,7 @@ def main() -> None:
     try:
         model = load_model(args.model)
         clips = source(args.manifest, args.corpus, args.root, args.split).clips
-        embedded, durations_s = embeddings(model, clips, Hearing("telephone", "speech"), args.cache)
+        embedded, durations_s = embeddings(model, clips, AcousticCondition("telephone", "speech"), args.cache)
     except (CorpusError, ModelError, OSError) as error:
         sys.exit(f"error: {error}")
     labels = np.array([EMOTIONS.index(clip.emotion) for clip in clips])

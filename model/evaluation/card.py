@@ -30,7 +30,7 @@ from model.evaluation.evaluate import PEOPLE
 from model.evaluation.measure import measure
 from model.export import gates
 from model.export.gates import GatesError
-from model.files import replacing
+from model.files import atomic_write
 
 TEMPLATE = "card.md.jinja"
 AIMS = {"sex": 3.0, "age": 5.0, "race": 5.0}
@@ -65,7 +65,7 @@ def _written(value: float | None, bounds: Sequence[float | None] | None, digits:
 
 def heard(report: Report) -> str:
     """Say in words how clips were heard."""
-    return {"whole": "", "speech": "cut, ", "crop": "0.6 to 2 s, "}[report["span"]] + report["channel"]
+    return {"whole": "", "speech": "cut, ", "random": "0.6 to 2 s, "}[report["crop"]] + report["channel"]
 
 
 def gap_lines(report: Report) -> list[str]:
@@ -108,7 +108,7 @@ def pictures(reports: Sequence[Report], history: History | None) -> dict[str, pl
 
 def main_evaluations(reports: Sequence[Report]) -> list[Report]:
     """Return of each corpus the evaluation that the card tells at length: clean, whole, if possible with a baseline."""
-    clean = [r for r in of_kind(reports, "evaluation") if (r["channel"], r["span"]) == ("clean", "whole")]
+    clean = [r for r in of_kind(reports, "evaluation") if (r["channel"], r["crop"]) == ("clean", "whole")]
     by_corpus: dict[tuple[str, ...], Report] = {}
     for report in sorted(clean, key=lambda r: str(r["baseline"]) != "none"):
         by_corpus[tuple(report["corpora"])] = report
@@ -143,14 +143,14 @@ def render(facts: Report, megabytes: float, reports: Sequence[Report], history: 
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals.update(title=title, figure=figure, share=share, heard=heard, gaps=gap_lines)
-    order = {"whole": 0, "speech": 1, "crop": 2}
+    order = {"whole": 0, "speech": 1, "random": 2}
     text = environment.get_template(TEMPLATE).render(
         facts={"architecture": "", "encoder": "", **facts},
         megabytes=megabytes,
         template=TEMPLATE,
         evaluations=sorted(
             of_kind(reports, "evaluation"),
-            key=lambda r: (r["corpora"], r["channel"], order[r["span"]], r["baseline"] != "none"),
+            key=lambda r: (r["corpora"], r["channel"], order[r["crop"]], r["baseline"] != "none"),
         ),
         main=main_evaluations(reports),
         simulations=sorted(
@@ -190,7 +190,7 @@ def write(model: Path, files: Sequence[Path], out: Path) -> None:
         raise GatesError(f"the reports are on model {', '.join(other)}, {model} is {facts['version']}: measure it anew")
     gates.refuse_other_recipes(reports, facts.get("config"))
     history = read_history(files)
-    with replacing(out) as unfinished:
+    with atomic_write(out) as unfinished:
         unfinished.write_text(render(facts, model.stat().st_size / 1e6, reports, history), encoding="utf-8")
     drawn = pictures(reports, history)
     for name, spec in drawn.items():

@@ -20,7 +20,7 @@ from callmood.errors import CallmoodError
 from callmood.resources import MODEL
 from model import remote_paths
 from model.data.corpora import CORPORA
-from model.files import replacing
+from model.files import atomic_write
 
 Report = dict[str, Any]
 
@@ -140,7 +140,7 @@ def _accuracies(run: Run, tested: tuple[tuple[str, ...], tuple[str, ...]], figur
     cells = {
         (report["baseline"], report["channel"]): _with_interval(report, figure)
         for report in run.of_kind("evaluation")
-        if _tested(report) == tested and report["span"] == "whole"
+        if _tested(report) == tested and report["crop"] == "whole"
     }
     return [run.name, _NAMES[figure], *(cells.get(column, "–") for column in COLUMNS)]
 
@@ -174,7 +174,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         written = page([read(folder) for folder in args.runs])
-        with replacing(args.out) as unfinished:
+        with atomic_write(args.out) as unfinished:
             unfinished.write_text(written, encoding="utf-8")
     except (ResultsError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from callmood.emotion.model import load_model
 from model import config, remote_paths
-from model.augmentation.conditions import Hearing
+from model.augmentation.conditions import AcousticCondition
 from model.config import Config, ConfigError
 from model.data import manifest
 from model.data.corpora import CorpusError
@@ -65,7 +65,8 @@ def test(conf: Config, fold: Fold, run: Path, cache: Path) -> list[Answers]:
     model = load_model(file)
     held_out = [row.as_clip() for row in fold.rows if row.split == "test"]
     return [
-        heard(model, held_out, baseline, Hearing(channel, "whole"), run / "embeddings") for baseline, channel in WAYS
+        heard(model, held_out, baseline, AcousticCondition(channel, "whole"), run / "embeddings")
+        for baseline, channel in WAYS
     ]
 
 

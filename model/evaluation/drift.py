@@ -22,20 +22,24 @@ from callmood.monitoring.drift import COUNTS, MEANS, Reference, compare
 from callmood.resources import MODEL
 from callmood.types import JsonRow
 from model import remote_paths
-from model.augmentation.conditions import Hearing
-from model.augmentation.telephone import Coding, Noise
+from model.augmentation.conditions import AcousticCondition
+from model.augmentation.telephone import Noise, SpeechCodec
 from model.data.corpora import CORPORA, CorpusError
 from model.data.source import add_source, source
 from model.evaluation.reference import CALLS, TELEPHONE, content, rows_of
-from model.files import replacing
+from model.files import atomic_write
 
 DRIFTS = {
-    "GSM in place of G.711": Hearing("line", "whole", line=(Coding(codecs=("gsm_13",)),)),
-    "noise 10 dB below the voice": Hearing(
-        "line", "whole", line=(Coding(codecs=("mu_law",)), Noise(snr_db=(10, 10), tilt_db=(-1, 1)))
+    "GSM in place of G.711": AcousticCondition(
+        "random_telephone", "whole", telephone_channel=(SpeechCodec(codecs=("gsm_13",)),)
+    ),
+    "noise 10 dB below the voice": AcousticCondition(
+        "random_telephone",
+        "whole",
+        telephone_channel=(SpeechCodec(codecs=("mu_law",)), Noise(snr_db=(10, 10), tilt_db=(-1, 1))),
     ),
 }
-"""dict of str to Hearing: what happens to the line."""
+"""dict of str to AcousticCondition: what happens to the line."""
 
 DAY_SHARE = 1 / 3  # of a corpus's voices call on a day, once each; the others are the reference
 TESTS = len(MEANS) + len(COUNTS)
@@ -122,8 +126,8 @@ def main() -> None:
         calm = rows_of(clips, model, TELEPHONE, CALLS, rng)
         some = set(sorted({clip.speaker for clip in clips})[:: round(1 / DAY_SHARE)])
         drifted = {
-            what: rows_of([clip for clip in clips if clip.speaker in some], model, hearing, CALLS, rng)
-            for what, hearing in DRIFTS.items()
+            what: rows_of([clip for clip in clips if clip.speaker in some], model, condition, CALLS, rng)
+            for what, condition in DRIFTS.items()
         }
         if args.other:
             others = source(None, args.other, args.other_root, "all").clips
@@ -131,7 +135,7 @@ def main() -> None:
     except (CallmoodError, CorpusError, OSError) as error:
         sys.exit(f"error: {error}")
     report = {"model_version": model.version, **days(calm, drifted, model.version, args.days, rng)}
-    with replacing(args.json) as unfinished:
+    with atomic_write(args.json) as unfinished:
         unfinished.write_text(json.dumps(report, indent=2) + "\n")
     for what, alarms in report["found"].items():
         by = ", ".join(f"{figure} {n}" for figure, n in list(alarms["by_figure"].items())[:4])

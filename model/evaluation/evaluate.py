@@ -25,7 +25,7 @@ from callmood.errors import ModelError
 from callmood.resources import MODEL
 from callmood.types import EMOTIONS
 from model import remote_paths
-from model.augmentation.conditions import CHANNELS, Hearing
+from model.augmentation.conditions import CHANNELS, CROPS, AcousticCondition
 from model.data.corpora import Clip, CorpusError
 from model.data.source import Source, add_source, source
 from model.evaluation.metrics import Answers, assess
@@ -118,15 +118,19 @@ def _band(value: float, edges: Sequence[int], step: int, unit: str = "") -> str:
 
 
 def heard(
-    model: EmotionModel, clips: Sequence[Clip], baseline: str, hearing: Hearing, cache: Path = Path("runs/evaluate")
+    model: EmotionModel,
+    clips: Sequence[Clip],
+    baseline: str,
+    condition: AcousticCondition,
+    cache: Path = Path("runs/evaluate"),
 ) -> Answers:
     """Embed clips, or remember their embeddings, and classify them; see `listen` and `model.features.embedding_cache.embeddings`."""
-    embedded, durations_s = embeddings(model, clips, hearing, cache)
+    embedded, durations_s = embeddings(model, clips, condition, cache)
     return listen(model, clips, embedded, durations_s, baseline_named(baseline))
 
 
 def evaluate(
-    model: EmotionModel, found: Source, baseline: str, hearing: Hearing, cache: Path = Path("runs/evaluate")
+    model: EmotionModel, found: Source, baseline: str, condition: AcousticCondition, cache: Path = Path("runs/evaluate")
 ) -> dict[str, Any]:
     """Evaluate a model on clips.
 
@@ -136,7 +140,7 @@ def evaluate(
     found : Source
     baseline : str
         Name of the baseline.
-    hearing : Hearing
+    condition : AcousticCondition
     cache : Path
         Folder for embeddings.
 
@@ -152,16 +156,16 @@ def evaluate(
         "splits": list(found.splits),
         "left_out": found.left_out,
         "baseline": baseline,
-        "channel": hearing.channel,
-        "span": hearing.span,
-        **assess(heard(model, found.clips, baseline, hearing, cache)),
+        "channel": condition.channel,
+        "crop": condition.crop,
+        **assess(heard(model, found.clips, baseline, condition, cache)),
     }
 
 
 def show(report: dict[str, Any], console: Console) -> None:
     """Print a report as tables."""
     console.print(
-        f"Model {report['model']} on {', '.join(report['corpora'])} ({', '.join(report['splits'])}), {report['span']} "
+        f"Model {report['model']} on {', '.join(report['corpora'])} ({', '.join(report['splits'])}), {report['crop']} "
         f"clips, {report['channel']}, baseline {report['baseline']}; percent, with intervals of 95 % over speakers",
         highlight=False,
     )
@@ -219,9 +223,7 @@ def main() -> None:
     add_source(parser)
     parser.add_argument("--baseline", default="neutral:30", help="none, all, or neutral:K", type=_baseline_name)
     parser.add_argument("--channel", choices=CHANNELS, default="clean")
-    parser.add_argument(
-        "--span", choices=["whole", "speech", "crop"], default="whole", help="what is heard of each clip"
-    )
+    parser.add_argument("--crop", choices=CROPS, default="whole", help="part of each clip that is evaluated")
     parser.add_argument(
         "--cache", type=remote_paths.kept, default=Path("runs/evaluate"), help="where embeddings are kept"
     )
@@ -230,7 +232,7 @@ def main() -> None:
     try:
         model = load_model(args.model)
         found = source(args.manifest, args.corpus, args.root, args.split)
-        report = evaluate(model, found, args.baseline, Hearing(args.channel, args.span), args.cache)
+        report = evaluate(model, found, args.baseline, AcousticCondition(args.channel, args.crop), args.cache)
         show(report, Console())
         if args.json:
             write_json(args.json, report)

@@ -11,20 +11,20 @@ from typing import Any
 from rich.console import Console
 
 from callmood.emotion.model import EmotionModel
-from model.augmentation.conditions import Hearing
-from model.data.corpora import CORPORA, CorpusError, of_people
+from model.augmentation.conditions import AcousticCondition
+from model.data.corpora import CORPORA, CorpusError, has_human_speakers
 from model.data.source import Source, source
 from model.evaluation import evaluate, simulate
 from model.files import write_json
 
 EVALUATIONS = [
-    ("none", Hearing("clean", "whole")),
-    ("neutral:30", Hearing("clean", "whole")),
-    ("none", Hearing("telephone", "whole")),
-    ("neutral:30", Hearing("telephone", "whole")),
-    ("neutral:30", Hearing("telephone", "speech")),
+    ("none", AcousticCondition("clean", "whole")),
+    ("neutral:30", AcousticCondition("clean", "whole")),
+    ("none", AcousticCondition("telephone", "whole")),
+    ("neutral:30", AcousticCondition("telephone", "whole")),
+    ("neutral:30", AcousticCondition("telephone", "speech")),
 ]
-"""list of (str, Hearing): baseline, and how clips are heard."""
+"""list of (str, AcousticCondition): baseline, and how clips are heard."""
 
 Measure = Callable[[], dict[str, Any]]
 
@@ -32,9 +32,9 @@ Measure = Callable[[], dict[str, Any]]
 def measures(model: EmotionModel, corpus: str, found: Source, cache: Path) -> dict[str, Measure]:
     """Name everything that is measured on one corpus."""
     named: dict[str, Measure] = {}
-    for baseline, hearing in EVALUATIONS:
-        name = f"evaluation-{corpus}-{baseline.replace(':', '')}-{hearing.channel}-{hearing.span}"
-        named[name] = partial(evaluate.evaluate, model, found, baseline, hearing, cache)
+    for baseline, condition in EVALUATIONS:
+        name = f"evaluation-{corpus}-{baseline.replace(':', '')}-{condition.channel}-{condition.crop}"
+        named[name] = partial(evaluate.evaluate, model, found, baseline, condition, cache)
     for plan in simulate.PLANS:
         name = f"simulation-{corpus}-{plan}-telephone"
         named[name] = partial(simulate.simulate, model, found.clips, plan, "telephone", simulate.EACH)
@@ -62,7 +62,7 @@ def measure(model: EmotionModel, data: Path, out: Path, cache: Path, console: Co
     CorpusError
         There is no corpus, or one cannot be read.
     """
-    known = [corpus for corpus in CORPORA if of_people(corpus)]
+    known = [corpus for corpus in CORPORA if has_human_speakers(corpus)]
     there = [corpus for corpus in known if (data / corpus).is_dir()]
     if not there:
         raise CorpusError(f"{data} holds no corpus; put each into a folder named like it: {', '.join(known)}")

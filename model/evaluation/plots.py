@@ -10,7 +10,7 @@ import vl_convert
 
 from callmood.types import EMOTIONS
 from model.data.corpora import CORPORA
-from model.files import replacing
+from model.files import atomic_write
 
 Spec = dict[str, Any]
 Report = Mapping[str, Any]
@@ -179,7 +179,7 @@ def learning(history: Sequence[Mapping[str, float]]) -> Spec:
 
 def write(spec: Spec, file: Path) -> None:
     """Draw a picture as SVG; the same picture has the same bytes."""
-    with replacing(file) as unfinished:
+    with atomic_write(file) as unfinished:
         unfinished.write_text(vl_convert.vegalite_to_svg({**spec, "config": _CONFIG}), encoding="utf-8")
 
 

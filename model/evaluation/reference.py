@@ -33,17 +33,17 @@ from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
 from callmood.warehouse.base import Warehouse
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from model import remote_paths
-from model.augmentation.conditions import CALL_LEVELS, Hearing, hear
+from model.augmentation.conditions import CALL_LEVELS, AcousticCondition, apply_condition
 from model.data.corpora import Clip, CorpusError
 from model.data.source import add_source, source
-from model.files import replacing
+from model.files import atomic_write
 from model.training.baseline_sampling import mixes
 
 Samples = NDArray[np.float32]
 
 CALLS = 2  # of each voice: what counts is voices
 UTTERANCES = 20
-TELEPHONE = Hearing("telephone", "whole")  # the silence around each clip is the call's pause
+TELEPHONE = AcousticCondition("telephone", "whole")  # the silence around each clip is the call's pause
 
 _DAY = datetime(2026, 1, 1, tzinfo=UTC)  # of calls that no day has
 
@@ -56,9 +56,11 @@ ORDER BY voice, h.recording_id
 """
 
 
-def calls_of(clips: Sequence[Clip], hearing: Hearing, count: int, rng: np.random.Generator) -> Iterator[Samples]:
+def calls_of(
+    clips: Sequence[Clip], condition: AcousticCondition, count: int, rng: np.random.Generator
+) -> Iterator[Samples]:
     """Put calls together from one speaker's clips, mostly neutral, each at a level that a recorder may have set."""
-    sounds = hear(clips, hearing)
+    sounds = apply_condition(clips, condition)
     labels = np.array([EMOTIONS.index(clip.emotion) for clip in clips])
     per_emotion = np.bincount(labels, minlength=len(EMOTIONS))
     for mix in mixes(rng, count):
@@ -69,16 +71,16 @@ def calls_of(clips: Sequence[Clip], hearing: Hearing, count: int, rng: np.random
 
 
 def rows_of(
-    clips: Sequence[Clip], model: EmotionModel, hearing: Hearing, count: int, rng: np.random.Generator
+    clips: Sequence[Clip], model: EmotionModel, condition: AcousticCondition, count: int, rng: np.random.Generator
 ) -> list[JsonRow]:
     """Rows of `call_features`, each with its `voice`, of calls of every speaker."""
     speakers = sorted({(clip.corpus, clip.speaker) for clip in clips})
     with TemporaryDirectory() as folder:
         store = DuckDBWarehouse(Path(folder) / "calls.duckdb")
         segments, commits = [], []
-        for corpus, speaker in track(speakers, f"calling: {hearing.channel}"):
+        for corpus, speaker in track(speakers, f"calling: {condition.channel}"):
             mine = [clip for clip in clips if (clip.corpus, clip.speaker) == (corpus, speaker)]
-            for number, said in enumerate(calls_of(mine, hearing, count, rng)):
+            for number, said in enumerate(calls_of(mine, condition, count, rng)):
                 found, commit = _analyzed(said, f"{corpus}/{speaker}", number, model)
                 segments += found
                 commits.append(commit)
@@ -164,7 +166,7 @@ def main() -> None:
                 return
             corpora = ", ".join(sorted({clip.corpus for clip in clips}))
             made = content(rows, model.version, f"calls put together from {corpora}, through a telephone")
-        with replacing(out) as unfinished:
+        with atomic_write(out) as unfinished:
             unfinished.write_bytes(made)
     except (CallmoodError, CorpusError, OSError) as error:
         sys.exit(f"error: {error}")

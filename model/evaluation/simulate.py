@@ -36,7 +36,7 @@ from callmood.settings import Settings
 from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from model import remote_paths
-from model.augmentation.conditions import CHANNELS, Hearing, hear
+from model.augmentation.conditions import CHANNELS, AcousticCondition, apply_condition
 from model.data.corpora import Clip, CorpusError
 from model.data.source import add_source, source
 from model.evaluation.metrics import auc, interval, recall_at
@@ -202,7 +202,9 @@ def calls(
 
     def heard(speaker: str, emotions: Collection[str]) -> tuple[list[Samples], NDArray[np.intp]]:
         mine = [clip for clip in clips if _speaker(clip) == speaker and clip.emotion in emotions]
-        return hear(mine, Hearing(channel, "speech")), np.array([EMOTIONS.index(clip.emotion) for clip in mine])
+        return apply_condition(mine, AcousticCondition(channel, "speech")), np.array(
+            [EMOTIONS.index(clip.emotion) for clip in mine]
+        )
 
     agents = [heard(speaker, ["neutral"])[0] for speaker in speakers]
     for number, speaker in enumerate(speakers):

@@ -23,12 +23,12 @@ from callmood.resources import MODEL
 from model import config, networks, remote_paths
 from model.config import ConfigError
 from model.data import manifest
-from model.data.clip import some
+from model.data.clip import itemized
 from model.data.corpora import Clip, CorpusError, load
 from model.export import gates, speed
 from model.export.parity import EVEN, durations_s, some_clips
 from model.features.frontend import MAX_FRAMES
-from model.files import replacing, write_json
+from model.files import atomic_write, write_json
 from model.networks import Network
 from model.networks.tflite import to_tflite
 from model.training import runs
@@ -40,7 +40,7 @@ REFERENCE = MODEL / "emotion.tflite"
 def write(path: Path, content: bytes, facts: Mapping[str, Any]) -> None:
     """Write a model file and, beside it, its facts and its version, the first 12 digits of its SHA-256."""
     version = hashlib.sha256(content).hexdigest()[:12]
-    with replacing(path) as unfinished:
+    with atomic_write(path) as unfinished:
         unfinished.write_bytes(content)
     write_json(path.with_suffix(".json"), {"version": version, **facts})
 
@@ -81,7 +81,7 @@ def answers(network: Network, facts: Mapping[str, Any], clips: Sequence[Clip]) -
 def _embedded(network: Network, sound: NDArray[np.float32]) -> NDArray[np.float32]:
     mel = ops.convert_to_tensor(log_mel(sound)[None, :MAX_FRAMES])
     mask = ops.ones_like(mel[:, :, 0])
-    features = network.front([mel, mask]) if network.front else mel
+    features = network.frontend([mel, mask]) if network.frontend else mel
     return np.asarray(network.body([features, mask]))
 
 
@@ -137,7 +137,7 @@ def held(gates_file: Path, run: Path, recipe: str, shipped: bool) -> None:
     reports = gates.read_reports(sorted(run.glob("*.json")) if shipped else [run / "parity.json", run / "speed.json"])
     gates.refuse_other_recipes(reports, recipe)
     if breaches := gates.broken(gates.check(wanted, reports)):
-        raise runs.RunError(f"the new file is not written:{some(breaches)}")
+        raise runs.RunError(f"the new file is not written:{itemized(breaches)}")
 
 
 def export(run: Path, out: Path, gates_file: Path = gates.DEFAULT) -> None:
@@ -153,7 +153,7 @@ def export(run: Path, out: Path, gates_file: Path = gates.DEFAULT) -> None:
     """
     facts, shipped = trained_facts(run), out.resolve() == SHIPPED.resolve()
     if shipped and not facts["may_ship"]:
-        barred = ", ".join(facts["not_to_ship_because_of"])
+        barred = ", ".join(facts["license_blockers"])
         raise runs.RunError(f"{out} is shipped, and this model learned from {barred}: name another file (model/cards)")
     network = trained(run)
     content = to_tflite(network)

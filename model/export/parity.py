@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from callmood.emotion.model import RUNTIMES, load_model
 from callmood.types import EMOTIONS, SAMPLE_RATE
 from model.data import manifest
-from model.data.corpora import Clip, load, of_people
+from model.data.corpora import Clip, has_human_speakers, load
 
 CLIPS = 24
 EVEN = dict.fromkeys(EMOTIONS, 1 / len(EMOTIONS))
@@ -24,7 +24,7 @@ EVEN = dict.fromkeys(EMOTIONS, 1 / len(EMOTIONS))
 
 def some_clips(rows: Sequence[manifest.Row]) -> list[Clip]:
     """Choose some clips of people, evenly from all there are."""
-    people = [row for row in rows if of_people(row.corpus)]
+    people = [row for row in rows if has_human_speakers(row.corpus)]
     return [people[i].as_clip() for i in np.unique(np.linspace(0, len(people) - 1, CLIPS).astype(int))]
 
 

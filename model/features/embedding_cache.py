@@ -1,4 +1,4 @@
-"""Embeddings of a corpus, made by the serving code and kept on disk: then heads train in seconds."""
+"""A disk cache of clip embeddings, computed by the serving code."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from numpy.typing import NDArray
 from rich.progress import track
 
 from callmood.types import SAMPLE_RATE
-from model.augmentation.conditions import Hearing, hear
+from model.augmentation.conditions import AcousticCondition, apply_condition
 from model.data.corpora import Clip
-from model.files import replacing
+from model.files import atomic_write
 
 Embedded = tuple[NDArray[np.floating[Any]], NDArray[np.float32]]
 
 
 class Embedder(Protocol):
-    """What makes an array, always of one shape, of a clip's samples: an `EmotionModel`, or a part of one."""
+    """Computes an array of fixed shape from a clip's samples; `EmotionModel` is one."""
 
     version: str
 
     def embed(self, samples: NDArray[np.float32], /) -> NDArray[np.floating[Any]]:
-        """Hear one clip: mono, 16 kHz."""
+        """Embed one clip: mono, 16 kHz."""
         ...
 
 
-def embeddings(model: Embedder, clips: Sequence[Clip], hearing: Hearing, cache: Path) -> Embedded:
-    """Embed every clip as heard.
+def embeddings(model: Embedder, clips: Sequence[Clip], condition: AcousticCondition, cache: Path) -> Embedded:
+    """Embed every clip under a condition.
 
     Parameters
     ----------
     model : Embedder
     clips : sequence of Clip
         Of any corpora.
-    hearing : Hearing
+    condition : AcousticCondition
     cache : Path
-        Folder where each speaker's embeddings are kept, under a name made of the model's version, the hearing and the
-        clips' names and bytes. What was stopped half way goes on after the last speaker.
+        Folder with one file for each speaker. Its key contains the model's version, the condition, and the clips'
+        names and content. An interrupted run continues after the last speaker.
 
     Returns
     -------
@@ -54,26 +54,26 @@ def embeddings(model: Embedder, clips: Sequence[Clip], hearing: Hearing, cache: 
     """
     speakers = np.array([f"{clip.corpus}/{clip.speaker}" for clip in clips])
     order, parts = [], []
-    for speaker in track(np.unique(speakers), f"embedding: {hearing.channel}, {hearing.span}"):
-        mine = np.flatnonzero(speakers == speaker)
-        order.append(mine)
-        parts.append(_kept(model, [clips[i] for i in mine], hearing, cache))
+    for speaker in track(np.unique(speakers), f"embedding: {condition.channel}, {condition.crop}"):
+        indices = np.flatnonzero(speakers == speaker)
+        order.append(indices)
+        parts.append(_cached(model, [clips[i] for i in indices], condition, cache))
     back = np.argsort(np.concatenate(order))
     return np.concatenate([e for e, _ in parts])[back], np.concatenate([d for _, d in parts])[back]
 
 
-def _kept(model: Embedder, clips: Sequence[Clip], hearing: Hearing, cache: Path) -> Embedded:
-    """Embed clips of one speaker, or remember them."""
-    key = hashlib.sha256(f"{model.version} {hearing!r} {clips[0].speaker}".encode())
+def _cached(model: Embedder, clips: Sequence[Clip], condition: AcousticCondition, cache: Path) -> Embedded:
+    """Read the embeddings of one speaker's clips from the cache, or compute them."""
+    key = hashlib.sha256(f"{model.version} {condition!r} {clips[0].speaker}".encode())
     for clip in clips:
         key.update(clip.path.name.encode())
         key.update(hashlib.sha256(clip.path.read_bytes()).digest())
     file = cache / f"{key.hexdigest()[:20]}.npz"
     if not file.exists():
-        heard = hear(clips, hearing)
-        embedded = np.stack([model.embed(samples) for samples in heard])
-        durations_s = np.array([len(samples) / SAMPLE_RATE for samples in heard], np.float32)
-        with replacing(file) as unfinished, unfinished.open("wb") as opened:
+        sounds = apply_condition(clips, condition)
+        embedded = np.stack([model.embed(samples) for samples in sounds])
+        durations_s = np.array([len(samples) / SAMPLE_RATE for samples in sounds], np.float32)
+        with atomic_write(file) as unfinished, unfinished.open("wb") as opened:
             np.savez(opened, embedded=embedded, durations_s=durations_s)
-    with np.load(file) as kept:
-        return kept["embedded"], kept["durations_s"]
+    with np.load(file) as arrays:
+        return arrays["embedded"], arrays["durations_s"]

@@ -1,4 +1,4 @@
-"""What training reads of a clip: its spectrogram, or what a frozen front makes of it."""
+"""Input features of training: log-mel spectrograms, or the output of a frozen frontend."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ MAX_FRAMES = 800
 
 
 class Spectrogram:
-    """Hands on the log-mel spectrogram, (frames, 80) in half precision, cut or padded with zeros to so many frames."""
+    """Computes log-mel spectrograms of (frames, 80) in half precision, cut or zero-padded to a fixed length."""
 
     def __init__(self, frames: int) -> None:
         self.version = f"log-mel, {frames} frames"
         self._frames = frames
 
     def embed(self, samples: NDArray[np.float32]) -> NDArray[np.float16]:
-        """Hear one clip."""
+        """Return the spectrogram of one clip."""
         mel = log_mel(samples)[: self._frames]
         return np.pad(mel, ((0, self._frames - len(mel)), (0, 0))).astype(np.float16)
 
 
-class Front:
-    """Runs a frozen front as it will serve, so that what follows learns on what it will see, int8 rounding included."""
+class FrozenFrontend:
+    """Runs the frozen frontend as in serving, so that training sees its int8 rounding."""
 
     def __init__(self, file: Path) -> None:
         content = file.read_bytes()
@@ -37,6 +37,6 @@ class Front:
         self._run = Interpreter(model_content=content, num_threads=1).get_signature_runner("embed")
 
     def embed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Hear one clip."""
+        """Return the frontend's output for one clip."""
         features: NDArray[np.float32] = self._run(mel=log_mel(samples)[None, :MAX_FRAMES])["embedding"][0]
         return features

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from callmood.types import EMOTIONS
 from model import config
-from model.features.dataset import Heard
+from model.features.dataset import Dataset
 
 AT_ONCE = 256  # clips that are embedded together
 
@@ -22,7 +22,7 @@ class Network:
 
     Parameters
     ----------
-    front : keras.Model, optional
+    frontend : keras.Model, optional
         `(mel (b, t, 80), mask (b, t)) -> features (b, f)`, never trained, so that its output is kept on disk.
         None: the spectrogram itself is what the body reads.
     body : keras.Model
@@ -31,7 +31,7 @@ class Network:
         `(embedding (b, d), baseline (b, d)) -> logits (b, 6)`.
     """
 
-    front: keras.Model | None
+    frontend: keras.Model | None
     body: keras.Model
     head: keras.Model
 
@@ -40,13 +40,13 @@ class Network:
         """Numbers in an embedding."""
         return int(self.body.output_shape[-1])
 
-    def adapt(self, heard: Heard) -> None:
+    def adapt(self, heard: Dataset) -> None:
         """Show the training set to what scales features by its mean and deviation."""
         for layer in self.body.layers:
             if isinstance(layer, keras.layers.Normalization):
                 layer.adapt(heard.features)
 
-    def embed(self, heard: Heard) -> NDArray[np.float32]:
+    def embed(self, heard: Dataset) -> NDArray[np.float32]:
         """Embed clips from their features: (m, d)."""
         mask = heard.mask()
         parts = [slice(start, start + AT_ONCE) for start in range(0, len(mask), AT_ONCE)]

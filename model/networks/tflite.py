@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from callmood.emotion.log_mel import N_MELS
-from model.files import replacing
+from model.files import atomic_write
 from model.networks import Network
 
 Signatures = Mapping[str, tuple[Callable[..., dict[str, tf.Tensor]], Sequence[tf.TensorSpec]]]
@@ -29,7 +29,7 @@ def to_tflite(network: Network, int8: bool = True) -> bytes:
 
     def embed(mel: tf.Tensor) -> dict[str, tf.Tensor]:
         mask = tf.ones_like(mel[:, :, 0])
-        features = network.front([mel, mask]) if network.front else mel
+        features = network.frontend([mel, mask]) if network.frontend else mel
         return {"embedding": network.body([features, mask])}
 
     def classify(embedding: tf.Tensor, baseline: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -45,10 +45,10 @@ def to_tflite(network: Network, int8: bool = True) -> bytes:
             ],
         ),
     }
-    return _convert([part for part in (network.front, network.body, network.head) if part], signatures, int8)
+    return _convert([part for part in (network.frontend, network.body, network.head) if part], signatures, int8)
 
 
-def _front_to_tflite(front: keras.Model) -> bytes:
+def _frontend_to_tflite(front: keras.Model) -> bytes:
     """Convert a frozen front alone, with the signature `embed`, weights in 8 bits."""
 
     def embed(mel: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -75,11 +75,11 @@ def _convert(parts: Sequence[keras.Model], signatures: Signatures, int8: bool) -
         return bytes(converter.convert())
 
 
-def front_file(front: keras.Model, cache: Path) -> Path:
+def frontend_file(front: keras.Model, cache: Path) -> Path:
     """Convert a front to a file in `cache`, or find it there."""
     weights = hashlib.sha256(b"".join(weight.tobytes() for weight in front.get_weights()))
     file = cache / f"front-{weights.hexdigest()[:12]}.tflite"
     if not file.exists():
-        with replacing(file) as unfinished:
-            unfinished.write_bytes(_front_to_tflite(front))
+        with atomic_write(file) as unfinished:
+            unfinished.write_bytes(_frontend_to_tflite(front))
     return file

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from model import config
-from model.data.corpora import CORPORA, CorpusError, of_people
+from model.data.corpora import CORPORA, CorpusError, has_human_speakers
 from model.files import MODEL_DIR
 from model.pipeline import steps
 from model.training.extract import CACHE
@@ -39,8 +39,8 @@ def corpora(data: Path) -> dict[str, Path]:
         There is none with people in it.
     """
     there = {name: data / name for name in CORPORA if (data / name).is_dir()}
-    if not any(of_people(name) for name in there):
-        named = ", ".join(filter(of_people, CORPORA))
+    if not any(has_human_speakers(name) for name in there):
+        named = ", ".join(filter(has_human_speakers, CORPORA))
         raise CorpusError(f"{data} has no folder that is named like a corpus of people: {named}")
     return there
 
@@ -53,7 +53,7 @@ def tell_of_absent(conf: Path, sources: Iterable[str]) -> None:
     ConfigError
         It cannot be used.
     """
-    for absent in sorted(config.read(conf).data.counts.keys() - sources):
+    for absent in sorted(config.read(conf).data.sample_weights.keys() - sources):
         print(f"Without the corpus {absent}, for which {conf} is made; model/cards/ says where to get it.", flush=True)
 
 
@@ -84,7 +84,7 @@ def main() -> None:
     conf = args.config or CONFIGS / ("quick.toml" if args.quick else "shipped.toml")
     run = args.run or Path("runs") / conf.stem
     try:
-        sources = corpora(args.data) if args.data else {"csv": tones.write(run / "made-up")}
+        sources = corpora(args.data) if args.data else {"csv": tones.write_corpus(run / "made-up")}
         tell_of_absent(conf, sources)
     except (config.ConfigError, CorpusError) as error:
         sys.exit(f"error: {error}")

@@ -137,7 +137,7 @@ def main() -> None:
         command("step", name, *options)
 
     try:
-        sources = corpora(args.data) if args.data else {"csv": tones.write(run / "made-up")}
+        sources = corpora(args.data) if args.data else {"csv": tones.write_corpus(run / "made-up")}
         if not args.quick:
             tell_of_absent(CONFIGS / "shipped.toml", sources)
         present = serving(registry)

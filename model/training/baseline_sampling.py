@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from callmood.types import EMOTIONS
 from model import config
-from model.features.dataset import Heard
+from model.features.dataset import Dataset
 
 NEUTRAL = EMOTIONS.index("neutral")
 
@@ -48,7 +48,7 @@ def counts(
 
 
 def drawn(
-    embedded: NDArray[np.float32], heard: Heard, rng: np.random.Generator, options: config.Baselines
+    embedded: NDArray[np.float32], heard: Dataset, rng: np.random.Generator, options: config.Baselines
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Draw each clip a baseline of its speaker: the clip itself and others, as `EmotionModel.baseline` weighs them.
 
@@ -56,7 +56,7 @@ def drawn(
     ----------
     embedded : ndarray of float32, shape (m, d)
         Embeddings of the clips heard.
-    heard : Heard
+    heard : Dataset
     rng : numpy.random.Generator
     options : config.Baselines
 
@@ -67,13 +67,13 @@ def drawn(
         As in `callmood.emotion.model.Baseline`.
     """
     mean, known = np.empty_like(embedded), np.empty(len(embedded), np.float32)
-    for voice in np.unique(heard.voices):
-        mine = np.flatnonzero(heard.voices == voice)
+    for voice in np.unique(heard.baseline_groups):
+        mine = np.flatnonzero(heard.baseline_groups == voice)
         n = len(mine)
-        k = np.exp(rng.uniform(0, np.log(options.most_clips), n)).astype(int)
+        k = np.exp(rng.uniform(0, np.log(options.max_clips), n)).astype(int)
         times = counts(heard.labels[mine], mixes(rng, n), k, rng)  # (n, n): baselines by clips
         times[np.arange(n), np.arange(n)] += 1
-        times[rng.random(n) < options.none] = 0
+        times[rng.random(n) < options.no_baseline_ratio] = 0
         seconds = times * heard.durations_s[mine]
         # The corpus mean, 0, counts as some seconds more.
         total = np.maximum(seconds.sum(axis=1) + np.float32(options.shrinkage_s), 1e-6)

@@ -24,10 +24,10 @@ from callmood.types import EMOTIONS
 from model import config, networks, remote_paths
 from model.config import Config, ConfigError
 from model.data import manifest
-from model.data.corpora import Clip, CorpusError, of_people
-from model.features.dataset import Heard
+from model.data.corpora import Clip, CorpusError, has_human_speakers
+from model.features.dataset import Dataset
 from model.features.embedding_cache import Embedder, embeddings
-from model.features.frontend import Front, Spectrogram
+from model.features.frontend import FrozenFrontend, Spectrogram
 from model.networks import Network
 
 CACHE = Path("runs/cache")
@@ -36,7 +36,7 @@ CACHE = Path("runs/cache")
 def chosen(rows: Sequence[manifest.Row], data: config.Data) -> tuple[list[Clip], list[Clip]]:
     """Choose clips to learn from, and those of the speakers set aside.
 
-    Made-up voices are learned from where `data.counts` says how much, and never set aside.
+    Made-up voices are learned from where `data.sample_weights` says how much, and never set aside.
 
     Raises
     ------
@@ -45,22 +45,24 @@ def chosen(rows: Sequence[manifest.Row], data: config.Data) -> tuple[list[Clip],
     """
     by_speaker = defaultdict(list)
     for clip in (row.as_clip() for row in rows):
-        if clip.split in data.learn_from:
+        if clip.split in data.train_splits:
             by_speaker[clip.corpus, clip.speaker].append(clip)
     by_chance = sorted(by_speaker, key=lambda speaker: (crc32("/".join(speaker).encode()), speaker))
-    people = [speaker for speaker in by_chance if of_people(speaker[0])][: data.speakers]
-    if len(people) <= data.set_aside:
+    people = [speaker for speaker in by_chance if has_human_speakers(speaker[0])][: data.speakers]
+    if len(people) <= data.held_out_speakers:
         raise ConfigError(
-            f"the manifest has {len(people)} speakers in {' and '.join(data.learn_from)}, of whom data.set_aside "
-            f"takes {data.set_aside}: none is left to learn from"
+            f"the manifest has {len(people)} speakers in {' and '.join(data.train_splits)}, of whom data.held_out_speakers "
+            f"takes {data.held_out_speakers}: none is left to learn from"
         )
     few = {speaker: spread(clips, data.clips_per_speaker) for speaker, clips in by_speaker.items()}
-    watch, learn = people[: data.set_aside], people[data.set_aside :]
-    made_up = [speaker for speaker in by_chance if not of_people(speaker[0]) and speaker[0] in data.counts]
-    learn += made_up[: data.speakers]
-    return [clip for name in sorted(learn) for clip in few[name]], [
-        clip for name in sorted(watch) for clip in few[name]
+    watch, learn = people[: data.held_out_speakers], people[data.held_out_speakers :]
+    made_up = [
+        speaker for speaker in by_chance if not has_human_speakers(speaker[0]) and speaker[0] in data.sample_weights
     ]
+    learn += made_up[: data.speakers]
+    # The order of clips is part of the shipped model's recipe: synthetic speech first.
+    ordered = sorted(learn, key=lambda speaker: (has_human_speakers(speaker[0]), speaker))
+    return [clip for name in ordered for clip in few[name]], [clip for name in sorted(watch) for clip in few[name]]
 
 
 def spread(clips: Sequence[Clip], most: int | None) -> list[Clip]:
@@ -74,21 +76,21 @@ def target(clip: Clip, training: config.Training) -> NDArray[np.float64]:
     """Share of each emotion in what a clip is to be heard as, (6,): acted, heard by listeners, and smoothed."""
     acted = np.array([emotion == clip.emotion for emotion in EMOTIONS], float)
     votes = np.array([(clip.votes or {}).get(emotion, 0) for emotion in EMOTIONS], float)
-    share = training.votes if votes.sum() else 0.0
+    share = training.vote_weight if votes.sum() else 0.0
     mixed = (1 - share) * acted + share * votes / max(1.0, votes.sum())
     return (1 - training.label_smoothing) * mixed + training.label_smoothing / len(EMOTIONS)
 
 
 def embedder(network: Network, config: Config, cache: Path) -> Embedder:
     """Make what computes features."""
-    if network.front is None:
+    if network.frontend is None:
         return Spectrogram(config.data.frames)
-    from model.networks.tflite import front_file  # TensorFlow, which a network without a front does not need
+    from model.networks.tflite import frontend_file  # TensorFlow, which a network without a front does not need
 
-    return Front(front_file(network.front, cache))
+    return FrozenFrontend(frontend_file(network.frontend, cache))
 
 
-def moved(embedded: NDArray[np.floating[Any]], clips: Sequence[Clip]) -> NDArray[np.floating[Any]]:
+def mean_aligned(embedded: NDArray[np.floating[Any]], clips: Sequence[Clip]) -> NDArray[np.floating[Any]]:
     """Move made-up voices to where people's neutral clips are, so that a model learns less of how a synthesizer sounds.
 
     Parameters
@@ -102,7 +104,7 @@ def moved(embedded: NDArray[np.floating[Any]], clips: Sequence[Clip]) -> NDArray
     ndarray of float, as `embedded`
         The mean of made-up clips is that of people's neutral ones, if there are any.
     """
-    made_up = np.array([not of_people(clip.corpus) for clip in clips])
+    made_up = np.array([not has_human_speakers(clip.corpus) for clip in clips])
     neutral = np.array([clip.emotion == "neutral" for clip in clips]) & ~made_up
     if embedded.ndim != 2 or not made_up.any() or not neutral.any():
         return embedded
@@ -111,25 +113,27 @@ def moved(embedded: NDArray[np.floating[Any]], clips: Sequence[Clip]) -> NDArray
     return there
 
 
-def listen(embedder: Embedder, clips: Sequence[Clip], config: Config, cache: Path) -> Heard:
+def listen(embedder: Embedder, clips: Sequence[Clip], config: Config, cache: Path) -> Dataset:
     """Hear clips in every way that the configuration names."""
-    speakers = [f"{clip.corpus}/{clip.speaker}" for clip in clips]
-    numbers = np.unique(speakers, return_inverse=True)[1]
+    known: dict[tuple[str, str], int] = {}
+    numbers = np.array([known.setdefault((clip.corpus, clip.speaker), len(known)) for clip in clips], np.intp)
     heard, voices = [], []
-    for room, hearings in enumerate(config.data.rooms):
-        for hearing in hearings:
-            if hearing.channel == "line" and config.data.line is not None:
-                hearing = replace(hearing, line=config.data.line)
-            features, durations_s = embeddings(embedder, clips, hearing, cache)
-            heard.append((moved(features, clips), durations_s))
-            voices.append(numbers + room * len(clips))
-    return Heard(
+    for group, conditions in enumerate(config.data.conditions):
+        for condition in conditions:
+            if condition.channel == "random_telephone" and config.data.telephone_channel is not None:
+                condition = replace(condition, telephone_channel=config.data.telephone_channel)
+            features, durations_s = embeddings(embedder, clips, condition, cache)
+            heard.append((mean_aligned(features, clips), durations_s))
+            voices.append(numbers + group * len(clips))
+    return Dataset(
         features=np.concatenate([features for features, _ in heard]),
         durations_s=np.concatenate([durations_s for _, durations_s in heard]),
         labels=np.tile([EMOTIONS.index(clip.emotion) for clip in clips], len(heard)),
         targets=np.tile([target(clip, config.training) for clip in clips], (len(heard), 1)).astype(np.float32),
-        voices=np.concatenate(voices),
-        counts=np.tile([config.data.counts.get(clip.corpus, 1.0) for clip in clips], len(heard)).astype(np.float32),
+        baseline_groups=np.concatenate(voices),
+        sample_weights=np.tile([config.data.sample_weights.get(clip.corpus, 1.0) for clip in clips], len(heard)).astype(
+            np.float32
+        ),
     )
 
 

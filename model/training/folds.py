@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from model.config import Config, ConfigError
-from model.data.corpora import of_people
+from model.data.corpora import has_human_speakers
 from model.data.manifest import Row
 from model.data.published import sentence
 
@@ -38,7 +38,7 @@ def by_speaker(rows: Sequence[Row], k: int) -> list[Fold]:
         There are fewer speakers than folds.
     """
     speakers = sorted(
-        {(row.corpus, row.speaker) for row in rows if of_people(row.corpus)},
+        {(row.corpus, row.speaker) for row in rows if has_human_speakers(row.corpus)},
         key=lambda who: (who[0], crc32(who[1].encode()), who),
     )
     if not 2 <= k <= len(speakers):
@@ -58,7 +58,7 @@ def by_corpus(rows: Sequence[Row]) -> list[Fold]:
     ConfigError
         There is one corpus only.
     """
-    corpora = sorted({row.corpus for row in rows if of_people(row.corpus)})
+    corpora = sorted({row.corpus for row in rows if has_human_speakers(row.corpus)})
     if len(corpora) < 2:
         raise ConfigError(
             f"the manifest has no corpus but {', '.join(corpora)}; ingest another one, or use --by speaker"
@@ -77,8 +77,8 @@ def by_text(rows: Sequence[Row], k: int) -> list[Fold]:
     ConfigError
         There are fewer sentences or speakers than folds, or it is not known what is said.
     """
-    made_up = [replace(row, split="train") for row in rows if not of_people(row.corpus)]
-    rows = [row for row in rows if of_people(row.corpus)]
+    made_up = [replace(row, split="train") for row in rows if not has_human_speakers(row.corpus)]
+    rows = [row for row in rows if has_human_speakers(row.corpus)]
     said = [sentence(row.corpus, row.clip) for row in rows]
     if unknown := sorted({row.corpus for row, text in zip(rows, said, strict=True) if text is None}):
         raise ConfigError(
@@ -108,4 +108,4 @@ def _fold(name: str, rows: Sequence[Row], held_out: Sequence[bool]) -> Fold:
 
 def learning_from_train(conf: Config) -> Config:
     """Return the configuration, made to learn from a fold's `train`."""
-    return conf.model_copy(update={"data": conf.data.model_copy(update={"learn_from": ["train"]})})
+    return conf.model_copy(update={"data": conf.data.model_copy(update={"train_splits": ["train"]})})

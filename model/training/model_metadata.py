@@ -40,10 +40,10 @@ def facts(config: Config, learned: Sequence[Clip], temperatures: tuple[float, fl
         "config": config.digest(),
         "encoder_weights": _encoder(config),
         "trained_on": "; ".join(_in_words(corpus, learned) for corpus in corpora),
-        "heard": sorted({hearing.channel for room in config.data.rooms for hearing in room}),
+        "channels": sorted({condition.channel for group in config.data.conditions for condition in group}),
         "licenses": " ".join(_licenses(config, corpora)),
         "may_ship": not barred,
-        "not_to_ship_because_of": barred,
+        "license_blockers": barred,
     }
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from callmood.errors import CallmoodError
 from model import config
 from model.data import manifest
-from model.files import replacing
+from model.files import atomic_write
 
 History = list[dict[str, float]]
 """What each epoch brought, the first first."""
@@ -35,7 +35,7 @@ def begin(run: Path, conf: config.Config, clips: Path, resume: bool) -> None:
     if not kept_config.exists():
         config.write(conf, kept_config)
         if clips.resolve() != kept_manifest.resolve():
-            with replacing(kept_manifest) as unfinished:
+            with atomic_write(kept_manifest) as unfinished:
                 shutil.copyfile(clips, unfinished)
     elif not resume:
         raise RunError(f"{run} holds a run already; go on with it with --resume, or name another folder")
@@ -51,7 +51,7 @@ def _clips(file: Path) -> list[tuple[str, ...]]:
 def keep(checkpoint: Path, state: Sequence[keras.Variable], history: History) -> None:
     """Write all variables, and the history up to here, into one file."""
     arrays = {f"{i:04}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(state)}
-    with replacing(checkpoint.with_suffix(".npz")) as unfinished, unfinished.open("wb") as file:
+    with atomic_write(checkpoint.with_suffix(".npz")) as unfinished, unfinished.open("wb") as file:
         np.savez(file, history=np.array(json.dumps(history)), **arrays)
 
 

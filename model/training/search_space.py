@@ -158,4 +158,4 @@ def configured(base: Config, values: Mapping[str, Value]) -> Config:
         for parent in parents:
             table = table.setdefault(parent, {})
         table[name] = value
-    return config.checked(tables)
+    return config.parse(tables)

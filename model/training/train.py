@@ -33,8 +33,8 @@ from model.augmentation.transforms import spec_augment
 from model.config import Config, ConfigError
 from model.data import manifest
 from model.data.corpora import CorpusError
-from model.features.dataset import Heard
-from model.files import replacing, write_json
+from model.features.dataset import Dataset
+from model.files import atomic_write, write_json
 from model.networks import Network
 from model.training import baseline_sampling, runs
 from model.training.extract import CACHE, chosen, embedder, listen
@@ -84,14 +84,14 @@ def temperatures(logits: Floats, known: Floats, labels: NDArray[np.intp]) -> tup
     return float(best.x[0]), float(best.x[1]), float(best.fun)
 
 
-def judge(network: Network, heard: Heard, options: config.Baselines) -> tuple[Floats, Floats]:
+def judge(network: Network, heard: Dataset, options: config.Baselines) -> tuple[Floats, Floats]:
     """Logits (m, 6) of clips, each against a baseline that is always the same, and how well that is known (m,)."""
     embedded = network.embed(heard)  # (m, d)
     baseline, known = baseline_sampling.drawn(embedded, heard, np.random.default_rng(0), options)
     return np.asarray(network.head.predict([embedded, baseline], batch_size=1024, verbose=0), np.float32), known
 
 
-def watched(network: Network, heard: Heard, options: config.Baselines) -> dict[str, float]:
+def watched(network: Network, heard: Dataset, options: config.Baselines) -> dict[str, float]:
     """How well the network does on speakers that it does not learn from."""
     logits, known = judge(network, heard, options)
     alone, voiced, loss = temperatures(logits, known, heard.labels)
@@ -106,15 +106,17 @@ def watched(network: Network, heard: Heard, options: config.Baselines) -> dict[s
     }
 
 
-def fit(network: Network, learn: Heard, watch: Heard | None, conf: Config, folder: Path, tell: Tell) -> runs.History:
+def fit(
+    network: Network, learn: Dataset, watch: Dataset | None, conf: Config, folder: Path, tell: Tell
+) -> runs.History:
     """Train until the end, or until the speakers set aside gain no more; return what each epoch brought.
 
     Parameters
     ----------
     network : Network
         Is left with the weights of the best epoch.
-    learn : Heard
-    watch : Heard, optional
+    learn : Dataset
+    watch : Dataset, optional
         None: the last epoch is the best.
     conf : Config
     folder : Path
@@ -133,7 +135,7 @@ def fit(network: Network, learn: Heard, watch: Heard | None, conf: Config, folde
     optimizer.build(learner.trainable_variables)
     learner.compile(optimizer, keras.losses.CategoricalCrossentropy(from_logits=True))
     state = learner.variables + optimizer.variables  # dropout's chance is among them
-    mask, weight = learn.mask(), even_weights(learn.labels, learn.counts)  # (m, t), (m,)
+    mask, weight = learn.mask(), even_weights(learn.labels, learn.sample_weights)  # (m, t), (m,)
 
     history = runs.restore(folder / "last", state)
     with Progress() as progress:
@@ -150,7 +152,7 @@ def fit(network: Network, learn: Heard, watch: Heard | None, conf: Config, folde
                 i, j = (order[step * batch : (step + 1) * batch] for order in (ones, others))  # (b,)
                 share = rng.beta(t.mixup, t.mixup, batch).astype(np.float32) if t.mixup else np.ones(batch, np.float32)
                 features = blend(learn.features[i], learn.features[j], share)  # (b, ...)
-                if t.hide:
+                if t.spec_augment:
                     features = np.stack([spec_augment(mel, rng, frames=30, bands=15) for mel in features])
                 learner.reset_metrics()  # else some versions of Keras give the mean over all batches so far
                 loss = learner.train_on_batch(
@@ -193,7 +195,7 @@ def train(conf: Config, rows: list[manifest.Row], run: Path, cache: Path = CACHE
     best = runs.best(history)
     divisors = conf.serving.temperatures or (best["temperature"], best["temperature_known"])
     write_json(run / "history.json", history)
-    with replacing(run / "model.keras") as unfinished:
+    with atomic_write(run / "model.keras") as unfinished:
         network.learner().save(unfinished)
     write_json(run / "facts.json", facts(conf, learn_clips, divisors, network.size))
     return network

@@ -40,7 +40,7 @@ def score(conf: Config, fold: Fold, measure: str, cache: Path) -> float:
     keras.backend.clear_session()  # else every network that ever was stays in memory
     with tempfile.TemporaryDirectory() as run:
         network = train(conf, fold.rows, Path(run), cache)
-    held_out = conf.data.model_copy(update={"learn_from": ["test"], "set_aside": 0})
+    held_out = conf.data.model_copy(update={"train_splits": ["test"], "held_out_speakers": 0})
     clips, _ = chosen(fold.rows, held_out)
     heard = listen(embedder(network, conf, cache), clips, conf, cache)
     return watched(network, heard, conf.baselines)[f"watch_{measure}"]
@@ -48,7 +48,7 @@ def score(conf: Config, fold: Fold, measure: str, cache: Path) -> float:
 
 def objective(base: Config, tried: Space, rows: Sequence[Row], cache: Path) -> Callable[[optuna.Trial], float]:
     """Return what a trial is worth, as a function of the trial: the mean over folds."""
-    dealt = folds.by_speaker([row for row in rows if row.split in base.data.learn_from], tried.folds)
+    dealt = folds.by_speaker([row for row in rows if row.split in base.data.train_splits], tried.folds)
 
     def worth(trial: optuna.Trial) -> float:
         values = {name: of.suggest(trial, name) for name, of in tried.space.items()}

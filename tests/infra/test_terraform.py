@@ -103,7 +103,7 @@ WRONG = [
     ({"monitor": {"schedule": "nightly"}}, "five fields"),
     ({"retraining": {"corpora": {}}}, "gs://acme-corpora/cremad"),
     ({"retraining": {"corpora": {"cremad": "/data/cremad"}}}, "gs://acme-corpora/cremad"),
-    ({"retraining": {"corpora": {"iemocap": "gs://acme/iemocap"}}}, "which model.ingest reads"),
+    ({"retraining": {"corpora": {"iemocap": "gs://acme/iemocap"}}}, "retraining.corpora must name cremad"),
     ({"retraining": {"corpora": {"csv": "gs://acme/c"}, "schedule": "monthly"}}, "five fields"),
     ({"retraining": {"corpora": {"csv": "gs://acme/c"}, "share": 10}}, "a tenth of the recordings"),
     ({"retraining": {"corpora": {"csv": "gs://acme/c"}, "watch_hours": 0}}, "1 to 720"),

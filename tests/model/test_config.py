@@ -7,12 +7,12 @@ import pytest
 pytest.importorskip("tomli_w", reason="needs what training needs: pip install -e '.[train,test]'")
 
 from model import config
-from model.augmentation.conditions import Hearing
+from model.augmentation.conditions import AcousticCondition
 from model.config import ConfigError
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = [path for path in sorted((ROOT / "model/configs").glob("*.toml")) if not path.stem.endswith("gates")]
-SMALL = '[architecture]\nname = "whisper_probe"\n[data]\nrooms = [["telephone crop", "clean whole"]]\n'
+SMALL = '[architecture]\nname = "whisper_probe"\n[data]\nconditions = [["telephone random", "clean whole"]]\n'
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -29,7 +29,7 @@ def test_a_digest_is_of_everything(tmp_path):
     (tmp_path / "other.toml").write_text("seed = 1\n" + SMALL)
     one, other = (config.read(tmp_path / f"{name}.toml") for name in ("one", "other"))
     assert one.digest() != other.digest()
-    assert one.data.rooms == [[Hearing("telephone", "crop"), Hearing("clean", "whole")]]
+    assert one.data.conditions == [[AcousticCondition("telephone", "random"), AcousticCondition("clean", "whole")]]
 
 
 @pytest.mark.parametrize(
@@ -37,18 +37,18 @@ def test_a_digest_is_of_everything(tmp_path):
     [
         ("[training]\nepoch = 3", "training.epoch: Extra inputs"),
         ("[training]\nmixup = -1", "training.mixup"),
-        ('[architecture]\nname = "oracle"\n[data]\nrooms = [["clean whole"]]', "architecture"),
+        ('[architecture]\nname = "oracle"\n[data]\nconditions = [["clean whole"]]', "architecture"),
         (
-            '[architecture]\nname = "whisper_probe"\n[data]\nrooms = [["shouted whole"]]',
-            "'shouted whole' is not one of clean",
+            '[architecture]\nname = "whisper_probe"\n[data]\nconditions = [["shouted whole"]]',
+            "invalid condition 'shouted whole': write a channel (clean",
         ),
-        ("[serving]\nprior = {anger = 1.0}", "prior must name anger"),
+        ("[serving]\nprior = {anger = 1.0}", "prior must contain anger"),
         ("[training]\npatience = 3\n", None),
         (
-            '[architecture]\nname = "whisper_probe"\n[data]\nset_aside = 0\nrooms = [["clean whole"]]',
-            "give serving.temperature",
+            '[architecture]\nname = "whisper_probe"\n[data]\nheld_out_speakers = 0\nconditions = [["clean whole"]]',
+            "set serving.temperature",
         ),
-        ("seed = ", "is no TOML file"),
+        ("seed = ", "is not a TOML file"),
     ],
 )
 def test_what_is_wrong_is_named(more, said, tmp_path):
@@ -64,5 +64,5 @@ def test_what_is_wrong_is_named(more, said, tmp_path):
 
 
 def test_a_file_that_is_not_there():
-    with pytest.raises(ConfigError, match=r"none\.toml is not there"):
+    with pytest.raises(ConfigError, match=r"none\.toml does not exist"):
         config.read(Path("none.toml"))

@@ -5,4 +5,4 @@ from model.tts import tones
 
 def write_cremad(folder, speakers=3, takes=1):
     """Write 3 s clips of every emotion for each speaker; the last speaker is the split `valid`."""
-    return tones.write(folder, speakers, takes)
+    return tones.write_corpus(folder, speakers, takes)

@@ -25,10 +25,10 @@ ECHO_DB, ECHO_S = -40.0, 0.06
 
 # Directions and sizes follow what differs between angry or happy and neutral clips of the same speaker and sentence in
 # CREMA-D; README.md has the figures, and says what was chosen by ear of the model.
-MANNERS = {
-    "neutral": voices.Manner(),
-    "anger": voices.Manner(tempo=1.0, pitch=1.5, level=14.0, tilt=12.0, melody="bm_george"),
-    "happiness": voices.Manner(tempo=1.1, pitch=3.0, level=6.0, melody="af_jessica"),
+STYLES = {
+    "neutral": voices.SpeakingStyle(),
+    "anger": voices.SpeakingStyle(tempo=1.0, pitch=1.5, level=14.0, tilt=12.0, intonation="bm_george"),
+    "happiness": voices.SpeakingStyle(tempo=1.1, pitch=3.0, level=6.0, intonation="af_jessica"),
 }
 
 
@@ -63,9 +63,9 @@ def perform(call: Call, kokoro: voices.Kokoro) -> dict[str, Side]:
     now = 0.6
     for line in call.script:
         if isinstance(line, Utterance):
-            manner = MANNERS[line.emotion]
-            said = kokoro.say(line.text, call.voices[line.who], manner, line.strength)
-            level = LEVELS_DBFS[line.who] + line.strength * manner.level
+            style = STYLES[line.emotion]
+            said = kokoro.synthesize(line.text, call.voices[line.who], style, line.strength)
+            level = LEVELS_DBFS[line.who] + line.strength * style.level
             spoken = telephone.at_level(telephone.carried(said, voices.SAMPLE_RATE), level)
             parts = telephone.spans(spoken)
             wait = -rng.uniform(0.6, 0.9) if line.interrupts else rng.uniform(0.25, 0.6)

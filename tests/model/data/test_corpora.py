@@ -41,7 +41,7 @@ def refused(tmp_path, corpus, root):
 
 
 @pytest.mark.parametrize(
-    ("corpus", "clips", "left_out", "person"),
+    ("corpus", "clips", "excluded", "person"),
     [
         ("cremad", 12, "", ("1002", "female", 21, "Asian")),
         ("ravdess", 14, "surprise: 2", ("02", "female", None, None)),
@@ -50,11 +50,11 @@ def refused(tmp_path, corpus, root):
         ("emodb", 12, "boredom: 2", ("08", "female", 34, None)),
     ],
 )
-def test_an_official_layout_becomes_a_manifest(ingested, tmp_path, corpus, clips, left_out, person):
+def test_an_official_layout_becomes_a_manifest(ingested, tmp_path, corpus, clips, excluded, person):
     names, rate = OFFICIAL[corpus]
     rows, printed = ingested((corpus, write_corpus(tmp_path / corpus, names, rate)))
     assert len(rows) == clips
-    assert left_out in printed
+    assert excluded in printed
     assert f"{clips} clips of 2 speakers" in printed
     expected = {emotion: 4 if (corpus, emotion) == ("ravdess", "neutral") else 2 for emotion in EMOTIONS}
     assert Counter(row.emotion for row in rows) == expected
@@ -98,10 +98,10 @@ def test_cremads_splits_are_the_public_ones(tmp_path):
     assert splits == {"1001": "test", "1002": "train", "1009": "valid", "1083": "test"}
 
 
-def test_song_is_left_out(tmp_path):
+def test_song_is_excluded(tmp_path):
     root = write_corpus(tmp_path, RAVDESS)
     tone(root / "Actor_01/03-02-05-01-01-01-01.wav")
-    assert read("ravdess", root).left_out == {"surprise": 2, "song": 1}
+    assert read("ravdess", root).excluded == {"surprise": 2, "song": 1}
 
 
 def test_savee_in_one_folder_is_the_same_corpus(tmp_path):
@@ -120,13 +120,13 @@ def test_corpora_go_into_one_manifest(ingested, tmp_path):
     pairs = [(corpus, write_corpus(tmp_path / corpus, *OFFICIAL[corpus])) for corpus in ("emodb", "savee")]
     rows, printed = ingested(*pairs)
     assert Counter(row.corpus for row in rows) == {"emodb": 12, "savee": 12}
-    assert "not for a model that is shipped: see model/cards/savee.md" in printed
+    assert "not permitted for a shipped model: see model/cards/savee.md" in printed
     columns = duckdb.read_parquet(str(tmp_path / "out/manifest.parquet")).columns
     assert columns == list(manifest.COLUMNS)
 
 
 def test_a_folder_that_is_missing_is_named(tmp_path):
-    assert f"{tmp_path / 'nowhere'} is not there" in refused(tmp_path, "tess", tmp_path / "nowhere")
+    assert f"{tmp_path / 'nowhere'} does not exist" in refused(tmp_path, "tess", tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("corpus", OFFICIAL)
@@ -138,15 +138,15 @@ def test_a_folder_without_clips_says_how_the_corpus_is_laid_out(tmp_path, corpus
 def test_a_corpus_without_its_list_of_actors_is_half_there(tmp_path):
     root = write_corpus(tmp_path / "cremad", CREMAD)
     (root / "VideoDemographics.csv").unlink()
-    assert "VideoDemographics.csv is not there" in refused(tmp_path, "cremad", root)
+    assert "VideoDemographics.csv does not exist" in refused(tmp_path, "cremad", root)
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
         (b"", "are empty"),
-        (b"RIFF\x24\x00\x00\x00WAVE", "cut off"),
-        (b"no audio at all", "no audio, or damaged"),
+        (b"RIFF\x24\x00\x00\x00WAVE", "truncated"),
+        (b"no audio at all", "not audio, or damaged"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
     ],
 )
@@ -161,7 +161,7 @@ def test_clips_that_are_no_audio_are_named(tmp_path, content, told):
 def test_a_clip_that_was_cut_off_is_named(tmp_path):
     root = write_corpus(tmp_path / "savee", SAVEE)
     (root / SAVEE[2]).write_bytes((root / SAVEE[2]).read_bytes()[:5000])
-    assert f"{root / SAVEE[2]}: cut off" in refused(tmp_path, "savee", root)
+    assert f"{root / SAVEE[2]}: truncated" in refused(tmp_path, "savee", root)
 
 
 @pytest.mark.parametrize("left", ["Actor_03", "Actor_02/03-01-08-01-01-01-02.wav.part"])
@@ -169,7 +169,7 @@ def test_what_a_stopped_copy_leaves_is_named(tmp_path, left):
     root = write_corpus(tmp_path / "ravdess", RAVDESS)
     (root / left).write_bytes(b"RIFF") if left.endswith("part") else (root / left).mkdir()
     message = refused(tmp_path, "ravdess", root)
-    assert "is half there" in message
+    assert "is incomplete" in message
     assert str(root / left) in message
 
 
@@ -183,7 +183,7 @@ def test_a_clip_that_is_there_twice_is_named(tmp_path):
     root = write_corpus(tmp_path / "twice", RAVDESS)
     shutil.copytree(root / "Actor_01", root / "copy/Actor_01")
     message = refused(tmp_path, "ravdess", root)
-    assert "8 clips are there twice" in message
+    assert "8 clips are duplicates" in message
     assert "copy/Actor_01/03-01-01-01-01-01-01.wav" in message
 
 
@@ -205,7 +205,7 @@ def test_nothing_half_written_is_left_where_the_manifest_cannot_go(tmp_path):
 
 def test_something_else_is_no_manifest(tmp_path):
     (tmp_path / "m.parquet").write_text("clip,path\n")
-    with pytest.raises(CorpusError, match="is no manifest"):
+    with pytest.raises(CorpusError, match="is not a manifest"):
         manifest.read(tmp_path / "m.parquet")
 
 
@@ -231,7 +231,7 @@ def test_a_companys_own_list(ingested, calls):
     ]
     assert {row.corpus for row in rows} == {"acme"}
     assert {row.split for row in rows} == {"train", "valid"}  # no speaker in both
-    assert "left out, surprise: 1" in printed
+    assert "excluded, surprise: 1" in printed
 
 
 def test_a_companys_own_splits_are_kept(ingested, calls):
@@ -248,14 +248,14 @@ def test_a_list_as_excel_writes_it_in_germany(ingested, calls):
 
 def test_a_call_that_is_listed_twice_is_named(tmp_path, calls):
     root = calls("clips/a.wav,ann,anger,,", "clips/a.wav,ann,fear,,")
-    assert "1 clips are there twice" in refused(tmp_path, "csv", root)
+    assert "1 clips are duplicates" in refused(tmp_path, "csv", root)
 
 
 def test_a_corpus_goes_in_once(tmp_path):
     root = write_corpus(tmp_path / "savee", SAVEE)
     result = run_model("ingest", *arguments(tmp_path, ("savee", root), ("savee", root)))
     assert result.exit_code == 1
-    assert "two clips of one corpus have one name" in result.stderr
+    assert "two clips of a corpus have the same name" in result.stderr
     assert not list(tmp_path.glob("out/*"))
 
 
@@ -267,22 +267,22 @@ def test_every_wrong_line_is_told(tmp_path, calls):
         "clips/a.wav,ann,fear,woman,",
     )
     message = refused(tmp_path, "csv", root)
-    assert "line 2: emotion 'angry' is none of anger, disgust" in message
-    assert "line 3: age 'forty' is no whole number" in message
+    assert "line 2: emotion 'angry' is not one of anger, disgust" in message
+    assert "line 3: age 'forty' is not a whole number" in message
     assert "line 4: speaker is empty" in message
-    assert "line 5: sex 'woman' is none of female, male" in message
+    assert "line 5: sex 'woman' is not one of female, male" in message
 
 
 def test_a_list_without_a_needed_column_or_with_a_missing_clip_is_refused(tmp_path, calls):
-    assert "has no column emotion" in refused(tmp_path, "csv", calls(header="path,speaker"))
+    assert "lacks the column emotion" in refused(tmp_path, "csv", calls(header="path,speaker"))
     missing = refused(tmp_path, "csv", calls("clips/z.wav,ann,anger,,"))
     assert "clips/z.wav" in missing
 
 
 def test_a_list_that_is_named_like_another_corpus_is_refused(tmp_path, calls):
     """Its clips would be taken for made-up ones, or for what may be shipped."""
-    root = calls("clips/a.wav,ann,anger,,").rename(tmp_path / "calls/calm.csv")
-    assert "name it otherwise than calm" in refused(tmp_path, "csv", root)
+    root = calls("clips/a.wav,ann,anger,,").rename(tmp_path / "calls/synthetic.csv")
+    assert "synthetic is taken" in refused(tmp_path, "csv", root)
 
 
 def test_every_published_corpus_has_a_card_that_says_whether_it_may_ship():
@@ -292,11 +292,11 @@ def test_every_published_corpus_has_a_card_that_says_whether_it_may_ship():
         assert ("never for the shipped model" in card.lower()) == (not CORPORA[name].may_ship), name
 
 
-@pytest.mark.parametrize(("corpus", "clips", "left_out"), [("cremad", 5884, {}), ("emodb", 454, {"boredom": 81})])
-def test_the_shared_corpora(data_root, corpus, clips, left_out):
+@pytest.mark.parametrize(("corpus", "clips", "excluded"), [("cremad", 5884, {}), ("emodb", 454, {"boredom": 81})])
+def test_the_shared_corpora(data_root, corpus, clips, excluded):
     reading = read(corpus, data_root / corpus)
     assert len(reading.clips) == clips
-    assert reading.left_out == left_out
+    assert reading.excluded == excluded
     assert all(1 < seconds < 10 for seconds in ingest.durations(reading.clips[::97]))
     assert all(clip.sex and clip.age for clip in reading.clips)
     assert all(sum(clip.votes.values()) if corpus == "cremad" else clip.votes is None for clip in reading.clips)

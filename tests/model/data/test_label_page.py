@@ -80,7 +80,7 @@ def test_what_is_saved_is_a_corpus(page, folder):
     assert page.text_content("#saved") == "5 labels saved."
     reading = read("csv", file)
     assert sorted(clip.emotion for clip in reading.clips) == ["anger", "disgust", "neutral", "sadness"]
-    assert reading.left_out.total() == 1
+    assert reading.excluded.total() == 1
     assert all(clip.path.is_file() and clip.language == "en" for clip in reading.clips)
     assert 'Anna ""A"", B' in file.read_text()
 

@@ -32,7 +32,7 @@ def evaluation(seed=0, **said):
         "corpora": ["cremad"],
         "splits": ["valid"],
         "channel": "clean",
-        "span": "whole",
+        "crop": "whole",
         "baseline": "neutral:30",
         **assess(Answers(labels, probabilities, speakers, {"sex": sex})),
     }

@@ -100,7 +100,7 @@ def test_clips_that_cannot_be_read_are_named_and_nothing_is_written(tmp_path, ru
     with pytest.raises(SystemExit, match=f"{torn.name} holds no more than 5 samples"):
         run("--corpus", "ravdess", "--root", root)
     soundfile.write(torn, np.full(16_000, np.nan), 16_000, "FLOAT")
-    with pytest.raises(SystemExit, match=f"{torn.name} has samples that are no numbers"):
+    with pytest.raises(SystemExit, match=f"{torn.name} contains NaN or infinite samples"):
         run("--corpus", "ravdess", "--root", root)
 
 
@@ -108,8 +108,8 @@ def test_clips_that_cannot_be_read_are_named_and_nothing_is_written(tmp_path, ru
     ("arguments", "said"),
     [
         (["--corpus", "cremad"], "say which clips"),
-        (["--corpus", "cremad", "--root", "nowhere"], "nowhere is not there"),
-        (["--manifest", "nowhere.parquet"], "nowhere.parquet is not there"),
+        (["--corpus", "cremad", "--root", "nowhere"], "nowhere does not exist"),
+        (["--manifest", "nowhere.parquet"], "nowhere.parquet does not exist"),
         (["--corpus", "cremad", "--root", "CREMAD", "--split", "test"], "no clip is test; there are 6 train, 6 valid"),
         (["--corpus", "cremad", "--root", "CREMAD", "--model", "no.tflite"], "cannot load the emotion model no.tflite"),
     ],
@@ -157,7 +157,7 @@ def test_the_baseline_is_the_speakers_own():
 
 def test_what_was_stopped_goes_on_and_other_sound_is_heard_anew(cremad, tmp_path, monkeypatch):
     clips = evaluate.source(None, "cremad", cremad, "all").clips
-    hearing = evaluate.Hearing("clean", "whole")
+    hearing = evaluate.AcousticCondition("clean", "whole")
     model, heard = load_model(), []
 
     def hears(some, _):

@@ -13,7 +13,7 @@ EVALUATION = {
     "model": "abc",
     "corpora": ["cremad"],
     "channel": "clean",
-    "span": "whole",
+    "crop": "whole",
     "baseline": "neutral:30",
     "accuracy": 80.0,
     "intervals": {"accuracy": [75.0, 85.0]},

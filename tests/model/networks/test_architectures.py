@@ -14,7 +14,7 @@ from voices import voice
 
 from callmood.emotion.log_mel import log_mel
 from model import config, networks
-from model.features.dataset import Heard
+from model.features.dataset import Dataset
 
 SMALL = {
     "cnn on MFCC": {"name": "cnn", "filters": [4, 8], "size": 16, "coefficients": 13},
@@ -35,7 +35,7 @@ def network(trained):
 
 
 def build(architecture):
-    return networks.build(config.checked({"architecture": architecture, "data": {"rooms": [["clean whole"]]}}))
+    return networks.build(config.parse({"architecture": architecture, "data": {"conditions": [["clean whole"]]}}))
 
 
 def heard(seconds, length=340):
@@ -43,7 +43,7 @@ def heard(seconds, length=340):
     mels = [log_mel(voice(s, seed=i)) for i, s in enumerate(seconds)]
     padded = np.stack([np.pad(mel, ((0, length - len(mel)), (0, 0)), constant_values=3.0) for mel in mels])
     n = len(mels)
-    return Heard(
+    return Dataset(
         padded,
         np.array(seconds, np.float32),
         np.zeros(n, int),

@@ -39,7 +39,7 @@ def test_a_step_becomes_its_command(tmp_path):
     manifest, report = f"{tmp_path}/manifest.parquet", f"{tmp_path}/validation.json"
     assert shlex.split(done.stdout) == ["-m", "model", "validate", manifest, "--json", report]
     assert done.returncode == 2
-    assert "manifest.parquet is not there" in done.stderr
+    assert "manifest.parquet does not exist" in done.stderr
 
 
 def test_a_step_that_needs_a_model_says_which_comes_first(tmp_path):

@@ -33,7 +33,7 @@ def test_the_whole_way_on_made_up_voices(tmp_path, training_cache):
 
 
 def test_a_folder_without_corpora_of_people_is_named(tmp_path):
-    (tmp_path / "calm").mkdir()
+    (tmp_path / "synthetic").mkdir()
     done = make("--quick", "--data", tmp_path)
     assert done.returncode == 1
     assert f"error: {tmp_path} has no folder that is named like a corpus of people: cremad, " in done.stderr
@@ -43,7 +43,7 @@ def test_a_corpus_that_is_half_there_stops_the_way(tmp_path):
     (tmp_path / "data/cremad/AudioWAV").mkdir(parents=True)
     done = make("--quick", "--data", tmp_path / "data", "--run", tmp_path / "run")
     assert done.returncode == 1
-    assert "VideoDemographics.csv is not there" in done.stderr or "no clip" in done.stderr
+    assert "VideoDemographics.csv does not exist" in done.stderr or "contains no clips" in done.stderr
     assert "model.data.ingest stopped with exit code 1; the rest was not run" in done.stderr
     assert not list((tmp_path / "run").glob("*"))
 
@@ -51,7 +51,7 @@ def test_a_corpus_that_is_half_there_stops_the_way(tmp_path):
 def test_a_corpus_that_the_recipe_is_made_for_is_missed(tmp_path):
     (tmp_path / "data/cremad/AudioWAV").mkdir(parents=True)
     done = make("--data", tmp_path / "data", "--run", tmp_path / "run")
-    assert "Without the corpus calm, for which" in done.stdout
+    assert "Without the corpus synthetic, for which" in done.stdout
     assert done.returncode == 1  # the other one is half there
 
 
@@ -59,5 +59,5 @@ def test_a_configuration_that_is_none_stops_it_at_once(tmp_path):
     (tmp_path / "mine.toml").write_text("seed = 'one'")
     done = make("--quick", "--config", tmp_path / "mine.toml", "--run", tmp_path / "run")
     assert done.returncode == 1
-    assert "mine.toml cannot be used" in done.stderr
+    assert "mine.toml is invalid" in done.stderr
     assert "model.data.ingest" not in done.stdout

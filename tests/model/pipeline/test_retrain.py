@@ -63,4 +63,4 @@ def test_a_corpus_that_the_recipe_is_made_for_is_missed(tmp_path, monkeypatch, c
     monkeypatch.setattr(sys, "argv", ["retrain", "--data", str(tmp_path / "data"), *places])
     with pytest.raises(SystemExit, match="ingest"):  # the other one is half there
         retrain.main()
-    assert "Without the corpus calm, for which" in capsys.readouterr().out
+    assert "Without the corpus synthetic, for which" in capsys.readouterr().out

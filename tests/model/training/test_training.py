@@ -108,8 +108,8 @@ CONFIG = """
 name = "whisper_probe"
 
 [data]
-set_aside = 1
-rooms = [["clean whole"], ["telephone speech"]]
+held_out_speakers = 1
+conditions = [["clean whole"], ["telephone speech"]]
 
 [training]
 epochs = 8
@@ -203,7 +203,7 @@ def test_a_file_that_does_not_run_is_not_written(trained, tmp_path, monkeypatch)
 def test_what_learned_from_a_barred_corpus_is_not_shipped(trained, tmp_path, monkeypatch):
     facts = json.loads((trained / "facts.json").read_text())
     run = shutil.copytree(trained, tmp_path / "run")
-    (run / "facts.json").write_text(json.dumps({**facts, "may_ship": False, "not_to_ship_because_of": ["ravdess"]}))
+    (run / "facts.json").write_text(json.dumps({**facts, "may_ship": False, "license_blockers": ["ravdess"]}))
     monkeypatch.setattr(export, "SHIPPED", tmp_path / "shipped/emotion.tflite")
     with pytest.raises(SystemExit, match="learned from ravdess"):
         command(export, "--run", run, "--out", tmp_path / "shipped/emotion.tflite")
@@ -273,9 +273,9 @@ def test_a_folder_that_holds_a_run_is_not_written_over(root, trained):
 
 
 def test_nothing_is_made_where_something_is_missing(root, tmp_path):
-    with pytest.raises(SystemExit, match=r"none\.parquet is not there"):
+    with pytest.raises(SystemExit, match=r"none\.parquet does not exist"):
         command(train, "--config", root / "small.toml", "--manifest", "none.parquet", "--run", tmp_path / "run")
-    (root / "greedy.toml").write_text(CONFIG.replace("set_aside = 1", "set_aside = 3"))
+    (root / "greedy.toml").write_text(CONFIG.replace("held_out_speakers = 1", "held_out_speakers = 3"))
     with pytest.raises(SystemExit, match="has 3 speakers in train, of whom data"):
         train_in(root, tmp_path / "greedy", config="greedy.toml")
     with pytest.raises(SystemExit, match=r"config\.toml is not there; python -m model\.train"):

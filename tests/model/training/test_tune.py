@@ -25,8 +25,8 @@ filters = [4, 8]
 size = 16
 
 [data]
-set_aside = 1
-rooms = [["clean whole"]]
+held_out_speakers = 1
+conditions = [["clean whole"]]
 frames = 100
 
 [training]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from model_corpus import write_cremad
 
-from model.augmentation.conditions import Hearing, hear, telephone
+from model.augmentation.conditions import AcousticCondition, apply_condition, telephone
 from model.augmentation.telephone import Gain
 from model.data.corpora import read
 
@@ -19,10 +19,10 @@ def tone(hz, seconds=1.0):
 
 @pytest.mark.parametrize(("hz", "passes"), [(60, False), (1000, True), (3000, True), (3900, False), (6000, False)])
 def test_a_telephone_passes_300_to_3400_hz(hz, passes):
-    heard = telephone(tone(hz))
-    assert heard.dtype == np.float32
-    assert heard.shape == (16000,)
-    loss = level_db(tone(hz)) - level_db(heard[1000:-1000])
+    processed = telephone(tone(hz))
+    assert processed.dtype == np.float32
+    assert processed.shape == (16000,)
+    loss = level_db(tone(hz)) - level_db(processed[1000:-1000])
     assert loss < 1 if passes else loss > 20
 
 
@@ -39,12 +39,12 @@ def clips(tmp_path_factory):
 
 
 def test_whole_is_what_was_recorded(clips):
-    for sound in hear(clips, Hearing("clean", "whole")):
+    for sound in apply_condition(clips, AcousticCondition("clean", "whole")):
         assert len(sound) == pytest.approx(3.0 * 16000, abs=400)
 
 
 def test_crops_are_short_parts_and_always_the_same_ones(clips):
-    once, again = (hear(clips, Hearing("telephone", "crop")) for _ in range(2))
+    once, again = (apply_condition(clips, AcousticCondition("telephone", "random")) for _ in range(2))
     for one, other in zip(once, again, strict=True):
         assert 0.6 * 16000 - 1 <= len(one) <= 2.0 * 16000
         np.testing.assert_array_equal(one, other)
@@ -52,28 +52,34 @@ def test_crops_are_short_parts_and_always_the_same_ones(clips):
 
 
 def test_all_clips_of_a_speaker_get_one_gain(clips):
-    whole = [level_db(sound) for sound in hear(clips, Hearing("clean", "whole"))]
-    leveled = [level_db(sound) for sound in hear(clips, Hearing("clean", "speech"))]
+    whole = [level_db(sound) for sound in apply_condition(clips, AcousticCondition("clean", "whole"))]
+    leveled = [level_db(sound) for sound in apply_condition(clips, AcousticCondition("clean", "speech"))]
     assert -33 < np.mean(leveled) < -13
     np.testing.assert_allclose(np.diff(leveled), np.diff(whole), atol=1.5)
 
 
 def test_all_clips_of_a_speaker_go_through_one_line_and_each_take_through_another(clips):
-    first, again, other = (hear(clips, Hearing("line", "whole", take)) for take in (1, 1, 2))
+    first, again, other = (
+        apply_condition(clips, AcousticCondition("random_telephone", "whole", take)) for take in (1, 1, 2)
+    )
     for one, same, another in zip(first, again, other, strict=True):
         np.testing.assert_array_equal(one, same)
         assert len(one) != len(another) or (one != another).any()
-    whole = hear(clips, Hearing("clean", "whole"))
-    assert len({round(len(heard) / len(clip), 2) for heard, clip in zip(first, whole, strict=True)}) == 1
+    whole = apply_condition(clips, AcousticCondition("clean", "whole"))
+    assert len({round(len(processed) / len(clip), 2) for processed, clip in zip(first, whole, strict=True)}) == 1
 
 
 def test_a_line_can_be_given(clips):
-    quiet = Hearing("line", "whole", line=(Gain(db=(-20, -20)),))
-    for heard, clip in zip(hear(clips, quiet), hear(clips, Hearing("clean", "whole")), strict=True):
-        np.testing.assert_allclose(heard, 0.1 * clip, rtol=1e-5)
+    quiet = AcousticCondition("random_telephone", "whole", telephone_channel=(Gain(db=(-20, -20)),))
+    for processed, clip in zip(
+        apply_condition(clips, quiet), apply_condition(clips, AcousticCondition("clean", "whole")), strict=True
+    ):
+        np.testing.assert_allclose(processed, 0.1 * clip, rtol=1e-5)
 
 
 def test_what_is_cached_names_the_line():
-    assert "USUAL" not in repr(Hearing("line", "whole"))
-    assert "packet_loss" in repr(Hearing("line", "whole"))
-    assert repr(Hearing("line", "whole")) != repr(Hearing("line", "whole", line=(Gain(),)))
+    assert "DEFAULT_CHANNEL" not in repr(AcousticCondition("random_telephone", "whole"))
+    assert "packet_loss" in repr(AcousticCondition("random_telephone", "whole"))
+    assert repr(AcousticCondition("random_telephone", "whole")) != repr(
+        AcousticCondition("random_telephone", "whole", telephone_channel=(Gain(),))
+    )

