@@ -97,7 +97,7 @@ def test_clips_that_cannot_be_read_are_named_and_nothing_is_written(tmp_path, ru
     assert not (tmp_path / "evaluation.json").exists()
     torn.unlink()
     soundfile.write(torn, np.zeros(5), 16_000)
-    with pytest.raises(SystemExit, match=f"{torn.name} holds no more than 5 samples"):
+    with pytest.raises(SystemExit, match=f"{torn.name} has only 5 samples"):
         run("--corpus", "ravdess", "--root", root)
     soundfile.write(torn, np.full(16_000, np.nan), 16_000, "FLOAT")
     with pytest.raises(SystemExit, match=f"{torn.name} contains NaN or infinite samples"):
