@@ -29,12 +29,12 @@ resource "google_monitoring_metric_descriptor" "threshold_ratio" {
   project      = var.project_id
   type         = "custom.googleapis.com/${var.name}/threshold_ratio"
   display_name = "Drift of a day's calls"
-  description  = "How far a figure of the day's calls is from the reference, over what counts as drift: above 1 is drift."
+  description  = "How far a metric of the day's calls is from the reference, over what counts as drift: above 1 is drift."
   metric_kind  = "GAUGE"
   value_type   = "DOUBLE"
 
   dynamic "labels" {
-    for_each = { figure = "What is compared.", model_version = "Version of the emotion model.", queue = "Queue of the calls; empty for all." }
+    for_each = { metric = "Metric that is compared.", model_version = "Version of the emotion model.", queue = "Queue of the calls; empty for all." }
     content {
       key         = labels.key
       value_type  = "STRING"
@@ -69,7 +69,7 @@ resource "google_monitoring_alert_policy" "drift" {
   notification_channels = var.channels
 
   conditions {
-    display_name = "A figure of the day's calls is further from the reference than chance explains"
+    display_name = "A metric of the day's calls is further from the reference than chance explains"
     condition_threshold {
       filter          = "resource.type = \"global\" AND metric.type = \"${google_monitoring_metric_descriptor.threshold_ratio.type}\""
       comparison      = "COMPARISON_GT"
@@ -86,6 +86,6 @@ resource "google_monitoring_alert_policy" "drift" {
 
   documentation {
     subject = "${var.name}: calls have drifted"
-    content = "The calls of a day no longer look like those the model knows. `SELECT * FROM drift_checks_current WHERE is_drift` says which figure and which queue; docs/monitoring.md, what to do."
+    content = "The calls of a day no longer look like those the model knows. `SELECT * FROM drift_checks_current WHERE is_drift` says which metric and which queue; docs/monitoring.md, what to do."
   }
 }

@@ -34,12 +34,12 @@ from callmood.warehouse.base import Warehouse
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
 PAGE = Path(__file__).parent / "label_page"
-KINDS = ("random", "uncertain", "typical")
+KINDS = ("random", "uncertain", "high_confidence")
 """tuple of str: why a clip was chosen. Only the random ones tell how often the model is right."""
 
 COLUMNS = (
     *("path", "speaker", "emotion", "language", "annotated_by"),
-    *("chosen", "segment_id", "recording_id", "call_date", "channel", "start_s", "end_s", "model_version"),
+    *("sampling", "segment_id", "recording_id", "call_date", "channel", "start_s", "end_s", "model_version"),
 )
 """tuple of str: columns of `clips.csv`. The first three are what `model.data.ingest` needs."""
 
@@ -96,10 +96,12 @@ def choose(
     surest_first = left[np.argsort(-confidence[left], kind="stable")]
     by_emotion = [_spread(surest_first[emotion[surest_first] == one], rows) for one in range(len(EMOTIONS))]
     in_turn = [int(i) for turn in zip_longest(*by_emotion) for i in turn if i is not None]
-    typical = in_turn[: count - len(at_random) - len(uncertain)]
+    high_confidence = in_turn[: count - len(at_random) - len(uncertain)]
 
     chosen = [
-        (rows[i], kind) for kind, group in zip(KINDS, (at_random, uncertain, typical), strict=True) for i in group
+        (rows[i], kind)
+        for kind, group in zip(KINDS, (at_random, uncertain, high_confidence), strict=True)
+        for i in group
     ]
     return [chosen[i] for i in rng.permutation(len(chosen))]
 
@@ -227,7 +229,7 @@ def _csv_row(row: JsonRow, kind: str, number: int) -> dict[str, Any]:
         "speaker": _speaker(row),
         "language": row["language"] or "",
         "call_date": row["call_date"].isoformat(),
-        "chosen": kind,
+        "sampling": kind,
     }
 
 
@@ -291,7 +293,7 @@ def label(
     written, lost = write_set(chosen, out, settings)
     for name, why in lost.items():
         print(f"left out {name}: {why}", file=sys.stderr)
-    kinds = ", ".join(f"{sum(row['chosen'] == kind for row in written)} {kind}" for kind in KINDS)
+    kinds = ", ".join(f"{sum(row['sampling'] == kind for row in written)} {kind}" for kind in KINDS)
     print(f"{len(written)} clips in {out} ({kinds}). Open {out / 'index.html'} in a browser.")
 
 

@@ -36,7 +36,7 @@ SELECT
   h.predicted_emotion,
   l.emotion AS annotated_emotion,
   IF(l.emotion IN ('surprise', 'boredom'), NULL, h.predicted_emotion = l.emotion) AS is_correct,
-  l.chosen,
+  l.sampling,
   l.annotated_by,
   l.annotated_at
 FROM labels AS l

@@ -6,8 +6,8 @@ WITH
 stated AS (
   SELECT
     model_version,
-    MAX(IF(state = 'shown', stated_at, NULL)) AS shown_at,
-    MAX(IF(state = 'held', stated_at, NULL)) AS held_at
+    MAX(IF(state = 'published', changed_at, NULL)) AS shown_at,
+    MAX(IF(state = 'staged', changed_at, NULL)) AS held_at
   FROM `${dataset}.releases`
   GROUP BY model_version
 ),

@@ -58,7 +58,7 @@ def test_a_file_that_exists_is_replaced(path, tmp_path):
     [
         (
             ("call", "out.csv"),
-            "there is no view or table 'call'; there are agents_daily, annotated_segments, annotations",
+            "unknown view or table 'call'; choose one of agents_daily, annotated_segments, annotations",
         ),
         (("calls", "out.xlsx"), "--format csv or --format parquet"),
         (("calls", "no/such/folder/out.csv"), "cannot be written"),

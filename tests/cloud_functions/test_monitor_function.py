@@ -76,7 +76,7 @@ def test_a_day_ends_in_rows_and_in_metrics(made):
     points = service.points()
     assert len(points) == 2 * FIGURES
     for row in rows:
-        labels = {"figure": row["figure"], "model_version": "1", "queue": row["queue"] or ""}
+        labels = {"metric": row["metric"], "model_version": "1", "queue": row["queue"] or ""}
         value = points["custom.googleapis.com/callmood/threshold_ratio", *sorted(labels.items())]
         assert value == pytest.approx(row["threshold_ratio"])
     assert deployment.publisher.sent == []
@@ -98,7 +98,7 @@ def test_training_is_asked_for_once_after_days_of_drift(made, caplog):
     [(topic, message)] = deployment.publisher.sent
     assert topic == TOPIC
     assert (message["reason"], message["day"], message["model_version"]) == ("drift", "2026-11-05", "1")
-    assert "embedding_proj_1" in message["figures"]
+    assert "embedding_proj_1" in message["metrics"]
     warned = [record.fields for record in caplog.records if record.levelname == "WARNING"]
     assert [(fields["day"], fields["drift_days"]) for fields in warned] == [
         ("2026-11-04", 1), ("2026-11-05", 2), ("2026-11-06", 3)

@@ -12,7 +12,7 @@ TESTS = len(MEANS) + len(COUNTS)
 
 
 def alarms(rows, reference, tests=TESTS):
-    return {finding.figure for finding in compare(rows, reference, tests) if finding.is_drift}
+    return {finding.metric for finding in compare(rows, reference, tests) if finding.is_drift}
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_more_tests_a_day_ask_for_more_of_each():
 def test_calls_without_projections_are_compared_by_what_they_have():
     rng = np.random.default_rng(7)
     rows = [row | {"embedding_proj_1": None, "noise_db": None} for row in calls(30, rng)]
-    figures = {finding.figure for finding in compare(rows, made_reference(rng), TESTS)}
+    figures = {finding.metric for finding in compare(rows, made_reference(rng), TESTS)}
     assert figures == {*MEANS, *COUNTS} - {"embedding_proj_1", "noise_db"}
 
 

@@ -17,7 +17,7 @@ LINE = {
     "speaker": "e639de8424e7",
     "emotion": "Anger",
     "annotated_by": "Ada",
-    "chosen": "random",
+    "sampling": "random",
     "recording_id": "r1",
     "call_date": "2026-11-02",
     "channel": "1",
@@ -43,7 +43,7 @@ def test_a_label_becomes_a_row_of_the_store(tmp_path, delimiter, encoding):
     assert "1 labels imported" in run.output
     [row] = store.query("SELECT * FROM annotations")
     assert (row["emotion"], row["channel"], row["start_s"], row["end_s"]) == ("anger", 1, 34.144, 37.36)
-    assert (row["annotated_by"], row["chosen"], row["call_date"].isoformat()) == ("Ada", "random", "2026-11-02")
+    assert (row["annotated_by"], row["sampling"], row["call_date"].isoformat()) == ("Ada", "random", "2026-11-02")
 
 
 def test_the_same_label_has_the_same_id_and_another_listeners_another(tmp_path):
@@ -57,7 +57,7 @@ def test_the_same_label_has_the_same_id_and_another_listeners_another(tmp_path):
     ("wrong", "told"),
     [
         ({"emotion": "rage"}, "line 3: emotion 'rage' is none of anger"),
-        ({"chosen": "me"}, "line 3: chosen 'me'"),
+        ({"sampling": "me"}, "line 3: sampling 'me'"),
         ({"start_s": "34,144"}, "line 3: could not convert"),
         ({"call_date": "2. 11."}, "line 3: Invalid isoformat"),
     ],

@@ -9,6 +9,7 @@ from health_made import reference_of
 from rows_made import commit_row, segment_row
 from typer.testing import CliRunner
 
+from callmood.cli import output
 from callmood.cli.app import app
 from callmood.monitoring.daily_check import accuracy, check_day, days_of_drift, drifting
 from callmood.monitoring.drift import COUNTS, MEANS, Reference
@@ -84,7 +85,7 @@ def test_a_calm_day_is_quiet_and_every_figure_is_looked_at(month):
 
 def test_the_queue_that_sounds_otherwise_is_named_and_the_others_are_not(month):
     rows = check(month, date(2026, 11, 3))
-    found = {(row["queue"], row["figure"]) for row in rows if row["is_drift"]}
+    found = {(row["queue"], row["metric"]) for row in rows if row["is_drift"]}
     voices = {f"embedding_proj_{i}" for i in range(1, 9)}
     assert {figure for queue, figure in found if queue == "delivery"} == voices
     assert not [figure for queue, figure in found if queue == "billing"]
@@ -117,7 +118,7 @@ def test_a_day_checked_twice_counts_once(month, tmp_path):
 def test_days_of_drift_are_counted_over_days_that_had_calls(month, tmp_path):
     store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     [row] = [
-        row for row in check(month, date(2026, 11, 2)) if row["queue"] is None and row["figure"] == "embedding_proj_1"
+        row for row in check(month, date(2026, 11, 2)) if row["queue"] is None and row["metric"] == "embedding_proj_1"
     ]
 
     def write(day, drifted, **changes):
@@ -136,12 +137,12 @@ def test_days_of_drift_are_counted_over_days_that_had_calls(month, tmp_path):
 def test_old_rows_without_the_new_columns_are_compared_by_what_they_have(month, tmp_path):
     store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     fill(store, "2026-11-02", np.random.default_rng(2))
-    with store._open() as connection:
+    with store._connect() as connection:
         connection.execute(
             f"UPDATE segments SET noise_dbfs = NULL, {', '.join(f'embedding_proj_{i} = NULL' for i in range(1, 9))}"
         )
     rows = check_day(store, date(2026, 11, 2), {"1": Reference(month[1])}.get, min_calls_per_group=5, checked_at=NOW)
-    figures = {row["figure"] for row in rows}
+    figures = {row["metric"] for row in rows}
     assert figures == {*MEANS, *COUNTS} - {"noise_db", *(f"embedding_proj_{i}" for i in range(1, 9))}
 
 
@@ -159,7 +160,7 @@ def test_accuracy_is_measured_on_what_was_drawn_by_chance(month, tmp_path):
             "annotation_id": str(i),
             "call_date": "2026-11-02",
             "emotion": "surprise" if i < 6 else right if i % 4 else wrong,
-            "chosen": "random" if i < 66 else "uncertain",
+            "sampling": "random" if i < 66 else "uncertain",
             "annotated_at": "2026-11-10T00:00:00+00:00",
         }
         labels.append(label)
@@ -169,7 +170,7 @@ def test_accuracy_is_measured_on_what_was_drawn_by_chance(month, tmp_path):
     [row] = [
         row
         for row in check_day(store, date(2026, 11, 2), lambda _: None, min_calls_per_group=5, checked_at=NOW)
-        if row["figure"] == "accuracy"
+        if row["metric"] == "accuracy"
     ]
     right = sum(i % 4 != 0 and i != 7 for i in range(6, 66))
     assert (row["statistic"], row["segments"], row["calls"]) == (round(right / 60, 4), 60, 10)
@@ -198,6 +199,7 @@ def test_wilsons_interval_is_the_published_one():
 class TestOnTheCommandLine:
     @pytest.fixture
     def here(self, month, tmp_path, monkeypatch):
+        monkeypatch.setattr(output.out, "width", 120)  # a narrower table folds names of metrics
         (tmp_path / "model.evaluation.reference.json").write_bytes(month[1])
         monkeypatch.setenv("REFERENCE_URI", str(tmp_path / "model.evaluation.reference.json"))
         store = DuckDBWarehouse(tmp_path / "calls.duckdb")

@@ -164,15 +164,15 @@ RESCORED = together(
 
 def release(version, state, day):
     """A version's row in `releases`."""
-    stated_at = f"2026-11-{day:02d}T12:00:00+00:00"
+    changed_at = f"2026-11-{day:02d}T12:00:00+00:00"
     return {
         "releases": [
-            {"release_id": f"{version}{state}{day}", "model_version": version, "state": state, "stated_at": stated_at}
+            {"release_id": f"{version}{state}{day}", "model_version": version, "state": state, "changed_at": changed_at}
         ]
     }
 
 
-RELEASES = together(release("o", "shown", 3), release("p", "shown", 4), release("v", "held", 19))
+RELEASES = together(release("o", "published", 3), release("p", "published", 4), release("v", "staged", 19))
 
 # The newer generation counts, though the older was analyzed once more.
 OVERWRITTEN = together(
@@ -271,7 +271,7 @@ def label(call, number, emotion, at="2026-11-05T09:00:00+00:00", **values):
     segment = call["segments"][number]
     place = {name: segment[name] for name in ("recording_id", "call_date", "channel", "start_s", "end_s")}
     label_id = f"{segment['segment_id'][:16]}{at[8:10]}"
-    return {"annotation_id": label_id, **place, "emotion": emotion, "chosen": "random", "annotated_at": at} | values
+    return {"annotation_id": label_id, **place, "emotion": emotion, "sampling": "random", "annotated_at": at} | values
 
 
 FEEDBACK = {
@@ -279,19 +279,19 @@ FEEDBACK = {
         label(ESCALATES, 0, "anger", annotated_by="ada"),
         label(ESCALATES, 0, "neutral", at="2026-11-06T09:00:00+00:00", annotated_by="ada"),  # a second thought
         label(RECOVERS, 0, "sadness"),
-        label(CALM, 0, "surprise", chosen="uncertain"),
+        label(CALM, 0, "surprise", sampling="uncertain"),
         label(FORGOTTEN, 0, "anger"),
     ]
 }
 
 
-def check(figure, test, at="2026-11-03T04:30:00+00:00", day="2026-11-02", **values):
+def check(metric, test, at="2026-11-03T04:30:00+00:00", day="2026-11-02", **values):
     """A check of a day's calls."""
     return {
-        "check_id": f"{day} {figure} {values.get('queue')}",
+        "check_id": f"{day} {metric} {values.get('queue')}",
         "call_date": day,
         "model_version": "1",
-        "figure": figure,
+        "metric": metric,
         "test": test,
         "is_drift": False,
         "calls": 20,

@@ -13,13 +13,13 @@ def write_drift_checks(store, days=30):
     rng = np.random.default_rng(0)
     rows = []
 
-    def add(day, figure, test, statistic, **values):
+    def add(day, metric, test, statistic, **values):
         rows.append(
             {
-                "check_id": f"{day} {figure} {values.get('queue')}",
+                "check_id": f"{day} {metric} {values.get('queue')}",
                 "call_date": day.isoformat(),
                 "model_version": "1",
-                "figure": figure,
+                "metric": metric,
                 "test": test,
                 "statistic": statistic,
                 "is_drift": statistic > values.get("threshold", 1),
@@ -33,10 +33,10 @@ def write_drift_checks(store, days=30):
 
     for days_ago in range(days):
         day = LAST_DAY - timedelta(days=days_ago)
-        for figure in (*MEANS, *COUNTS):
-            is_noisy = figure == "noise_db" and day == LAST_DAY
+        for metric in (*MEANS, *COUNTS):
+            is_noisy = metric == "noise_db" and day == LAST_DAY
             statistic = 0.5 if is_noisy else float(rng.uniform(0.02, 0.2))
-            add(day, figure, "ks", statistic, threshold=0.3, reference="abc")
+            add(day, metric, "ks", statistic, threshold=0.3, reference="abc")
         add(day, "accuracy", "wilson", 0.71, low=0.602, high=0.798, segments=48)
     add(LAST_DAY, "emotions", "psi", 0.6, threshold=0.4, queue="billing", reference="abc")
     store.append("drift_checks", rows)

@@ -332,16 +332,16 @@ def test_model_versions_are_compared_over_all_that_they_analyzed(reports):
     ("stated", "shown"),
     [
         ([], "v"),  # nothing is said: the newest
-        ([("v", "held", 19)], "p"),
-        ([("o", "shown", 3)], "o"),
-        ([("o", "shown", 3), ("p", "shown", 4)], "p"),
-        ([("p", "shown", 4), ("v", "held", 19)], "p"),
-        ([("p", "shown", 4), ("v", "held", 19), ("v", "shown", 21)], "v"),
-        ([("p", "shown", 4), ("v", "held", 19), ("v", "shown", 21), ("p", "shown", 22)], "p"),
+        ([("v", "staged", 19)], "p"),
+        ([("o", "published", 3)], "o"),
+        ([("o", "published", 3), ("p", "published", 4)], "p"),
+        ([("p", "published", 4), ("v", "staged", 19)], "p"),
+        ([("p", "published", 4), ("v", "staged", 19), ("v", "published", 21)], "v"),
+        ([("p", "published", 4), ("v", "staged", 19), ("v", "published", 21), ("p", "published", 22)], "p"),
         # What was shown once stays so while the same version scores more calls again.
-        ([("p", "shown", 4), ("v", "shown", 21), ("v", "held", 22)], "v"),
+        ([("p", "published", 4), ("v", "published", 21), ("v", "staged", 22)], "v"),
         # Promoted before its scores are there: they are held back until they are complete.
-        ([("p", "shown", 4), ("v", "shown", 5), ("v", "held", 19)], "p"),
+        ([("p", "published", 4), ("v", "published", 5), ("v", "staged", 19)], "p"),
     ],
 )
 def test_what_is_shown_of_a_call_that_was_scored_again(tmp_path, stated, shown):

@@ -58,7 +58,7 @@ class InMemory(DuckDBWarehouse):
         super().__init__(Path(":memory:"))
 
     @contextmanager
-    def _open(self, *, read_only=False):
+    def _connect(self, *, read_only=False):
         yield self.connection
 
     def empty(self):

@@ -124,7 +124,7 @@ def test_refused_rows_are_named_but_not_their_values(warehouse, server):
     server.answer = lambda _asked: refusal((0, "stopped", ""), (1, "invalid", "p_anger"))
     with pytest.raises(SchemaError) as refused:
         warehouse.append("segments", [segment_row(0), segment_row(1)])
-    assert str(refused.value) == f"BigQuery refused rows for segments: row {1:032d}: invalid at p_anger"
+    assert str(refused.value) == f"BigQuery rejected rows for segments: row {1:032d}: invalid at p_anger"
 
 
 def test_rows_refused_for_a_passing_reason_may_be_written_again(warehouse, server):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # rows are written by programs that never listen
 
 
 ErasureReason = Literal["request", "object_deleted", "replaced"]
-ReleaseState = Literal["shown", "held"]
+ReleaseState = Literal["published", "staged"]
 
 
 def row_id(*parts: object) -> str:
@@ -196,16 +196,16 @@ def erasure_row(recording_id: str, reason: ErasureReason, erased_at: datetime) -
     }
 
 
-def release_row(model_version: str, state: ReleaseState, stated_at: datetime) -> JsonRow:
+def release_row(model_version: str, state: ReleaseState, changed_at: datetime) -> JsonRow:
     """Row of `releases`: which analyses reports show.
 
     Parameters
     ----------
     model_version : str
         The version.
-    state : {"shown", "held"}
+    state : {"published", "staged"}
         Before those of versions shown earlier; or, those to come, behind all others until it is shown.
-    stated_at : datetime
+    changed_at : datetime
         With its time zone.
 
     Returns
@@ -214,8 +214,8 @@ def release_row(model_version: str, state: ReleaseState, stated_at: datetime) ->
         The id is the same for the same version, state and time.
     """
     return {
-        "release_id": row_id(model_version, state, stated_at.isoformat()),
+        "release_id": row_id(model_version, state, changed_at.isoformat()),
         "model_version": model_version,
         "state": state,
-        "stated_at": stated_at.isoformat(),
+        "changed_at": changed_at.isoformat(),
     }

@@ -20,7 +20,7 @@ FROM call_features
 WHERE call_date NOT IN (SELECT call_date FROM drift_checks)
 ORDER BY call_date
 """
-_DRIFT_COLUMNS = ("call_date", "model_version", "queue", "figure", "test", "statistic", "threshold", "calls")
+_DRIFT_COLUMNS = ("call_date", "model_version", "queue", "metric", "test", "statistic", "threshold", "calls")
 
 
 @commands.command(epilog=example("callmood monitor --store calls.duckdb", "callmood monitor --day 2026-11-20 --json"))
@@ -62,7 +62,7 @@ def monitor(
         if drifts:
             print_table([{name: row[name] for name in _DRIFT_COLUMNS} for row in drifts], "Drift")
         for row in rows:
-            if row["figure"] == "accuracy" and row["call_date"] == days[-1].isoformat():
+            if row["metric"] == "accuracy" and row["call_date"] == days[-1].isoformat():
                 out.print(
                     f"Accuracy of model {row['model_version']}: {row['statistic']:.0%} ({row['low']:.0%} to "
                     f"{row['high']:.0%}) on {row['segments']} randomly sampled, labeled segments.",

@@ -351,12 +351,12 @@ def monitor(day: date, deployment: Deployment) -> None:
 
         project = os.environ["GOOGLE_CLOUD_PROJECT"]
         publish_metrics(deployment.metrics, project, settings.metrics_prefix, rows, datetime.now(UTC))
-    for version, figures in drifting(rows).items():
+    for version, metrics in drifting(rows).items():
         days = days_of_drift(deployment.reports, day, version)
-        told = {"drift": sorted(figures), "drift_days": days, "model_version": version, "day": day.isoformat()}
-        log.warning("Calls have drifted: %s.", ", ".join(sorted(figures)), extra={"fields": told})
+        told = {"drift": sorted(metrics), "drift_days": days, "model_version": version, "day": day.isoformat()}
+        log.warning("Calls have drifted: %s.", ", ".join(sorted(metrics)), extra={"fields": told})
         if settings.retrain_topic and days == settings.retrain_after_days:
             from callmood.services.publish import publish
 
-            publish(deployment.publisher, settings.retrain_topic, retrain_message(day, version, figures))
+            publish(deployment.publisher, settings.retrain_topic, retrain_message(day, version, metrics))
     log.info("Checked.", extra={"fields": {"day": day.isoformat(), "checks": len(rows)}})

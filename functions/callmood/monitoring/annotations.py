@@ -14,8 +14,8 @@ from callmood.types import EMOTIONS, JsonRow
 LABELS = (*EMOTIONS, "surprise", "boredom")
 """tuple of str: what a label may be; the last two are outside what the model knows."""
 
-CHOSEN = ("random", "uncertain", "typical")
-_NEEDED = ("recording_id", "call_date", "channel", "start_s", "end_s", "emotion", "chosen")
+SAMPLINGS = ("random", "uncertain", "high_confidence")
+_NEEDED = ("recording_id", "call_date", "channel", "start_s", "end_s", "emotion", "sampling")
 _LISTED = 5  # faults that are told
 
 
@@ -70,11 +70,11 @@ def read_labels(path: Path, annotated_at: datetime) -> list[JsonRow]:
 
 
 def _row(line: Mapping[str, str], annotated_at: datetime) -> JsonRow:
-    emotion, chosen = line["emotion"].strip().lower(), line["chosen"].strip()
+    emotion, sampling = line["emotion"].strip().lower(), line["sampling"].strip()
     if emotion not in LABELS:
         raise ValueError(f"emotion {emotion!r} is none of {', '.join(LABELS)}")
-    if chosen not in CHOSEN:
-        raise ValueError(f"chosen {chosen!r} is none of {', '.join(CHOSEN)}")
+    if sampling not in SAMPLINGS:
+        raise ValueError(f"sampling {sampling!r} is none of {', '.join(SAMPLINGS)}")
     annotated_by = (line.get("annotated_by") or "").strip() or None
     place = (line["recording_id"], int(line["channel"]), float(line["start_s"]), float(line["end_s"]))
     recording_id, channel, start_s, end_s = place
@@ -86,7 +86,7 @@ def _row(line: Mapping[str, str], annotated_at: datetime) -> JsonRow:
         "start_s": start_s,
         "end_s": end_s,
         "emotion": emotion,
-        "chosen": chosen,
+        "sampling": sampling,
         "annotated_by": annotated_by,
         "annotated_at": annotated_at.isoformat(),
     }

@@ -21,7 +21,7 @@ _CALLS = "SELECT * FROM call_features WHERE call_date = @day ORDER BY recording_
 _LABELS = """
 SELECT model_version, recording_id, COUNT(*) AS labels, COUNTIF(is_correct) AS hits
 FROM annotated_segments
-WHERE chosen = 'random' AND is_correct IS NOT NULL
+WHERE sampling = 'random' AND is_correct IS NOT NULL
 GROUP BY model_version, recording_id
 ORDER BY model_version, recording_id
 """
@@ -86,7 +86,7 @@ def check_day(
                 day,
                 version,
                 queue,
-                finding.figure,
+                finding.metric,
                 finding.test,
                 checked_at,
                 statistic=round(finding.statistic, 4),
@@ -146,7 +146,7 @@ def accuracy(calls: Sequence[tuple[int, int]]) -> tuple[float, float, float]:
 
     Examples
     --------
-    >>> [round(figure, 2) for figure in accuracy([(1, 1)] * 8 + [(0, 1)] * 2)]
+    >>> [round(value, 2) for value in accuracy([(1, 1)] * 8 + [(0, 1)] * 2)]
     [0.8, 0.49, 0.94]
     """
     hits, labels = np.array(calls, np.float64).T
@@ -165,7 +165,7 @@ def drifting(rows: Iterable[JsonRow]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
     for row in rows:
         if row["is_drift"] and row["queue"] is None:
-            found[row["model_version"]].append(row["figure"])
+            found[row["model_version"]].append(row["metric"])
     return dict(found)
 
 
@@ -185,26 +185,26 @@ def days_of_drift(reports: Warehouse, day: date, model_version: str) -> int:
     return 1 + sum(1 for _ in takewhile(lambda row: row["drifted"], before))
 
 
-def retrain_message(day: date, model_version: str, figures: Sequence[str]) -> dict[str, Any]:
+def retrain_message(day: date, model_version: str, metrics: Sequence[str]) -> dict[str, Any]:
     """What the topic is told that starts training.
 
     Examples
     --------
     >>> retrain_message(date(2026, 11, 20), "f305841e9432", ["embedding_proj_2", "noise_db"])
-    {'reason': 'drift', 'day': '2026-11-20', 'model_version': 'f305841e9432', 'figures': ['noise_db', 'embedding_proj_2']}
+    {'reason': 'drift', 'day': '2026-11-20', 'model_version': 'f305841e9432', 'metrics': ['noise_db', 'embedding_proj_2']}
     """
-    return {"reason": "drift", "day": day.isoformat(), "model_version": model_version, "figures": sorted(figures)}
+    return {"reason": "drift", "day": day.isoformat(), "model_version": model_version, "metrics": sorted(metrics)}
 
 
 def _row(
-    day: date, model_version: str, queue: str | None, figure: str, test: str, checked_at: datetime, **found: Any
+    day: date, model_version: str, queue: str | None, metric: str, test: str, checked_at: datetime, **found: Any
 ) -> JsonRow:
     return {
-        "check_id": row_id(day, model_version, queue, figure, test),
+        "check_id": row_id(day, model_version, queue, metric, test),
         "call_date": day.isoformat(),
         "model_version": model_version,
         "queue": queue,
-        "figure": figure,
+        "metric": metric,
         "test": test,
         **found,
         "software_version": __version__,

@@ -94,7 +94,7 @@ class Finding:
 
     Parameters
     ----------
-    figure : str
+    metric : str
         One of `MEANS` or `COUNTS`.
     test : {"ks", "psi"}
         How.
@@ -104,7 +104,7 @@ class Finding:
         What counts as drift, for so many calls.
     """
 
-    figure: str
+    metric: str
     test: Literal["ks", "psi"]
     statistic: float
     threshold: float

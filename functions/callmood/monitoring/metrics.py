@@ -45,7 +45,7 @@ def _series(prefix: str, row: JsonRow, at: datetime) -> TimeSeries:
         kind, value = "accuracy", row["statistic"]
     else:
         kind, value = "threshold_ratio", row["statistic"] / row["threshold"]
-        labels["figure"] = row["figure"]
+        labels["metric"] = row["metric"]
     return TimeSeries(
         {
             "metric": {"type": f"{prefix}/{kind}", "labels": labels},

@@ -23,9 +23,9 @@ METRIC_GROUPS = {
 _MAX_DAYS = 28
 
 _DRIFT_CHECKS = """
-SELECT call_date, model_version, queue, figure, test, statistic, low, high, segments, is_drift, threshold_ratio
+SELECT call_date, model_version, queue, metric, test, statistic, low, high, segments, is_drift, threshold_ratio
 FROM drift_checks_current
-ORDER BY call_date, model_version, queue, figure
+ORDER BY call_date, model_version, queue, metric
 """
 
 
@@ -62,17 +62,17 @@ def query_model_quality(warehouse: Warehouse) -> ModelQuality | None:
     """
     rows = warehouse.query(_DRIFT_CHECKS)
     group_of = {metric: group for group, metrics in METRIC_GROUPS.items() for metric in metrics}
-    checks = [row for row in rows if row["figure"] in group_of]
+    checks = [row for row in rows if row["metric"] in group_of]
     if not checks:
         return None
     days = sorted({row["call_date"] for row in checks})[-_MAX_DAYS:]
     ratios: dict[tuple[date, str], float] = defaultdict(float)
     for row in checks:
         if row["queue"] is None and row["call_date"] in days:
-            key = row["call_date"], group_of[row["figure"]]
+            key = row["call_date"], group_of[row["metric"]]
             ratios[key] = max(ratios[key], row["threshold_ratio"])
     drifted = {
-        (group_of[row["figure"]], row["queue"]) for row in checks if row["is_drift"] and row["call_date"] == days[-1]
+        (group_of[row["metric"]], row["queue"]) for row in checks if row["is_drift"] and row["call_date"] == days[-1]
     }
     return ModelQuality(
         day=days[-1],

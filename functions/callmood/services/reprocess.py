@@ -55,11 +55,11 @@ def stage_version(warehouse: Warehouse, version: str) -> None:
         Model version.
     """
     latest = warehouse.query(
-        "SELECT state FROM releases WHERE model_version = @version ORDER BY stated_at DESC LIMIT 1",
+        "SELECT state FROM releases WHERE model_version = @version ORDER BY changed_at DESC LIMIT 1",
         {"version": version},
     )
-    if not latest or latest[0]["state"] != "held":
-        warehouse.append("releases", [release_row(version, "held", datetime.now(UTC))])
+    if not latest or latest[0]["state"] != "staged":
+        warehouse.append("releases", [release_row(version, "staged", datetime.now(UTC))])
 
 
 def publish_version(warehouse: Warehouse, version: str) -> None:
@@ -72,7 +72,7 @@ def publish_version(warehouse: Warehouse, version: str) -> None:
     version : str
         Model version.
     """
-    warehouse.append("releases", [release_row(version, "shown", datetime.now(UTC))])
+    warehouse.append("releases", [release_row(version, "published", datetime.now(UTC))])
 
 
 def publish_if_in_production(warehouse: Warehouse, registry: Registry, version: str) -> bool:

@@ -1,1 +1,1 @@
-"""Store rows in BigQuery or in DuckDB."""
+"""Append rows to BigQuery or DuckDB, and query them with BigQuery SQL."""

@@ -1,43 +1,67 @@
-"""Where rows go: what BigQuery and the local store have in common, and the order in which an analysis is written."""
+"""The interface of a warehouse, and the order in which an analysis is written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from callmood.types import JsonRow
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
 
 class Warehouse(Protocol):
-    """A store of rows by table."""
+    """The tables and views of one BigQuery dataset or one DuckDB file."""
 
     def append(self, table: str, rows: Sequence[JsonRow]) -> None:
-        """Check rows against the table's schema and append them.
+        """Validate rows against the table's schema and append them.
 
         Raises
         ------
         SchemaError
-            A row does not fit; nothing was written.
+            A row does not match the schema; nothing was written.
         WarehouseError
-            The warehouse did not take the rows.
+            The warehouse did not accept the rows.
         """
         ...
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[JsonRow]:
-        """Rows of a BigQuery SQL query; ``@name`` in it takes the parameter's value."""
+        """Run a BigQuery SQL query and return its rows; ``@name`` in the query is replaced by the parameter's value."""
+        ...
+
+    def query_dataframe(self, sql: str, parameters: Mapping[str, object] | None = None) -> DataFrame:
+        """Run a BigQuery SQL query as `query` does, and return a DataFrame.
+
+        The column types are the same for both warehouses, also without rows:
+
+        ==========  =======================  ========
+        BigQuery    pandas                   NULL
+        ==========  =======================  ========
+        INT64       ``Int64``                ``NA``
+        FLOAT64     ``float64``              ``NaN``
+        BOOL        ``boolean``              ``NA``
+        STRING      ``str``                  ``NaN``
+        DATE        ``datetime64[us]``       ``NaT``
+        TIMESTAMP   ``datetime64[us, UTC]``  ``NaT``
+        others      ``object``               ``None``
+        ==========  =======================  ========
+
+        `DataFrame.to_csv` writes dates without a time and integers without a decimal point.
+        """
         ...
 
 
 def write_analysis(warehouse: Warehouse, segments: Sequence[JsonRow], commit: JsonRow) -> None:
-    """Write an analysis: its segments first, the row of `recordings` last.
+    """Write an analysis: first its segments, then its row of `recordings`.
 
-    That row is the commit: views show only segments of committed analyses, so a writer that dies half way
-    leaves nothing visible, and writing again completes the work.
+    The last row is the commit. Views contain only segments of committed analyses, so an interrupted write leaves
+    nothing visible, and a repeated write completes it.
 
     Parameters
     ----------
     warehouse : Warehouse
-        Where to.
+        Destination.
     segments : sequence of dict
         Rows of `segments`.
     commit : dict

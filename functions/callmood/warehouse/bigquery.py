@@ -1,4 +1,4 @@
-"""The warehouse in BigQuery."""
+"""A warehouse in a BigQuery dataset."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 from google.api_core.exceptions import BadRequest, GoogleAPIError, NotFound, ServerError, TooManyRequests
@@ -19,14 +19,18 @@ from callmood.errors import QueryError, SchemaError, WarehouseError
 from callmood.types import JsonRow
 from callmood.warehouse.schema import check_rows, tables
 
-# BigQuery advises 500 rows a request and takes 10 MB: https://cloud.google.com/bigquery/quotas#streaming_inserts
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Row, SchemaField
+    from pandas import DataFrame
+
+# BigQuery recommends 500 rows per request and accepts 10 MB: https://cloud.google.com/bigquery/quotas#streaming_inserts
 _BATCH_ROWS = 500
 _BATCH_BYTES = 5_000_000
 
 _REQUEST_TIMEOUT_S = 30.0
-_RETRY_FOR_S = 60.0
+_RETRY_TIMEOUT_S = 60.0
 
-_TRANSIENT = (
+_TRANSIENT_ERRORS = (
     TooManyRequests,
     ServerError,
     TransportError,
@@ -35,27 +39,42 @@ _TRANSIENT = (
     requests.exceptions.Timeout,
 )
 
-_SQL_TYPES = {str: "STRING", bool: "BOOL", int: "INT64", float: "FLOAT64", date: "DATE", datetime: "TIMESTAMP"}
+_PARAMETER_TYPES = {str: "STRING", bool: "BOOL", int: "INT64", float: "FLOAT64", date: "DATE", datetime: "TIMESTAMP"}
+
+# The API names some types as legacy SQL does.
+_PANDAS_TYPES = {
+    "INTEGER": "Int64",
+    "INT64": "Int64",
+    "FLOAT": "float64",
+    "FLOAT64": "float64",
+    "BOOLEAN": "boolean",
+    "BOOL": "boolean",
+    "STRING": "str",
+    "DATE": "datetime64[us]",
+    "TIMESTAMP": "datetime64[us, UTC]",
+}
 
 
 def _is_transient(error: BaseException) -> bool:
-    """Whether asking again may help. Too many requests at once is a 403 in BigQuery, not a 429."""
+    """Return whether a retry may succeed. BigQuery answers 403, not 429, to too many requests."""
     reasons = {cause.get("reason") for cause in getattr(error, "errors", ())}
-    return isinstance(error, _TRANSIENT) or "rateLimitExceeded" in reasons
+    return isinstance(error, _TRANSIENT_ERRORS) or "rateLimitExceeded" in reasons
 
 
-_RETRY = Retry(predicate=_is_transient, initial=0.5, multiplier=2.0, maximum=10.0, timeout=_RETRY_FOR_S)
+_RETRY = Retry(predicate=_is_transient, initial=0.5, multiplier=2.0, maximum=10.0, timeout=_RETRY_TIMEOUT_S)
 
 
 def connect(project: str | None = None) -> bigquery.Client:
-    """Client of the environment's credentials; of BIGQUERY_EMULATOR_HOST, with none, where that is set.
+    """Return a client with the environment's credentials.
+
+    If BIGQUERY_EMULATOR_HOST is set, the client connects to that emulator without credentials.
 
     Parameters
     ----------
     project : str, optional
-        Whose queries they are; default: the environment's project.
+        Project that runs and pays for queries; default: the environment's project.
     """
-    # The library takes the emulator's address from the environment, but looks for credentials all the same.
+    # The library reads the emulator's address from the environment, but still asks for credentials.
     return bigquery.Client(
         project, credentials=AnonymousCredentials() if os.environ.get("BIGQUERY_EMULATOR_HOST") else None
     )
@@ -76,7 +95,7 @@ def _batches(rows: Sequence[JsonRow]) -> Iterator[list[JsonRow]]:
 
 
 class BigQueryWarehouse:
-    """A warehouse in one BigQuery dataset, whose tables and views are already there.
+    """A warehouse in one BigQuery dataset. Terraform creates its tables and views.
 
     Parameters
     ----------
@@ -91,89 +110,110 @@ class BigQueryWarehouse:
         self._dataset = bigquery.DatasetReference.from_string(dataset, default_project=self._client.project)
 
     def append(self, table: str, rows: Sequence[JsonRow]) -> None:
-        """Check rows against the table's schema and stream them in, in bounded batches, in order.
+        """Validate rows against the table's schema and stream them in order, in batches of bounded size.
 
-        Each row's id is its insert id, so BigQuery drops most repetitions that follow within a minute; the views drop
-        the others. A lost connection, 429 and 5xx are tried again for a minute.
+        The row's ID is its insert ID, so BigQuery drops most duplicates that arrive within a minute; the views drop the
+        others. Lost connections, 429, and 5xx are retried for a minute.
 
         Parameters
         ----------
         table : str
             Name of a table in `schemas/tables`.
         rows : sequence of dict
-            JSON-able rows.
+            Rows with values that JSON can hold.
 
         Raises
         ------
         SchemaError
-            A row does not fit its schema (nothing was written), or not BigQuery's table (its batch was not written).
+            A row does not match its schema (nothing was written) or BigQuery's table (its batch was not written).
         WarehouseError
-            BigQuery did not take the rows. Batches before the refused one are written; write all again.
+            BigQuery did not accept the rows. Batches before the rejected one are written; write all rows again.
         """
         check_rows(table, rows)
         id_field = tables()[table].id_field
         for batch in _batches(rows):
             ids = [row[id_field] for row in batch]
             try:
-                refused = self._client.insert_rows_json(
+                errors = self._client.insert_rows_json(
                     self._dataset.table(table), batch, row_ids=ids, retry=_RETRY, timeout=_REQUEST_TIMEOUT_S
                 )
             except (GoogleAPIError, GoogleAuthError, requests.RequestException) as error:
-                raise WarehouseError(f"BigQuery took no rows for {self._dataset}.{table}: {error}") from error
-            if refused:
-                raise _refusal(table, ids, refused)
+                raise WarehouseError(f"BigQuery did not accept rows for {self._dataset}.{table}: {error}") from error
+            if errors:
+                raise _insert_error(table, ids, errors)
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[JsonRow]:
-        """Rows of a BigQuery SQL query, in which a table's name alone means this dataset's.
+        """Run a BigQuery SQL query; a table name without a dataset is a table of this dataset.
 
         Parameters
         ----------
         sql : str
-            One statement; ``@name`` takes the parameter's value.
+            One statement; ``@name`` is replaced by the parameter's value.
         parameters : dict, optional
-            Values by name: str, bool, int, float, date or datetime.
+            Values by name: str, bool, int, float, date, or datetime.
 
         Returns
         -------
         list of dict
-            Timestamps with their zone, dates as `datetime.date`.
+            Timestamps with a time zone; dates as `datetime.date`.
 
         Raises
         ------
         QueryError
-            The query is no valid BigQuery SQL, or names what is not there.
+            The query is not valid BigQuery SQL, or names a table or column that does not exist.
         WarehouseError
             BigQuery did not answer.
         """
+        _, rows = self._run(sql, parameters)
+        return [dict(row.items()) for row in rows]
+
+    def query_dataframe(self, sql: str, parameters: Mapping[str, Any] | None = None) -> DataFrame:
+        """Run a query as `query` does, and return a DataFrame with the types of `Warehouse.query_dataframe`."""
+        import pandas as pd
+
+        fields, rows = self._run(sql, parameters)
+        return pd.DataFrame(
+            {
+                field.name: pd.Series([row[column] for row in rows], dtype=_pandas_type(field))
+                for column, field in enumerate(fields)
+            }
+        )
+
+    def _run(self, sql: str, parameters: Mapping[str, Any] | None) -> tuple[list[SchemaField], list[Row]]:
+        """Return the columns and the rows of a query."""
         config = bigquery.QueryJobConfig(
             default_dataset=self._dataset,
             query_parameters=[
-                bigquery.ScalarQueryParameter(name, _SQL_TYPES[type(value)], value)
+                bigquery.ScalarQueryParameter(name, _PARAMETER_TYPES[type(value)], value)
                 for name, value in (parameters or {}).items()
             ],
         )
         try:
-            rows = self._client.query(sql, job_config=config, retry=_RETRY).result(retry=_RETRY)
-            return [dict(row.items()) for row in rows]
+            result = self._client.query(sql, job_config=config, retry=_RETRY).result(retry=_RETRY)
+            return list(result.schema), list(result)
         except (BadRequest, NotFound) as error:
             raise QueryError(error.message) from None
         except (GoogleAPIError, GoogleAuthError, requests.RequestException) as error:
             raise WarehouseError(f"BigQuery did not answer the query: {error}") from error
 
 
-def _refusal(table: str, ids: Sequence[str], refused: Sequence[JsonRow]) -> SchemaError | WarehouseError:
-    """The error for the rows that BigQuery names as refused.
+def _pandas_type(field: SchemaField) -> str:
+    return "object" if field.mode == "REPEATED" else _PANDAS_TYPES.get(field.field_type, "object")
 
-    It tells ids, reasons and columns: BigQuery's own messages repeat values, which belong in no log.
+
+def _insert_error(table: str, ids: Sequence[str], errors: Sequence[JsonRow]) -> SchemaError | WarehouseError:
+    """Return the exception for the rows that BigQuery rejected.
+
+    Its message contains IDs, reasons, and columns. BigQuery's own messages repeat values, which must not be logged.
     """
     causes = {
         (entry["index"], cause.get("reason", "unknown"), cause.get("location", ""))
-        for entry in refused
+        for entry in errors
         for cause in entry["errors"]
-        if cause.get("reason") != "stopped"  # sound itself, in a batch with one that is not
+        if cause.get("reason") != "stopped"  # a valid row in a batch with an invalid one
     }
-    told = "; ".join(
+    details = "; ".join(
         f"row {ids[index]}: {reason}" + (f" at {column}" if column else "") for index, reason, column in sorted(causes)
     )
-    kind = SchemaError if any(reason == "invalid" for _, reason, _ in causes) else WarehouseError
-    return kind(f"BigQuery refused rows for {table}: {told}")
+    error_type = SchemaError if any(reason == "invalid" for _, reason, _ in causes) else WarehouseError
+    return error_type(f"BigQuery rejected rows for {table}: {details}")

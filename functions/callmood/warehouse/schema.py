@@ -1,4 +1,4 @@
-"""Tables as `schemas/tables/*.json` defines them, and the check that a row fits its table."""
+"""Read the tables and views that `schemas` defines, and validate rows against them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Field:
-    """One column, in BigQuery's terms."""
+    """One column, with BigQuery's type and mode."""
 
     name: str
     type: str
@@ -29,7 +29,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its columns, the day column that partitions it and the columns that cluster it."""
+    """One table: its columns, the column that partitions it by day, and the columns that cluster it."""
 
     name: str
     description: str
@@ -39,7 +39,7 @@ class Table:
 
     @property
     def id_field(self) -> str:
-        """The first column: the row's id."""
+        """Name of the first column, which holds the row's ID."""
         return self.fields[0].name
 
 
@@ -50,7 +50,7 @@ def _field(spec: Mapping[str, Any]) -> Field:
 
 @cache
 def tables() -> Mapping[str, Table]:
-    """Every table by name, read once."""
+    """Return every table by name."""
     found = {}
     for path in sorted((SCHEMAS / "tables").glob("*.json")):
         spec = json.loads(path.read_text(encoding="utf-8"))
@@ -66,7 +66,7 @@ def tables() -> Mapping[str, Table]:
 
 @dataclass(frozen=True)
 class View:
-    """One reporting view: the question it answers, its columns, and the table or view whose columns it repeats."""
+    """One reporting view: its description, its columns, and the table or view whose columns it contains."""
 
     name: str
     description: str
@@ -76,7 +76,7 @@ class View:
 
 @cache
 def views() -> Mapping[str, View]:
-    """Every view by name, read once."""
+    """Return every view by name."""
     found: dict[str, View] = {}
     for path in sorted((SCHEMAS / "views").glob("*.json")):
         spec = json.loads(path.read_text(encoding="utf-8"))
@@ -107,8 +107,8 @@ def _is_date(value: object) -> bool:
     return True
 
 
-# What JSON can carry for each of BigQuery's types. bool is an int in Python, but no INT64.
-_FITS: Mapping[str, Callable[[object], bool]] = {
+# Checks whether a JSON value fits a BigQuery type. In Python a bool is an int; in BigQuery it is not an INT64.
+_VALIDATORS: Mapping[str, Callable[[object], bool]] = {
     "STRING": lambda v: isinstance(v, str),
     "INT64": lambda v: isinstance(v, int) and not isinstance(v, bool) and -(2**63) <= v < 2**63,
     "FLOAT64": lambda v: isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v),
@@ -118,11 +118,11 @@ _FITS: Mapping[str, Callable[[object], bool]] = {
 }
 
 
-def _problems(row: Row, fields: Sequence[Field], where: str = "") -> Iterable[str]:
+def _violations(row: Row, fields: Sequence[Field], prefix: str = "") -> Iterable[str]:
     for unknown in sorted(set(row) - {field.name for field in fields}):
-        yield f"{where}{unknown} is no column"
+        yield f"unknown column {prefix}{unknown}"
     for field in fields:
-        value, name = row.get(field.name), where + field.name
+        value, name = row.get(field.name), prefix + field.name
         if field.mode == "REPEATED":
             if not isinstance(value, list):
                 yield f"{name} must be a list"
@@ -137,28 +137,28 @@ def _problems(row: Row, fields: Sequence[Field], where: str = "") -> Iterable[st
         for item in values:
             if field.type == "RECORD":
                 yield from (
-                    _problems(item, field.fields, f"{name}.")
+                    _violations(item, field.fields, f"{name}.")
                     if isinstance(item, Mapping)
                     else [f"{name} must be a record"]
                 )
-            elif not _FITS[field.type](item):
+            elif not _VALIDATORS[field.type](item):
                 yield f"{name} must be {field.type}, not {item!r:.60}"
 
 
 def check_rows(table: str, rows: Iterable[Row]) -> None:
-    """Check rows before they are sent: columns known, required ones there, every value of its column's type.
+    """Validate rows: all columns exist, required columns have a value, and each value has its column's type.
 
     Parameters
     ----------
     table : str
         Name of a table in `schemas/tables`.
     rows : iterable of mapping
-        JSON-able rows: dates and timestamps as ISO 8601 strings, timestamps with their offset.
+        Rows with values that JSON can hold: dates and timestamps as ISO 8601 strings, timestamps with an offset.
 
     Raises
     ------
     SchemaError
-        The first row that does not fit, with all that is wrong with it.
+        A row does not match the schema. The message lists all violations of the first such row.
 
     Examples
     --------
@@ -168,6 +168,6 @@ def check_rows(table: str, rows: Iterable[Row]) -> None:
     """
     fields = tables()[table].fields
     for number, row in enumerate(rows):
-        problems = list(_problems(row, fields))
-        if problems:
-            raise SchemaError(f"{table}, row {number}: {'; '.join(problems)}")
+        violations = list(_violations(row, fields))
+        if violations:
+            raise SchemaError(f"{table}, row {number}: {'; '.join(violations)}")

@@ -74,8 +74,8 @@ def test_the_rest_are_what_it_is_least_sure_of_and_surest_of_every_emotion_in_tu
     sure = [segment(f"{e}{i}", f"call {i}", **{e: 0.9 - i / 100}) for e in ("anger", "sadness") for i in range(5)]
     chosen = labeling.choose(sure + unsure, 6, 0.0, np.random.default_rng(0))
     assert {row["segment_id"] for row, kind in chosen if kind == "uncertain"} == {"u0", "u1", "u2"}
-    typical = [row["segment_id"] for row, kind in chosen if kind == "typical"]
-    assert sorted(typical) in (["anger0", "anger1", "sadness0"], ["anger0", "sadness0", "sadness1"])
+    high_confidence = [row["segment_id"] for row, kind in chosen if kind == "high_confidence"]
+    assert sorted(high_confidence) in (["anger0", "anger1", "sadness0"], ["anger0", "sadness0", "sadness1"])
 
 
 def test_calls_take_turns():
