@@ -41,6 +41,7 @@ def stages(path: Path) -> dict[str, float]:
     import numpy as np
 
     from callmood.audio.stream import open_audio
+    from callmood.emotion.baseline import estimate_baseline
     from callmood.emotion.log_mel import log_mel
     from callmood.emotion.model import load_model
     from callmood.speech.segmenter import Segmenter
@@ -62,15 +63,15 @@ def stages(path: Path) -> dict[str, float]:
         found = [[], []]
         for block in blocks:
             for channel in range(2):
-                found[channel] += segmenters[channel].push(block[channel])
-        return [found[channel] + segmenters[channel].flush() for channel in range(2)]
+                found[channel] += segmenters[channel].process(block[channel])
+        return [found[channel] + segmenters[channel].finish() for channel in range(2)]
 
     blocks = timed("decode and resample", decode)
     _, customer = timed("find speech, both channels", segment)
     timed("log-mel, customer", lambda: [log_mel(s.samples) for s in customer])
     embeddings = timed("log-mel and embed, customer", lambda: np.stack([model.embed(s.samples) for s in customer]))
     durations = np.array([s.end_s - s.start_s for s in customer], np.float32)
-    timed("classify, customer", lambda: model.classify(embeddings, model.baseline(embeddings, durations)))
+    timed("classify, customer", lambda: model.classify(embeddings, estimate_baseline(embeddings, durations)))
     return taken
 
 
@@ -80,13 +81,14 @@ def measure(what: str, path: str) -> None:
     if what == "stages":
         print(json.dumps(stages(Path(path))))
         return
+    from callmood.config import AnalysisConfig
     from callmood.emotion.model import load_model
+    from callmood.models.resolver import StaticModelProvider
     from callmood.services.batch import analyze_file
-    from callmood.settings import Settings
 
     model = load_model()
     start = time.perf_counter()
-    outcome = analyze_file(Path(path), model, Settings())
+    outcome = analyze_file(Path(path), StaticModelProvider(model), AnalysisConfig())
     seconds = time.perf_counter() - start
     assert outcome.status == "analyzed", outcome.row
     print(json.dumps({"seconds": seconds, "rows": len(outcome.segments), "runtime": model.runtime}))

@@ -17,7 +17,7 @@ _SIDE_SUFFIXES = {
 }
 
 
-def is_side_file(name: str) -> bool:
+def is_sidecar(name: str) -> bool:
     """Whether an object lies beside recordings and is none itself, told from its name alone.
 
     Folders (a name that ends in a slash), hidden files and anything below a path part that begins with a dot or
@@ -31,7 +31,7 @@ def is_side_file(name: str) -> bool:
 
     Examples
     --------
-    >>> [is_side_file(n) for n in ("2026/a.wav", "2026/a.wav.json", "2026/", "_done/a.wav", "a")]
+    >>> [is_sidecar(n) for n in ("2026/a.wav", "2026/a.wav.json", "2026/", "_done/a.wav", "a")]
     [False, True, True, True, False]
     """
     path = PurePosixPath(name)

@@ -1,201 +1,184 @@
-"""Every setting, in one typed place: read from the environment, checked once, documented by its own description."""
+"""Settings by application, read from environment variables: the name of a field in capitals.
+
+Only applications import this module. Everything below them takes `config.AnalysisConfig` or plain values.
+`docs/settings.md` documents these classes as a table.
+"""
 
 from __future__ import annotations
 
 import base64
-import re
-from typing import Annotated, Any, TypeVar, overload
-from zoneinfo import ZoneInfo, available_timezones
+from typing import TypeVar
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from callmood.config import AnalysisConfig, TimeZoneConfig
 from callmood.errors import SettingsError
-from callmood.types import EMOTIONS, Role
-
-DEFAULT_FILENAME_PATTERN = (
-    r"(?P<started_at>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:Z|[+-]\d{4})?)_call-(?P<call_id>[^_/.]+)"
-    r"(?:_queue-(?P<queue>[^_/.]+))?(?:_agent-(?P<agent_id>[^_/.]+))?(?:_customer-(?P<customer_id>[^_/.]+))?"
-)
 
 
-class Settings(BaseSettings):
-    """Settings by environment variable: the field's name in capitals.
-
-    `docs/settings.md` is this class as a table.
-    """
-
+class _Environment(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+
+class ModelSettings(_Environment):
+    """Settings that select the emotion model."""
+
+    model_uri: str | None = Field(
+        None,
+        description="Emotion model: the `gs://` or local path of a file, or an alias or version of a registry "
+        "([registry.md](registry.md)), such as `gs://BUCKET/models@production`. Default: the shipped model.",
+    )
+
+
+class AnalysisSettings(ModelSettings, AnalysisConfig):
+    """Settings of an analysis. An instance is an `AnalysisConfig`."""
+
+
+class DatasetSettings(_Environment):
+    """Settings of the tables in BigQuery."""
 
     dataset: str = Field(
         "callmood",
-        description="BigQuery dataset that rows are written to, as `dataset` or `project.dataset`.",
+        description="BigQuery dataset of the tables, as `dataset` or `project.dataset`.",
     )
-    model_uri: str | None = Field(
-        None,
-        description="Another emotion model than the one deployed with the code: `gs://` or local path of a file, or "
-        "an alias or version of a registry ([registry.md](registry.md)), such as `gs://BUCKET/models@production`.",
-    )
-    channel_roles: Annotated[tuple[Role, ...], NoDecode] = Field(
-        ("agent", "customer"),
-        description="Roles of channels 0, 1, … of a recording with more than one, by comma; "
-        "the object's metadata `channel-roles` overrides it.",
-    )
-    analyze_agent_emotion: bool = Field(
-        False,
-        description="Infer emotion for the agent's channel too. "
-        "The EU AI Act, Article 5(1)(f), prohibits inferring employees' emotions at work.",
-    )
-    erase_on_delete: bool = Field(
-        False,
-        description="Erase results when the audio object is deleted; under Object Versioning, when its version is. "
-        "Leave off where a retention rule deletes audio and results should stay.",
-    )
-    filename_pattern: str = Field(
-        DEFAULT_FILENAME_PATTERN,
-        description="Regular expression with named groups (call_id, agent_id, queue, customer_id, started_at, "
-        "direction, language, or any label) searched in the object's name, or a file's path. Default: reads "
-        "`2026-11-02T09-14-00Z_call-1001_queue-billing_agent-a17_customer-c204.wav`, parts after the call optional.",
-    )
-    time_zone: str = Field(
-        "UTC",
-        description="IANA zone of the call's day, and of start times that state none.",
-    )
+
+
+class ReportSettings(_Environment, TimeZoneConfig):
+    """Settings of the reporting views."""
+
     min_calls_per_group: int = Field(
-        5, ge=1, description="Calls from which on a row about one agent shows more than how many there were."
+        5, ge=1, description="Minimum number of calls for which a row about one agent shows more than their number."
     )
-    max_duration_s: float = Field(
-        4 * 3600.0,
-        gt=0,
-        description="Longest recording that is analyzed, in seconds.",
-    )
-    max_size_bytes: int = Field(
-        2**31,
-        gt=0,
-        description="Largest object that is fetched, in bytes.",
-    )
-    prior: dict[str, float] | None = Field(
-        None,
-        description="Share of each emotion in the speech of calls, as JSON; default: the model's own.",
-    )
-    confidence_threshold: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="Confidence under which a segment is `uncertain`; default: the model's own.",
-    )
+
+
+class LocalSettings(AnalysisSettings, ReportSettings):
+    """Settings of `callmood analyze` and `callmood watch`."""
+
+
+class AnalyzeSettings(AnalysisSettings, DatasetSettings):
+    """Settings of the function `analyze`."""
 
     results_topic: str | None = Field(
         None,
         pattern=r"^projects/[^/]+/topics/[^/]+$",
-        description="Pub/Sub topic that gets one message a call, as `projects/PROJECT/topics/TOPIC`; default: none.",
+        description="Pub/Sub topic that receives one message for each call, as `projects/PROJECT/topics/TOPIC`. "
+        "Default: none.",
     )
+
+
+class EraseSettings(DatasetSettings):
+    """Settings of the function `erase`."""
+
+    erase_on_delete: bool = Field(
+        False,
+        description="Erase results when the audio object is deleted (with Object Versioning: when its version is "
+        "deleted). Keep it off where a retention rule deletes audio and results must remain.",
+    )
+
+
+class DeadLetterSettings(DatasetSettings):
+    """Settings of the function `dead_letter`."""
+
+
+class AlertSettings(_Environment):
+    """Settings of the function `alert`."""
+
     alert_url: SecretStr | None = Field(
         None,
-        description="Address that the function `alert` posts to, for every call that needs attention.",
+        description="URL that receives a POST request for each call that needs attention.",
     )
     alert_secret: SecretStr | None = Field(
         None,
-        description="Signs alerts, so that their receiver can tell who sent them: base64 of 24 bytes or more, with or "
-        "without `whsec_` before it. Make one: `openssl rand -base64 32`.",
+        description="Key that signs alerts, so that the receiver can verify the sender: base64 of at least 24 bytes, "
+        "optionally with the prefix `whsec_`. To create one: `openssl rand -base64 32`.",
     )
+
+    @field_validator("alert_secret")
+    @classmethod
+    def _check_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        return _check_signing_key(value)
+
+
+class DriftSettings(ModelSettings, ReportSettings):
+    """Settings of the daily drift check."""
+
+    reference_uri: str | None = Field(
+        None,
+        description="`gs://` or local path of the reference that calls are compared with. Default: "
+        "`NAME.reference.json` beside the model.",
+    )
+
+
+class MonitorSettings(DriftSettings, DatasetSettings):
+    """Settings of the function `monitor`."""
 
     reports_dataset: str | None = Field(
         None,
-        description="BigQuery dataset of the views that `monitor` asks, as `project.dataset`; default: `DATASET`.",
-    )
-    reference_uri: str | None = Field(
-        None,
-        description="`gs://` or local path of the reference that `monitor` compares calls with; default: "
-        "`NAME.reference.json` beside the model.",
+        description="BigQuery dataset of the views that `monitor` queries, as `project.dataset`. Default: `DATASET`.",
     )
     metrics_prefix: str | None = Field(
         None,
         pattern=r"^custom\.googleapis\.com/.+[^/]$",
-        description="What the names of the metrics begin with that `monitor` writes to Cloud Monitoring, as "
-        "`custom.googleapis.com/callmood`; default: it writes none.",
+        description="Prefix of the metrics that `monitor` writes to Cloud Monitoring, such as "
+        "`custom.googleapis.com/callmood`. Default: no metrics.",
     )
     retrain_topic: str | None = Field(
         None,
         pattern=r"^projects/[^/]+/topics/[^/]+$",
-        description="Pub/Sub topic that is told when calls have drifted for days, so that training may start; "
-        "default: none.",
+        description="Pub/Sub topic that receives a message when calls have drifted for several days, so that "
+        "retraining can start. Default: none.",
     )
     retrain_after_days: int = Field(
         3,
         ge=1,
-        description="Days of drift in a row, those without calls apart, after which `RETRAIN_TOPIC` is told, once.",
+        description="Number of consecutive days with drift (days without calls do not count) before `RETRAIN_TOPIC` "
+        "receives its one message.",
     )
 
-    @field_validator("channel_roles", mode="before")
-    @classmethod
-    def _split_roles(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
-    @field_validator("filename_pattern")
-    @classmethod
-    def _compiles(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"{value!r} is no regular expression: {error}") from None
-        return value
-
-    @field_validator("prior")
-    @classmethod
-    def _positive_shares(cls, value: dict[str, float] | None) -> dict[str, float] | None:
-        if value is not None and (set(value) != set(EMOTIONS) or not all(0 < share < 1 for share in value.values())):
-            raise ValueError(f"give each of {', '.join(EMOTIONS)} a share between 0 and 1")
-        return value
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"{value!r} is no IANA time zone; write one such as Europe/Berlin")
-        return value
-
-    @field_validator("alert_secret")
-    @classmethod
-    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        return _signing_key(value)
-
-    @property
-    def zone(self) -> ZoneInfo:
-        """The time zone of `time_zone`."""
-        return ZoneInfo(self.time_zone)
-
-
-class ScoreSettings(Settings):
+class RealtimeSettings(AnalysisSettings):
     """Settings of the real-time service."""
 
     api_key: SecretStr | None = Field(
         None,
         min_length=16,
-        description="Key that callers must show (`X-API-Key`); default: none, for Google Cloud's own check of callers. "
-        "Make one: `openssl rand -base64 32`.",
+        description="Key that callers send (`X-API-Key`). Default: none; Google Cloud's own check of callers applies. "
+        "To create one: `openssl rand -base64 32`.",
     )
     session_key: SecretStr | None = Field(
         None,
-        description="Signs session and page tokens: base64 of 24 bytes or more, the same for all instances; "
-        "default: calls cannot come in parts.",
+        description="Key that signs session and page tokens: base64 of at least 24 bytes, the same for all instances. "
+        "Default: none; calls cannot be sent in chunks.",
     )
-    max_request_bytes: int = Field(
-        2**25, gt=0, description="Largest request, in bytes; Cloud Run takes no more than 32 MiB."
+    max_request_bytes: int = Field(2**25, gt=0, description="Maximum size of a request, in bytes (Cloud Run: 32 MiB).")
+    max_chunk_s: float = Field(1800.0, gt=0, description="Maximum duration of the audio in one request, in seconds.")
+    max_streams: int = Field(
+        8, ge=1, description="Maximum number of concurrent streams in one instance. Further callers must retry later."
     )
-    max_chunk_s: float = Field(1800.0, gt=0, description="Longest recording in one request, in seconds.")
-    max_streams: int = Field(8, ge=1, description="Live calls at once in one instance; one more is told to come again.")
     max_stream_s: float = Field(
-        3300.0, gt=0, description="Longest live call, in seconds; Cloud Run ends it after an hour."
+        3300.0, gt=0, description="Maximum duration of a stream, in seconds (Cloud Run closes it after an hour)."
     )
 
     @field_validator("session_key")
     @classmethod
-    def _signs(cls, value: SecretStr | None) -> SecretStr | None:
-        return _signing_key(value)
+    def _check_session_key(cls, value: SecretStr | None) -> SecretStr | None:
+        return _check_signing_key(value)
 
 
-def _signing_key(value: SecretStr | None) -> SecretStr | None:
+APPLICATIONS: dict[str, type[BaseSettings]] = {
+    "analyze": AnalyzeSettings,
+    "erase": EraseSettings,
+    "dead_letter": DeadLetterSettings,
+    "alert": AlertSettings,
+    "monitor": MonitorSettings,
+    "realtime": RealtimeSettings,
+    "local": LocalSettings,
+    "report": ReportSettings,
+}
+"""dict of str to type: the settings of each application; a function has the name of its entry point."""
+
+
+def _check_signing_key(value: SecretStr | None) -> SecretStr | None:
     """Refuse a key that could be guessed."""
     if value:
         try:
@@ -203,29 +186,30 @@ def _signing_key(value: SecretStr | None) -> SecretStr | None:
         except ValueError:
             key = b""
         if len(key) < 24:
-            raise ValueError("it must be base64 of 24 bytes or more; make one: openssl rand -base64 32")
+            raise ValueError("it must be base64 of at least 24 bytes; to create one: openssl rand -base64 32")
     return value
 
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=BaseSettings)
 
 
-@overload
-def load_settings() -> Settings: ...
-@overload
-def load_settings(kind: type[S]) -> S: ...
-def load_settings(kind: type[Settings] = Settings) -> Settings:
-    """Read the settings from the environment.
+def load_settings(kind: type[S]) -> S:
+    """Read the settings of an application from the environment.
 
     Parameters
     ----------
     kind : type
-        `Settings`, or `ScoreSettings` for what answers at once.
+        A class of this module.
+
+    Returns
+    -------
+    BaseSettings
+        An instance of `kind`. Variables of other applications are not read.
 
     Raises
     ------
     SettingsError
-        A variable's value makes no sense; the message names the variable.
+        A value is invalid; the message names the variable.
     """
     try:
         return kind()

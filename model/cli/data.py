@@ -96,13 +96,14 @@ def label(
     seed: Annotated[int, typer.Option("--seed")] = 0,
 ) -> None:
     """Choose clips of your own calls and write a page to label them in."""
-    from callmood.settings import load_settings
+    from callmood.settings import LocalSettings, load_settings
     from model.data.labeling import label, open_warehouse
 
     if (store is None) == (dataset is None):
         raise typer.BadParameter("give either --store or --dataset")
-    settings = load_settings()
-    label(open_warehouse(store, dataset, settings), out, settings, since.date(), count, random, seed)
+    settings = load_settings(LocalSettings)
+    warehouse = open_warehouse(store, dataset, settings.time_zone, settings.min_calls_per_group)
+    label(warehouse, out, settings, since.date(), count, random, seed)
 
 
 @app.command("synthesize")

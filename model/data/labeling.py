@@ -27,7 +27,7 @@ from callmood.audio.stream import open_audio
 from callmood.errors import BadRecording, CallmoodError
 from callmood.recording import ObjectRef, Recording
 from callmood.report.templates import render_script
-from callmood.settings import Settings
+from callmood.config import AnalysisConfig
 from callmood.sources.folder import read_file
 from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
 from callmood.warehouse.base import Warehouse
@@ -140,7 +140,7 @@ def cut(audio: Path | bytes, spans: Sequence[tuple[int, float, float]]) -> list[
     return clips
 
 
-def fetch(row: JsonRow, settings: Settings) -> Recording:
+def fetch(row: JsonRow, config: AnalysisConfig) -> Recording:
     """Take the recording of a segment in hand, as it was when it was analyzed.
 
     Raises
@@ -154,8 +154,8 @@ def fetch(row: JsonRow, settings: Settings) -> Recording:
 
         from callmood.sources import gcs
 
-        return gcs.fetch(Client(), ref, settings)
-    recording = read_file(Path(ref.name), settings)
+        return gcs.fetch(Client(), ref, config)
+    recording = read_file(Path(ref.name), config)
     if recording.ref != ref:
         raise BadRecording("gone", "The file was replaced since it was analyzed.")
     return recording
@@ -168,7 +168,7 @@ def _speaker(row: JsonRow) -> str:
 
 
 def write_set(
-    chosen: Sequence[tuple[JsonRow, str]], out: Path, settings: Settings
+    chosen: Sequence[tuple[JsonRow, str]], out: Path, config: AnalysisConfig
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """Write clips, `clips.csv` and the page into a folder, which is there whole or not at all.
 
@@ -178,7 +178,7 @@ def write_set(
         As `choose` gives them.
     out : Path
         A folder that does not exist, or is empty.
-    settings : Settings
+    config : AnalysisConfig
         Its limit on sizes.
 
     Returns
@@ -205,7 +205,7 @@ def write_set(
             first = chosen[indices[0]][0]
             spans = [(row["channel"], row["start_s"], row["end_s"]) for row, _ in (chosen[i] for i in indices)]
             try:
-                clips = cut(fetch(first, settings).audio, spans)
+                clips = cut(fetch(first, config).audio, spans)
             except BadRecording as bad:
                 lost[first["object"]] = bad.message
                 continue
@@ -262,7 +262,7 @@ def _whole_folder(out: Path) -> Iterator[Path]:
 
 
 def label(
-    warehouse: Warehouse, out: Path, settings: Settings, since: date, count: int, random_share: float, seed: int
+    warehouse: Warehouse, out: Path, config: AnalysisConfig, since: date, count: int, random_share: float, seed: int
 ) -> None:
     """Choose clips of a company's own calls, write the folder to label them in, and print a summary.
 
@@ -272,7 +272,7 @@ def label(
         Results of the calls.
     out : Path
         A new folder.
-    settings : Settings
+    config : AnalysisConfig
     since : date
         First day of calls.
     count : int
@@ -290,14 +290,14 @@ def label(
     if not rows:
         raise CallmoodError("there are no segments of customers whose emotion was inferred, so nothing to label")
     chosen = choose(rows, count, random_share, np.random.default_rng(seed))
-    written, lost = write_set(chosen, out, settings)
+    written, lost = write_set(chosen, out, config)
     for name, why in lost.items():
         print(f"left out {name}: {why}", file=sys.stderr)
     kinds = ", ".join(f"{sum(row['sampling'] == kind for row in written)} {kind}" for kind in KINDS)
     print(f"{len(written)} clips in {out} ({kinds}). Open {out / 'index.html'} in a browser.")
 
 
-def open_warehouse(store: Path | None, dataset: str | None, settings: Settings) -> Warehouse:
+def open_warehouse(store: Path | None, dataset: str | None, time_zone: str, min_calls_per_group: int) -> Warehouse:
     """Open the local store or the BigQuery dataset with the results of calls.
 
     Raises
@@ -311,4 +311,4 @@ def open_warehouse(store: Path | None, dataset: str | None, settings: Settings) 
         return BigQueryWarehouse(dataset)
     if not store.exists():
         raise CallmoodError(f"there is no store {store}; make one: callmood analyze FOLDER --store {store}")
-    return DuckDBWarehouse(store, settings.time_zone, settings.min_calls_per_group)
+    return DuckDBWarehouse(store, time_zone, min_calls_per_group)

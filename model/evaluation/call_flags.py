@@ -20,11 +20,12 @@ from callmood.analysis.analyzer import Analysis
 from callmood.analysis.channel import UNCERTAIN, Segment
 from callmood.analysis.rows import analysis_rows
 from callmood.audio.stream import AudioInfo
+from callmood.emotion.baseline import estimate_baseline
 from callmood.emotion.model import EmotionModel, load_model
 from callmood.errors import ModelError
 from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.resources import MODEL
-from callmood.settings import Settings
+from callmood.config import AnalysisConfig
 from callmood.types import EMOTIONS
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from model import remote_paths
@@ -82,7 +83,7 @@ def analyzed(
 ) -> Analysis:
     """What the pipeline makes of a call in which only the customer speaks, an utterance a second after the other."""
     ends = np.cumsum(durations_s + _PAUSE_S)
-    probabilities = model.classify(embedded, model.baseline(embedded, durations_s))
+    probabilities = model.classify(embedded, estimate_baseline(embedded, durations_s))
     segments = tuple(
         Segment(
             channel=1,
@@ -117,7 +118,7 @@ def verdicts(calls: list[Analysis]) -> dict[str, float]:
     """Percent of the calls that the view `calls` finds hard, escalated and recovered."""
     with TemporaryDirectory() as folder:
         store = DuckDBWarehouse(Path(folder) / "calls.duckdb")
-        written = [analysis_rows(call, Settings(), datetime(2026, 1, 2, tzinfo=UTC), 0.0) for call in calls]
+        written = [analysis_rows(call, AnalysisConfig(), datetime(2026, 1, 2, tzinfo=UTC), 0.0) for call in calls]
         store.append("segments", [row for segments, _ in written for row in segments])
         store.append("recordings", [commit for _, commit in written])
         [counts] = store.query(

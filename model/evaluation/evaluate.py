@@ -20,6 +20,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from callmood.emotion.baseline import estimate_baseline
 from callmood.emotion.model import EmotionModel, load_model
 from callmood.errors import ModelError
 from callmood.resources import MODEL
@@ -92,7 +93,7 @@ def listen(
         mine = np.flatnonzero(speakers == speaker)
         drawn = baseline(labels[mine], rng)
         for chosen in drawn:
-            voice = model.baseline(embedded[mine[chosen]], durations_s[mine[chosen]])
+            voice = estimate_baseline(embedded[mine[chosen]], durations_s[mine[chosen]])
             heard.append(mine)
             probabilities.append(model.classify(embedded[mine], voice, EVEN))
     order = np.concatenate(heard)

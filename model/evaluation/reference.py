@@ -28,7 +28,8 @@ from callmood.errors import CallmoodError
 from callmood.monitoring.drift import COUNTS, MEANS, Reference
 from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.resources import MODEL
-from callmood.settings import Settings, load_settings
+from callmood.config import AnalysisConfig
+from callmood.settings import ReportSettings, load_settings
 from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
 from callmood.warehouse.base import Warehouse
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -102,8 +103,8 @@ def _analyzed(said: Samples, voice: str, number: int, model: EmotionModel) -> tu
         uploaded_at=_DAY,
         call=CallMetadata(call_id=f"{voice}/{number}", customer_id=voice),
     )
-    settings = Settings.model_construct()  # the defaults, whatever the environment says
-    return analysis_rows(analyze(recording, model, settings), settings, _DAY, 0.0)
+    config = AnalysisConfig()
+    return analysis_rows(analyze(recording, model, config), config, _DAY, 0.0)
 
 
 def rows_in(warehouse: Warehouse, version: str, since: date, until: date) -> list[JsonRow]:
@@ -153,7 +154,7 @@ def main() -> None:
         if args.store:
             if not args.store.exists() or not args.since or not args.until:
                 raise CallmoodError("give a --store that exists, and --since and --until: which weeks were calm")
-            settings = load_settings()
+            settings = load_settings(ReportSettings)
             store = DuckDBWarehouse(args.store, settings.time_zone, settings.min_calls_per_group)
             made_of = f"calls from {args.since} to {args.until}"
             made = content(rows_in(store, model.version, args.since, args.until), model.version, made_of)

@@ -28,11 +28,11 @@ from rich.progress import track
 
 from callmood.analysis.analyzer import analyze
 from callmood.analysis.rows import analysis_rows
+from callmood.config import AnalysisConfig
 from callmood.emotion.model import EmotionModel, load_model
 from callmood.errors import ModelError
 from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.resources import MODEL
-from callmood.settings import Settings
 from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from model import remote_paths
@@ -223,7 +223,7 @@ def calls(
 
 def rows_of(call: Call, number: int, model: EmotionModel) -> tuple[list[JsonRow], JsonRow]:
     """Hear a call as a recording is heard, and make its rows."""
-    settings = Settings()
+    settings = AnalysisConfig()
     named = CallMetadata(call_id=f"{number:06}", started_at=_DAY)
     ref = ObjectRef("simulated", f"{number:06}.wav", 1)
     recording = Recording(ref, call.audio, len(call.audio), f"{number:064}", _DAY, named)

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from callmood.emotion.baseline import estimate_baseline
 from callmood.emotion.model import RUNTIMES, load_model
 from callmood.types import EMOTIONS, SAMPLE_RATE
 from model.data import manifest
@@ -43,7 +44,7 @@ def main() -> None:
     model = load_model(args.model, args.runtime)
     sounds = [load(clip) for clip in some_clips(manifest.read(args.manifest))]
     embedded = np.stack([model.embed(sound) for sound in sounds])
-    answers = model.classify(embedded, model.baseline(embedded, durations_s(sounds)), EVEN)
+    answers = model.classify(embedded, estimate_baseline(embedded, durations_s(sounds)), EVEN)
     print(json.dumps(answers.tolist()))
 
 

@@ -64,7 +64,7 @@ def drawn(
     -------
     mean : ndarray of float32, shape (m, d)
     known : ndarray of float32, shape (m,)
-        As in `callmood.emotion.model.Baseline`.
+        As in `callmood.emotion.baseline.SpeakerBaseline.shrunk`.
     """
     mean, known = np.empty_like(embedded), np.empty(len(embedded), np.float32)
     for voice in np.unique(heard.baseline_groups):

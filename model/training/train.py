@@ -64,7 +64,7 @@ def temperatures(logits: Floats, known: Floats, labels: NDArray[np.intp]) -> tup
     ----------
     logits : ndarray of float32, shape (m, 6)
     known : ndarray of float32, shape (m,)
-        How well each clip's voice is known; see `callmood.emotion.model.Baseline`.
+        How well each clip's voice is known; see `callmood.emotion.baseline.SpeakerBaseline.shrunk`.
     labels : ndarray of int, shape (m,)
 
     Returns

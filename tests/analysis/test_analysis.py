@@ -1,22 +1,25 @@
 """The analysis of whole recordings: roles, copies, empty channels, times and what they add up to."""
 
 import io
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import golden
 import numpy as np
 import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callmood.analysis.analyzer import analysis_id, analyze, speaking_time
+from callmood.analysis.analyzer import ANALYSIS_VERSION, analysis_id, analyze, speaking_time
 from callmood.analysis.rows import analysis_rows
+from callmood.config import AnalysisConfig
 from callmood.emotion.model import load_model
 from callmood.errors import BadRecording
 from callmood.recording import CallMetadata, ObjectRef, Recording
-from callmood.settings import Settings
+from callmood.settings import AnalyzeSettings
 from callmood.warehouse.schema import check_rows
 
 CALL, _ = soundfile.read(next((Path(__file__).parents[1] / "examples").glob("*call-1001*.wav")), dtype="float32")
@@ -43,7 +46,7 @@ def judged_roles(analysis):
 
 
 def test_two_channels_are_agent_and_customer_and_only_the_customer_is_judged(model):
-    analysis = analyze(recording(AGENT, CUSTOMER), model, Settings())
+    analysis = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig())
     assert analysis.roles == ("agent", "customer")
     assert judged_roles(analysis) == {"customer"}
     assert analysis.talk_s["agent"] > 20
@@ -52,26 +55,26 @@ def test_two_channels_are_agent_and_customer_and_only_the_customer_is_judged(mod
 
 
 def test_the_agents_channel_is_judged_where_the_deployer_opts_in(model):
-    analysis = analyze(recording(AGENT, CUSTOMER), model, Settings(analyze_agent_emotion=True))
+    analysis = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig(analyze_agent_emotion=True))
     assert judged_roles(analysis) == {"agent", "customer"}
 
 
 def test_roles_by_setting_and_by_the_objects_own_word(model):
-    swapped = Settings(channel_roles=("customer", "agent"))
+    swapped = AnalysisConfig(channel_roles=("customer", "agent"))
     assert analyze(recording(CUSTOMER, AGENT), model, swapped).roles == ("customer", "agent")
     stated = recording(AGENT, CUSTOMER, roles=("agent", "customer"))
     assert analyze(stated, model, swapped).roles == ("agent", "customer")
 
 
 def test_the_order_of_channels_changes_nothing_but_their_numbers(model):
-    one = analyze(recording(AGENT, CUSTOMER), model, Settings())
-    other = analyze(recording(CUSTOMER, AGENT), model, Settings(channel_roles=("customer", "agent")))
+    one = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig())
+    other = analyze(recording(CUSTOMER, AGENT), model, AnalysisConfig(channel_roles=("customer", "agent")))
     told = [(s.role, s.start_s, s.end_s, s.probabilities) for s in one.segments]
     assert sorted(told) == sorted((s.role, s.start_s, s.end_s, s.probabilities) for s in other.segments)
 
 
 def test_one_channel_holds_both_parties(model):
-    analysis = analyze(recording((AGENT + CUSTOMER) / 2), model, Settings())
+    analysis = analyze(recording((AGENT + CUSTOMER) / 2), model, AnalysisConfig())
     assert analysis.roles == ("mixed",)
     assert judged_roles(analysis) == {"mixed"}
 
@@ -79,7 +82,7 @@ def test_one_channel_holds_both_parties(model):
 @pytest.mark.parametrize("gain", [1.0, 0.5, -1.0])
 def test_dual_mono_is_one_channel_whatever_its_gain(model, gain):
     both = (AGENT + CUSTOMER) / 2
-    analysis = analyze(recording(both, gain * both), model, Settings())
+    analysis = analyze(recording(both, gain * both), model, AnalysisConfig())
     assert "dual_mono" in analysis.warnings
     assert sorted(analysis.roles) == ["copy", "mixed"]
     assert {segment.role for segment in analysis.segments} == {"mixed"}
@@ -88,7 +91,7 @@ def test_dual_mono_is_one_channel_whatever_its_gain(model, gain):
 
 
 def test_an_empty_channel_is_silent_and_no_error(model):
-    analysis = analyze(recording(AGENT, np.zeros_like(AGENT)), model, Settings())
+    analysis = analyze(recording(AGENT, np.zeros_like(AGENT)), model, AnalysisConfig())
     assert analysis.roles == ("agent", "silent")
     assert "silent_channel" in analysis.warnings
     assert analysis.talk_s["customer"] == 0
@@ -96,18 +99,18 @@ def test_an_empty_channel_is_silent_and_no_error(model):
 
 def test_an_empty_channel_beside_two_copies_is_silent_all_the_same(model):
     both = (AGENT + CUSTOMER) / 2
-    analysis = analyze(recording(both, both, np.zeros_like(both)), model, Settings())
+    analysis = analyze(recording(both, both, np.zeros_like(both)), model, AnalysisConfig())
     assert sorted(analysis.roles) == ["copy", "mixed", "silent"]
     assert "silent_channel" in analysis.warnings
 
 
 def test_channels_beyond_the_known_roles_hold_anybody(model):
-    analysis = analyze(recording(AGENT, CUSTOMER, np.roll(CUSTOMER, 40_000)), model, Settings())
+    analysis = analyze(recording(AGENT, CUSTOMER, np.roll(CUSTOMER, 40_000)), model, AnalysisConfig())
     assert analysis.roles == ("agent", "customer", "mixed")
 
 
 def test_what_an_analysis_says_adds_up_and_fits_the_tables(model):
-    settings = Settings()
+    settings = AnalysisConfig()
     analysis = analyze(recording(AGENT, CUSTOMER), model, settings)
     assert analysis.duration_s == pytest.approx(len(CALL) / 8000, abs=0.01)
     starts = [segment.start_s for segment in analysis.segments]
@@ -126,45 +129,56 @@ def test_what_an_analysis_says_adds_up_and_fits_the_tables(model):
 
 
 def test_the_same_input_gives_the_same_analysis(model):
-    one, other = (analyze(recording(AGENT, CUSTOMER), load_model(), Settings()) for _ in range(2))
+    one, other = (analyze(recording(AGENT, CUSTOMER), load_model(), AnalysisConfig()) for _ in range(2))
     assert one.segments == other.segments
     assert one.analysis_id == other.analysis_id
 
 
 def test_the_analysis_id_follows_recording_model_and_the_settings_that_count():
-    base = analysis_id("r", "1", Settings())
-    assert base == analysis_id("r", "1", Settings(erase_on_delete=True, dataset="other"))
+    base = analysis_id("r", "1", AnalysisConfig())
+    assert base == analysis_id("r", "1", AnalyzeSettings(dataset="other", max_duration_s=60))
     others = [
-        analysis_id("q", "1", Settings()),
-        analysis_id("r", "2", Settings()),
-        analysis_id("r", "1", Settings(analyze_agent_emotion=True)),
-        analysis_id("r", "1", Settings(confidence_threshold=0.9)),
+        analysis_id("q", "1", AnalysisConfig()),
+        analysis_id("r", "2", AnalysisConfig()),
+        analysis_id("r", "1", AnalysisConfig(analyze_agent_emotion=True)),
+        analysis_id("r", "1", AnalysisConfig(confidence_threshold=0.9)),
     ]
     assert len({base, *others}) == 5
 
 
-def test_another_version_of_the_software_is_another_analysis(monkeypatch):
-    before = analysis_id("r", "1", Settings())
-    monkeypatch.setattr("callmood.analysis.analyzer.__version__", "99")
-    assert analysis_id("r", "1", Settings()) != before
+def test_another_analysis_version_is_another_analysis(monkeypatch):
+    before = analysis_id("r", "1", AnalysisConfig())
+    monkeypatch.setattr("callmood.analysis.analyzer.ANALYSIS_VERSION", ANALYSIS_VERSION + 1)
+    assert analysis_id("r", "1", AnalysisConfig()) != before
+
+
+def test_results_change_only_with_the_analysis_version(model):
+    """Compare the rows of one recording with those of this analysis version; `python tests/analysis/golden.py` renews."""
+    expected = json.loads(golden.FILE.read_text(encoding="utf-8"))
+    found = golden.results(model)
+    renew = "run python tests/analysis/golden.py and commit tests/analysis/golden.json"
+    assert expected["analysis_version"] == ANALYSIS_VERSION, f"ANALYSIS_VERSION changed: {renew}"
+    assert expected["model_version"] == found["model_version"], f"the shipped model changed: {renew}"
+    changed = golden.differences(expected["rows"], found["rows"])
+    assert not changed, f"results changed: increase ANALYSIS_VERSION in analysis/analyzer.py, then {renew}: {changed}"
 
 
 def test_prior_and_threshold_decide_what_is_said(model):
     shares = {"anger": 0.9, "disgust": 0.02, "fear": 0.02, "happiness": 0.02, "neutral": 0.02, "sadness": 0.02}
-    calm = analyze(recording(AGENT, CUSTOMER), model, Settings())
-    wary = analyze(recording(AGENT, CUSTOMER), model, Settings(prior=shares))
+    calm = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig())
+    wary = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig(prior=shares))
 
     def anger(analysis):
         return sum(segment.probabilities[0] for segment in analysis.segments if segment.probabilities)
 
     assert anger(wary) > anger(calm)
-    unsure = analyze(recording(AGENT, CUSTOMER), model, Settings(confidence_threshold=1.0))
+    unsure = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig(confidence_threshold=1.0))
     assert {segment.emotion for segment in unsure.segments if segment.probabilities} == {"uncertain"}
 
 
 def test_too_long_is_noticed_while_listening(model):
     with pytest.raises(BadRecording, match="MAX_DURATION_S"):
-        analyze(recording(AGENT, CUSTOMER), model, Settings(max_duration_s=5))
+        analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig(max_duration_s=5))
 
 
 def test_a_path_and_its_bytes_are_the_same_recording(model, tmp_path):
@@ -172,8 +186,8 @@ def test_a_path_and_its_bytes_are_the_same_recording(model, tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(in_hand.audio)
     assert (
-        analyze(replace(in_hand, audio=path), model, Settings()).segments
-        == analyze(in_hand, model, Settings()).segments
+        analyze(replace(in_hand, audio=path), model, AnalysisConfig()).segments
+        == analyze(in_hand, model, AnalysisConfig()).segments
     )
 
 

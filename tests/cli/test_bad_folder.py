@@ -4,8 +4,9 @@ import pytest
 from test_bad_input import HEARD, REFUSED
 
 from callmood.emotion.model import load_model
+from callmood.models.resolver import StaticModelProvider
 from callmood.services.batch import BatchAnalyzer, analyze_file
-from callmood.settings import Settings
+from callmood.config import AnalysisConfig
 from callmood.sources.folder import find_recordings
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
@@ -40,7 +41,7 @@ def outcome(tmp_path_factory):
     empty.touch()
     expected[empty.as_uri()] = "empty_file"
     store = DuckDBWarehouse(folder / "store.duckdb")
-    list(BatchAnalyzer(store, Settings()).run([path for path in find_recordings([folder]) if path.suffix != ".duckdb"]))
+    list(BatchAnalyzer(store, AnalysisConfig()).run([path for path in find_recordings([folder]) if path.suffix != ".duckdb"]))
     return store, expected
 
 
@@ -68,7 +69,7 @@ def test_a_recording_over_the_limit_is_too_long(tmp_path):
 
     path = tmp_path / "long.wav"
     path.write_bytes(wav(bytes(16_000 * 12)))
-    failed = analyze_file(path, load_model(), Settings(max_duration_s=10))
+    failed = analyze_file(path, StaticModelProvider(load_model()), AnalysisConfig(max_duration_s=10))
     assert failed.row is not None
     assert failed.row["code"] == "too_long"
-    assert analyze_file(path, load_model(), Settings(max_duration_s=12)).status == "analyzed"
+    assert analyze_file(path, StaticModelProvider(load_model()), AnalysisConfig(max_duration_s=12)).status == "analyzed"

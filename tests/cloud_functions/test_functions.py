@@ -90,11 +90,11 @@ def erase_on_delete(start):
 
 
 @pytest.fixture(scope="module")
-def quarantine(start):
-    return start("quarantine")
+def dead_letter(start):
+    return start("dead_letter")
 
 
-@pytest.fixture(params=["analyze", "erase", "quarantine"])
+@pytest.fixture(params=["analyze", "erase", "dead_letter"])
 def any_function(request):
     return request.getfixturevalue(request.param)
 
@@ -264,22 +264,22 @@ def test_nothing_else_erases(erase_on_delete, google, attributes):
     assert google.asked == []
 
 
-def test_a_dead_letter_gets_a_failures_row(quarantine, google):
+def test_a_dead_letter_gets_a_failures_row(dead_letter, google):
     dead = {
         "CloudPubSubDeadLetterSourceDeliveryCount": "5",
         "CloudPubSubDeadLetterSourceSubscription": "analyze",
         "CloudPubSubDeadLetterSourceSubscriptionProject": "demo",
         "CloudPubSubDeadLetterSourceTopicPublishTime": "2026-11-23T05:44:34.000+00:00",
     }
-    assert quarantine.push(push(FINALIZED | dead)) == 204
+    assert dead_letter.push(push(FINALIZED | dead)) == 204
     [row] = rows(google, "failures")
     assert (row["code"], row["recording_id"]) == ("undeliverable", CALL.recording_id)
     assert "5 attempts by subscription analyze" in row["message"]
     assert "2026-11-23T05:44:34" in row["message"]
 
 
-def test_a_deletion_that_was_given_up_does_not_ask_for_another_upload(quarantine, google):
-    assert quarantine.push(push(FINALIZED | {"eventType": "OBJECT_DELETE"})) == 204
+def test_a_deletion_that_was_given_up_does_not_ask_for_another_upload(dead_letter, google):
+    assert dead_letter.push(push(FINALIZED | {"eventType": "OBJECT_DELETE"})) == 204
     [row] = rows(google, "failures")
     assert "erase the call" in row["message"]
     assert "upload" not in row["message"]
@@ -287,7 +287,11 @@ def test_a_deletion_that_was_given_up_does_not_ask_for_another_upload(quarantine
 
 def test_a_setting_that_makes_no_sense_keeps_the_function_from_starting(start):
     with pytest.raises(ServiceMissing, match="TIME_ZONE"):
-        start("erase", TIME_ZONE="Atlantis/Poseidonis")
+        start("analyze", TIME_ZONE="Atlantis/Poseidonis")
+
+
+def test_an_invalid_setting_of_another_function_does_not_matter(start):
+    assert start("erase", TIME_ZONE="Atlantis/Poseidonis", API_KEY="short").push({"a": 1}) == 204
 
 
 def test_functions_that_do_not_listen_start_without_what_listening_needs():

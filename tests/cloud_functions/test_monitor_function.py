@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import flask
@@ -13,9 +14,10 @@ from health_made import reference_of
 from monitoring_service import monitoring
 from test_monitor import FIGURES, fill
 
-from callmood.cloud_functions import handlers
-from callmood.settings import Settings
-from callmood.warehouse.duckdb import DuckDBWarehouse
+from callmood.cloud_functions import handlers, requests
+from callmood.cloud_functions.clients import Clients
+from callmood.settings import MonitorSettings
+from callmood.warehouse.duckdb import Store
 
 TOPIC = "projects/demo/topics/retrain"
 
@@ -36,7 +38,7 @@ def week(tmp_path_factory):
     """Three calm days, then three on which all voices are others."""
     rng = np.random.default_rng(0)
     folder = tmp_path_factory.mktemp("week")
-    earlier, store = DuckDBWarehouse(folder / "earlier.duckdb"), DuckDBWarehouse(folder / "calls.duckdb")
+    earlier, store = Store(folder / "earlier.duckdb"), Store(folder / "calls.duckdb")
     fill(earlier, "2026-10-01", rng, 120)
     (folder / "calm.json").write_bytes(reference_of(earlier.query("SELECT * FROM call_features")))
     for day in range(1, 7):
@@ -47,31 +49,40 @@ def week(tmp_path_factory):
 @pytest.fixture
 def made(week, tmp_path, monkeypatch):
     """The function as deployed, but for a store in BigQuery's place."""
-    store = DuckDBWarehouse(shutil.copyfile(week / "calls.duckdb", tmp_path / "calls.duckdb"))
+    store = Store(shutil.copyfile(week / "calls.duckdb", tmp_path / "calls.duckdb"))
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo")
-    settings = Settings(
+    settings = MonitorSettings(
         reference_uri=str(week / "calm.json"),
         metrics_prefix="custom.googleapis.com/callmood",
         retrain_topic=TOPIC,
         retrain_after_days=2,
     )
-    deployment = handlers.Deployment(settings)
-    deployment.warehouse = deployment.reports = store
-    deployment.publisher = Publisher()
+    clients = Clients()
+    clients.warehouse = lambda dataset: store
+    clients.publisher = Publisher()
     with monitoring() as service:
-        deployment.metrics = service.client
-        yield deployment, service
+        clients.metrics = service.client
+        yield Function(settings, clients, store), service
 
 
-def ask(deployment, body=None):
+@dataclass
+class Function:
+    """What one instance of the function has."""
+
+    settings: MonitorSettings
+    clients: Clients
+    store: Store
+
+
+def ask(function, body=None):
     with flask.Flask("test").test_request_context(json=body, method="POST"):
-        return handlers.answer_schedule(flask.request, deployment)[1]
+        return requests.handle_schedule(flask.request, handlers.monitor, function.settings, function.clients)[1]
 
 
 def test_a_day_ends_in_rows_and_in_metrics(made):
-    deployment, service = made
-    assert ask(deployment, {"day": "2026-11-01"}) == 204
-    rows = deployment.reports.query("SELECT * FROM drift_checks_current")
+    function, service = made
+    assert ask(function, {"day": "2026-11-01"}) == 204
+    rows = function.store.query("SELECT * FROM drift_checks_current")
     assert len(rows) == 2 * FIGURES
     points = service.points()
     assert len(points) == 2 * FIGURES
@@ -79,23 +90,23 @@ def test_a_day_ends_in_rows_and_in_metrics(made):
         labels = {"metric": row["metric"], "model_version": "1", "queue": row["queue"] or ""}
         value = points["custom.googleapis.com/callmood/threshold_ratio", *sorted(labels.items())]
         assert value == pytest.approx(row["threshold_ratio"])
-    assert deployment.publisher.sent == []
+    assert function.clients.publisher.sent == []
 
 
 def test_without_a_body_it_is_yesterday(made, monkeypatch):
-    deployment, _ = made
+    function, _ = made
     asked = []
-    monkeypatch.setattr(handlers, "monitor", lambda day, _: asked.append(day))
-    assert ask(deployment) == 204
+    monkeypatch.setattr(handlers, "monitor", lambda day, *_: asked.append(day))
+    assert ask(function) == 204
     assert asked == [datetime.now(UTC).date() - timedelta(days=1)]
 
 
 def test_training_is_asked_for_once_after_days_of_drift(made, caplog):
-    deployment, _ = made
+    function, _ = made
     with caplog.at_level(logging.INFO):
         for day in range(3, 7):
-            assert ask(deployment, {"day": f"2026-11-0{day}"}) == 204
-    [(topic, message)] = deployment.publisher.sent
+            assert ask(function, {"day": f"2026-11-0{day}"}) == 204
+    [(topic, message)] = function.clients.publisher.sent
     assert topic == TOPIC
     assert (message["reason"], message["day"], message["model_version"]) == ("drift", "2026-11-05", "1")
     assert "embedding_proj_1" in message["metrics"]
@@ -106,8 +117,8 @@ def test_training_is_asked_for_once_after_days_of_drift(made, caplog):
 
 
 def test_a_day_without_calls_is_no_fault(made):
-    deployment, service = made
-    assert ask(deployment, {"day": "2020-01-01"}) == 204
+    function, service = made
+    assert ask(function, {"day": "2020-01-01"}) == 204
     assert service.requests == []
 
 
@@ -117,6 +128,6 @@ def test_a_body_that_names_no_day_is_refused(made, body):
 
 
 def test_what_another_attempt_may_cure_is_tried_again(made):
-    deployment, _ = made
-    deployment.reports = None
-    assert ask(deployment, {"day": "2026-11-01"}) == 500
+    function, _ = made
+    function.clients.warehouse = lambda dataset: None
+    assert ask(function, {"day": "2026-11-01"}) == 500

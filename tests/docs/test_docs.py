@@ -14,7 +14,7 @@ from write_docs import PAGES, openapi, rewritten
 
 import callmood
 from callmood.cli.app import app
-from callmood.settings import Settings
+from callmood.config import AnalysisConfig
 
 ROOT = Path(__file__).parents[2]
 MODULES = [module.name for module in pkgutil.walk_packages(callmood.__path__, "callmood.")]
@@ -55,7 +55,7 @@ def test_the_demo_pattern_in_the_docs_reads_a_real_name():
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     pattern = page.split("FILENAME_PATTERN='")[1].split("'")[0]
     name = "Auto0_GUID_000_AGENT_ChrisL_DT_2025-02-19T06-01-22_Mono.wav"
-    call = call_metadata(name, {}, Settings(filename_pattern=pattern))
+    call = call_metadata(name, {}, AnalysisConfig(filename_pattern=pattern))
     assert (
         json.dumps([call.call_id, call.agent_id, str(call.started_at)])
         == '["000", "ChrisL", "2025-02-19 06:01:22+00:00"]'

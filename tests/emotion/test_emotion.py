@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 from voices import voice
 
-from callmood.emotion.model import RUNTIMES, Baseline, EmotionModel, apply_prior, load_model
+from callmood.emotion.baseline import SpeakerBaseline, estimate_baseline, unknown_speaker
+from callmood.emotion.model import RUNTIMES, EmotionModel, apply_prior, load_model
 from callmood.errors import ModelError
 from callmood.resources import MODEL
 from callmood.types import EMOTIONS
 
 EVEN = dict.fromkeys(EMOTIONS, 1 / 6)
-ALONE = Baseline(np.zeros(3072, np.float32), 0.0)
+UNKNOWN = unknown_speaker(3072)
+SHRINKAGE_S = json.loads((MODEL / "emotion.json").read_text())["baseline_shrinkage_s"]
 
 
 @pytest.fixture(scope="module")
@@ -53,29 +55,34 @@ def test_what_is_longer_than_the_longest_segment_is_cut(model):
 
 
 def test_probabilities(model, embeddings):
-    p = model.classify(embeddings, model.baseline(embeddings, np.ones(5)))
+    p = model.classify(embeddings, estimate_baseline(embeddings, np.ones(5)))
     assert p.shape == (5, 6)
     assert p.dtype == np.float32
     assert (p > 0).all()
     np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-5)
-    one_by_one = np.concatenate([model.classify(e[None], model.baseline(embeddings, np.ones(5))) for e in embeddings])
+    one_by_one = np.concatenate(
+        [model.classify(e[None], estimate_baseline(embeddings, np.ones(5))) for e in embeddings]
+    )
     np.testing.assert_allclose(one_by_one, p, atol=1e-5)
 
 
 def test_no_segments_no_probabilities(model):
     none = np.zeros((0, 3072), np.float32)
-    baseline = model.baseline(none, np.zeros(0, np.float32))
-    np.testing.assert_array_equal(baseline.mean, ALONE.mean)
-    assert baseline.known == 0
+    baseline = estimate_baseline(none, np.zeros(0, np.float32))
+    mean, weight = baseline.shrunk(SHRINKAGE_S)
+    np.testing.assert_array_equal(mean, UNKNOWN.embedding)
+    assert weight == 0
     assert model.classify(none, baseline).shape == (0, 6)
 
 
 def test_a_model_without_shrinkage_may_have_heard_nothing():
     facts = json.loads((MODEL / "emotion.json").read_text()) | {"baseline_shrinkage_s": 0}
     model = EmotionModel((MODEL / "emotion.tflite").read_bytes(), facts)
-    baseline = model.baseline(np.zeros((0, 3072), np.float32), np.zeros(0, np.float32))
-    assert baseline.known == 0
-    np.testing.assert_array_equal(baseline.mean, ALONE.mean)
+    baseline = estimate_baseline(np.zeros((0, 3072), np.float32), np.zeros(0, np.float32))
+    mean, weight = baseline.shrunk(0.0)
+    assert weight == 0
+    np.testing.assert_array_equal(mean, UNKNOWN.embedding)
+    assert np.isfinite(model.classify(np.ones((1, 3072), np.float32), baseline)).all()
 
 
 @pytest.mark.skipif(
@@ -87,13 +94,14 @@ def test_both_runtimes_give_the_same_answer(embeddings):
         model = load_model(runtime=runtime)
         assert model.runtime == runtime
         e = np.stack([model.embed(voice(seconds, seed=i)) for i, seconds in enumerate((0.6, 1.0, 2.5))])
-        answers.append(model.classify(e, model.baseline(e, np.ones(3)), EVEN))
+        answers.append(model.classify(e, estimate_baseline(e, np.ones(3)), EVEN))
     np.testing.assert_allclose(answers[0], answers[1], atol=0.03)
 
 
 def test_the_baseline_of_one_segment_leaves_most_of_it(model, embeddings):
-    baseline = model.baseline(embeddings[:1], np.array([2.0]))
-    assert 0 < np.linalg.norm(baseline.mean) < 0.5 * np.linalg.norm(embeddings[0])
+    baseline = estimate_baseline(embeddings[:1], np.array([2.0]))
+    mean, _ = baseline.shrunk(SHRINKAGE_S)
+    assert 0 < np.linalg.norm(mean) < 0.5 * np.linalg.norm(embeddings[0])
 
 
 def test_prior_of_calls_replaces_that_of_the_training_set():
@@ -106,15 +114,16 @@ def test_prior_of_calls_replaces_that_of_the_training_set():
 
 def test_a_users_prior_is_used(model, embeddings):
     happy = {**dict.fromkeys(EMOTIONS, 0.01), "happiness": 0.95}
-    p = model.classify(embeddings, ALONE)
-    q = model.classify(embeddings, ALONE, happy)
+    p = model.classify(embeddings, UNKNOWN)
+    q = model.classify(embeddings, UNKNOWN, happy)
     assert (q[:, EMOTIONS.index("happiness")] > p[:, EMOTIONS.index("happiness")]).all()
 
 
 def test_the_better_a_voice_is_known_the_surer_the_answer(model, embeddings):
     facts = json.loads((MODEL / "emotion.json").read_text())
     alone, known = (
-        np.log(model.classify(embeddings, Baseline(ALONE.mean, known), EVEN)).astype(float) for known in (0.0, 0.9)
+        np.log(model.classify(embeddings, SpeakerBaseline(UNKNOWN.embedding, speech_s), EVEN)).astype(float)
+        for speech_s in (0.0, 9 * SHRINKAGE_S)  # speaker weights 0 and 0.9
     )
     odds = (known - known[:, :1]) / (alone - alone[:, :1] + 1e-9)
     temperature = facts["temperature"] + 0.9 * (facts["temperature_known"] - facts["temperature"])
@@ -156,3 +165,12 @@ def test_a_damaged_model_is_refused_in_words(files, damage):
 
 def test_a_copy_of_the_model_is_the_same_version(files, model):
     assert load_model(files / "emotion.tflite").version == model.version
+
+
+def test_baseline_of_chunks_is_the_baseline_of_all_segments(embeddings):
+    durations_s = np.array([0.6, 1.0, 2.5, 3.0, 8.0], np.float32)
+    whole = estimate_baseline(embeddings, durations_s)
+    chunks = estimate_baseline(embeddings[:2], durations_s[:2]).update(embeddings[2:], durations_s[2:])
+    np.testing.assert_allclose(chunks.embedding, whole.embedding, atol=1e-5)
+    assert chunks.speech_s == pytest.approx(whole.speech_s)
+    assert whole.update(embeddings[:0], durations_s[:0]) is whole

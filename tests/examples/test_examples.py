@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from callmood.settings import Settings
+from callmood.config import AnalysisConfig
 from callmood.sources.metadata import call_metadata
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -61,7 +61,7 @@ def test_recordings_are_telephone_mu_law_wav(recording, timeline):
 
 
 def test_file_name_contains_the_call_metadata(recording, timeline):
-    call = call_metadata(recording.name, {}, Settings())
+    call = call_metadata(recording.name, {}, AnalysisConfig())
     assert (call.call_id, call.queue, call.agent_id, call.customer_id) == tuple(
         timeline[key] for key in ("call_id", "queue", "agent", "customer")
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from callmood.settings import ScoreSettings, Settings
+from callmood.settings import APPLICATIONS, AnalyzeSettings, RealtimeSettings
 
 LIBRARIES = {"GOOGLE_CLOUD_PROJECT", "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"}
 ROOT = Path(__file__).parents[2]
@@ -122,7 +122,7 @@ def test_settings_reach_the_functions_as_the_code_reads_them(applied, monkeypatc
     environment = of(applied, "google_cloudfunctions2_function")[0]["service_config"][0]["environment_variables"]
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    settings = Settings()
+    settings = AnalyzeSettings()
     assert settings.dataset == "acme-calls-1.callmood"
     assert (
         settings.results_topic
@@ -133,7 +133,9 @@ def test_settings_reach_the_functions_as_the_code_reads_them(applied, monkeypatc
         assert settings.channel_roles == ("customer", "agent")
     assert not settings.analyze_agent_emotion
     assert settings.max_size_bytes == (4 if hardened(applied) else 2) * 2**30 // 3
-    assert set(environment) <= {name.upper() for name in Settings.model_fields} | LIBRARIES
+    assert (
+        set(environment) <= {name.upper() for kind in APPLICATIONS.values() for name in kind.model_fields} | LIBRARIES
+    )
 
 
 def test_every_setting_can_be_set():
@@ -142,7 +144,15 @@ def test_every_setting_can_be_set():
     others = {"dataset", "min_calls_per_group", "results_topic", "alert_url", "alert_secret"}
     others |= {"reports_dataset", "metrics_prefix", "retrain_topic"}
     assert "ALERT_URL" in (ROOT / "infra" / "functions" / "main.tf").read_text()
-    assert set(re.findall(r"^    (\w+) +=", variables, re.M)) == set(Settings.model_fields) - others
+    assert (
+        set(re.findall(r"^    (\w+) +=", variables, re.M))
+        == {
+            name
+            for function in ("analyze", "erase", "alert", "monitor")
+            for name in APPLICATIONS[function].model_fields
+        }
+        - others
+    )
 
 
 def test_every_table_is_as_its_schema_says(applied):
@@ -263,7 +273,7 @@ def test_live_calls_are_judged_for_their_callers_only(applied):
     (container,) = template["containers"]
     told = {env["name"]: env for env in container["env"]}
     assert told["SESSION_KEY"]["value_source"][0]["secret_key_ref"][0]["secret"] == "callmood-session-key"
-    assert {name for name in told if name not in LIBRARIES} <= {name.upper() for name in ScoreSettings.model_fields}
+    assert {name for name in told if name not in LIBRARIES} <= {name.upper() for name in RealtimeSettings.model_fields}
     assert template["timeout"] == "3600s"
     assert template["max_instance_request_concurrency"] == int(told["MAX_STREAMS"]["value"])
-    assert ScoreSettings.model_fields["max_stream_s"].default < 3600
+    assert RealtimeSettings.model_fields["max_stream_s"].default < 3600

@@ -244,7 +244,7 @@ def clock():
 
 
 def used(followed):
-    return {followed.of_recording(recording_id).version for recording_id in IDS[:50]}
+    return {followed.for_recording(recording_id).version for recording_id in IDS[:50]}
 
 
 def test_a_promotion_is_followed_within_a_minute_and_a_rollback_too(registry, clock, one, two):
@@ -276,7 +276,7 @@ def test_a_canary_and_its_end_are_followed(registry, clock, one, two):
     serve(registry, one, two, canary=0.5)
     followed = AliasModelProvider(registry, "production", clock)
     assert used(followed) == {one, two}
-    chosen = [followed.of_recording(recording_id).version for recording_id in IDS[:50]]
+    chosen = [followed.for_recording(recording_id).version for recording_id in IDS[:50]]
     assert chosen == [registry.release("production").version_for(recording_id) for recording_id in IDS[:50]]
     rollback.rollback(registry, "production")
     clock.now += 61
@@ -290,7 +290,7 @@ def test_a_look_holds_nobody_up(registry, clock, one, monkeypatch):
     clock.now += 31
     started = time.perf_counter()
     for recording_id in IDS[:100]:
-        followed.of_recording(recording_id)
+        followed.for_recording(recording_id)
     assert time.perf_counter() - started < 0.2
 
 
@@ -356,12 +356,12 @@ def test_a_version_may_be_pinned_or_asked_for(registry, one, two):
     serve(registry, one)
     assert used(open_models(f"{registry.uri}@{two}")) == {two}
     followed = open_models(f"{registry.uri}@production")
-    assert followed.of_version(two).version == two
-    assert followed.of_version(one) is followed.of_recording(IDS[0])
+    assert followed.for_version(two).version == two
+    assert followed.for_version(one) is followed.for_recording(IDS[0])
     with pytest.raises(ModelError, match="0123456789ab"):
-        followed.of_version("0123456789ab")
+        followed.for_version("0123456789ab")
     with pytest.raises(ModelError, match="MODEL_URI names one file"):
-        open_models(None).of_version(two)
+        open_models(None).for_version(two)
 
 
 @pytest.mark.parametrize("version", ["feedfeedfeed", "../../etc/pass"])

@@ -16,8 +16,8 @@ from callmood.analysis.analyzer import analyze
 from callmood.emotion.model import load_model
 from callmood.sources.folder import read_file
 from callmood.analysis.rows import analysis_rows
-from callmood.settings import Settings
-model, settings = load_model(), Settings()
+from callmood.config import AnalysisConfig
+model, settings = load_model(), AnalysisConfig()
 analysis = analyze(read_file(Path(sys.argv[1]), settings), model, settings)
 segments, _ = analysis_rows(analysis, settings, datetime.now(UTC), 0.0)
 print(json.dumps([model.runtime, segments]))

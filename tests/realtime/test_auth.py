@@ -7,7 +7,7 @@ from realtime_server import SESSION_KEY, run_server
 
 from callmood.realtime.auth import ACCESS_TOKEN_LIFETIME_S, Authenticator
 from callmood.realtime.problem_details import Problem
-from callmood.settings import ScoreSettings
+from callmood.settings import RealtimeSettings
 
 API_KEY = "a key of some length"
 
@@ -34,7 +34,7 @@ def test_access_token_authorizes_scoring_but_not_new_tokens(protected_server, ex
 
 
 def test_access_token_expires(monkeypatch):
-    authenticator = Authenticator(ScoreSettings(api_key=API_KEY, session_key=SESSION_KEY))
+    authenticator = Authenticator(RealtimeSettings(api_key=API_KEY, session_key=SESSION_KEY))
     token = authenticator.create_token()
     authenticator.check(token)
     now = time.time()

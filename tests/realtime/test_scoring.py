@@ -12,7 +12,7 @@ import soundfile
 from realtime_server import SESSION_KEY, run_in_thread, run_server
 
 from callmood.analysis.analyzer import analyze
-from callmood.analysis.channel import Average
+from callmood.emotion.baseline import SpeakerBaseline
 from callmood.analysis.rows import analysis_rows
 from callmood.emotion.model import load_model
 from callmood.models.resolver import StaticModelProvider
@@ -24,7 +24,8 @@ from callmood.realtime.scoring import Scorer
 from callmood.realtime.session_tokens import SessionState, SessionTokens
 from callmood.recording import ObjectRef, Recording
 from callmood.resources import MODEL
-from callmood.settings import ScoreSettings, Settings
+from callmood.config import AnalysisConfig
+from callmood.settings import RealtimeSettings
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +43,8 @@ def test_segments_equal_the_rows_of_the_recording(server, example, model):
     status, prediction, _ = server.request("/score", example)
     assert status == 200
     recording = Recording(ObjectRef("b", "a", 1), example, len(example), "0" * 64, datetime.now(UTC))
-    analysis = analyze(recording, model, Settings())
-    segments, commit = analysis_rows(analysis, Settings(), datetime.now(UTC), 0)
+    analysis = analyze(recording, model, AnalysisConfig())
+    segments, commit = analysis_rows(analysis, AnalysisConfig(), datetime.now(UTC), 0)
     assert prediction["segments"] == [{name: row[name] for name in prediction["segments"][0]} for row in segments]
     for name in ("duration_s", "channel_roles", "warnings", "model_version"):
         assert prediction[name] == commit[name]
@@ -83,7 +84,7 @@ def test_session_token_carries_the_speaker_baseline_to_the_next_part(server, cus
 
 
 def test_token_of_another_model_resets_baselines_with_a_warning(server, customer):
-    state = SessionState("c", "older", 30.0, {0: Average(np.ones(4, np.float32), 9.0)})
+    state = SessionState("c", "older", 30.0, {0: SpeakerBaseline(np.ones(4, np.float32), 9.0)})
     token = SessionTokens(SESSION_KEY).encode(state)
     [prediction] = server.predict(wav(customer), sessions=[token], channel_roles=["customer"])
     assert prediction["offset_s"] == 30.0
@@ -125,7 +126,7 @@ def test_unknown_paths_and_methods_are_problem_details(server, path, body, statu
 
 
 def test_session_without_session_key_is_rejected(model, example):
-    scorer = Scorer(StaticModelProvider(model), ScoreSettings())
+    scorer = Scorer(StaticModelProvider(model), RealtimeSettings())
     instance = {"b64": base64.b64encode(example).decode()}
     body = json.dumps({"instances": [instance], "parameters": {"session": True}}).encode()
     with pytest.raises(Problem, match="SESSION_KEY"):
@@ -157,7 +158,7 @@ def test_replica_returns_problem_details(replica, body, status, code):
 
 
 def test_slow_request_times_out_and_full_queue_is_busy(monkeypatch, model):
-    service = make_app(Scorer(StaticModelProvider(model), ScoreSettings()), Authenticator(ScoreSettings()))
+    service = make_app(Scorer(StaticModelProvider(model), RealtimeSettings()), Authenticator(RealtimeSettings()))
     monkeypatch.setattr(app, "BODY_TIMEOUT_S", 0.3)
     with run_in_thread(service) as server:
         with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from realtime_server import SESSION_KEY
 
-from callmood.analysis.channel import Average
+from callmood.emotion.baseline import SpeakerBaseline
 from callmood.realtime.problem_details import Problem
 from callmood.realtime.session_tokens import MAX_AGE_S, SessionState, SessionTokens
 
@@ -14,13 +14,13 @@ from callmood.realtime.session_tokens import MAX_AGE_S, SessionState, SessionTok
 def test_token_preserves_session_state():
     tokens = SessionTokens(SESSION_KEY)
     means = np.random.default_rng(0).standard_normal((2, 3072)).astype(np.float32)
-    state = SessionState("c", "m1", 61.5, {0: Average(means[0], 12.25), 3: Average(means[1], 7.0)})
+    state = SessionState("c", "m1", 61.5, {0: SpeakerBaseline(means[0], 12.25), 3: SpeakerBaseline(means[1], 7.0)})
     token = tokens.encode(state)
     decoded = tokens.decode(token)
     assert (decoded.call_id, decoded.model_version, decoded.offset_s) == ("c", "m1", 61.5)
     for channel, baseline in state.baselines.items():
         np.testing.assert_allclose(decoded.baselines[channel].embedding, baseline.embedding, atol=2e-3)
-        assert decoded.baselines[channel].seconds == baseline.seconds
+        assert decoded.baselines[channel].seconds == baseline.speech_s
     assert len(token) < 25_000
 
 

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from callmood.analysis.analyzer import analyze
-from callmood.analysis.rows import segment_facts
+from callmood.analysis.rows import segment_fields
 from callmood.emotion.model import load_model
 from callmood.models.resolver import StaticModelProvider
 from callmood.realtime import websocket
@@ -22,7 +22,8 @@ from callmood.realtime.auth import Authenticator
 from callmood.realtime.scoring import Scorer
 from callmood.realtime.session import StreamSession
 from callmood.recording import CallMetadata, ObjectRef, Recording
-from callmood.settings import ScoreSettings, Settings
+from callmood.config import AnalysisConfig
+from callmood.settings import RealtimeSettings
 
 
 def encode(samples, rate, subtype):
@@ -34,7 +35,7 @@ def encode(samples, rate, subtype):
 def analyze_recording(audio):
     call = CallMetadata(channel_roles=("customer",))
     recording = Recording(ObjectRef("b", "a", 1), audio, len(audio), "0" * 64, datetime.now(UTC), call)
-    return [segment_facts(segment) for segment in analyze(recording, load_model(), Settings()).segments]
+    return [segment_fields(segment) for segment in analyze(recording, load_model(), AnalysisConfig()).segments]
 
 
 def stream(server, frames, **start):
@@ -66,7 +67,7 @@ def split(data, size):
 
 
 def make_service():
-    return make_app(Scorer(StaticModelProvider(load_model()), ScoreSettings()), Authenticator(ScoreSettings()))
+    return make_app(Scorer(StaticModelProvider(load_model()), RealtimeSettings()), Authenticator(RealtimeSettings()))
 
 
 @pytest.mark.parametrize(("subtype", "encoding", "rate"), [("PCM_16", "pcm16", 16_000), ("ULAW", "mulaw", 8_000)])

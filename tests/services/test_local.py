@@ -17,7 +17,7 @@ from command_line import json_lines as lines
 from callmood.models.resolver import open_models
 from callmood.services import batch
 from callmood.services.batch import BatchAnalyzer
-from callmood.settings import Settings
+from callmood.config import AnalysisConfig
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
@@ -186,7 +186,7 @@ def test_a_file_that_goes_before_its_turn_costs_no_other_its_analysis(store, cal
     local_store = DuckDBWarehouse(store)
     files = sorted(calls.iterdir())
     files[0].unlink()
-    assert [outcome.status for outcome in BatchAnalyzer(local_store, Settings()).run(files)] == ["skipped", "analyzed"]
+    assert [outcome.status for outcome in BatchAnalyzer(local_store, AnalysisConfig()).run(files)] == ["skipped", "analyzed"]
 
 
 def test_the_model_is_loaded_once(store, calls, monkeypatch):
@@ -201,14 +201,14 @@ def test_who_stops_listening_waits_for_no_file_that_is_left(tmp_path, monkeypatc
     """As Ctrl-C does."""
     taken = []
 
-    def slow(path, settings):
+    def slow(path, model_uri, config):
         taken.append(path)
         time.sleep(0.05)
-        return batch.Outcome(path, "skipped")
+        return batch.FileResult(path, "skipped")
 
     monkeypatch.setattr(batch, "_pool", ThreadPoolExecutor)
     monkeypatch.setattr(batch, "_in_worker", slow)
-    outcomes = batch.analyze_files([tmp_path / str(number) for number in range(50)], Settings(), workers=2)
+    outcomes = batch.analyze_files([tmp_path / str(number) for number in range(50)], AnalysisConfig(), workers=2)
     next(outcomes)
     outcomes.close()
     assert len(taken) < 10

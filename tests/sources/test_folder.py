@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from callmood.analysis.rows import failure_row
+from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording, CallmoodError
-from callmood.settings import Settings
 from callmood.sources.folder import file_ref, find_recordings, read_file
 
 
@@ -41,7 +41,7 @@ def test_what_is_known_of_a_file(tmp_path):
     path = tmp_path / "2026-11-02T09-14-00Z_call-7_queue-sales #1.wav"
     path.write_bytes(b"RIFF")
     os.utime(path, (0, 1_700_000_000))
-    recording = read_file(path, Settings())
+    recording = read_file(path, AnalysisConfig())
     assert recording.content_sha256 == hashlib.sha256(b"RIFF").hexdigest()
     assert recording.size_bytes == 4
     assert recording.uploaded_at == datetime.fromtimestamp(1_700_000_000, UTC)
@@ -54,7 +54,7 @@ def test_too_large_a_file_is_not_read(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"12345")
     with pytest.raises(BadRecording, match="MAX_SIZE_BYTES") as bad:
-        read_file(path, Settings(max_size_bytes=4))
+        read_file(path, AnalysisConfig(max_size_bytes=4))
     assert bad.value.code == "too_large"
 
 
@@ -82,7 +82,7 @@ def test_a_name_that_no_row_can_hold_is_a_failure_that_a_row_can(tmp_path):
     path = tmp_path / os.fsdecode(b"caf\xe9.wav")
     path.write_bytes(b"RIFF")
     with pytest.raises(BadRecording, match="Rename"):
-        read_file(path, Settings())
+        read_file(path, AnalysisConfig())
     row = failure_row("bad_name", "Rename the file.", datetime.now(UTC), file_ref(path))
     assert json.dumps(row).encode()
     assert row["object"].endswith("caf\\xe9.wav")
@@ -90,7 +90,7 @@ def test_a_name_that_no_row_can_hold_is_a_failure_that_a_row_can(tmp_path):
 
 def test_a_file_that_is_gone_by_now_is_a_bad_recording(tmp_path):
     with pytest.raises(BadRecording) as bad:
-        read_file(tmp_path / "moved.wav", Settings())
+        read_file(tmp_path / "moved.wav", AnalysisConfig())
     assert bad.value.code == "gone"
 
 
@@ -98,4 +98,4 @@ def test_a_folder_may_say_what_the_name_does_not(tmp_path):
     path = tmp_path / "queues" / "sales" / "a.wav"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"RIFF")
-    assert read_file(path, Settings(filename_pattern=r"queues/(?P<queue>[^/]+)/")).call.queue == "sales"
+    assert read_file(path, AnalysisConfig(filename_pattern=r"queues/(?P<queue>[^/]+)/")).call.queue == "sales"

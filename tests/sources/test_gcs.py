@@ -8,8 +8,8 @@ from google.api_core.exceptions import Forbidden
 from google.cloud import storage
 from scripted_http import scripted_http
 
+from callmood.config import AnalysisConfig
 from callmood.recording import ObjectRef
-from callmood.settings import Settings
 from callmood.sources import gcs
 
 REF = ObjectRef("calls", "2026/a b.wav", 7)
@@ -52,7 +52,7 @@ def test_a_start_that_bigquery_would_refuse_is_but_a_label(server, client, start
     server.answer = lambda asked: (
         (200, b"RIFF", ("X-Goog-Hash", f"crc32c={checksum}")) if "alt=media" in asked.path else (200, known)
     )
-    call = gcs.fetch(client, REF, Settings()).call
+    call = gcs.fetch(client, REF, AnalysisConfig()).call
     assert (call.started_at is not None, call.labels.get("started_at", "")[:10]) == (
         believed,
         "" if believed else start,

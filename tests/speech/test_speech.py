@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callmood.speech.segmenter import MAX_SEGMENT_S, MIN_SEGMENT_S, Segmenter
-from callmood.speech.silero import VoiceDetector
+from callmood.speech.silero import SileroDetector
 
 RATE = 16_000
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("2026*.json"))
@@ -52,8 +52,8 @@ def noise(seconds, level_dbfs):
 
 def segments(sound, cuts=()):
     segmenter = Segmenter()
-    found = [segment for block in np.split(sound, sorted(cuts)) for segment in segmenter.push(block)]
-    return found + segmenter.flush()
+    found = [segment for block in np.split(sound, sorted(cuts)) for segment in segmenter.process(block)]
+    return found + segmenter.finish()
 
 
 def mask(intervals, length):
@@ -183,11 +183,11 @@ def test_minutes_of_silence_and_a_jump_of_level_hide_nothing(utterance):
 
 def test_memory_stays_flat(call):
     segmenter = Segmenter()
-    segmenter.push(call)
+    segmenter.process(call)
     tracemalloc.start()
     for _ in range(5):
         for block in np.array_split(call, 60):
-            segmenter.push(block)
+            segmenter.process(block)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 5_000_000
@@ -216,7 +216,7 @@ def test_the_network_is_the_published_one():
         0.93, 0.86, 0.81, 0.83, 0.81, 0.83, 0.86, 0.81, 0.90, 0.96, 0.96, 0.95, 0.92, 0.95, 0.94, 0.87,
     ]
     # fmt: on
-    np.testing.assert_allclose(VoiceDetector().push(vowels(64 * 0.032)), published, atol=0.01)
+    np.testing.assert_allclose(SileroDetector().process(vowels(64 * 0.032)), published, atol=0.01)
 
 
 def test_prompts_are_found(data_root):
@@ -244,10 +244,10 @@ def test_small_blocks_find_the_same_segments_sooner(call, block):
     fast, batch = Segmenter(block), segments(call)
     late, found = [], []
     for start in range(0, len(call), 320):
-        for segment in fast.push(call[start : start + 320]):
+        for segment in fast.process(call[start : start + 320]):
             late.append((start + 320) / RATE - segment.end_s)
             found.append(segment)
-    found += fast.flush()
+    found += fast.finish()
     assert [(s.start_s, s.end_s) for s in found] == [(s.start_s, s.end_s) for s in batch]
     # 0.6 s of silence, what the detector lags behind, and the block; a breath makes it longer.
     assert np.median(late) < 0.75 + block * 0.032
@@ -262,9 +262,9 @@ def test_what_is_being_said_can_be_looked_at_and_changes_nothing(call):
     watched, seen = Segmenter(2), []
     found = []
     for start in range(0, len(call), 1600):
-        found += watched.push(call[start : start + 1600])
-        seen += [(watched.heard_s, segment) for segment in watched.unfinished()]
-    found += watched.flush()
+        found += watched.process(call[start : start + 1600])
+        seen += [(watched.processed_s, segment) for segment in watched.partial()]
+    found += watched.finish()
     assert places(found) == places(segments_of(Segmenter(2), call))
     assert len(seen) > 200
     assert all(segment.end_s <= heard_s for heard_s, segment in seen)
@@ -274,4 +274,4 @@ def test_what_is_being_said_can_be_looked_at_and_changes_nothing(call):
 
 
 def segments_of(segmenter, sound):
-    return segmenter.push(sound) + segmenter.flush()
+    return segmenter.process(sound) + segmenter.finish()

@@ -126,12 +126,12 @@ def _start(running, logs):
     make_dataset(client, DATASET)
 
     endpoints = {
-        name: running.enter_context(function(name, logs, **environment)) for name in ("analyze", "erase", "quarantine")
+        name: running.enter_context(function(name, logs, **environment)) for name in ("analyze", "erase", "dead_letter")
     }
     topic, dead_letters = (publisher.topic_path(PROJECT, name) for name in ("recordings", "dead-letters"))
     for path in (topic, dead_letters):
         publisher.create_topic(name=path)
-    for name, source in {"analyze": topic, "erase": topic, "quarantine": dead_letters}.items():
+    for name, source in {"analyze": topic, "erase": topic, "dead_letter": dead_letters}.items():
         subscription = {
             "name": subscriber.subscription_path(PROJECT, name),
             "topic": source,

@@ -5,9 +5,10 @@ import time
 from recordings import clip, example
 from stack.services import ROOT, function
 
+from callmood.config import AnalysisConfig
 from callmood.emotion.model import load_model
+from callmood.models.resolver import StaticModelProvider
 from callmood.services.batch import analyze_file
-from callmood.settings import Settings
 
 CURRENT = "SELECT * FROM recordings_current WHERE recording_id = @id"
 FAILED = "SELECT * FROM failures WHERE recording_id = @id"
@@ -28,7 +29,7 @@ def test_uploaded_call_can_be_queried(stack):
 
 def test_cloud_and_laptop_give_the_same_segments(stack):
     path = example(1002)
-    here = analyze_file(path, load_model(), Settings())
+    here = analyze_file(path, StaticModelProvider(load_model()), AnalysisConfig())
     call = stack.upload("the-same.wav", path.read_bytes())
     stack.until(CURRENT, call)
     there = stack.rows("SELECT * FROM segments_current WHERE recording_id = @id ORDER BY segment_index", call)

@@ -62,7 +62,7 @@ def test_version_is_promoted_and_rolled_back_in_a_bucket(registry, one, two, cap
     assert [version["version"] for version in listed["versions"]] == [one, two]
     assert [change["what"] for change in listed["history"]] == ["promote", "canary", "promote", "rollback"]
     assert registry.release("production").version == one
-    assert open_models(f"{registry.uri}@{two}").of_recording("a").version == two
+    assert open_models(f"{registry.uri}@{two}").for_recording("a").version == two
 
 
 def test_concurrent_promotions_are_both_applied(registry, one, two):
@@ -139,9 +139,9 @@ def test_function_follows_the_alias_and_keeps_the_last_valid_model(stack, regist
 def test_alias_provider_follows_a_bucket(registry, one, two):
     now = 0.0
     followed = AliasModelProvider(registry, "production", lambda: now)
-    assert followed.of_recording("a").version == one
+    assert followed.for_recording("a").version == one
     now = 61.0
-    assert followed.of_recording("a").version == one
+    assert followed.for_recording("a").version == one
     promote.promote(registry, "production", two, None)
     now = 122.0
-    assert followed.of_recording("a").version == two
+    assert followed.for_recording("a").version == two

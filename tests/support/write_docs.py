@@ -12,7 +12,7 @@ from callmood.realtime import scoring
 from callmood.realtime.openapi import document
 from callmood.realtime.problem_details import PROBLEMS
 from callmood.services.publish import ATTRIBUTES, result_schema
-from callmood.settings import ScoreSettings, Settings
+from callmood.settings import APPLICATIONS
 from callmood.warehouse.schema import tables, views
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -20,33 +20,19 @@ BEGIN, END = "<!-- written by ./run docs -->\n", "<!-- end -->\n"
 
 
 def settings_table():
-    own = [name for name in ScoreSettings.model_fields if name not in Settings.model_fields]
-    of_realtime = settings_lines(own)
-    return "\n".join(
-        [
-            *settings_lines(Settings.model_fields),
-            "",
-            "The real-time service ([realtime.md](realtime.md)) has these settings too:",
-            "",
-            *of_realtime,
-        ]
-    )
-
-
-def settings_lines(names):
-    lines = ["| variable | default | what it does |", "|---|---|---|"]
-    for name in names:
-        field = ScoreSettings.model_fields[name]
-        default = field.default
-        if isinstance(default, tuple):
-            default = ",".join(default)
-        shown = (
-            ""
-            if default is None or name == "filename_pattern"
-            else f"`{str(default).lower() if isinstance(default, bool) else default}`"
-        )
-        lines.append(f"| `{name.upper()}` | {shown} | {field.description} |")
-    return lines
+    """A line for each variable, with the applications that read it."""
+    fields, readers = {}, {}
+    for application, kind in APPLICATIONS.items():
+        for name, field in kind.model_fields.items():
+            fields[name] = field
+            readers.setdefault(name, []).append(application)
+    lines = ["| variable | default | description | read by |", "|---|---|---|---|"]
+    for name, field in fields.items():
+        default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        shown = f"`{str(default).lower() if isinstance(default, bool) else default}`"
+        shown = "" if default is None or name == "filename_pattern" else shown
+        lines.append(f"| `{name.upper()}` | {shown} | {field.description} | {', '.join(readers[name])} |")
+    return "\n".join(lines)
 
 
 def codes_table(codes):

@@ -1,4 +1,4 @@
-"""The analysis of one recording: audio in, segments with their emotion out. No network, no clock, no environment."""
+"""The analysis of one recording: audio in, classified segments out. No network, no clock, no environment."""
 
 from __future__ import annotations
 
@@ -11,58 +11,60 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from callmood import __version__
-from callmood.analysis.channel import Average, Segment, Voice
+from callmood.analysis.channel import ChannelAnalyzer, Segment
 from callmood.audio import stream
 from callmood.audio.stream import AudioInfo, open_audio
+from callmood.config import AnalysisConfig
+from callmood.emotion.baseline import SpeakerBaseline
 from callmood.emotion.model import EmotionModel
 from callmood.errors import BadRecording
 from callmood.recording import Recording
-from callmood.settings import Settings
+from callmood.speech.crosstalk import ChannelCorrelation
 from callmood.types import SAMPLE_RATE, Role
+
+ANALYSIS_VERSION = 1
+"""int: version of the analysis. Increase it with every change that changes rows; tests/analysis/golden.json checks it."""
 
 WARNINGS = {
     **stream.WARNINGS,
-    "dual_mono": "Two channels carry the same sound; they are analyzed as one channel with both parties.",
+    "dual_mono": "Two channels carry the same sound. They are analyzed as one channel with both parties.",
     "silent_channel": "A channel is empty: nothing was recorded on it.",
-    "no_speech": "Nobody speaks; the recording has no segments.",
+    "no_speech": "The recording contains no speech, so it has no segments.",
 }
-"""dict of str to str: every code in the `recordings` table's `warnings`, and what it means."""
+"""dict of str to str: every code in the `warnings` column of `recordings`, and its meaning."""
 
-# Two channels are one where their correlation is above this: codecs blur copies a little, two parties never come near.
-_SAME_CHANNEL = 0.98
-# Below a 16-bit file's last bit nothing was recorded.
+# A quieter channel is empty: it stays below the last bit of a 16-bit file.
 _EMPTY_PEAK = 2.0**-15
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """All that one model version has to say of one recording.
+    """The result of one analysis.
 
     Parameters
     ----------
     recording : Recording
-        What was analyzed.
+        The recording.
     analysis_id : str
-        32 hexadecimal digits: the same recording, software, model and settings give the same id.
+        See `analysis_id`.
     info : AudioInfo
         Format of the file.
     duration_s : float
-        Length of the audio as decoded, in seconds.
+        Duration of the decoded audio, in seconds.
     roles : tuple of str
-        Role of each channel in order; ``silent`` for an empty one.
+        Role of each channel; ``silent`` for an empty channel, ``copy`` for a duplicate.
     segments : tuple of Segment
-        By start, then channel.
+        Sorted by start, then channel.
     talk_s : dict of str to float
-        Seconds of speech by role, for the roles that have a channel.
+        Seconds of speech by role, for roles with a channel.
     silence_s, overlap_s : float
-        Seconds in which nobody, and in which two or more channels speak.
+        Seconds in which no channel, and in which at least two channels contain speech.
     warnings : tuple of str
-        Codes of what was odd.
+        Keys of `WARNINGS`.
     model_version : str
         Version of the emotion model.
-    averages : dict of int to Average
-        What each channel's voice sounds like, earlier parts included: the `past` of a next part of the same call.
+    baselines : dict of int to SpeakerBaseline
+        Baseline of each channel, including earlier chunks: the `prior_baselines` of the next chunk of the call.
     """
 
     recording: Recording
@@ -76,132 +78,56 @@ class Analysis:
     overlap_s: float
     warnings: tuple[str, ...]
     model_version: str
-    averages: dict[int, Average] = field(default_factory=dict)
+    baselines: dict[int, SpeakerBaseline] = field(default_factory=dict)
 
 
-def analysis_id(recording_id: str, model_version: str, settings: Settings) -> str:
-    """Id of the analysis of a recording by this software and a model under the settings that change its rows.
+def analysis_id(recording_id: str, model_version: str, config: AnalysisConfig) -> str:
+    """Return a deterministic ID for a recording, the analysis version, a model version, and row-affecting settings.
 
-    Another version of the software may cut segments elsewhere, and views must not mix the two.
+    Views never mix segments of two analyses.
 
     Parameters
     ----------
     recording_id : str
-        Id of the recording.
+        ID of the recording.
     model_version : str
         Version of the emotion model.
-    settings : Settings
-        Only those that change rows count.
+    config : AnalysisConfig
+        Only `row_fields` count.
 
     Returns
     -------
     str
         32 hexadecimal digits.
     """
-    what_counts = settings.model_dump(
-        mode="json",
-        include={
-            "channel_roles",
-            "analyze_agent_emotion",
-            "filename_pattern",
-            "time_zone",
-            "prior",
-            "confidence_threshold",
-        },
-    )
-    key = json.dumps([recording_id, __version__, model_version, what_counts], sort_keys=True)
+    key = json.dumps([recording_id, ANALYSIS_VERSION, model_version, config.row_fields()], sort_keys=True)
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
-def channel_roles(channels: int, recording: Recording, settings: Settings) -> tuple[Role, ...]:
-    """Role of every channel: the object's own word, else the settings'; one channel holds both parties.
+def channel_roles(channels: int, recording: Recording, config: AnalysisConfig) -> tuple[Role, ...]:
+    """Return the role of every channel.
 
     Parameters
     ----------
     channels : int
-        Channels in the file.
+        Number of channels in the file. A single channel carries both parties.
     recording : Recording
-        Its `call.channel_roles` wins.
-    settings : Settings
+        Its `call.channel_roles` take precedence.
+    config : AnalysisConfig
         `channel_roles` for recordings with two or more channels.
 
     Returns
     -------
     tuple of str
-        As many roles as channels; ``mixed`` where nothing is said of a channel.
+        One role per channel; ``mixed`` for channels without a stated role.
     """
-    stated = recording.call.channel_roles or (settings.channel_roles if channels > 1 else ())
+    stated = recording.call.channel_roles or (config.channel_roles if channels > 1 else ())
     unstated: list[Role] = ["mixed"] * channels
     return (*stated, *unstated)[:channels]
 
 
-class _Likeness:
-    """Running correlation of every pair of channels."""
-
-    def __init__(self, channels: int) -> None:
-        self.products = np.zeros((channels, channels))
-
-    def push(self, block: NDArray[np.float32]) -> None:
-        self.products += block @ block.T
-
-    def copies(self) -> list[tuple[int, int]]:
-        """Pairs (earlier, later) of channels that carry the same sound."""
-        energy = np.sqrt(np.diag(self.products))
-        alike = np.abs(self.products) > _SAME_CHANNEL * np.outer(energy, energy)
-        heard = energy > 0
-        return [(int(i), int(j)) for i, j in np.argwhere(np.triu(alike & np.outer(heard, heard), 1))]
-
-
-def _listen(
-    recording: Recording, model: EmotionModel, settings: Settings, past: Mapping[int, Average]
-) -> tuple[list[Voice], NDArray[np.float32], _Likeness, AudioInfo, float, list[str]]:
-    """One pass over the audio: memory stays flat, since only embeddings are kept of what was heard."""
-    with open_audio(recording.audio) as stream:
-        roles = channel_roles(stream.info.channels, recording, settings)
-        voices = [Voice(channel, role, model, settings, past.get(channel)) for channel, role in enumerate(roles)]
-        peaks = np.zeros(len(voices), np.float32)
-        likeness = _Likeness(len(voices))
-        samples = 0
-        for block in stream.blocks():
-            samples += block.shape[1]
-            if samples > settings.max_duration_s * SAMPLE_RATE:
-                raise BadRecording(
-                    "too_long",
-                    f"The recording is longer than {settings.max_duration_s / 3600:g} hours. "
-                    "Split it, or raise MAX_DURATION_S.",
-                )
-            if len(voices) > 1:
-                likeness.push(block)
-            peaks = np.maximum(peaks, np.abs(block).max(axis=1, initial=0.0))
-            for voice, heard in zip(voices, block, strict=True):
-                voice.hear(heard)
-        for voice in voices:
-            voice.end()
-        return voices, peaks, likeness, stream.info, samples / SAMPLE_RATE, list(stream.warnings)
-
-
-def _merge_copies(voices: Sequence[Voice], copies: Iterable[tuple[int, int]]) -> list[Voice]:
-    """Drop channels that repeat another; the one that is kept holds both parties."""
-    kept = list(voices)
-    for first, second in copies:
-        pair = [voice for voice in kept if voice.channel in (first, second)]
-        if len(pair) < 2:
-            continue
-        keep, drop = sorted(pair, key=lambda voice: (not voice.infer_emotion, voice.channel))
-        if keep.role != drop.role:
-            keep.role = "mixed"
-        kept.remove(drop)
-    return kept
-
-
-def _said_role(voice: Voice, peak: float, kept: Sequence[Voice]) -> str:
-    if peak <= _EMPTY_PEAK:
-        return "silent"
-    return voice.role if voice in kept else "copy"
-
-
 def speaking_time(spans: Iterable[tuple[float, float]]) -> tuple[float, float]:
-    """Seconds covered by at least one span, and by at least two.
+    """Return the seconds covered by at least one span, and by at least two.
 
     Parameters
     ----------
@@ -229,61 +155,130 @@ def speaking_time(spans: Iterable[tuple[float, float]]) -> tuple[float, float]:
 
 
 def analyze(
-    recording: Recording, model: EmotionModel, settings: Settings, past: Mapping[int, Average] = MappingProxyType({})
+    recording: Recording,
+    model: EmotionModel,
+    config: AnalysisConfig,
+    prior_baselines: Mapping[int, SpeakerBaseline] = MappingProxyType({}),
 ) -> Analysis:
-    """Find the spoken segments of a recording and say what each sounds like.
+    """Find the speech segments of a recording and classify the emotion of each.
 
     Parameters
     ----------
     recording : Recording
-        The audio and what is known of it.
+        The audio and the metadata of the call.
     model : EmotionModel
         Embeds and classifies segments.
-    settings : Settings
-        Roles, limits, prior and threshold.
-    past : mapping of int to Average
-        What the channels' voices sounded like in earlier parts of the same call, where this is a part of one.
+    config : AnalysisConfig
+        Roles, limits, prior, and threshold.
+    prior_baselines : mapping of int to SpeakerBaseline
+        Baseline of each channel from earlier chunks of the same call.
 
     Returns
     -------
     Analysis
-        The same for the same input, always.
+        Always the same for the same input.
 
     Raises
     ------
     BadRecording
-        The bytes can never be analyzed; its code says why.
+        The recording can never be analyzed; its code says why.
     """
-    voices, peaks, likeness, info, duration_s, warnings = _listen(recording, model, settings, past)
-    copies = likeness.copies()
-    kept = _merge_copies(voices, copies)
-    if copies:
+    decoded = _decode(recording, model, config, prior_baselines)
+    duplicates = decoded.correlation.duplicates()
+    kept = _merge_duplicates(decoded.channels, duplicates)
+    warnings = list(decoded.warnings)
+    if duplicates:
         warnings.append("dual_mono")
-    roles = [_said_role(voice, peak, kept) for voice, peak in zip(voices, peaks, strict=True)]
+    roles = [_reported_role(channel, peak, kept) for channel, peak in zip(decoded.channels, decoded.peaks, strict=True)]
     if "silent" in roles:
         warnings.append("silent_channel")
 
     segments = sorted(
-        (segment for voice in kept for segment in voice.segments()),
+        (segment for channel in kept for segment in channel.segments()),
         key=lambda segment: (segment.start_s, segment.channel),
     )
     if not segments:
         warnings.append("no_speech")
     covered, overlapped = speaking_time((segment.start_s, segment.end_s) for segment in segments)
-    talk_s = {voice.role: 0.0 for voice in kept}
-    for voice in kept:
-        talk_s[voice.role] += sum(end - start for start, end, *_ in voice.spans)
+    talk_s = {channel.role: 0.0 for channel in kept}
+    for channel in kept:
+        talk_s[channel.role] += sum(end - start for start, end, *_ in channel.spans)
     return Analysis(
         recording=recording,
-        analysis_id=analysis_id(recording.ref.recording_id, model.version, settings),
-        info=info,
-        duration_s=duration_s,
+        analysis_id=analysis_id(recording.ref.recording_id, model.version, config),
+        info=decoded.info,
+        duration_s=decoded.duration_s,
         roles=tuple(roles),
         segments=tuple(segments),
         talk_s=talk_s,
-        silence_s=max(duration_s - covered, 0.0),
+        silence_s=max(decoded.duration_s - covered, 0.0),
         overlap_s=overlapped,
         warnings=tuple(warnings),
         model_version=model.version,
-        averages={voice.channel: average for voice in kept if (average := voice.average())},
+        baselines={channel.channel: baseline for channel in kept if (baseline := channel.baseline())},
     )
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    """All that one pass over the audio leaves."""
+
+    channels: list[ChannelAnalyzer]
+    peaks: NDArray[np.float32]
+    correlation: ChannelCorrelation
+    info: AudioInfo
+    duration_s: float
+    warnings: Sequence[str]
+
+
+def _decode(
+    recording: Recording, model: EmotionModel, config: AnalysisConfig, prior_baselines: Mapping[int, SpeakerBaseline]
+) -> _Decoded:
+    """Read the audio once, in constant memory: only embeddings are kept."""
+    with open_audio(recording.audio) as audio:
+        roles = channel_roles(audio.info.channels, recording, config)
+        channels = [
+            ChannelAnalyzer(channel, role, model, config, prior_baselines.get(channel))
+            for channel, role in enumerate(roles)
+        ]
+        peaks = np.zeros(len(channels), np.float32)
+        correlation = ChannelCorrelation(len(channels))
+        samples = 0
+        for block in audio.blocks():
+            samples += block.shape[1]
+            if samples > config.max_duration_s * SAMPLE_RATE:
+                raise BadRecording(
+                    "too_long",
+                    f"The recording is longer than {config.max_duration_s / 3600:g} hours. "
+                    "Split it, or raise MAX_DURATION_S.",
+                )
+            if len(channels) > 1:
+                correlation.process(block)
+            peaks = np.maximum(peaks, np.abs(block).max(axis=1, initial=0.0))
+            for channel, channel_samples in zip(channels, block, strict=True):
+                channel.process(channel_samples)
+        for channel in channels:
+            channel.finish()
+        return _Decoded(channels, peaks, correlation, audio.info, samples / SAMPLE_RATE, audio.warnings)
+
+
+def _merge_duplicates(
+    channels: Sequence[ChannelAnalyzer], duplicates: Iterable[tuple[int, int]]
+) -> list[ChannelAnalyzer]:
+    """Drop channels that duplicate another. The remaining one is mixed if their roles differ."""
+    kept = list(channels)
+    for first, second in duplicates:
+        pair = [channel for channel in kept if channel.channel in (first, second)]
+        if len(pair) < 2:
+            continue
+        keep, drop = sorted(pair, key=lambda channel: (not channel.classifies, channel.channel))
+        if keep.role != drop.role:
+            keep.role = "mixed"
+        kept.remove(drop)
+    return kept
+
+
+def _reported_role(channel: ChannelAnalyzer, peak: float, kept: Sequence[ChannelAnalyzer]) -> str:
+    if peak <= _EMPTY_PEAK:
+        return "silent"
+    return channel.role if channel in kept else "copy"

@@ -1,4 +1,4 @@
-"""One channel of a call while it is listened to: where somebody speaks, and how that sounds for this voice."""
+"""One channel of a call: detect its segments, embed them, and classify them relative to the speaker."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from callmood.config import AnalysisConfig
+from callmood.emotion.baseline import Embedding, SpeakerBaseline, unknown_speaker
 from callmood.emotion.model import EmotionModel
 from callmood.emotion.projection import project
-from callmood.settings import Settings
 from callmood.speech.segmenter import Segmenter, SpeechSegment
 from callmood.speech.silero import MEMORY
 from callmood.types import EMOTIONS, SAMPLE_RATE, Role
 
 UNCERTAIN = "uncertain"
 
-Embedding = NDArray[np.float32]
 Span = tuple[float, float, float, float]
 
 
@@ -30,19 +30,19 @@ class Segment:
     channel : int
         Channel of the recording, from 0.
     role : {"agent", "customer", "mixed"}
-        Whose channel it is.
+        Role of the channel.
     start_s, end_s : float
         Seconds from the start of the recording.
     level_dbfs : float
-        Root mean square level in dB relative to full scale.
+        Root mean square level, in dB relative to full scale.
     noise_dbfs : float or None
-        Level of what is heard between the words, in dB relative to full scale.
+        Level of the pauses between words, in dB relative to full scale.
     probabilities : tuple of float or None
-        In the order of `EMOTIONS`, summing to one; None where emotion is not inferred for the role.
+        In the order of `EMOTIONS`; they sum to 1. None if the role is not classified.
     emotion : str or None
         The most probable emotion, or ``uncertain`` below the confidence threshold.
-    voice : tuple of float
-        The embedding in few numbers (`projection.project`); empty where emotion is not inferred for the role.
+    embedding_proj : tuple of float
+        Projection of the embedding (`projection.project`). Empty if the role is not classified.
     """
 
     channel: int
@@ -53,60 +53,44 @@ class Segment:
     noise_dbfs: float | None = None
     probabilities: tuple[float, ...] | None = None
     emotion: str | None = None
-    voice: tuple[float, ...] = ()
+    embedding_proj: tuple[float, ...] = ()
 
     @property
     def confidence(self) -> float | None:
-        """Probability of the most probable emotion."""
+        """Return the probability of the most probable emotion."""
         return max(self.probabilities) if self.probabilities else None
 
-    def later(self, by_s: float) -> Segment:
-        """The same segment in a call of which this recording is a part that begins so many seconds in."""
-        return replace(self, start_s=self.start_s + by_s, end_s=self.end_s + by_s)
+    def shifted(self, offset_s: float) -> Segment:
+        """Return the segment in the time of a call, of which this recording is a chunk that starts at `offset_s`."""
+        return replace(self, start_s=self.start_s + offset_s, end_s=self.end_s + offset_s)
 
 
-@dataclass(frozen=True)
-class Average:
-    """What a voice has sounded like so far: all that must be kept of it to judge what it says next.
+class ChannelAnalyzer:
+    """Analyze one channel as its samples arrive.
 
-    Parameters
-    ----------
-    embedding : numpy.ndarray
-        (d,) float32: the mean of its segments, weighted by duration.
-    seconds : float
-        How much speech that is.
-    """
-
-    embedding: Embedding
-    seconds: float
-
-
-class Voice:
-    """One channel.
-
-    Of what was heard only embeddings are kept, so memory grows by some 12 kB a segment.
+    Only embeddings are kept, so memory grows by about 12 kB per segment.
 
     Parameters
     ----------
     channel : int
-        From 0.
+        Channel of the recording, from 0.
     role : {"agent", "customer", "mixed"}
-        Whose it is; emotion is inferred for an agent only where the settings say so.
+        Role of the channel. An agent is classified only if the configuration says so.
     model : EmotionModel
-        Embeds and classifies.
-    settings : Settings
-        Prior, threshold, and whether agents are judged.
-    past : Average, optional
-        What the same voice sounded like in earlier parts of the call.
+        Embeds and classifies segments.
+    config : AnalysisConfig
+        Prior, confidence threshold, and whether agents are classified.
+    prior_baseline : SpeakerBaseline, optional
+        Baseline of the same speaker from earlier chunks of the call.
     block : int
-        As `Segmenter` takes it: how soon a segment comes out.
+        Passed to `Segmenter`: how soon a segment is emitted.
 
     Attributes
     ----------
     spans : list of (float, float, float, float)
-        start_s, end_s, level_dbfs and noise_dbfs of each segment so far.
-    sound_s : float
-        Seconds of sound that were taken.
+        start_s, end_s, level_dbfs, and noise_dbfs of each finished segment.
+    received_s : float
+        Seconds of audio received.
     """
 
     def __init__(
@@ -114,74 +98,75 @@ class Voice:
         channel: int,
         role: Role,
         model: EmotionModel,
-        settings: Settings,
-        past: Average | None = None,
+        config: AnalysisConfig,
+        prior_baseline: SpeakerBaseline | None = None,
         block: int = MEMORY,
     ) -> None:
         self.channel = channel
         self.role = role
-        self.infer_emotion = role != "agent" or settings.analyze_agent_emotion
+        self.classifies = role != "agent" or config.analyze_agent_emotion
         self.spans: list[Span] = []
-        self.sound_s = 0.0
+        self.received_s = 0.0
         self._embeddings: list[Embedding] = []
         self._segmenter = Segmenter(block)
         self._model = model
-        self._settings = settings
-        self._past = past
+        self._config = config
+        self._prior_baseline = prior_baseline
 
     @property
-    def heard_s(self) -> float:
-        """Seconds of sound that have been listened to: less than `sound_s` by less than a block."""
-        return self._segmenter.heard_s
+    def processed_s(self) -> float:
+        """Return the seconds of audio processed: less than `received_s` by less than a block."""
+        return self._segmenter.processed_s
 
-    def hear(self, samples: NDArray[np.float32]) -> None:
-        """Take more sound: (n,) float32 at 16 kHz in [-1, 1]."""
-        self.sound_s += len(samples) / SAMPLE_RATE
-        self._keep(self._segmenter.push(samples))
+    def process(self, samples: NDArray[np.float32]) -> None:
+        """Process more samples: (n,) float32 at 16 kHz in [-1, 1]."""
+        self.received_s += len(samples) / SAMPLE_RATE
+        self._add(self._segmenter.process(samples))
 
-    def end(self) -> None:
-        """The channel has ended: what was still being said is its last segment."""
-        self._keep(self._segmenter.flush())
+    def finish(self) -> None:
+        """End the channel and emit its last segment."""
+        self._add(self._segmenter.finish())
 
-    def _keep(self, segments: Sequence[SpeechSegment]) -> None:
-        spans, embeddings = self._described(segments)
+    def segments(self, since: int = 0) -> list[Segment]:
+        """Return the finished segments from index `since`, classified relative to all speech so far."""
+        return self._classify(self.spans[since:], self._embeddings[since:], self.baseline())
+
+    def partial(self) -> list[Segment]:
+        """Return the segment in progress, classified as if it ended now. Usually one segment or none."""
+        spans, embeddings = self._embed(self._segmenter.partial())
+        return self._classify(spans, embeddings, self._update(self.baseline(), spans, embeddings))
+
+    def baseline(self) -> SpeakerBaseline | None:
+        """Return the speaker's baseline over all speech so far, or None without any."""
+        return self._update(self._prior_baseline, self.spans, self._embeddings)
+
+    def _add(self, segments: Sequence[SpeechSegment]) -> None:
+        spans, embeddings = self._embed(segments)
         self.spans += spans
         self._embeddings += embeddings
 
-    def _described(self, segments: Sequence[SpeechSegment]) -> tuple[list[Span], list[Embedding]]:
+    def _embed(self, segments: Sequence[SpeechSegment]) -> tuple[list[Span], list[Embedding]]:
         spans = [(segment.start_s, segment.end_s, segment.level_dbfs, segment.noise_dbfs) for segment in segments]
-        return spans, [self._model.embed(segment.samples) for segment in segments] if self.infer_emotion else []
-
-    def segments(self, since: int = 0) -> list[Segment]:
-        """The segments from number `since` on, each judged relative to all that was heard of the voice."""
-        return self._judged(self.spans[since:], self._embeddings[since:], self.average())
-
-    def unfinished(self) -> list[Segment]:
-        """What is being said right now, judged as if it ended here; mostly one segment or none."""
-        spans, embeddings = self._described(self._segmenter.unfinished())
-        return self._judged(spans, embeddings, self._averaged(spans, embeddings, self.average()))
-
-    def average(self) -> Average | None:
-        """What the voice sounds like over all that was heard of it; None where that is nothing."""
-        return self._averaged(self.spans, self._embeddings, self._past)
+        return spans, [self._model.embed(segment.samples) for segment in segments] if self.classifies else []
 
     @staticmethod
-    def _averaged(spans: Sequence[Span], embeddings: Sequence[Embedding], past: Average | None) -> Average | None:
+    def _update(
+        baseline: SpeakerBaseline | None, spans: Sequence[Span], embeddings: Sequence[Embedding]
+    ) -> SpeakerBaseline | None:
         if not embeddings:
-            return past
-        durations = np.array([end - start for start, end, *_ in spans], np.float32)
-        total, seconds = durations @ np.stack(embeddings), float(durations.sum())
-        if past:
-            total, seconds = total + past.embedding * np.float32(past.seconds), seconds + past.seconds
-        return Average(total / np.float32(seconds), seconds)
+            return baseline
+        stacked = np.stack(embeddings)
+        durations_s = np.array([end - start for start, end, *_ in spans], np.float32)
+        return (baseline or unknown_speaker(stacked.shape[1])).update(stacked, durations_s)
 
-    def _judged(self, spans: Sequence[Span], embeddings: Sequence[Embedding], average: Average | None) -> list[Segment]:
-        if average is None or not embeddings:
+    def _classify(
+        self, spans: Sequence[Span], embeddings: Sequence[Embedding], baseline: SpeakerBaseline | None
+    ) -> list[Segment]:
+        if baseline is None or not embeddings:
             return [Segment(self.channel, self.role, *span) for span in spans]
-        # All that was heard of the voice counts as one long segment that sounds like its mean.
-        baseline = self._model.baseline(average.embedding[None], np.array([average.seconds], np.float32))
-        probabilities = self._model.classify(np.stack(embeddings), baseline, self._settings.prior)
-        threshold = self._settings.confidence_threshold
+        stacked = np.stack(embeddings)
+        probabilities = self._model.classify(stacked, baseline, self._config.prior)
+        threshold = self._config.confidence_threshold
         if threshold is None:
             threshold = self._model.confidence_threshold
         return [
@@ -191,7 +176,7 @@ class Voice:
                 *span,
                 tuple(map(float, p)),
                 EMOTIONS[int(p.argmax())] if p.max() >= threshold else UNCERTAIN,
-                tuple(map(float, numbers)),
+                tuple(map(float, projection)),
             )
-            for span, p, numbers in zip(spans, probabilities, project(np.stack(embeddings)), strict=True)
+            for span, p, projection in zip(spans, probabilities, project(stacked), strict=True)
         ]

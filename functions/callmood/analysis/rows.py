@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from callmood import __version__
+from callmood.config import AnalysisConfig
 from callmood.recording import ObjectRef
-from callmood.settings import Settings
 from callmood.types import EMOTIONS, JsonRow
 
 if TYPE_CHECKING:  # rows are written by programs that never listen
@@ -25,7 +25,7 @@ def row_id(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
-def segment_facts(segment: Segment) -> JsonRow:
+def segment_fields(segment: Segment) -> JsonRow:
     """What there is to say of a segment whatever it is part of, as the `segments` table says it.
 
     Parameters
@@ -54,7 +54,7 @@ def segment_facts(segment: Segment) -> JsonRow:
 
 
 def analysis_rows(
-    analysis: Analysis, settings: Settings, analyzed_at: datetime, processing_s: float
+    analysis: Analysis, config: AnalysisConfig, analyzed_at: datetime, processing_s: float
 ) -> tuple[list[JsonRow], JsonRow]:
     """Rows of one analysis.
 
@@ -62,7 +62,7 @@ def analysis_rows(
     ----------
     analysis : Analysis
         What was found.
-    settings : Settings
+    config : AnalysisConfig
         Its time zone gives the day of the call.
     analyzed_at : datetime
         When the analysis ended, with its time zone.
@@ -79,7 +79,7 @@ def analysis_rows(
     shared: JsonRow = {
         "analysis_id": analysis.analysis_id,
         "recording_id": recording.ref.recording_id,
-        "call_date": started_at.astimezone(settings.zone).date().isoformat(),
+        "call_date": started_at.astimezone(config.zone).date().isoformat(),
         "call_id": call.call_id,
         "queue": call.queue,
         "agent_id": call.agent_id,
@@ -95,9 +95,9 @@ def analysis_rows(
             "segment_index": index,
             "started_at": (started_at + timedelta(seconds=segment.start_s)).isoformat(),
             "ended_at": (started_at + timedelta(seconds=segment.end_s)).isoformat(),
-            **segment_facts(segment),
+            **segment_fields(segment),
             "noise_dbfs": None if segment.noise_dbfs is None else round(segment.noise_dbfs, 1),
-            **{f"embedding_proj_{i + 1}": round(number, 3) for i, number in enumerate(segment.voice)},
+            **{f"embedding_proj_{i + 1}": round(number, 3) for i, number in enumerate(segment.embedding_proj)},
         }
         for index, segment in enumerate(analysis.segments)
     ]

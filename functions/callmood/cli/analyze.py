@@ -49,7 +49,7 @@ def analyze(
     local_store = create_store(store, settings)
     results = []
     with progress_bar(len(files), "Analyzing") as advance:
-        for result in BatchAnalyzer(local_store, settings, workers).run(files, force=force):
+        for result in BatchAnalyzer(local_store, settings, settings.model_uri, workers).run(files, force=force):
             results.append(result)
             advance()
             if as_json:
@@ -88,8 +88,8 @@ def watch(
 
     settings = read_settings(model)
     local_store = create_store(store, settings)
-    analyzer = BatchAnalyzer(local_store, settings)
-    secret = settings.alert_secret
+    analyzer = BatchAnalyzer(local_store, settings, settings.model_uri)
+    secret = load_settings(AlertSettings).alert_secret if alert else None
     webhook = Webhook(alert, secret.get_secret_value() if secret else None) if alert else None
     err.print(
         f"Watching {escape(str(folder))}, writing results to {escape(str(store))}. Stop with Ctrl-C.", highlight=False

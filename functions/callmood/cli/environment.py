@@ -9,13 +9,13 @@ from callmood.errors import CallmoodError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from callmood.settings import ScoreSettings, Settings
+    from callmood.settings import LocalSettings, ReportSettings
     from callmood.warehouse.base import Warehouse
     from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
-def read_settings(model: str | None = None) -> Settings:
-    """Read the settings from the environment.
+def read_settings(model: str | None = None) -> LocalSettings:
+    """Read the settings of `analyze` and `watch` from the environment.
 
     Parameters
     ----------
@@ -27,33 +27,33 @@ def read_settings(model: str | None = None) -> Settings:
     SettingsError
         A variable has an invalid value.
     """
-    from callmood.settings import load_settings
+    from callmood.settings import LocalSettings, load_settings
 
-    settings = load_settings()
+    settings = load_settings(LocalSettings)
     return settings.model_copy(update={"model_uri": model}) if model else settings
 
 
-def read_realtime_settings() -> ScoreSettings:
-    """Read the settings of the real-time service from the environment.
+def read_report_settings() -> ReportSettings:
+    """Read the settings of views and reports from the environment.
 
     Raises
     ------
     SettingsError
         A variable has an invalid value.
     """
-    from callmood.settings import ScoreSettings, load_settings
+    from callmood.settings import ReportSettings, load_settings
 
-    return load_settings(ScoreSettings)
+    return load_settings(ReportSettings)
 
 
-def create_store(path: Path, settings: Settings) -> DuckDBWarehouse:
+def create_store(path: Path, settings: ReportSettings) -> DuckDBWarehouse:
     """Open a local store, and create it if it does not exist.
 
     Parameters
     ----------
     path : Path
         The DuckDB file.
-    settings : Settings
+    settings : ReportSettings
         Time zone and minimum group size of the views.
     """
     from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -76,7 +76,7 @@ def open_store(path: Path) -> DuckDBWarehouse:
     """
     if not path.exists():
         raise CallmoodError(f"store {path} does not exist; create it with: callmood analyze FOLDER --store {path}")
-    return create_store(path, read_settings())
+    return create_store(path, read_report_settings())
 
 
 def open_warehouse(store: Path, dataset: str | None) -> Warehouse:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from callmood.cli.environment import open_store, open_warehouse, read_settings
+from callmood.cli.environment import open_store, open_warehouse
 from callmood.cli.options import DEFAULT_STORE, JsonOption, StoreOption, example
 from callmood.cli.output import err, out, print_json, print_table
 
@@ -39,10 +39,10 @@ def monitor(
     from callmood.monitoring.daily_check import check_day
     from callmood.monitoring.reference import references
 
-    settings = read_settings()
+    settings = load_settings(DriftSettings)
     local_store = open_store(store)
     days = [each.date() for each in day or ()] or [row["call_date"] for row in local_store.query(_UNCHECKED_DAYS)]
-    reference_of = references(settings)
+    reference_of = references(settings.model_uri, settings.reference_uri)
     rows = []
     for each in days:
         checks = check_day(

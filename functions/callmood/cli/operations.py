@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from callmood.cli.environment import read_settings
 from callmood.cli.options import DatasetOption, JsonOption, ProjectOption, example
 from callmood.cli.output import out, print_json, print_rows, print_table
 from callmood.errors import CallmoodError
@@ -170,10 +169,13 @@ def capacity(
 @commands.command(name="settings", epilog=example("callmood settings --json"))
 def show_settings(as_json: JsonOption = False) -> None:
     """List every setting: environment variable, current value, and description."""
-    settings = read_settings()
+    from callmood.settings import APPLICATIONS, load_settings
+
+    fields = {name: (kind, field) for kind in APPLICATIONS.values() for name, field in kind.model_fields.items()}
+    settings = {kind: load_settings(kind) for kind in APPLICATIONS.values()}
     rows = [
-        {"variable": name.upper(), "value": getattr(settings, name), "description": field.description}
-        for name, field in type(settings).model_fields.items()
+        {"variable": name.upper(), "value": getattr(settings[kind], name), "description": field.description}
+        for name, (kind, field) in fields.items()
     ]
     if as_json:
         print_json(rows)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from callmood.cli.environment import read_realtime_settings
 from callmood.cli.options import example
 from callmood.cli.output import err
 
@@ -31,7 +30,7 @@ def realtime(
     from callmood.realtime.auth import Authenticator
     from callmood.realtime.scoring import Scorer
 
-    settings = read_realtime_settings()
+    settings = load_settings(RealtimeSettings)
     if settings.session_key is None:
         settings = settings.model_copy(update={"session_key": SecretStr(secrets.token_urlsafe(32))})
     service = make_app(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from callmood.cli.environment import create_store, open_warehouse, read_settings
+from callmood.cli.environment import create_store, open_warehouse, read_report_settings
 from callmood.cli.options import DEFAULT_STORE, StoreOption, example
 from callmood.cli.output import err, progress_bar
 from callmood.errors import CallmoodError
@@ -38,7 +38,7 @@ def report(
     """
     from callmood.report.build import build_report
 
-    settings = read_settings()
+    settings = read_report_settings()
     warehouse = open_warehouse(store, dataset)
     with progress_bar(None, "Building") as advance:
         calls = build_report(
@@ -83,7 +83,7 @@ def serve(
 
     from callmood.report.serve import StoreReport, make_app
 
-    settings = read_settings()
+    settings = read_report_settings()
     with TemporaryDirectory() as audio_cache:
         store_report = StoreReport(
             create_store(store, settings),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from callmood.emotion.baseline import SpeakerBaseline
 from callmood.emotion.log_mel import log_mel
 from callmood.errors import ModelError
 from callmood.resources import MODEL
@@ -22,23 +22,7 @@ RUNTIMES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "t
 """dict of str to str: the runtimes that can run the model, fastest first, and their modules."""
 
 
-Known = TypeVar("Known", float, NDArray[np.float64])
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """What a voice sounds like over all that was heard of it.
-
-    Parameters
-    ----------
-    mean : ndarray of float32, shape (d,)
-        Of its segments' embeddings; the corpus mean, 0, where none was heard.
-    known : float
-        How much of that is the voice and not the corpus mean, in [0, 1): 0 where nothing was heard.
-    """
-
-    mean: NDArray[np.float32]
-    known: float
+Weight = TypeVar("Weight", float, NDArray[np.float64])
 
 
 class EmotionModel:
@@ -70,7 +54,7 @@ class EmotionModel:
         self.labels: tuple[str, ...] = tuple(facts["labels"])
         self.prior: dict[str, float] = dict(facts["prior"])
         self.confidence_threshold = float(facts["confidence_threshold"])
-        self._temperature = float(facts["temperature"])
+        self._temperature_unknown = float(facts["temperature"])
         self._temperature_known = float(facts.get("temperature_known", facts["temperature"]))
         self._shrinkage_s = float(facts["baseline_shrinkage_s"])
         self._max_frames = int(facts["max_frames"])
@@ -97,63 +81,41 @@ class EmotionModel:
             embedding: NDArray[np.float32] = self._embed(mel=mel[None])["embedding"][0]
         return embedding
 
-    def baseline(self, embeddings: NDArray[np.float32], durations_s: NDArray[np.float32]) -> Baseline:
-        """Baseline of one voice: what it sounds like on average over its segments.
-
-        A mean weighted by duration, shrunk toward the corpus mean as if some seconds of it had been heard too: with few
-        segments it would otherwise explain away the very emotion that is looked for.
-
-        Parameters
-        ----------
-        embeddings : ndarray of float32, shape (k, 3072)
-            All segments of one channel; k may be 0.
-        durations_s : ndarray of float32, shape (k,)
-            Their durations in seconds.
-
-        Returns
-        -------
-        Baseline
-        """
-        weights = np.asarray(durations_s, np.float32)
-        seconds = float(weights.sum())
-        total = max(seconds + self._shrinkage_s, 1e-6)  # a model may do without shrinkage
-        return Baseline(weights @ embeddings / np.float32(total), seconds / total)
-
     def classify(
-        self, embeddings: NDArray[np.float32], baseline: Baseline, prior: Mapping[str, float] | None = None
+        self, embeddings: NDArray[np.float32], baseline: SpeakerBaseline, prior: Mapping[str, float] | None = None
     ) -> NDArray[np.float32]:
-        """Probability of each emotion, for segments of one voice.
+        """Return the probability of each emotion, for segments of one speaker.
 
-        The better a voice is known, the more an answer can be relied on: the temperature that logits are divided by
-        (Guo et al., On calibration of modern neural networks, 2017) goes from one for a segment judged alone to another
-        for a voice that is known well, in proportion to `Baseline.known` (docs/decisions/0005-speaker-baseline.md).
+        Logits are divided by a temperature (Guo et al., On calibration of modern neural networks, 2017). It moves from
+        the temperature of an unknown speaker to that of a known one in proportion to the speaker weight.
 
         Parameters
         ----------
         embeddings : ndarray of float32, shape (k, 3072)
             From `embed`.
-        baseline : Baseline
-            From `baseline`; of no segments, to judge each segment alone.
+        baseline : SpeakerBaseline
+            Of all segments of the speaker. `unknown_speaker` classifies each segment alone.
         prior : mapping of str to float, optional
-            Share of each emotion in the speech at hand; default: the model's `prior`.
+            Share of each emotion in the speech at hand. Default: the model's `prior`.
 
         Returns
         -------
         ndarray of float32, shape (k, 6)
-            Calibrated and corrected for the prior; rows sum to 1, columns as in `labels`.
+            Calibrated and corrected for the prior. Rows sum to 1; columns are in the order of `labels`.
         """
         if len(embeddings) == 0:
             return np.zeros((0, len(self.labels)), np.float32)
+        mean, weight = baseline.shrunk(self._shrinkage_s)
         with self._lock:
-            logits: NDArray[np.float32] = self._classify(embedding=embeddings, baseline=baseline.mean[None])["logits"]
-        divisor = temperature(self._temperature, self._temperature_known, baseline.known)
+            logits: NDArray[np.float32] = self._classify(embedding=embeddings, baseline=mean[None])["logits"]
+        divisor = temperature(self._temperature_unknown, self._temperature_known, weight)
         shares = prior or self.prior
         return apply_prior(logits / np.float32(divisor), [shares[label] for label in self.labels])
 
 
-def temperature(alone: float, voiced: float, known: Known) -> Known:
-    """What to divide logits by: `alone` where nothing is known of a voice, `voiced` where all is (`Baseline.known`)."""
-    return alone + known * (voiced - alone)
+def temperature(unknown: float, known: float, weight: Weight) -> Weight:
+    """Interpolate the temperature by the speaker weight: `unknown` at weight 0, `known` at weight 1."""
+    return unknown + weight * (known - unknown)
 
 
 def apply_prior(logits: NDArray[np.float32], prior: list[float]) -> NDArray[np.float32]:

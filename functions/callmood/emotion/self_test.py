@@ -9,6 +9,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
+from callmood.emotion.baseline import estimate_baseline
 from callmood.emotion.model import EmotionModel
 from callmood.errors import ModelError
 from callmood.types import SAMPLE_RATE
@@ -78,7 +79,7 @@ def _answers(model: EmotionModel, sounds: NDArray[np.int16]) -> NDArray[np.float
     """Probabilities with equal priors, relative to the sounds' own baseline: both signatures take part."""
     embeddings = np.stack([model.embed(sound.astype(np.float32) / 32768) for sound in sounds])
     durations = np.full(len(sounds), sounds.shape[1] / SAMPLE_RATE, np.float32)
-    return model.classify(embeddings, model.baseline(embeddings, durations), dict.fromkeys(model.labels, 1.0))
+    return model.classify(embeddings, estimate_baseline(embeddings, durations), dict.fromkeys(model.labels, 1.0))
 
 
 def _sounds() -> NDArray[np.float64]:

@@ -27,14 +27,14 @@ _PATIENCE_S = 5.0
 log = logging.getLogger(__name__)
 
 
-class Models(Protocol):
+class ModelProvider(Protocol):
     """What is asked for the model of a recording. Safe to share between threads."""
 
-    def of_recording(self, recording_id: str) -> EmotionModel:
+    def for_recording(self, recording_id: str) -> EmotionModel:
         """The model that is to analyze a recording; the same each time, as long as no release changes."""
         ...
 
-    def of_version(self, version: str) -> EmotionModel:
+    def for_version(self, version: str) -> EmotionModel:
         """The model of a version, whatever serves.
 
         Raises
@@ -45,7 +45,7 @@ class Models(Protocol):
         ...
 
 
-def open_models(uri: str | None, storage: Callable[[], Client] | None = None) -> Models:
+def open_models(uri: str | None, storage: Callable[[], Client] | None = None) -> ModelProvider:
     """Make ready the models that `MODEL_URI` names.
 
     Parameters
@@ -101,11 +101,11 @@ class StaticModelProvider:
     def __init__(self, model: EmotionModel) -> None:
         self._model = model
 
-    def of_recording(self, recording_id: str) -> EmotionModel:  # noqa: ARG002 - all are alike
+    def for_recording(self, recording_id: str) -> EmotionModel:  # noqa: ARG002 - all are alike
         """The one model."""
         return self._model
 
-    def of_version(self, version: str) -> EmotionModel:
+    def for_version(self, version: str) -> EmotionModel:
         """The one model, if that is its version."""
         if version != self._model.version:
             raise ModelError(
@@ -123,7 +123,7 @@ class _Served:
     model: EmotionModel
     canary: EmotionModel | None
 
-    def of_recording(self, recording_id: str) -> EmotionModel:
+    def for_recording(self, recording_id: str) -> EmotionModel:
         chosen = self.release.version_for(recording_id)
         return self.canary if self.canary and chosen == self.release.canary else self.model
 
@@ -158,12 +158,12 @@ class AliasModelProvider:
         release, self._stamp = found
         self._served = self._load(release, {})
 
-    def of_recording(self, recording_id: str) -> EmotionModel:
+    def for_recording(self, recording_id: str) -> EmotionModel:
         """The model that is to analyze a recording."""
         self._look_if_due()
-        return self._served.of_recording(recording_id)
+        return self._served.for_recording(recording_id)
 
-    def of_version(self, version: str) -> EmotionModel:
+    def for_version(self, version: str) -> EmotionModel:
         """The model of a version; the last one asked for stays loaded."""
         with self._lock:
             known = self._served.loaded() | ({self._other.version: self._other} if self._other else {})

@@ -12,7 +12,6 @@ from callmood.models.object_store import open_object_store
 from callmood.models.registry import Registry, parse_address
 from callmood.monitoring.drift import Reference
 from callmood.resources import MODEL
-from callmood.settings import Settings
 
 if TYPE_CHECKING:
     from google.cloud.storage import Client
@@ -23,13 +22,17 @@ NAME = "emotion.reference.json"
 log = logging.getLogger(__name__)
 
 
-def references(settings: Settings, storage: Callable[[], Client] | None = None) -> Callable[[str], Reference | None]:
+def references(
+    model_uri: str | None, reference_uri: str | None = None, storage: Callable[[], Client] | None = None
+) -> Callable[[str], Reference | None]:
     """How the reference of a model's version is found.
 
     Parameters
     ----------
-    settings : Settings
-        `reference_uri`; else `model_uri`: a file's lies beside it, a registry has one for each version.
+    model_uri : str or None
+        Emotion model: a file has its reference beside it; a registry has one reference per version.
+    reference_uri : str, optional
+        Reference file; default: that of the model.
     storage : callable, optional
         Gives the client for a ``gs://`` address.
 
@@ -43,7 +46,7 @@ def references(settings: Settings, storage: Callable[[], Client] | None = None) 
     @cache
     def reference_of(version: str) -> Reference | None:
         try:
-            reference = Reference(_content(settings, version, storage))
+            reference = Reference(_content(model_uri, reference_uri, version, storage))
         except (FileNotFoundError, RegistryError) as error:
             log.warning("Calls of model %s are not compared, for it has no reference: %s", version, error)
             return None
@@ -55,12 +58,11 @@ def references(settings: Settings, storage: Callable[[], Client] | None = None) 
     return reference_of
 
 
-def _content(settings: Settings, version: str, storage: Callable[[], Client] | None) -> bytes:
-    uri = settings.reference_uri
+def _content(model_uri: str | None, uri: str | None, version: str, storage: Callable[[], Client] | None) -> bytes:
     if not uri:
-        address = parse_address(settings.model_uri)
+        address = parse_address(model_uri)
         if address:
             return Registry(address[0], storage).read(version, NAME)
-        uri = (settings.model_uri or str(MODEL / "emotion.tflite")).removesuffix(".tflite") + ".reference.json"
+        uri = (model_uri or str(MODEL / "emotion.tflite")).removesuffix(".tflite") + ".reference.json"
     folder, _, name = uri.rpartition("/")
     return open_object_store(folder or ".", storage).read(name)

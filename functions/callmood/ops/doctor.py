@@ -18,7 +18,7 @@ from google.cloud.storage import Client as StorageClient
 
 from callmood.errors import CallmoodError, ModelError, RegistryError
 from callmood.models.registry import Registry, parse_address
-from callmood.recording import ObjectRef, is_side_file
+from callmood.recording import ObjectRef, is_sidecar
 from callmood.resources import SCHEMAS
 from callmood.warehouse.bigquery import BigQueryWarehouse
 from callmood.warehouse.schema import Field, tables

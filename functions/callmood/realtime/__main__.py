@@ -17,14 +17,14 @@ from callmood.models.resolver import open_models
 from callmood.realtime.app import make_app
 from callmood.realtime.auth import Authenticator
 from callmood.realtime.scoring import Scorer
-from callmood.settings import ScoreSettings, load_settings
+from callmood.settings import RealtimeSettings, load_settings
 
 
 def main() -> None:
     """Load the model, then serve requests."""
     logs.setup()
     environment = os.environ
-    settings = load_settings(ScoreSettings)
+    settings = load_settings(RealtimeSettings)
     uri = settings.model_uri
     if not uri and environment.get("AIP_STORAGE_URI"):
         uri = f"{environment['AIP_STORAGE_URI'].rstrip('/')}/emotion.tflite"

@@ -9,7 +9,7 @@ import secrets
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 from callmood.realtime.problem_details import Problem
-from callmood.settings import ScoreSettings
+from callmood.settings import RealtimeSettings
 
 ACCESS_TOKEN_LIFETIME_S = 600
 """int: seconds in which an access token authenticates new requests and streams; open streams continue afterwards."""
@@ -20,11 +20,11 @@ class Authenticator:
 
     Parameters
     ----------
-    settings : ScoreSettings
+    settings : RealtimeSettings
         The API key, and the key that signs access tokens. Without `SESSION_KEY`, tokens are valid in this process only.
     """
 
-    def __init__(self, settings: ScoreSettings) -> None:
+    def __init__(self, settings: RealtimeSettings) -> None:
         self._key = settings.api_key.get_secret_value() if settings.api_key else None
         signing_key = settings.session_key.get_secret_value() if settings.session_key else secrets.token_urlsafe(32)
         self._serializer = URLSafeTimedSerializer(

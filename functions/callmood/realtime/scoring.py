@@ -15,14 +15,14 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema
 
 from callmood.analysis.analyzer import analyze
-from callmood.analysis.rows import segment_facts
+from callmood.analysis.rows import segment_fields
 from callmood.emotion.model import EmotionModel
 from callmood.errors import BadRecording
-from callmood.models.resolver import Models
+from callmood.models.resolver import ModelProvider
 from callmood.realtime.problem_details import Problem
 from callmood.realtime.session_tokens import MAX_LENGTH, SessionState, SessionTokens
 from callmood.recording import CallMetadata, ObjectRef, Recording
-from callmood.settings import ScoreSettings
+from callmood.settings import RealtimeSettings
 from callmood.types import JsonRow, Role
 
 MAX_INSTANCES = 16
@@ -117,16 +117,16 @@ class Scorer:
 
     Parameters
     ----------
-    models : Models
+    models : ModelProvider
         Provides the model for each call.
-    settings : ScoreSettings
+    settings : RealtimeSettings
         Limits, channel roles, prior, and the session key.
     """
 
-    def __init__(self, models: Models, settings: ScoreSettings) -> None:
+    def __init__(self, models: ModelProvider, settings: RealtimeSettings) -> None:
         self.models = models
         self.settings = settings
-        self._analysis_settings = settings.model_copy(update={"max_duration_s": settings.max_chunk_s})
+        self._config = settings.model_copy(update={"max_duration_s": settings.max_chunk_s})
         key = settings.session_key
         self.tokens = SessionTokens(key.get_secret_value()) if key else None
 
@@ -189,18 +189,18 @@ class Scorer:
             call=CallMetadata(channel_roles=parameters.channel_roles),
         )
         try:
-            analysis = analyze(recording, model, self._analysis_settings, state.baselines)
+            analysis = analyze(recording, model, self._config, state.baselines)
         except BadRecording as bad:
             if bad.code == "too_long":
                 detail = f"The audio is longer than {self.settings.max_chunk_s:g} s (MAX_CHUNK_S). Split the audio."
                 raise Problem("too_long", detail) from None
             raise Problem(bad.code, bad.message) from None
-        next_state = state.advance(analysis.duration_s, analysis.averages)
+        next_state = state.advance(analysis.duration_s, analysis.baselines)
         return {
             "offset_s": state.offset_s,
             "duration_s": round(analysis.duration_s, 3),
             "channel_roles": list(analysis.roles),
-            "segments": [segment_facts(segment.later(state.offset_s)) for segment in analysis.segments],
+            "segments": [segment_fields(segment.shifted(state.offset_s)) for segment in analysis.segments],
             "warnings": [*analysis.warnings, *warnings],
             "model_version": analysis.model_version,
             "session": self.tokens.encode(next_state) if self.tokens and (parameters.session or token) else None,
@@ -228,12 +228,12 @@ class Scorer:
             The token is invalid or expired, or sessions are disabled.
         """
         if token is None:
-            model = self.models.of_recording(call_id)
+            model = self.models.for_recording(call_id)
             return SessionState(call_id, model.version), model, []
         if self.tokens is None:
             raise _sessions_disabled()
         state = self.tokens.decode(token)
-        model = self.models.of_recording(state.call_id)
+        model = self.models.for_recording(state.call_id)
         if state.model_version == model.version:
             return state, model, []
         return SessionState(state.call_id, model.version, state.offset_s), model, ["session_restarted"]

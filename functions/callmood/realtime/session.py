@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 
-from callmood.analysis.channel import Segment, Voice
-from callmood.analysis.rows import segment_facts
+from callmood.analysis.channel import ChannelAnalyzer, Segment
+from callmood.analysis.rows import segment_fields
 from callmood.audio.pcm import Encoding, PcmDecoder
 from callmood.emotion.model import EmotionModel
 from callmood.realtime.session_tokens import SessionState
-from callmood.settings import Settings
+from callmood.config import AnalysisConfig
 from callmood.types import JsonRow, Role
 
 DETECTOR_BLOCK = 2
@@ -27,7 +27,7 @@ class StreamSession:
         Role of the speaker.
     model : EmotionModel
         Embeds and classifies segments.
-    settings : Settings
+    config : AnalysisConfig
         Prior, confidence threshold, and whether emotion is inferred for agents.
     state : SessionState
         State after the earlier chunks of the call.
@@ -39,11 +39,11 @@ class StreamSession:
         sample_rate: int,
         role: Role,
         model: EmotionModel,
-        settings: Settings,
+        config: AnalysisConfig,
         state: SessionState,
     ) -> None:
         self._decoder = PcmDecoder(encoding, sample_rate)
-        self._channel = Voice(0, role, model, settings, state.baselines.get(0), DETECTOR_BLOCK)
+        self._channel = ChannelAnalyzer(0, role, model, config, state.baselines.get(0), DETECTOR_BLOCK)
         self._state = state
         self._sent = 0  # segments in earlier updates
         self._second = 0  # last whole second with an update
@@ -61,17 +61,17 @@ class StreamSession:
         dict or None
             An `update` message if another whole second was processed: one, even if several seconds arrived at once.
         """
-        self._channel.hear(self._decoder.decode(frames))
-        if math.floor(self._channel.heard_s) <= self._second:
+        self._channel.process(self._decoder.decode(frames))
+        if math.floor(self._channel.processed_s) <= self._second:
             return None
-        self._second = math.floor(self._channel.heard_s)
+        self._second = math.floor(self._channel.processed_s)
         finished = self._channel.segments(since=self._sent)
         self._sent += len(finished)
         return {
             "type": "update",
-            "processed_s": round(self._channel.heard_s, 3),
+            "processed_s": round(self._channel.processed_s, 3),
             "segments": self._fields(finished),
-            "partial": self._fields(self._channel.unfinished()),
+            "partial": self._fields(self._channel.partial()),
         }
 
     def finish(self) -> tuple[JsonRow, SessionState]:
@@ -83,10 +83,10 @@ class StreamSession:
             The `result` message, and the state for the next chunk of the call. The message contains all segments, each
             relative to the whole stream, as the analysis of the stream's recording returns them.
         """
-        self._channel.hear(self._decoder.decode(b"", last=True))
-        self._channel.end()
-        duration_s = self._channel.sound_s
-        baseline = self._channel.average()
+        self._channel.process(self._decoder.decode(b"", last=True))
+        self._channel.finish()
+        duration_s = self._channel.received_s
+        baseline = self._channel.baseline()
         result = {
             "type": "result",
             "offset_s": self._state.offset_s,
@@ -96,4 +96,4 @@ class StreamSession:
         return result, self._state.advance(duration_s, {0: baseline} if baseline else {})
 
     def _fields(self, segments: list[Segment]) -> list[JsonRow]:
-        return [segment_facts(segment.later(self._state.offset_s)) for segment in segments]
+        return [segment_fields(segment.shifted(self._state.offset_s)) for segment in segments]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 
-from callmood.analysis.channel import Average
+from callmood.emotion.baseline import SpeakerBaseline
 from callmood.realtime.problem_details import Problem
 
 MAX_AGE_S = 3600
@@ -32,16 +32,16 @@ class SessionState:
         Version of the model that computed the baselines; no other model can use them.
     offset_s : float
         Total duration of the earlier chunks, in seconds: the start of the next chunk.
-    baselines : mapping of int to Average
+    baselines : mapping of int to SpeakerBaseline
         The speaker baseline of each channel.
     """
 
     call_id: str
     model_version: str
     offset_s: float = 0.0
-    baselines: Mapping[int, Average] = field(default_factory=dict)
+    baselines: Mapping[int, SpeakerBaseline] = field(default_factory=dict)
 
-    def advance(self, duration_s: float, baselines: Mapping[int, Average]) -> SessionState:
+    def advance(self, duration_s: float, baselines: Mapping[int, SpeakerBaseline]) -> SessionState:
         """Return the state after another chunk of `duration_s` seconds, with these channels' new baselines."""
         return replace(self, offset_s=self.offset_s + duration_s, baselines={**self.baselines, **baselines})
 
@@ -65,7 +65,7 @@ class SessionTokens:
     def encode(self, state: SessionState) -> str:
         """Return a token for the state: about 11,000 characters per speaker."""
         baselines = {
-            str(channel): [baseline.seconds, base64.b64encode(baseline.embedding.astype("<f2").tobytes()).decode()]
+            str(channel): [baseline.speech_s, base64.b64encode(baseline.embedding.astype("<f2").tobytes()).decode()]
             for channel, baseline in state.baselines.items()
         }
         token = self._serializer.dumps(
@@ -102,7 +102,7 @@ class SessionTokens:
             detail = "The session token is altered, truncated, or signed with another key. Send it back unchanged."
             raise Problem("invalid_session", detail) from None
         baselines = {
-            int(channel): Average(np.frombuffer(base64.b64decode(mean), "<f2").astype(np.float32), seconds)
+            int(channel): SpeakerBaseline(np.frombuffer(base64.b64decode(mean), "<f2").astype(np.float32), seconds)
             for channel, (seconds, mean) in content["baselines"].items()
         }
         return SessionState(content["call_id"], content["model_version"], content["offset_s"], baselines)

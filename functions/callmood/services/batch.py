@@ -1,10 +1,9 @@
-"""The laptop's side of the pipeline: files in, rows in the local store out, on every core."""
+"""Process files into a local store, on every core and each once."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -17,32 +16,31 @@ from typing import Literal
 
 import numpy as np
 
-from callmood.analysis.analyzer import analysis_id, analyze
-from callmood.analysis.rows import analysis_rows, erasure_row, failure_row
-from callmood.emotion.model import EmotionModel
-from callmood.errors import BadRecording
-from callmood.models.resolver import Models, open_models
-from callmood.settings import Settings
+from callmood.analysis.analyzer import analysis_id
+from callmood.analysis.rows import failure_row
+from callmood.config import AnalysisConfig
+from callmood.models.resolver import ModelProvider, open_models
+from callmood.recording import ObjectRef
+from callmood.services.process import ProcessResult, analyze_recording, write_result
 from callmood.sources.folder import file_ref, read_file
 from callmood.types import SAMPLE_RATE, JsonRow
-from callmood.warehouse.base import write_analysis
-from callmood.warehouse.duckdb import DuckDBWarehouse
+from callmood.warehouse.base import Warehouse
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one file.
+class FileResult:
+    """The result of one file.
 
     Parameters
     ----------
     path : Path
         The file.
     status : {"analyzed", "failed", "skipped"}
-        Skipped: this version and model have analyzed it already, it was erased, or it is gone by now.
-    segments : list of dict
+        Skipped: it already has results of this analysis and model version, it was erased, or it no longer exists.
+    segments : sequence of dict
         Rows of `segments`.
     row : dict or None
-        Row of `recordings`, or of `failures`; None for a skipped file.
+        Row of `recordings` or `failures`; None for a skipped file.
     """
 
     path: Path
@@ -51,185 +49,199 @@ class Outcome:
     row: JsonRow | None = None
 
 
-def analyze_file(path: Path, model: EmotionModel, settings: Settings) -> Outcome:
-    """Analyze one file; whatever is wrong with it becomes a row of `failures`.
+def analyze_file(path: Path, models: ModelProvider, config: AnalysisConfig) -> FileResult:
+    """Analyze one file; any error becomes a row of `failures`.
 
     Parameters
     ----------
     path : Path
         The file.
-    model : EmotionModel
-        The model.
-    settings : Settings
-        The settings.
+    models : ModelProvider
+        Selects the model by recording.
+    config : AnalysisConfig
+        Values that determine the rows.
 
     Returns
     -------
-    Outcome
-        With rows ready to be written.
+    FileResult
+        With rows to write.
     """
-    started = time.perf_counter()
     try:
         ref = file_ref(path)
     except FileNotFoundError:
-        return Outcome(path, "skipped")
+        return FileResult(path, "skipped")
     try:
-        analysis = analyze(read_file(path, settings), model, settings)
-        segments, commit = analysis_rows(analysis, settings, datetime.now(UTC), time.perf_counter() - started)
-    except BadRecording as bad:
-        return Outcome(path, "failed", row=failure_row(bad.code, bad.message, datetime.now(UTC), ref))
-    except Exception as error:  # a fault of ours must not cost the other recordings
-        message = f"callmood failed on this recording ({type(error).__name__}: {error}). Please report it."
-        return Outcome(path, "failed", row=failure_row("undeliverable", message, datetime.now(UTC), ref))
-    return Outcome(path, "analyzed", segments, commit)
+        result = analyze_recording(
+            ref, lambda _: read_file(path, config), lambda: models.for_recording(ref.recording_id), config
+        )
+    except Exception as error:  # an unexpected error must not affect other recordings
+        message = f"Unexpected error in callmood ({type(error).__name__}: {error}). Please report it."
+        return FileResult(path, "failed", row=failure_row("undeliverable", message, datetime.now(UTC), ref))
+    return FileResult(path, result.status, result.segments, result.row)
 
 
 @cache
-def _models(model_uri: str | None) -> Models:
-    """Load the models, once a process."""
-    with _quiet():
+def _models(model_uri: str | None) -> ModelProvider:
+    """Load the models once per process."""
+    with _silent_stderr():
         models = open_models(model_uri)
-        models.of_recording("").embed(np.zeros(SAMPLE_RATE, np.float32))  # the runtime greets when it first computes
+        models.for_recording("").embed(np.zeros(SAMPLE_RATE, np.float32))  # the runtime prints on its first inference
         return models
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the TFLite runtime's greeting off the terminal: it is written by its C++ side, past `sys.stderr`."""
-    kept = os.dup(2)
+def _silent_stderr() -> Iterator[None]:
+    """Suppress the TFLite runtime's start message, which its C++ code writes past `sys.stderr`."""
+    saved = os.dup(2)
     try:
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
+        with Path(os.devnull).open("w") as devnull:
+            os.dup2(devnull.fileno(), 2)
             yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
-def _in_worker(path: Path, settings: Settings) -> Outcome:
-    try:
-        recording_id = file_ref(path).recording_id
-    except FileNotFoundError:
-        return Outcome(path, "skipped")
-    return analyze_file(path, _models(settings.model_uri).of_recording(recording_id), settings)
+def _in_worker(path: Path, model_uri: str | None, config: AnalysisConfig) -> FileResult:
+    return analyze_file(path, _models(model_uri), config)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
-    # One core a worker: numpy's own threads would only take cores from the other workers.
+    # Numpy's own threads would only take cores from the other workers.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
 
 
-def analyze_files(paths: Iterable[Path], settings: Settings, workers: int) -> Iterator[Outcome]:
+def analyze_files(
+    paths: Iterable[Path], config: AnalysisConfig, model_uri: str | None = None, workers: int = 1
+) -> Iterator[FileResult]:
     """Analyze files on several cores.
 
     Parameters
     ----------
     paths : iterable of Path
         Existing files.
-    settings : Settings
-        The settings.
+    config : AnalysisConfig
+        Values that determine the rows.
+    model_uri : str, optional
+        As in `open_models`.
     workers : int
-        Processes.
+        Number of processes.
 
     Yields
     ------
-    Outcome
-        As they are ready. A file whose decoder takes the whole process down costs no other file its analysis.
+    FileResult
+        In order of completion. A file that kills the process that decodes it does not affect other files.
     """
-    left = list(paths)
-    if len(left) <= 1 or workers == 1:
-        yield from (_in_worker(path, settings) for path in left)
+    remaining = list(paths)
+    if len(remaining) <= 1 or workers == 1:
+        yield from (_in_worker(path, model_uri, config) for path in remaining)
         return
     try:
-        with _pool(min(workers, len(left))) as pool:
-            jobs = [pool.submit(_in_worker, path, settings) for path in left]
+        with _pool(min(workers, len(remaining))) as pool:
+            jobs = [pool.submit(_in_worker, path, model_uri, config) for path in remaining]
             try:
                 for job in as_completed(jobs):
-                    outcome = job.result()
-                    left.remove(outcome.path)
-                    yield outcome
-            except BaseException:  # above all Ctrl-C: leaving the pool would wait for every file that is left
+                    result = job.result()
+                    remaining.remove(result.path)
+                    yield result
+            except BaseException:  # on Ctrl-C, leaving the pool would wait for every remaining file
                 pool.shutdown(cancel_futures=True)
                 raise
     except BrokenProcessPool:
-        yield from (_alone(path, settings) for path in left)
+        yield from (_in_own_process(path, model_uri, config) for path in remaining)
 
 
-def _alone(path: Path, settings: Settings) -> Outcome:
-    """Analyze in a process of its own, after one has died: only the file that kills it fails."""
+def _in_own_process(path: Path, model_uri: str | None, config: AnalysisConfig) -> FileResult:
+    """Analyze a file in a process of its own, after a worker died: only the file that kills it fails."""
     try:
         with _pool(1) as pool:
-            return pool.submit(_in_worker, path, settings).result()
+            return pool.submit(_in_worker, path, model_uri, config).result()
     except BrokenProcessPool:
-        message = "Reading this recording ends the process that reads it; the file is damaged, or memory ran out."
-        return Outcome(path, "failed", row=failure_row("damaged", message, datetime.now(UTC), file_ref(path)))
+        message = "The process that read this recording died. The file is damaged, or memory ran out."
+        return FileResult(path, "failed", row=failure_row("damaged", message, datetime.now(UTC), file_ref(path)))
 
 
 class BatchAnalyzer:
-    """Analyses files into a store, each once.
+    """Process files into a store, each once.
 
     Parameters
     ----------
-    store : DuckDBWarehouse
-        Where rows go.
-    settings : Settings
-        The settings.
+    store : Warehouse
+        Receives the rows.
+    config : AnalysisConfig
+        Values that determine the rows.
+    model_uri : str, optional
+        As in `open_models`.
     workers : int
-        Processes.
+        Number of processes.
     """
 
-    def __init__(self, store: DuckDBWarehouse, settings: Settings, workers: int = 1) -> None:
+    def __init__(
+        self, store: Warehouse, config: AnalysisConfig, model_uri: str | None = None, workers: int = 1
+    ) -> None:
         self._store = store
-        self._settings = settings
+        self._config = config
+        self._model_uri = model_uri
         self._workers = workers
-        self._models = _models(settings.model_uri)
+        self._models = _models(model_uri)
 
-    def run(self, paths: Sequence[Path], *, force: bool = False) -> Iterator[Outcome]:
-        """Analyze what is new, write its rows, and say what became of each file.
+    def run(self, paths: Sequence[Path], *, force: bool = False) -> Iterator[FileResult]:
+        """Analyze new files and write their rows.
 
         Parameters
         ----------
         paths : sequence of Path
             Existing files.
         force : bool
-            Analyze what was analyzed before, too.
+            Re-analyze recordings that already have results.
 
         Yields
         ------
-        Outcome
-            The skipped ones first.
+        FileResult
+            Skipped files first.
         """
-        done = {row["analysis_id"] for row in self._store.query("SELECT analysis_id FROM recordings")}
-        erased = {row["recording_id"] for row in self._store.query("SELECT recording_id FROM erasures")}
-        fresh = []
+        refs: dict[Path, ObjectRef] = {}
         for path in paths:
             try:
-                recording_id = file_ref(path).recording_id
+                refs[path] = file_ref(path)
             except FileNotFoundError:
-                yield Outcome(path, "skipped")
-                continue
-            version = self._models.of_recording(recording_id).version
-            known = analysis_id(recording_id, version, self._settings) in done and not force
-            if known or recording_id in erased:
-                yield Outcome(path, "skipped")
-            else:
-                fresh.append(path)
-        for outcome in analyze_files(fresh, self._settings, self._workers):
-            self._write(outcome)
-            yield outcome
+                yield FileResult(path, "skipped")
+        skipped = self._skipped(refs, force)
+        yield from (FileResult(path, "skipped") for path in skipped)
+        new = [path for path in refs if path not in skipped]
+        for result in analyze_files(new, self._config, self._model_uri, self._workers):
+            self._write(result)
+            yield result
 
-    def _write(self, outcome: Outcome) -> None:
-        if outcome.row is None:
+    def _skipped(self, refs: dict[Path, ObjectRef], force: bool) -> set[Path]:
+        """Return the files that were erased or, without `force`, that already have results."""
+        recording_ids = {path: ref.recording_id for path, ref in refs.items()}
+        parameters = {"recording_ids": list(recording_ids.values())}
+        erased = self._store.query(
+            "SELECT recording_id FROM erasures WHERE recording_id IN UNNEST(@recording_ids)", parameters
+        )
+        done = self._store.query(
+            "SELECT analysis_id FROM recordings WHERE recording_id IN UNNEST(@recording_ids)", parameters
+        )
+        erased_ids, done_ids = {row["recording_id"] for row in erased}, {row["analysis_id"] for row in done}
+
+        def is_done(recording_id: str) -> bool:
+            version = self._models.for_recording(recording_id).version
+            return analysis_id(recording_id, version, self._config) in done_ids
+
+        return {
+            path
+            for path, recording_id in recording_ids.items()
+            if recording_id in erased_ids or (not force and is_done(recording_id))
+        }
+
+    def _write(self, result: FileResult) -> None:
+        if result.status == "skipped" or result.row is None:
             return
-        if outcome.status == "failed":
-            self._store.append("failures", [outcome.row])
-            return
-        write_analysis(self._store, outcome.segments, outcome.row)
         older = self._store.query(
             "SELECT DISTINCT recording_id FROM recordings WHERE uri = @uri AND recording_id != @recording_id",
-            {"uri": outcome.row["uri"], "recording_id": outcome.row["recording_id"]},
+            {"uri": result.row["uri"], "recording_id": result.row["recording_id"]},
         )
-        if older:  # the file was overwritten: what it held before is no call any more
-            now = datetime.now(UTC)
-            self._store.append("erasures", [erasure_row(row["recording_id"], "replaced", now) for row in older])
+        replaced = [row["recording_id"] for row in older]
+        write_result(self._store, ProcessResult(result.status, result.row, result.segments), replaced)

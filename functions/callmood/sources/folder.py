@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording, CallmoodError
-from callmood.recording import ObjectRef, Recording, is_side_file
-from callmood.settings import Settings
+from callmood.recording import ObjectRef, Recording, is_sidecar
 from callmood.sources.metadata import call_metadata
 
 
@@ -21,7 +21,7 @@ def find_recordings(paths: Iterable[Path]) -> Iterator[Path]:
     ----------
     paths : iterable of Path
         Files and folders. A named file is always taken; below a folder hidden files and side files
-        (`recording.is_side_file`) are passed over.
+        (`recording.is_sidecar`) are passed over.
 
     Yields
     ------
@@ -43,7 +43,7 @@ def find_recordings(paths: Iterable[Path]) -> Iterator[Path]:
             inside = [
                 file
                 for file in sorted(root.rglob("*"))
-                if file.is_file() and not is_side_file(file.relative_to(root).as_posix())
+                if file.is_file() and not is_sidecar(file.relative_to(root).as_posix())
             ]
         elif path.is_file():
             inside = [path.parent.resolve() / path.name]
@@ -77,14 +77,14 @@ def file_ref(path: Path) -> ObjectRef:
     return ObjectRef("", name, path.stat().st_mtime_ns)
 
 
-def read_file(path: Path, settings: Settings) -> Recording:
+def read_file(path: Path, config: AnalysisConfig) -> Recording:
     """Take a file in hand: its identity, hash and what its name says of the call.
 
     Parameters
     ----------
     path : Path
         An existing file.
-    settings : Settings
+    config : AnalysisConfig
         File-name pattern, time zone and size limit.
 
     Returns
@@ -95,14 +95,14 @@ def read_file(path: Path, settings: Settings) -> Recording:
     Raises
     ------
     BadRecording
-        The file is gone, may not be read, is larger than `settings.max_size_bytes`, or has a name that no row can hold.
+        The file is gone, may not be read, is larger than `config.max_size_bytes`, or has a name that no row can hold.
     """
     try:
         ref, stat = file_ref(path), path.stat()
         if ref.name != str(path.absolute()):
             raise BadRecording("bad_name", "The file's name is no UTF-8, so no row can hold it. Rename the file.")
-        if stat.st_size > settings.max_size_bytes:
-            raise too_large(stat.st_size, settings)
+        if stat.st_size > config.max_size_bytes:
+            raise too_large(stat.st_size, config)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
@@ -115,22 +115,22 @@ def read_file(path: Path, settings: Settings) -> Recording:
         size_bytes=stat.st_size,
         content_sha256=digest,
         uploaded_at=datetime.fromtimestamp(stat.st_mtime, UTC),
-        call=call_metadata(path.absolute().as_posix(), {}, settings),
+        call=call_metadata(path.absolute().as_posix(), {}, config),
     )
 
 
-def too_large(size_bytes: int, settings: Settings) -> BadRecording:
+def too_large(size_bytes: int, config: AnalysisConfig) -> BadRecording:
     """The failure of an object above the size limit.
 
     Parameters
     ----------
     size_bytes : int
         Size of the object.
-    settings : Settings
+    config : AnalysisConfig
         Its `max_size_bytes` is the limit.
     """
     return BadRecording(
         "too_large",
-        f"The recording has {size_bytes / 2**20:.0f} MiB, the limit is {settings.max_size_bytes / 2**20:.0f}. "
+        f"The recording has {size_bytes / 2**20:.0f} MiB, the limit is {config.max_size_bytes / 2**20:.0f}. "
         "Split it, or raise MAX_SIZE_BYTES.",
     )

@@ -11,9 +11,9 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud.storage import Blob, Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
+from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording, CallmoodError
 from callmood.recording import CallMetadata, ObjectRef, Recording
-from callmood.settings import Settings
 from callmood.sources.folder import too_large
 from callmood.sources.metadata import call_metadata
 
@@ -28,7 +28,7 @@ def _blob(client: Client, ref: ObjectRef) -> Blob:
     return client.bucket(ref.bucket).blob(ref.name, generation=ref.generation)
 
 
-def fetch(client: Client, ref: ObjectRef, settings: Settings) -> Recording:
+def fetch(client: Client, ref: ObjectRef, config: AnalysisConfig) -> Recording:
     """Fetch exactly one generation of an object: its bytes, checked against Cloud Storage's checksum, and its metadata.
 
     The bytes stay in memory: a function's disk is memory too.
@@ -39,7 +39,7 @@ def fetch(client: Client, ref: ObjectRef, settings: Settings) -> Recording:
         Reads the bucket.
     ref : ObjectRef
         The generation.
-    settings : Settings
+    config : AnalysisConfig
         Size limit, file-name pattern and time zone.
 
     Returns
@@ -50,15 +50,15 @@ def fetch(client: Client, ref: ObjectRef, settings: Settings) -> Recording:
     Raises
     ------
     BadRecording
-        The generation is gone, or larger than `settings.max_size_bytes` (and then not fetched).
+        The generation is gone, or larger than `config.max_size_bytes` (and then not fetched).
     google.api_core.exceptions.GoogleAPIError, google.cloud.storage.exceptions.DataCorruption
         Cloud Storage did not answer, refused, or sent damaged bytes: another attempt may succeed.
     """
     known, blob = _blob(client, ref), _blob(client, ref)
     try:
         known.reload(retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
-        if known.size > settings.max_size_bytes:
-            raise too_large(known.size, settings)
+        if known.size > config.max_size_bytes:
+            raise too_large(known.size, config)
         # Not by `known`: it would read from the link that came with its metadata, which need not name the generation.
         audio = blob.download_as_bytes(checksum="crc32c", retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
     except NotFound:
@@ -73,7 +73,7 @@ def fetch(client: Client, ref: ObjectRef, settings: Settings) -> Recording:
         size_bytes=len(audio),
         content_sha256=hashlib.sha256(audio).hexdigest(),
         uploaded_at=known.time_created,
-        call=_believed(call_metadata(ref.name, known.metadata or {}, settings), known.time_created),
+        call=_believed(call_metadata(ref.name, known.metadata or {}, config), known.time_created),
     )
 
 

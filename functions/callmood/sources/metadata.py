@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from typing import cast
 
+from callmood.config import AnalysisConfig
 from callmood.recording import CallMetadata
-from callmood.settings import Settings
 from callmood.types import ROLES, Role
 
 _FIELDS = ("call_id", "agent_id", "queue", "customer_id", "direction", "language")
@@ -67,17 +67,17 @@ def _roles(text: str | None) -> tuple[Role, ...] | None:
     return cast(tuple[Role, ...], roles) if roles and set(roles) <= set(ROLES) else None
 
 
-def call_metadata(name: str, metadata: Mapping[str, str], settings: Settings) -> CallMetadata:
+def call_metadata(name: str, metadata: Mapping[str, str], config: AnalysisConfig) -> CallMetadata:
     """Gather what is known of a call.
 
     Parameters
     ----------
     name : str
-        Object name or file path; `settings.filename_pattern` is searched in it.
+        Object name or file path; `config.filename_pattern` is searched in it.
     metadata : mapping of str to str
         The object's custom metadata; it wins over the name. ``label-product`` becomes the label ``product``;
         any other key that is no field of the call is a label by its own name.
-    settings : Settings
+    config : AnalysisConfig
         Pattern and time zone.
 
     Returns
@@ -86,11 +86,11 @@ def call_metadata(name: str, metadata: Mapping[str, str], settings: Settings) ->
         None where nothing is known; a value that makes no sense (a start that is no time, roles that are
         none) is kept as a label rather than lost.
     """
-    match = re.search(settings.filename_pattern, name) if settings.filename_pattern else None
+    match = re.search(config.filename_pattern, name) if config.filename_pattern else None
     from_name = {key: value for key, value in (match.groupdict() if match else {}).items() if value}
     known = {**_known_names(from_name), **_known_names(metadata)}
 
-    started_at = parse_time(known.get("started_at", ""), settings.zone)
+    started_at = parse_time(known.get("started_at", ""), config.zone)
     roles = _roles(known.get("channel_roles"))
     labels = {key.removeprefix("label_"): value for key, value in known.items() if key not in _RESERVED}
     if started_at is None and "started_at" in known:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from callmood.speech.silero import CHUNK, MEMORY, VoiceDetector
+from callmood.speech.silero import CHUNK, MEMORY, SileroDetector
 from callmood.types import SAMPLE_RATE
 
 Samples = NDArray[np.float32]
@@ -84,28 +84,28 @@ class Segmenter:
     Examples
     --------
     >>> segmenter = Segmenter()
-    >>> segmenter.push(np.zeros(32_000, np.float32)) + segmenter.flush()
+    >>> segmenter.process(np.zeros(32_000, np.float32)) + segmenter.finish()
     []
     """
 
     def __init__(self, block: int = MEMORY) -> None:
         self.speech_s = 0.0
-        self._detector = VoiceDetector(block=block)
-        self._sound = np.empty(0, np.float32)  # the sound that may still be needed
+        self._detector = SileroDetector(block=block)
+        self._samples = np.empty(0, np.float32)  # the sound that may still be needed
         self._origin = 0  # its first sample
         self._free = 0  # the sample after the last segment: the next may start here
-        self._heard = 0  # chunks heard so far
+        self._processed = 0  # chunks heard so far
         # An open stretch is possible speech, with pauses too short to tell yet what belongs together.
         self._stretch: list[float] = []  # its chunks' probabilities; empty where none is open
         self._first = 0  # its first chunk
         self._pause = 0  # chunks since the last that may be speech
 
     @property
-    def heard_s(self) -> float:
+    def processed_s(self) -> float:
         """Seconds of sound that the detector has heard; it lags behind what was pushed by less than a block."""
-        return self._heard * CHUNK / SAMPLE_RATE
+        return self._processed * CHUNK / SAMPLE_RATE
 
-    def push(self, samples: Samples) -> list[SpeechSegment]:
+    def process(self, samples: Samples) -> list[SpeechSegment]:
         """Take more sound.
 
         Parameters
@@ -118,10 +118,10 @@ class Segmenter:
         list of SpeechSegment
             The segments that are now complete, in order.
         """
-        self._sound = np.concatenate([self._sound, samples])
-        return self._advance(self._detector.push(samples))
+        self._samples = np.concatenate([self._samples, samples])
+        return self._advance(self._detector.process(samples))
 
-    def flush(self) -> list[SpeechSegment]:
+    def finish(self) -> list[SpeechSegment]:
         """End the channel.
 
         Returns
@@ -129,9 +129,9 @@ class Segmenter:
         list of SpeechSegment
             The segments that were not complete yet, in order.
         """
-        return self._advance(self._detector.flush()) + self._close(len(self._stretch))
+        return self._advance(self._detector.finish()) + self._close(len(self._stretch))
 
-    def unfinished(self) -> list[SpeechSegment]:
+    def partial(self) -> list[SpeechSegment]:
         """Look at the speech that is still going on; nothing changes.
 
         Returns
@@ -147,18 +147,18 @@ class Segmenter:
             if probability >= _POSSIBLE:
                 self._pause = 0
                 if not self._stretch:
-                    self._first = self._heard
+                    self._first = self._processed
             else:
                 self._pause += 1
-            self._heard += 1
+            self._processed += 1
             if self._stretch or not self._pause:
                 self._stretch.append(probability)
                 if self._pause * CHUNK >= _MIN:
                     segments += self._close(len(self._stretch))
                 elif (_LEAD + len(self._stretch) + 1) * CHUNK > _MAX:
                     segments += self._close(self._quietest())
-        needed = max(self._origin, (self._first if self._stretch else self._heard) * CHUNK - _MIN)
-        self._sound = self._sound[needed - self._origin :]
+        needed = max(self._origin, (self._first if self._stretch else self._processed) * CHUNK - _MIN)
+        self._samples = self._samples[needed - self._origin :]
         self._origin = needed
         return segments
 
@@ -166,7 +166,7 @@ class Segmenter:
         """Find the chunk of the stretch before which to split it: in its later half, but 0.6 s before its end."""
         latest = (_MAX - _MIN) // CHUNK
         earliest = latest // 2
-        sound = self._sound[self._first * CHUNK - self._origin :][earliest * CHUNK : latest * CHUNK]
+        sound = self._samples[self._first * CHUNK - self._origin :][earliest * CHUNK : latest * CHUNK]
         power = np.square(sound).reshape(-1, CHUNK).sum(axis=1)
         return earliest + 1 + int(np.argmin(power[:-1] + power[1:]))
 
@@ -176,7 +176,7 @@ class Segmenter:
         lead = min(_LEAD, max(0, self._first - self._free // CHUNK))
         probabilities = np.array([0.0] * lead + self._stretch[:length], np.float32)
         begin = (self._first - lead) * CHUNK
-        sound = self._sound[begin - self._origin :][: len(probabilities) * CHUNK]
+        sound = self._samples[begin - self._origin :][: len(probabilities) * CHUNK]
         segments = [self._cut(begin + first, begin + end) for first, end in _speech(sound, probabilities)]
         self._stretch = self._stretch[length:]
         self._first += length
@@ -188,11 +188,11 @@ class Segmenter:
         """Make a segment of these samples of the channel, and of some around them where they are too few."""
         first = max(first, self._free)
         if end - first < _MIN:
-            heard = min(self._heard * CHUNK, self._origin + len(self._sound))
+            heard = min(self._processed * CHUNK, self._origin + len(self._samples))
             first = max(self._free, min((first + end - _MIN) // 2, heard - _MIN))
             end = min(first + _MIN, heard)
         self._free = end
-        samples = self._sound[first - self._origin : end - self._origin].copy()
+        samples = self._samples[first - self._origin : end - self._origin].copy()
         self.speech_s += len(samples) / SAMPLE_RATE
         level_dbfs, noise_dbfs = _levels(samples)
         return SpeechSegment(first / SAMPLE_RATE, end / SAMPLE_RATE, samples, level_dbfs, noise_dbfs)

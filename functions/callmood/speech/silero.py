@@ -33,13 +33,13 @@ _WINDOW = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FRAME) / _FRAME)).astype(np
 _HALF = np.float32(0.5)
 
 
-class VoiceDetector:
+class SileroDetector:
     """Speech probabilities of one channel, as its sound comes in.
 
     Parameters
     ----------
     path : Path, optional
-        Weights, as `model/export_speech.py` writes them; default: the shipped ones.
+        Weights, as `python -m model export-detector` writes them; default: the shipped ones.
     block : int
         Chunks computed together: a divisor of `MEMORY`. More is faster (4 take twice as long as 64), fewer hear sooner.
         Always the same number, so that how the sound is cut up changes no bit; another changes rounding only.
@@ -56,7 +56,7 @@ class VoiceDetector:
         self._cell = np.zeros((2, _WIDTH), np.float32)
         self._age = 0  # samples since the younger began
 
-    def push(self, samples: Samples) -> Samples:
+    def process(self, samples: Samples) -> Samples:
         """Take more sound.
 
         Parameters
@@ -76,7 +76,7 @@ class VoiceDetector:
         self._tail = pending[whole * size :].copy()
         return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
 
-    def flush(self) -> Samples:
+    def finish(self) -> Samples:
         """End the sound: probabilities of its last chunks, the very last filled up with silence.
 
         Returns
@@ -86,7 +86,7 @@ class VoiceDetector:
         """
         left = len(self._tail) - _CONTEXT
         silence = np.zeros(self._size - left, np.float32)
-        return self.push(silence)[: -(-left // CHUNK)]
+        return self.process(silence)[: -(-left // CHUNK)]
 
     def _block(self, samples: Samples) -> Samples:
         if self._age == MEMORY * CHUNK:

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from labeled_calls import make_calls
 from report_site import page_url
 
-from callmood.settings import Settings
+from callmood.config import AnalysisConfig
 from model.data import labeling
 from model.data.corpora import read
 
@@ -19,7 +19,7 @@ def folder(tmp_path_factory):
     """A set of six clips."""
     home = tmp_path_factory.mktemp("labeling")
     rows = labeling.candidates(make_calls(home), date(1970, 1, 1))
-    labeling.write_set(labeling.choose(rows, 6, 0.5, np.random.default_rng(0)), home / "set", Settings())
+    labeling.write_set(labeling.choose(rows, 6, 0.5, np.random.default_rng(0)), home / "set", AnalysisConfig())
     return home / "set"
 
 

@@ -1,0 +1,115 @@
+"""Configuration of the core: frozen values without an environment. `settings` reads the same fields from variables."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, Field, field_validator
+from pydantic_settings import NoDecode
+
+from callmood.types import EMOTIONS, Role
+
+DEFAULT_FILENAME_PATTERN = (
+    r"(?P<started_at>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:Z|[+-]\d{4})?)_call-(?P<call_id>[^_/.]+)"
+    r"(?:_queue-(?P<queue>[^_/.]+))?(?:_agent-(?P<agent_id>[^_/.]+))?(?:_customer-(?P<customer_id>[^_/.]+))?"
+)
+
+# Fields of `AnalysisConfig` that change rows. The limits only decide whether a recording is analyzed at all.
+_ROW_FIELDS = {
+    "channel_roles",
+    "analyze_agent_emotion",
+    "filename_pattern",
+    "time_zone",
+    "prior",
+    "confidence_threshold",
+}
+
+
+class TimeZoneConfig(BaseModel, frozen=True):
+    """The time zone in which a call has its day."""
+
+    time_zone: str = Field(
+        "UTC",
+        description="IANA time zone of the call's day, and of start times without a zone.",
+    )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_zone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is not an IANA time zone; use one such as Europe/Berlin")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the time zone of `time_zone`."""
+        return ZoneInfo(self.time_zone)
+
+
+class AnalysisConfig(TimeZoneConfig):
+    """All values that determine the rows of a recording, besides its bytes, its metadata, and the model."""
+
+    channel_roles: Annotated[tuple[Role, ...], NoDecode] = Field(
+        ("agent", "customer"),
+        description="Roles of channels 0, 1, … of a recording with more than one channel, separated by commas. "
+        "The object's metadata `channel-roles` takes precedence.",
+    )
+    analyze_agent_emotion: bool = Field(
+        False,
+        description="Classify the emotion of the agent's channel too. "
+        "The EU AI Act, Article 5(1)(f), prohibits emotion inference of employees at work.",
+    )
+    filename_pattern: str = Field(
+        DEFAULT_FILENAME_PATTERN,
+        description="Regular expression with named groups (call_id, agent_id, queue, customer_id, started_at, "
+        "direction, language, or any label). It is searched in the object name or file path. The default matches "
+        "`2026-11-02T09-14-00Z_call-1001_queue-billing_agent-a17_customer-c204.wav`; the parts after the call ID are "
+        "optional.",
+    )
+    prior: dict[str, float] | None = Field(
+        None,
+        description="Share of each emotion in the speech of calls, as JSON. Default: the model's prior.",
+    )
+    confidence_threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Segments below this confidence are `uncertain`. Default: the model's threshold.",
+    )
+    max_duration_s: float = Field(
+        4 * 3600.0,
+        gt=0,
+        description="Maximum duration of a recording, in seconds.",
+    )
+    max_size_bytes: int = Field(
+        2**31,
+        gt=0,
+        description="Maximum size of an object, in bytes.",
+    )
+
+    @field_validator("channel_roles", mode="before")
+    @classmethod
+    def _split_roles(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("filename_pattern")
+    @classmethod
+    def _check_pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"{value!r} is not a valid regular expression: {error}") from None
+        return value
+
+    @field_validator("prior")
+    @classmethod
+    def _check_prior(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        if value is not None and (set(value) != set(EMOTIONS) or not all(0 < share < 1 for share in value.values())):
+            raise ValueError(f"give each of {', '.join(EMOTIONS)} a share between 0 and 1")
+        return value
+
+    def row_fields(self) -> dict[str, Any]:
+        """Return the values that change rows, as JSON: they are part of `analysis_id`."""
+        return self.model_dump(mode="json", include=_ROW_FIELDS)
