@@ -24,6 +24,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from callmood.audio.stream import open_audio
+from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording, CallmoodError
 from callmood.recording import ObjectRef, Recording
 from callmood.report.templates import render_script

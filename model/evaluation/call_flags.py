@@ -20,12 +20,12 @@ from callmood.analysis.analyzer import Analysis
 from callmood.analysis.channel import UNCERTAIN, Segment
 from callmood.analysis.rows import analysis_rows
 from callmood.audio.stream import AudioInfo
+from callmood.config import AnalysisConfig
 from callmood.emotion.baseline import estimate_baseline
 from callmood.emotion.model import EmotionModel, load_model
 from callmood.errors import ModelError
 from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.resources import MODEL
-from callmood.config import AnalysisConfig
 from callmood.types import EMOTIONS
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from model import remote_paths

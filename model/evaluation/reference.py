@@ -23,12 +23,12 @@ from rich.progress import track
 
 from callmood.analysis.analyzer import analyze
 from callmood.analysis.rows import analysis_rows
+from callmood.config import AnalysisConfig
 from callmood.emotion.model import EmotionModel, load_model
 from callmood.errors import CallmoodError
 from callmood.monitoring.drift import COUNTS, MEANS, Reference
 from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.resources import MODEL
-from callmood.config import AnalysisConfig
 from callmood.settings import ReportSettings, load_settings
 from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
 from callmood.warehouse.base import Warehouse

@@ -3,10 +3,10 @@
 import pytest
 from test_bad_input import HEARD, REFUSED
 
+from callmood.config import AnalysisConfig
 from callmood.emotion.model import load_model
 from callmood.models.resolver import StaticModelProvider
 from callmood.services.batch import BatchAnalyzer, analyze_file
-from callmood.config import AnalysisConfig
 from callmood.sources.folder import find_recordings
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
@@ -41,7 +41,11 @@ def outcome(tmp_path_factory):
     empty.touch()
     expected[empty.as_uri()] = "empty_file"
     store = DuckDBWarehouse(folder / "store.duckdb")
-    list(BatchAnalyzer(store, AnalysisConfig()).run([path for path in find_recordings([folder]) if path.suffix != ".duckdb"]))
+    list(
+        BatchAnalyzer(store, AnalysisConfig()).run(
+            [path for path in find_recordings([folder]) if path.suffix != ".duckdb"]
+        )
+    )
     return store, expected
 
 

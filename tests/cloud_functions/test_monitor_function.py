@@ -17,7 +17,7 @@ from test_monitor import FIGURES, fill
 from callmood.cloud_functions import handlers, requests
 from callmood.cloud_functions.clients import Clients
 from callmood.settings import MonitorSettings
-from callmood.warehouse.duckdb import Store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 TOPIC = "projects/demo/topics/retrain"
 
@@ -38,7 +38,7 @@ def week(tmp_path_factory):
     """Three calm days, then three on which all voices are others."""
     rng = np.random.default_rng(0)
     folder = tmp_path_factory.mktemp("week")
-    earlier, store = Store(folder / "earlier.duckdb"), Store(folder / "calls.duckdb")
+    earlier, store = DuckDBWarehouse(folder / "earlier.duckdb"), DuckDBWarehouse(folder / "calls.duckdb")
     fill(earlier, "2026-10-01", rng, 120)
     (folder / "calm.json").write_bytes(reference_of(earlier.query("SELECT * FROM call_features")))
     for day in range(1, 7):
@@ -49,7 +49,7 @@ def week(tmp_path_factory):
 @pytest.fixture
 def made(week, tmp_path, monkeypatch):
     """The function as deployed, but for a store in BigQuery's place."""
-    store = Store(shutil.copyfile(week / "calls.duckdb", tmp_path / "calls.duckdb"))
+    store = DuckDBWarehouse(shutil.copyfile(week / "calls.duckdb", tmp_path / "calls.duckdb"))
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo")
     settings = MonitorSettings(
         reference_uri=str(week / "calm.json"),
@@ -71,7 +71,7 @@ class Function:
 
     settings: MonitorSettings
     clients: Clients
-    store: Store
+    store: DuckDBWarehouse
 
 
 def ask(function, body=None):

@@ -12,8 +12,9 @@ import soundfile
 from realtime_server import SESSION_KEY, run_in_thread, run_server
 
 from callmood.analysis.analyzer import analyze
-from callmood.emotion.baseline import SpeakerBaseline
 from callmood.analysis.rows import analysis_rows
+from callmood.config import AnalysisConfig
+from callmood.emotion.baseline import SpeakerBaseline
 from callmood.emotion.model import load_model
 from callmood.models.resolver import StaticModelProvider
 from callmood.realtime import app
@@ -24,7 +25,6 @@ from callmood.realtime.scoring import Scorer
 from callmood.realtime.session_tokens import SessionState, SessionTokens
 from callmood.recording import ObjectRef, Recording
 from callmood.resources import MODEL
-from callmood.config import AnalysisConfig
 from callmood.settings import RealtimeSettings
 
 

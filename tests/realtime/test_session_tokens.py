@@ -20,7 +20,7 @@ def test_token_preserves_session_state():
     assert (decoded.call_id, decoded.model_version, decoded.offset_s) == ("c", "m1", 61.5)
     for channel, baseline in state.baselines.items():
         np.testing.assert_allclose(decoded.baselines[channel].embedding, baseline.embedding, atol=2e-3)
-        assert decoded.baselines[channel].seconds == baseline.speech_s
+        assert decoded.baselines[channel].speech_s == baseline.speech_s
     assert len(token) < 25_000
 
 

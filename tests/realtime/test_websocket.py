@@ -14,6 +14,7 @@ from websockets.sync.client import connect
 
 from callmood.analysis.analyzer import analyze
 from callmood.analysis.rows import segment_fields
+from callmood.config import AnalysisConfig
 from callmood.emotion.model import load_model
 from callmood.models.resolver import StaticModelProvider
 from callmood.realtime import websocket
@@ -22,7 +23,6 @@ from callmood.realtime.auth import Authenticator
 from callmood.realtime.scoring import Scorer
 from callmood.realtime.session import StreamSession
 from callmood.recording import CallMetadata, ObjectRef, Recording
-from callmood.config import AnalysisConfig
 from callmood.settings import RealtimeSettings
 
 

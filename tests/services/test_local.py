@@ -14,10 +14,10 @@ import pytest
 from command_line import EXAMPLES, run
 from command_line import json_lines as lines
 
+from callmood.config import AnalysisConfig
 from callmood.models.resolver import open_models
 from callmood.services import batch
 from callmood.services.batch import BatchAnalyzer
-from callmood.config import AnalysisConfig
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
@@ -186,7 +186,10 @@ def test_a_file_that_goes_before_its_turn_costs_no_other_its_analysis(store, cal
     local_store = DuckDBWarehouse(store)
     files = sorted(calls.iterdir())
     files[0].unlink()
-    assert [outcome.status for outcome in BatchAnalyzer(local_store, AnalysisConfig()).run(files)] == ["skipped", "analyzed"]
+    assert [outcome.status for outcome in BatchAnalyzer(local_store, AnalysisConfig()).run(files)] == [
+        "skipped",
+        "analyzed",
+    ]
 
 
 def test_the_model_is_loaded_once(store, calls, monkeypatch):

@@ -84,6 +84,7 @@ def watch(
     from callmood.services.batch import BatchAnalyzer
     from callmood.services.publish import call_message
     from callmood.services.webhook import Webhook
+    from callmood.settings import AlertSettings, load_settings
     from callmood.sources.watcher import settled_files
 
     settings = read_settings(model)

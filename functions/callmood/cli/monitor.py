@@ -38,6 +38,7 @@ def monitor(
     """
     from callmood.monitoring.daily_check import check_day
     from callmood.monitoring.reference import references
+    from callmood.settings import DriftSettings, load_settings
 
     settings = load_settings(DriftSettings)
     local_store = open_store(store)

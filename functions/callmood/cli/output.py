@@ -16,7 +16,7 @@ from rich.markup import escape
 from callmood.types import EMOTIONS
 
 if TYPE_CHECKING:
-    from callmood.services.batch import Outcome
+    from callmood.services.batch import FileResult
     from callmood.types import JsonRow
 
 # Without soft wrapping, a narrow terminal would split log lines and file paths, so that search and copy fail.
@@ -149,23 +149,23 @@ def clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-def result_json(result: Outcome) -> JsonRow:
+def result_json(result: FileResult) -> JsonRow:
     """Return the JSON object of one analyzed file.
 
     Parameters
     ----------
-    result : Outcome
+    result : FileResult
         Any status.
     """
     return {"path": str(result.path), "status": result.status, **(result.row or {})}
 
 
-def print_summary(results: Sequence[Outcome], calls: Sequence[JsonRow]) -> None:
+def print_summary(results: Sequence[FileResult], calls: Sequence[JsonRow]) -> None:
     """Print the calls as a table, then the calls to review, the failed files, and the number of files by status.
 
     Parameters
     ----------
-    results : sequence of Outcome
+    results : sequence of FileResult
         One per file.
     calls : sequence of dict
         Rows of the `calls` view.
@@ -194,12 +194,12 @@ def print_summary(results: Sequence[Outcome], calls: Sequence[JsonRow]) -> None:
     out.print(", ".join(f"{counts[status]} {status}" for status in ("analyzed", "skipped", "failed") if counts[status]))
 
 
-def describe(result: Outcome, call: JsonRow | None) -> str:
+def describe(result: FileResult, call: JsonRow | None) -> str:
     """Return one line about a file, in rich markup.
 
     Parameters
     ----------
-    result : Outcome
+    result : FileResult
         Analyzed or failed.
     call : dict or None
         Row of the `calls` view; None for a failed file or a duplicate of another recording.

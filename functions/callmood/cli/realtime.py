@@ -29,6 +29,7 @@ def realtime(
     from callmood.realtime.app import make_app
     from callmood.realtime.auth import Authenticator
     from callmood.realtime.scoring import Scorer
+    from callmood.settings import RealtimeSettings, load_settings
 
     settings = load_settings(RealtimeSettings)
     if settings.session_key is None:

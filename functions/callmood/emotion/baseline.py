@@ -42,11 +42,13 @@ class SpeakerBaseline:
         SpeakerBaseline
             The baseline of all segments.
         """
+        if not len(embeddings):
+            return self
         weights = np.asarray(durations_s, np.float32)
         total, speech_s = weights @ embeddings, float(weights.sum())
         if self.speech_s:
             total, speech_s = total + self.embedding * np.float32(self.speech_s), speech_s + self.speech_s
-        return SpeakerBaseline(total / np.float32(speech_s), speech_s) if speech_s else self
+        return SpeakerBaseline(total / np.float32(speech_s), speech_s)
 
     def shrunk(self, shrinkage_s: float) -> tuple[Embedding, float]:
         """Shrink the mean toward the corpus mean.

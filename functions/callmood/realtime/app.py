@@ -101,7 +101,7 @@ class Endpoints:
 
     async def health(self, _: Request) -> Response:
         """Report that the server is ready; the model is loaded before the server accepts requests."""
-        model = await to_thread.run_sync(self.scorer.models.of_recording, "")
+        model = await to_thread.run_sync(self.scorer.models.for_recording, "")
         return JSONResponse(
             {
                 "status": "ok",

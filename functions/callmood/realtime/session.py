@@ -7,9 +7,9 @@ import math
 from callmood.analysis.channel import ChannelAnalyzer, Segment
 from callmood.analysis.rows import segment_fields
 from callmood.audio.pcm import Encoding, PcmDecoder
+from callmood.config import AnalysisConfig
 from callmood.emotion.model import EmotionModel
 from callmood.realtime.session_tokens import SessionState
-from callmood.config import AnalysisConfig
 from callmood.types import JsonRow, Role
 
 DETECTOR_BLOCK = 2

@@ -21,7 +21,7 @@ from google.cloud.pubsub_v1 import PublisherClient
 from google.cloud.storage import Client
 
 from callmood.errors import CloudError
-from callmood.recording import ObjectRef, is_side_file
+from callmood.recording import ObjectRef, is_sidecar
 from callmood.types import FINALIZED
 from callmood.warehouse.base import Warehouse
 
@@ -118,7 +118,7 @@ def list_recordings(client: Client, uri: str, after: str = "") -> Iterator[Store
     bucket, prefix = parse_uri(uri)
     with _explained_errors(f"bucket {bucket}", "roles/storage.objectViewer"):
         for blob in client.list_blobs(bucket, prefix=prefix, start_offset=after or None):
-            if blob.name > after and not is_side_file(blob.name):
+            if blob.name > after and not is_sidecar(blob.name):
                 yield StoredRecording(ObjectRef(bucket, blob.name, blob.generation), blob.size)
 
 
