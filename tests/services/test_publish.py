@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from callmood.services.publish import ATTRIBUTES, analysis_message, attributes, call_message, result_schema
-from callmood.settings import Settings
 from callmood.warehouse.base import write_analysis
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
@@ -17,7 +16,7 @@ ANGRY = call("angry", customer=[heard(10, 18, anger=0.9), heard(40, 50, anger=0.
 
 
 def message_of(rows):
-    return analysis_message(rows["segments"], rows["recordings"][0], Settings())
+    return analysis_message(rows["segments"], rows["recordings"][0], "UTC")
 
 
 def is_valid(message):

@@ -14,7 +14,7 @@ from stack.services import ROOT
 
 from callmood.errors import AlertError, SettingsError
 from callmood.services.webhook import Webhook
-from callmood.settings import load_settings
+from callmood.settings import AlertSettings, load_settings
 
 BODY = json.dumps({"analysis_id": "a1", "queue": "Bücher"}).encode()
 
@@ -88,5 +88,5 @@ def test_invalid_url_is_rejected_at_start(url):
 def test_weak_secret_is_rejected_and_not_repeated_in_the_error(monkeypatch, secret):
     monkeypatch.setenv("ALERT_SECRET", secret)
     with pytest.raises(SettingsError, match=r"ALERT_SECRET.*openssl rand") as refused:
-        load_settings()
+        load_settings(AlertSettings)
     assert secret not in str(refused.value)

@@ -107,7 +107,7 @@ def _reprocess_folder(folder: Path, model: str, store: Path, dry_run: bool, as_j
         local_store = create_store(store, settings)
         reprocess.stage_version(local_store, version)
         with progress_bar(len(files), "Analyzing") as advance:
-            for result in BatchAnalyzer(local_store, settings, os.cpu_count() or 1).run(files):
+            for result in BatchAnalyzer(local_store, settings, settings.model_uri, os.cpu_count() or 1).run(files):
                 failed += result.status == "failed"
                 advance()
         published = reprocess.publish_if_in_production(local_store, registry, version)

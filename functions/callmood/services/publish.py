@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from callmood.errors import PublishError
 from callmood.resources import SCHEMAS
-from callmood.settings import Settings
 from callmood.warehouse.base import Warehouse, write_analysis
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def call_message(warehouse: Warehouse, recording: JsonRow) -> Message | None:
     }
 
 
-def analysis_message(segments: Sequence[JsonRow], commit: JsonRow, settings: Settings) -> Message:
+def analysis_message(segments: Sequence[JsonRow], commit: JsonRow, time_zone: str) -> Message:
     """Return the message for a call whose rows are in memory: query the same view over a temporary store.
 
     Parameters
@@ -92,8 +91,8 @@ def analysis_message(segments: Sequence[JsonRow], commit: JsonRow, settings: Set
         Rows of `segments`.
     commit : dict
         Row of `recordings`.
-    settings : Settings
-        Time zone and minimum group size of the views.
+    time_zone : str
+        IANA time zone of the view.
 
     Returns
     -------
@@ -104,7 +103,7 @@ def analysis_message(segments: Sequence[JsonRow], commit: JsonRow, settings: Set
     from callmood.warehouse.duckdb import DuckDBWarehouse
 
     with TemporaryDirectory() as folder:
-        store = DuckDBWarehouse(Path(folder) / "call.duckdb", settings.time_zone, settings.min_calls_per_group)
+        store = DuckDBWarehouse(Path(folder) / "call.duckdb", time_zone)
         write_analysis(store, segments, commit)
         message = call_message(store, commit)
     if message is None:
