@@ -28,7 +28,6 @@ from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording, CallmoodError
 from callmood.recording import ObjectRef, Recording
 from callmood.report.templates import render_script
-from callmood.config import AnalysisConfig
 from callmood.sources.folder import read_file
 from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
 from callmood.warehouse.base import Warehouse
