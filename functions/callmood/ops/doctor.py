@@ -24,7 +24,7 @@ from callmood.warehouse.bigquery import BigQueryWarehouse
 from callmood.warehouse.schema import Field, tables
 
 APPLY = "run: terraform apply"
-DEAD_LETTER_FUNCTION = "quarantine"
+DEAD_LETTER_FUNCTION = "dead_letter"
 FUNCTIONS = ("analyze", "erase", DEAD_LETTER_FUNCTION)
 
 # Pub/Sub waits this long for a response, so this is also the time limit of a function for one recording.
@@ -261,7 +261,7 @@ def _check_recordings(deployment: Deployment) -> Iterator[CheckResult]:
     """Check that each of the latest recordings has a row in some table."""
     blobs = list(islice(deployment.storage.list_blobs(deployment.bucket, **_NO_RETRY), _MAX_LISTED))
     settled = datetime.now(UTC) - _SETTLED_AFTER
-    candidates = [blob for blob in blobs if blob.time_created < settled and not is_side_file(blob.name)]
+    candidates = [blob for blob in blobs if blob.time_created < settled and not is_sidecar(blob.name)]
     latest = heapq.nlargest(_MAX_CHECKED, candidates, key=lambda blob: blob.time_created)
     names = {ObjectRef(deployment.bucket, blob.name, blob.generation).recording_id: blob.name for blob in latest}
     rows = BigQueryWarehouse(deployment.dataset, deployment.bigquery).query(
