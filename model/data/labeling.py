@@ -243,7 +243,7 @@ def _write_page(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
     # The page keeps its answers under this name: another set's are not mixed with them.
     name = hashlib.sha256("".join(row["segment_id"] for row in rows).encode()).hexdigest()[:12]
     data = {"name": name, "columns": COLUMNS, "emotions": EMOTIONS, "clips": rows}
-    (folder / "clips.js").write_text(render_script("load", data), encoding="utf-8")
+    (folder / "clips.js").write_text(render_script("loadClips", data), encoding="utf-8")
 
 
 @contextmanager

@@ -1,130 +1,134 @@
-// Plays clips, takes labels, keeps them in the browser, and saves them as CSV. It asks the network for nothing, and does
-// not show what the model heard: people who see it tend to agree.
+// Plays clips, stores their labels in the browser, and saves them as CSV, without network requests. The page does not
+// show predictions, because annotators tend to agree with them.
 "use strict";
 
 const KEYS = { anger: "A", disgust: "D", fear: "F", happiness: "H", neutral: "N", sadness: "S", surprise: "U", boredom: "B" };
-const UNCLEAR = "cannot tell"; // is not saved: it would teach nothing
+const UNCLEAR = "unclear"; // not saved: it has no training value
+const UNCLEAR_KEY = "X";
 
-const $ = (id) => document.getElementById(id);
+const byId = (id) => document.getElementById(id);
 
-// clips.js, the next script, hands the clips over.
-function load(data) {
-  const answers = [...data.emotions, "surprise", "boredom", UNCLEAR];
-  const keyOf = (answer) => KEYS[answer] ?? "X";
-  const kept = memory(`callmood-labels-${data.name}`);
-  let at = Math.max(0, firstOpen());
+// The next script, clips.js, calls this function with the clips.
+function loadClips({ name, columns, emotions, clips }) {
+  const labels = [...emotions, "surprise", "boredom", UNCLEAR];
+  const keyOf = (label) => KEYS[label] ?? UNCLEAR_KEY;
+  const stored = openStorage(`callmood-labels-${name}`);
+  let current = Math.max(0, findUnlabeled());
 
-  function firstOpen(from = 0) {
-    const order = data.clips.map((_, i) => (from + i) % data.clips.length);
-    return order.find((i) => !kept.labels[data.clips[i].path]) ?? -1;
+  function findUnlabeled(from = 0) {
+    const order = clips.map((_, i) => (from + i) % clips.length);
+    return order.find((i) => !stored.labels[clips[i].path]) ?? -1;
   }
 
   // --- one clip ---------------------------------------------------------------------------------------------------
 
-  for (const answer of answers) {
+  for (const label of labels) {
     const button = document.createElement("button");
     button.type = "button";
-    button.dataset.answer = answer;
-    button.append(answer, Object.assign(document.createElement("kbd"), { textContent: keyOf(answer) }));
-    button.addEventListener("click", () => label(answer));
-    $("answers").append(button);
+    button.dataset.label = label;
+    button.append(label, Object.assign(document.createElement("kbd"), { textContent: keyOf(label) }));
+    button.addEventListener("click", () => setLabel(label));
+    byId("labels").append(button);
   }
 
-  function show(play) {
-    const clip = data.clips[at];
-    const given = kept.labels[clip.path];
-    $("clip-title").textContent = `Clip ${at + 1} of ${data.clips.length}`;
-    $("given").textContent = given ? `You said: ${given}` : "";
-    for (const button of $("answers").children) button.setAttribute("aria-pressed", button.dataset.answer === given);
-    $("back").disabled = at === 0;
-    $("next").disabled = at === data.clips.length - 1;
-    $("no-sound").hidden = true;
-    if ($("sound").getAttribute("src") !== clip.path) $("sound").src = clip.path;
-    if (play) $("sound").play().catch(() => {}); // browsers let no page sound before its first click or key
-    progress();
+  function showClip(play) {
+    const { path } = clips[current];
+    const currentLabel = stored.labels[path];
+    byId("clip-title").textContent = `Clip ${current + 1} of ${clips.length}`;
+    byId("current-label").textContent = currentLabel ? `Your label: ${currentLabel}` : "";
+    for (const button of byId("labels").children) {
+      button.setAttribute("aria-pressed", button.dataset.label === currentLabel);
+    }
+    byId("previous").disabled = current === 0;
+    byId("next").disabled = current === clips.length - 1;
+    byId("audio-error").hidden = true;
+    if (byId("audio").getAttribute("src") !== path) byId("audio").src = path;
+    if (play) byId("audio").play().catch(() => {}); // browsers block audio before the first click or key
+    showProgress();
   }
 
-  function progress() {
-    const count = Object.keys(kept.labels).length;
-    Object.assign($("progress"), { value: count, max: data.clips.length });
-    $("done").textContent = `${count} of ${data.clips.length} labeled`;
-    $("open").disabled = firstOpen() < 0;
+  function showProgress() {
+    const count = Object.keys(stored.labels).length;
+    Object.assign(byId("progress"), { value: count, max: clips.length });
+    byId("progress-text").textContent = `${count} of ${clips.length} labeled`;
+    byId("next-unlabeled").disabled = findUnlabeled() < 0;
   }
 
-  function label(answer) {
-    kept.labels[data.clips[at].path] = answer;
-    keep();
-    const next = firstOpen(at);
-    if (next >= 0) go(next);
-    else show(false);
+  function setLabel(label) {
+    stored.labels[clips[current].path] = label;
+    store();
+    const next = findUnlabeled(current);
+    if (next >= 0) goTo(next);
+    else showClip(false);
   }
 
-  function go(to) {
-    if (to < 0 || to >= data.clips.length) return;
-    at = to;
-    show(true);
+  function goTo(index) {
+    if (index < 0 || index >= clips.length) return;
+    current = index;
+    showClip(true);
   }
 
   function replay() {
-    $("sound").currentTime = 0;
-    $("sound").play().catch(() => {});
+    byId("audio").currentTime = 0;
+    byId("audio").play().catch(() => {});
   }
 
   // --- controls ---------------------------------------------------------------------------------------------------
 
-  const actions = {
+  const shortcuts = {
     " ": replay,
-    arrowleft: () => go(at - 1),
-    arrowright: () => go(at + 1),
-    o: () => go(firstOpen(at + 1)),
-    ...Object.fromEntries(answers.map((answer) => [keyOf(answer).toLowerCase(), () => label(answer)])),
+    arrowleft: () => goTo(current - 1),
+    arrowright: () => goTo(current + 1),
+    o: () => goTo(findUnlabeled(current + 1)),
+    ...Object.fromEntries(labels.map((label) => [keyOf(label).toLowerCase(), () => setLabel(label)])),
   };
   document.addEventListener("keydown", (event) => {
-    const within = event.target.closest?.("input, audio") || (event.key === " " && event.target.closest?.("button"));
-    const action = actions[event.key.toLowerCase()];
-    if (within || !action || event.ctrlKey || event.metaKey || event.altKey) return;
+    const isForElement =
+      event.target.closest?.("input, audio") || (event.key === " " && event.target.closest?.("button"));
+    const action = shortcuts[event.key.toLowerCase()];
+    if (isForElement || !action || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     action();
   });
-  $("back").addEventListener("click", () => go(at - 1));
-  $("next").addEventListener("click", () => go(at + 1));
-  $("open").addEventListener("click", () => go(firstOpen(at + 1)));
-  $("sound").addEventListener("error", () => ($("no-sound").hidden = false));
-  $("by").value = kept.by;
-  $("by").addEventListener("input", () => {
-    kept.by = $("by").value.trim();
-    keep();
+  byId("previous").addEventListener("click", () => goTo(current - 1));
+  byId("next").addEventListener("click", () => goTo(current + 1));
+  byId("next-unlabeled").addEventListener("click", () => goTo(findUnlabeled(current + 1)));
+  byId("audio").addEventListener("error", () => (byId("audio-error").hidden = false));
+  byId("annotator").value = stored.annotator;
+  byId("annotator").addEventListener("input", () => {
+    stored.annotator = byId("annotator").value.trim();
+    store();
   });
-  $("forget").addEventListener("click", () => {
-    if (!confirm("Forget all answers of this set in this browser?")) return;
-    kept.labels = {};
-    keep();
-    at = 0;
-    show(false);
+  byId("delete").addEventListener("click", () => {
+    if (!confirm("Delete all labels of these clips in this browser?")) return;
+    stored.labels = {};
+    store();
+    current = 0;
+    showClip(false);
   });
 
-  function keep() {
-    $("saved").textContent = "";
-    $("memory").hidden = kept.write();
+  function store() {
+    byId("save-result").textContent = "";
+    byId("storage-error").hidden = stored.write();
   }
 
   // --- saving -----------------------------------------------------------------------------------------------------
 
-  $("save").addEventListener("click", () => {
-    const said = (clip) => kept.labels[clip.path];
-    const rows = data.clips.filter((clip) => said(clip) && said(clip) !== UNCLEAR);
-    const cells = rows.map((clip) => ({ ...clip, emotion: said(clip), annotated_by: kept.by }));
-    const lines = [data.columns, ...cells.map((row) => data.columns.map((column) => row[column]))];
-    const text = lines.map((line) => line.map(csvCell).join(",")).join("\r\n");
+  byId("save").addEventListener("click", () => {
+    const rows = clips
+      .map((clip) => ({ ...clip, emotion: stored.labels[clip.path], annotated_by: stored.annotator }))
+      .filter(({ emotion }) => emotion && emotion !== UNCLEAR);
+    const lines = [columns, ...rows.map((row) => columns.map((column) => row[column]))];
+    const csv = lines.map((line) => line.map(csvCell).join(",")).join("\r\n");
     const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([`${text}\r\n`], { type: "text/csv" }));
+    link.href = URL.createObjectURL(new Blob([`${csv}\r\n`], { type: "text/csv" }));
     link.download = "labels.csv";
     link.click();
     URL.revokeObjectURL(link.href);
-    $("saved").textContent = `${rows.length} labels saved.`;
+    byId("save-result").textContent = `${rows.length} labels saved.`;
   });
 
-  show(false);
+  showClip(false);
 }
 
 function csvCell(value) {
@@ -132,22 +136,22 @@ function csvCell(value) {
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-// What is kept in the browser: labels by clip, and by whom. A browser may keep nothing for pages from the disk.
-function memory(name) {
+// Labels by clip, and the annotator, in localStorage. Some browsers do not provide localStorage to local pages.
+function openStorage(key) {
   const read = () => {
     try {
-      return JSON.parse(localStorage.getItem(name));
+      return JSON.parse(localStorage.getItem(key));
     } catch {
       return null;
     }
   };
   return {
     labels: {},
-    by: "",
+    annotator: "",
     ...read(),
     write() {
       try {
-        localStorage.setItem(name, JSON.stringify({ labels: this.labels, by: this.by }));
+        localStorage.setItem(key, JSON.stringify({ labels: this.labels, annotator: this.annotator }));
         return true;
       } catch {
         return false;

@@ -1,4 +1,4 @@
-"""The page on which people label clips, in a real browser, from the disk: keys, memory, and what it saves."""
+"""The page for labeling clips, in Chromium from the disk: keys, storage, and the saved file."""
 
 from contextlib import closing
 from datetime import date
@@ -26,7 +26,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def page(open_page, folder):
     with open_page(page_url(folder)) as page:
-        page.wait_for_function("document.querySelector('#sound').readyState >= 2")
+        page.wait_for_function("document.querySelector('#audio').readyState >= 2")
         yield page
 
 
@@ -38,46 +38,46 @@ def save(page, folder):
     return folder / "labels.csv"
 
 
-def test_keys_label_and_lead_on_to_the_next_clip(page):
+def test_keys_set_labels_and_advance_to_the_next_clip(page):
     page.keyboard.press("a")
     assert page.text_content("#clip-title") == "Clip 2 of 6"
     page.keyboard.press("ArrowLeft")
-    assert page.text_content("#given") == "You said: anger"
-    assert page.get_attribute("[data-answer=anger]", "aria-pressed") == "true"
-    page.keyboard.press("h")  # a second thought
+    assert page.text_content("#current-label") == "Your label: anger"
+    assert page.get_attribute("[data-label=anger]", "aria-pressed") == "true"
+    page.keyboard.press("h")  # replaces the label
     page.keyboard.press("ArrowLeft")
-    assert page.text_content("#given") == "You said: happiness"
-    assert page.text_content("#done") == "1 of 6 labeled"
+    assert page.text_content("#current-label") == "Your label: happiness"
+    assert page.text_content("#progress-text") == "1 of 6 labeled"
 
 
-def test_a_clip_plays_when_one_comes_to_it_and_again_on_space(page):
+def test_clip_plays_when_selected_and_again_on_space(page):
     page.keyboard.press("n")
-    page.wait_for_function("document.querySelector('#sound').currentTime > 0")
+    page.wait_for_function("document.querySelector('#audio').currentTime > 0")
     page.keyboard.press(" ")
-    page.wait_for_function("!document.querySelector('#sound').paused")
+    page.wait_for_function("!document.querySelector('#audio').paused")
 
 
-def test_typing_a_name_labels_nothing(page):
-    page.fill("#by", "")
-    page.type("#by", "anna")
-    assert page.text_content("#done") == "0 of 6 labeled"
+def test_typing_a_name_sets_no_label(page):
+    page.fill("#annotator", "")
+    page.type("#annotator", "anna")
+    assert page.text_content("#progress-text") == "0 of 6 labeled"
 
 
-def test_answers_outlive_the_page(page):
+def test_labels_persist_after_reload(page):
     for key in "and":
         page.keyboard.press(key)
     page.reload()
-    assert page.text_content("#done") == "3 of 6 labeled"
+    assert page.text_content("#progress-text") == "3 of 6 labeled"
     assert page.text_content("#clip-title") == "Clip 4 of 6"
 
 
-def test_what_is_saved_is_a_corpus(page, folder):
-    """Six clips: four of the six emotions, one surprise, one on which nobody can tell."""
+def test_saved_file_is_a_readable_corpus(page, folder):
+    """Label six clips: four with one of the six emotions, one as surprise, and one as unclear."""
     for key in "andsux":
         page.keyboard.press(key)
-    page.fill("#by", 'Anna "A", B')
+    page.fill("#annotator", 'Anna "A", B')
     file = save(page, folder)
-    assert page.text_content("#saved") == "5 labels saved."
+    assert page.text_content("#save-result") == "5 labels saved."
     reading = read("csv", file)
     assert sorted(clip.emotion for clip in reading.clips) == ["anger", "disgust", "neutral", "sadness"]
     assert reading.excluded.total() == 1
@@ -85,31 +85,31 @@ def test_what_is_saved_is_a_corpus(page, folder):
     assert 'Anna ""A"", B' in file.read_text()
 
 
-def test_the_model_is_not_heard_to_whisper(page):
-    shown = page.inner_text("main")
-    assert "random" not in shown
-    assert "uncertain" not in shown
-    assert "0." not in shown
+def test_page_does_not_reveal_sampling_or_predictions(page):
+    text = page.inner_text("main")
+    assert "random" not in text
+    assert "uncertain" not in text
+    assert "0." not in text
 
 
-def test_a_clip_that_is_not_there_is_said_so(chromium, folder, tmp_path):
+def test_missing_clip_shows_an_error(chromium, folder, tmp_path):
     for file in folder.iterdir():
         if file.is_file():
             (tmp_path / file.name).write_bytes(file.read_bytes())
-    with closing(chromium.new_page()) as page:  # not `open_page`, which allows no error on the console
+    with closing(chromium.new_page()) as page:  # `open_page` fails on the console's error about the missing file
         page.goto(page_url(tmp_path))
-        page.wait_for_selector("#no-sound", state="visible")
+        page.wait_for_selector("#audio-error", state="visible")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(open_page, folder, scheme):
+def test_axe_reports_no_serious_violation(open_page, folder, scheme):
     with open_page(page_url(folder), color_scheme=scheme) as page:
         page.keyboard.press("a")
         page.keyboard.press("ArrowLeft")
-        found = Axe().run(page, options={"preload": False}).response["violations"]
-    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
+        violations = Axe().run(page, options={"preload": False}).response["violations"]
+    assert [v["id"] for v in violations if v["impact"] in ("serious", "critical")] == []
 
 
-def test_a_telephone_shows_it_without_sideways_scrolling(open_page, folder):
+def test_page_fits_a_phone(open_page, folder):
     with open_page(page_url(folder), viewport={"width": 360, "height": 780}) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
