@@ -170,15 +170,15 @@ def monitor(day: date, settings: MonitorSettings, clients: Clients) -> None:
         from callmood.monitoring.metrics import publish as publish_metrics
 
         project = os.environ["GOOGLE_CLOUD_PROJECT"]
-        publish_metrics(deployment.metrics, project, settings.metrics_prefix, rows, datetime.now(UTC))
-    for version, metrics in drifting(rows).items():
-        days = days_of_drift(deployment.reports, day, version)
-        told = {"drift": sorted(metrics), "drift_days": days, "model_version": version, "day": day.isoformat()}
-        log.warning("Calls have drifted: %s.", ", ".join(sorted(metrics)), extra={"fields": told})
+        publish_metrics(clients.metrics, project, settings.metrics_prefix, rows, datetime.now(UTC))
+    for version, drifted in drifting(rows).items():
+        days = days_of_drift(reports, day, version)
+        fields = {"drift": sorted(drifted), "drift_days": days, "model_version": version, "day": day.isoformat()}
+        log.warning("Calls have drifted: %s.", ", ".join(sorted(drifted)), extra={"fields": fields})
         if settings.retrain_topic and days == settings.retrain_after_days:
             from callmood.services.publish import publish
 
-            publish(deployment.publisher, settings.retrain_topic, retrain_message(day, version, metrics))
+            publish(clients.publisher, settings.retrain_topic, retrain_message(day, version, drifted))
     log.info("Checked.", extra={"fields": {"day": day.isoformat(), "checks": len(rows)}})
 
 
