@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic file writes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODEL_DIR = Path(__file__).parent
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Hand out a path beside `path` to write to, which takes its place at the end, and is gone after an error."""
+    """Yield a temporary path beside `path`, which replaces it at the end and is removed after an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{os.getpid()}.tmp.{path.name}")
     try:
@@ -26,6 +26,6 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a value as JSON; the file is replaced whole or not at all."""
+    """Write a value as JSON, atomically."""
     with atomic_write(path) as unfinished:
         unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

@@ -1,10 +1,9 @@
-"""Paths that a step reads and writes, on this machine or in Cloud Storage (`gs://BUCKET/NAME`).
+"""Paths that commands read and write, local or in Cloud Storage (`gs://BUCKET/NAME`).
 
-A command's arguments are of type `source` (read), `target` (written) or `kept` (read where it is there, and written),
-and its last line is `places.run(main)`. To the command itself they all are local paths: an object lives at one place
-of this machine, `scratch()/BUCKET/NAME`, is fetched when the argument is parsed, and put back when the command ends.
+Commands see local paths only. An object's local path is `scratch()/BUCKET/NAME`. Inputs are downloaded when the command
+line is parsed, and outputs are uploaded when the command ends (`transfers`).
 
-A file brings along what belongs to it: with `emotion.tflite` go `emotion.json` and `emotion.reference.json`.
+A file includes the files with the same stem: `emotion.tflite` includes `emotion.json` and `emotion.reference.json`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from google.cloud.storage import Blob, Bucket, Client
 
 SCHEME = "gs://"
-AT_ONCE = 16  # transfers; clips are small, and most of the time goes into waiting
+MAX_TRANSFERS = 16  # clips are small, so latency dominates
 
 _outputs: list[Path] = []
 _checkpoints: list[Path] = []
@@ -35,16 +34,16 @@ _fetched: dict[Path, tuple[int, int]] = {}
 
 
 class RemotePathError(OSError):
-    """Something in Cloud Storage is not there, not open to us, or does not answer; the message names it."""
+    """An object or bucket in Cloud Storage does not exist, is not accessible, or does not respond; the message names it."""
 
 
 def scratch() -> Path:
-    """Folder that stands for Cloud Storage on this machine: `CALLMOOD_SCRATCH`, else one among temporary files."""
+    """Return the local folder for remote objects: `CALLMOOD_SCRATCH`, or a folder for temporary files."""
     return Path(os.environ.get("CALLMOOD_SCRATCH") or Path(tempfile.gettempdir()) / "callmood").resolve()
 
 
 def local(address: str) -> Path:
-    """Path on this machine of an address; a path is its own.
+    """Return the local path of an address; a local path is returned unchanged.
 
     Examples
     --------
@@ -55,12 +54,12 @@ def local(address: str) -> Path:
         return Path(address)
     path = (scratch() / address.removeprefix(SCHEME)).resolve()
     if not path.is_relative_to(scratch()) or path.parent == scratch().parent or path == scratch():
-        raise RemotePathError(f"{address} is no address; write gs://BUCKET/NAME")
+        raise RemotePathError(f"invalid address {address}; use gs://BUCKET/NAME")
     return path
 
 
 def address(path: Path) -> str:
-    """Address of a path on this machine: what `local` undoes."""
+    """Return the address of a local path, the inverse of `local`."""
     return SCHEME + path.relative_to(scratch()).as_posix() if path.is_relative_to(scratch()) else str(path)
 
 
@@ -158,54 +157,54 @@ def run(main: Callable[[], None]) -> None:
 
 
 def fetch(addresses: Iterable[str]) -> int:
-    """Bring objects, and all that is below folders, to this machine; what is here already is not fetched again.
+    """Download objects and folders; unchanged local files are not downloaded again.
 
     Returns
     -------
     int
-        How many objects there are.
+        Number of objects.
 
     Raises
     ------
     RemotePathError
-        Cloud Storage does not answer, or refuses.
+        Cloud Storage does not respond or denies access.
     """
     with _cloud() as (client, transfers):
         blobs = [blob for address in addresses for blob in _objects(client, address) if not blob.name.endswith("/")]
-        here = {local(f"{SCHEME}{blob.bucket.name}/{blob.name}"): blob for blob in blobs}
-        missing = [(blob, str(path)) for path, blob in here.items() if not _is_here(blob, path)]
+        paths = {local(f"{SCHEME}{blob.bucket.name}/{blob.name}"): blob for blob in blobs}
+        missing = [(blob, str(path)) for path, blob in paths.items() if not _is_current(blob, path)]
         for _, path in missing:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-        transfers.download_many(missing, worker_type="thread", max_workers=AT_ONCE, raise_exception=True)
-    _fetched.update({path: _state(path) for path in here})
-    return len(here)
+        transfers.download_many(missing, worker_type="thread", max_workers=MAX_TRANSFERS, raise_exception=True)
+    _fetched.update({path: _state(path) for path in paths})
+    return len(paths)
 
 
 def put(paths: Iterable[Path]) -> None:
-    """Put files, and all that is below folders, where they belong in Cloud Storage, but for what did not change.
+    """Upload changed files, including those in folders.
 
     Raises
     ------
     RemotePathError
-        Cloud Storage does not answer, or refuses.
+        Cloud Storage does not respond or denies access.
     """
     files = {file for path in paths for file in _files(path) if _fetched.get(file) != _state(file)}
     if not files:
         return
     with _cloud() as (client, transfers):
         pairs = [(str(file), _bucket(client, address(file)).blob(_name(address(file)))) for file in sorted(files)]
-        transfers.upload_many(pairs, worker_type="thread", max_workers=AT_ONCE, raise_exception=True)
+        transfers.upload_many(pairs, worker_type="thread", max_workers=MAX_TRANSFERS, raise_exception=True)
 
 
 def _files(path: Path) -> Iterator[Path]:
-    """Whole files at a path, below it, and beside it under its name."""
-    beside = path.parent.glob(f"{glob.escape(path.stem)}.*") if path.suffix else ()
-    return (file for file in (*beside, *path.rglob("*")) if file.is_file() and not file.name.startswith("."))
+    """Yield complete files at a path, below it, and with its stem."""
+    siblings = path.parent.glob(f"{glob.escape(path.stem)}.*") if path.suffix else ()
+    return (file for file in (*siblings, *path.rglob("*")) if file.is_file() and not file.name.startswith("."))
 
 
 @contextmanager
 def _cloud() -> Iterator[tuple[Client, ModuleType]]:
-    """Hand out a client and its library's transfers; what goes wrong with them is a `RemotePathError`."""
+    """Yield a client and its library's transfer manager; their errors become `RemotePathError`."""
     from google.api_core.exceptions import GoogleAPIError
     from google.auth.exceptions import GoogleAuthError
     from google.cloud.storage import Client, transfer_manager
@@ -219,13 +218,13 @@ def _cloud() -> Iterator[tuple[Client, ModuleType]]:
 
 
 def _objects(client: Client, address: str) -> Iterator[Blob]:
-    """Objects at an address, below it, and beside it under its name; none where the one that is named is absent."""
+    """Yield objects at an address, below it, and with its stem; none if the named object does not exist."""
     bucket, name = _bucket(client, address), _name(address)
     yield from bucket.list_blobs(prefix=f"{name}/" if name else None)
     if Path(name).suffix:
-        beside = list(bucket.list_blobs(prefix=name.removesuffix(Path(name).suffix) + ".", delimiter="/"))
-        if any(blob.name == name for blob in beside):
-            yield from beside
+        siblings = list(bucket.list_blobs(prefix=name.removesuffix(Path(name).suffix) + ".", delimiter="/"))
+        if any(blob.name == name for blob in siblings):
+            yield from siblings
 
 
 def _name(address: str) -> str:
@@ -236,12 +235,12 @@ def _bucket(client: Client, address: str) -> Bucket:
     return client.bucket(address.removeprefix(SCHEME).partition("/")[0])
 
 
-def _is_here(blob: Blob, path: Path) -> bool:
-    """Whether a file is this object: downloads carry its time of change (as `gsutil rsync -P` has it)."""
+def _is_current(blob: Blob, path: Path) -> bool:
+    """Return whether a file has the object's size and time; downloads preserve it (as `gsutil rsync -P`)."""
     if not path.is_file():
         return False
-    here = path.stat()
-    return here.st_size == blob.size and int(here.st_mtime) == int(blob.updated.timestamp())
+    stat = path.stat()
+    return bool(stat.st_size == blob.size and int(stat.st_mtime) == int(blob.updated.timestamp()))
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -79,8 +79,11 @@ def encode(samples: Samples, codec: Codec) -> bytes:
         return file.getvalue()
     with av.open(file, "w", format=codec.container) as output:
         stream = output.add_stream(codec.encoder, rate=codec.rate, layout="mono", options=codec.options)
+        assert isinstance(stream, av.AudioStream)
+        formats = stream.codec_context.codec.audio_formats
+        assert formats, codec.encoder
         stream.bit_rate = codec.bit_rate
-        stream.format = stream.codec_context.codec.audio_formats[0]
+        stream.format = formats[0]
         stream.codec_context.open()
         frame = av.AudioFrame.from_ndarray(slow[None], format="flt", layout="mono")
         frame.sample_rate, frame.pts = codec.rate, 0

@@ -109,7 +109,7 @@ def _channel(condition: AcousticCondition, rng: np.random.Generator) -> Effect:
 def _speech(samples: Samples) -> Samples:
     """Return the samples from the first segment's start to the last one's end; all samples without segments."""
     segmenter = Segmenter()
-    segments = segmenter.push(samples) + segmenter.flush()
+    segments = segmenter.process(samples) + segmenter.finish()
     if not segments:
         return samples
     return samples[round(segments[0].start_s * SAMPLE_RATE) : round(segments[-1].end_s * SAMPLE_RATE)]

@@ -71,7 +71,8 @@ def background(samples: Samples, rng: Generator, *, sound: Samples, snr_db: floa
 def mix_at_snr(samples: Samples, other: NDArray[np.floating[Any]], snr_db: float) -> Samples:
     """Add another sound of the same length at `snr_db` below the samples' mean power."""
     scale = np.sqrt(mean_power(samples) * 10 ** (-snr_db / 10) / (np.mean(np.square(other)) + _TINY))
-    return samples + (scale * other).astype(np.float32)
+    added: Samples = (scale * other).astype(np.float32)
+    return samples + added
 
 
 def room_response(rng: Generator, *, rt60_s: float, direct_db: float) -> Samples:
@@ -96,7 +97,7 @@ def room_response(rng: Generator, *, rt60_s: float, direct_db: float) -> Samples
     tail = rng.standard_normal(len(t)) * 10 ** (-3 * t / rt60_s) * (t > 0.002)
     tail *= 10 ** (-direct_db / 20) / np.sqrt(np.sum(tail**2))
     tail[0] = 1
-    return (tail / np.sqrt(np.sum(tail**2))).astype(np.float32)
+    return np.asarray(tail / np.sqrt(np.sum(tail**2)), np.float32)
 
 
 def reverberate(samples: Samples, _: Generator, *, response: Samples) -> Samples:
@@ -171,17 +172,17 @@ def _period(known: Samples) -> int:
 def _fading(n: int) -> Samples:
     """Return the level of concealment: 1 for 10 ms, then falling to 0 at 60 ms."""
     tens = np.arange(n) / (SAMPLE_RATE / 100)
-    return (1 - _FADE_10_MS * (tens - 1)).clip(0, 1).astype(np.float32)
+    return np.asarray((1 - _FADE_10_MS * (tens - 1)).clip(0, 1), np.float32)
 
 
 def speed(samples: Samples, _: Generator, *, factor: float) -> Samples:
     """Change speed and pitch (Ko et al., Audio augmentation for speech recognition, 2015); this changes the length."""
-    return soxr.resample(samples, SAMPLE_RATE * factor, SAMPLE_RATE)
+    return np.asarray(soxr.resample(samples, SAMPLE_RATE * factor, SAMPLE_RATE), np.float32)
 
 
 def pitch(samples: Samples, _: Generator, *, semitones: float) -> Samples:
     """Raise pitch and formants at the same tempo."""
-    return librosa.effects.pitch_shift(samples, sr=SAMPLE_RATE, n_steps=semitones, n_fft=1024)
+    return np.asarray(librosa.effects.pitch_shift(samples, sr=SAMPLE_RATE, n_steps=semitones, n_fft=1024), np.float32)
 
 
 def hold_music(rng: Generator, seconds: float = 8.0) -> Samples:
@@ -193,7 +194,7 @@ def hold_music(rng: Generator, seconds: float = 8.0) -> Samples:
         np.exp(-4 * t) * sum(np.sin(2 * np.pi * k * hz * t) / k for k in (1, 3, 5))
         for hz in rng.choice(scale, int(seconds / 0.4))
     ]
-    return (0.3 * np.concatenate(notes)).astype(np.float32)
+    return np.asarray(0.3 * np.concatenate(notes), np.float32)
 
 
 def spec_augment(mel: Array, rng: Generator, *, frames: int, bands: int, masks: int = 2) -> Array:

@@ -95,14 +95,15 @@ def label(
     ] = EPOCH,
     seed: Annotated[int, typer.Option("--seed")] = 0,
 ) -> None:
-    """Choose clips of your own calls and write a page to label them in."""
+    """Sample clips of your own calls and write a page to label them in."""
     from callmood.settings import LocalSettings, load_settings
     from model.data.labeling import label, open_warehouse
 
-    if (store is None) == (dataset is None):
-        raise typer.BadParameter("give either --store or --dataset")
+    source = store or dataset
+    if source is None or (store and dataset):
+        raise typer.BadParameter("use either --store or --dataset")
     settings = load_settings(LocalSettings)
-    warehouse = open_warehouse(store, dataset, settings.time_zone, settings.min_calls_per_group)
+    warehouse = open_warehouse(source, settings.time_zone, settings.min_calls_per_group)
     label(warehouse, out, settings, since.date(), count, random, seed)
 
 

@@ -1,7 +1,7 @@
-"""Make a set of clips to label from a company's own calls: `python -m model label --store STORE --out FOLDER`.
+"""Sample clips of a company's own calls for labeling.
 
-The folder holds the clips, `clips.csv` and a page that plays them and keeps the labels; what the page saves goes
-straight into `python -m model ingest --corpus csv`. docs/your-own-calls.md walks through it.
+The output folder contains the clips, `clips.csv`, and a page to label them in. `python -m model ingest --corpus csv` reads
+the labels that the page saves. docs/your-own-calls.md describes the steps.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from callmood.audio.stream import open_audio
 from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording, CallmoodError
+from callmood.monitoring.annotations import SAMPLINGS
 from callmood.recording import ObjectRef, Recording
 from callmood.report.templates import render_script
 from callmood.sources.folder import read_file
@@ -34,14 +35,11 @@ from callmood.warehouse.base import Warehouse
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
 PAGE = Path(__file__).parent / "label_page"
-KINDS = ("random", "uncertain", "high_confidence")
-"""tuple of str: why a clip was chosen. Only the random ones tell how often the model is right."""
-
 COLUMNS = (
     *("path", "speaker", "emotion", "language", "annotated_by"),
     *("sampling", "segment_id", "recording_id", "call_date", "channel", "start_s", "end_s", "model_version"),
 )
-"""tuple of str: columns of `clips.csv`. The first three are what `model.data.ingest` needs."""
+"""tuple of str: columns of `clips.csv`; `model.data.ingest` requires the first three."""
 
 _CANDIDATES = """
 SELECT
@@ -56,58 +54,60 @@ ORDER BY s.segment_id
 
 
 def candidates(warehouse: Warehouse, since: date) -> list[JsonRow]:
-    """Every segment of a customer whose emotion was inferred, in calls from a day on."""
+    """Return the customers' segments with an emotion, in calls since a day."""
     return warehouse.query(_CANDIDATES, {"since": since})
 
 
-def choose(
-    rows: Sequence[JsonRow], count: int, random_share: float, rng: np.random.Generator
+def sample(
+    rows: Sequence[JsonRow], count: int, random_ratio: float, rng: np.random.Generator
 ) -> list[tuple[JsonRow, str]]:
-    """Choose segments to label.
+    """Sample segments to label.
 
     Parameters
     ----------
     rows : sequence of dict
-        As `candidates` gives them.
+        Result of `candidates`.
     count : int
-        How many; all of fewer.
-    random_share : float
-        Share, 0 to 1, that is drawn by chance alone: an honest sample of what the model meets. Half of the rest are
-        those it is least sure of (the two likeliest emotions nearest to each other: Scheffer, Decomain and Wrobel,
-        2001), which teach it most; half those it is surest of, every emotion in turn, which show whether it hears what
-        people hear. Both take one of every call before a second of any.
+        Number of segments; all if there are fewer.
+    random_ratio : float
+        Ratio of random segments, 0 to 1, which give an unbiased estimate of accuracy. Half of the others have the
+        smallest margin between the two most probable emotions (Scheffer, Decomain and Wrobel, 2001), and are the most
+        useful for training. Half have the highest confidence, from each emotion in turn, and show whether people agree
+        with the model. Both take one segment of every call before a second one.
     rng : numpy.random.Generator
 
     Returns
     -------
     list of (dict, str)
-        Each row once, with one of `KINDS`, in an order that does not tell which.
+        Each row once, with its sampling, in random order.
     """
     count = min(count, len(rows))
-    drawn = rng.permutation(len(rows))
-    at_random, rest = np.split(drawn, [round(count * random_share)])
+    shuffled = rng.permutation(len(rows))
+    at_random, rest = np.split(shuffled, [round(count * random_ratio)])
     p = np.array([[row[f"p_{emotion}"] for emotion in EMOTIONS] for row in rows], np.float64).reshape(-1, len(EMOTIONS))
     ranked = np.sort(p, axis=1)
     margin, confidence, emotion = ranked[:, -1] - ranked[:, -2], ranked[:, -1], p.argmax(axis=1)
 
-    unsure = _spread(rest[np.argsort(margin[rest], kind="stable")], rows)
-    uncertain = unsure[: (count - len(at_random) + 1) // 2]
+    by_margin = _one_per_call_first(rest[np.argsort(margin[rest], kind="stable")], rows)
+    uncertain = by_margin[: (count - len(at_random) + 1) // 2]
     left = np.setdiff1d(rest, uncertain, assume_unique=True)
-    surest_first = left[np.argsort(-confidence[left], kind="stable")]
-    by_emotion = [_spread(surest_first[emotion[surest_first] == one], rows) for one in range(len(EMOTIONS))]
+    by_confidence = left[np.argsort(-confidence[left], kind="stable")]
+    by_emotion = [
+        _one_per_call_first(by_confidence[emotion[by_confidence] == one], rows) for one in range(len(EMOTIONS))
+    ]
     in_turn = [int(i) for turn in zip_longest(*by_emotion) for i in turn if i is not None]
     high_confidence = in_turn[: count - len(at_random) - len(uncertain)]
 
-    chosen = [
+    sampled = [
         (rows[i], kind)
-        for kind, group in zip(KINDS, (at_random, uncertain, high_confidence), strict=True)
+        for kind, group in zip(SAMPLINGS, (at_random, uncertain, high_confidence), strict=True)
         for i in group
     ]
-    return [chosen[i] for i in rng.permutation(len(chosen))]
+    return [sampled[i] for i in rng.permutation(len(sampled))]
 
 
-def _spread(order: Iterable[int], rows: Sequence[JsonRow]) -> list[int]:
-    """Put the first of every call before the second of any, and so on; else leave the order."""
+def _one_per_call_first(order: Iterable[int], rows: Sequence[JsonRow]) -> list[int]:
+    """Move the first segment of every call before the second of any, and so on; otherwise keep the order."""
     taken: dict[str, int] = defaultdict(int)
     turns = []
     for i in order:
@@ -117,21 +117,22 @@ def _spread(order: Iterable[int], rows: Sequence[JsonRow]) -> list[int]:
     return [i for _, i in sorted(turns, key=lambda turn: turn[0])]
 
 
-def cut(audio: Path | bytes, spans: Sequence[tuple[int, float, float]]) -> list[NDArray[np.float32]]:
-    """Cut stretches (channel, start and end in seconds) out of a recording: each (n,), 16 kHz.
+def extract_segments(audio: Path | bytes, segments: Sequence[tuple[int, float, float]]) -> list[NDArray[np.float32]]:
+    """Return segments (channel, start, and end in seconds) of a recording: each (n,), 16 kHz.
 
     Raises
     ------
     BadRecording
-        It cannot be heard.
+        The recording cannot be decoded.
     """
     clips = [
-        np.zeros(round(end_s * SAMPLE_RATE) - round(start_s * SAMPLE_RATE), np.float32) for _, start_s, end_s in spans
+        np.zeros(round(end_s * SAMPLE_RATE) - round(start_s * SAMPLE_RATE), np.float32)
+        for _, start_s, end_s in segments
     ]
     at = 0
     with open_audio(audio) as stream:
         for block in stream.blocks():
-            for clip, (channel, start_s, _) in zip(clips, spans, strict=True):
+            for clip, (channel, start_s, _) in zip(clips, segments, strict=True):
                 first = round(start_s * SAMPLE_RATE)
                 begin, end = max(first, at), min(first + len(clip), at + block.shape[1])
                 if begin < end:
@@ -141,12 +142,12 @@ def cut(audio: Path | bytes, spans: Sequence[tuple[int, float, float]]) -> list[
 
 
 def fetch(row: JsonRow, config: AnalysisConfig) -> Recording:
-    """Take the recording of a segment in hand, as it was when it was analyzed.
+    """Read the recording of a segment in the analyzed version.
 
     Raises
     ------
     BadRecording
-        It is gone, or was replaced.
+        The recording was deleted or replaced.
     """
     ref = ObjectRef(row["bucket"], row["object"], row["generation"])
     if ref.bucket:
@@ -162,62 +163,63 @@ def fetch(row: JsonRow, config: AnalysisConfig) -> Recording:
 
 
 def _speaker(row: JsonRow) -> str:
-    """Name a voice: the same for all calls of a customer, without telling who that is."""
+    """Return a pseudonym of the speaker, the same in all calls of a customer."""
     voice = row["customer_id"] or f"{row['recording_id']}\0{row['channel']}"
     return hashlib.sha256(voice.encode()).hexdigest()[:12]
 
 
 def write_set(
-    chosen: Sequence[tuple[JsonRow, str]], out: Path, config: AnalysisConfig
+    sampled: Sequence[tuple[JsonRow, str]], out: Path, config: AnalysisConfig
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Write clips, `clips.csv` and the page into a folder, which is there whole or not at all.
+    """Write clips, `clips.csv`, and the page into a folder, atomically.
 
     Parameters
     ----------
-    chosen : sequence of (dict, str)
-        As `choose` gives them.
+    sampled : sequence of (dict, str)
+        Result of `sample`.
     out : Path
-        A folder that does not exist, or is empty.
+        A folder that does not exist or is empty.
     config : AnalysisConfig
-        Its limit on sizes.
+        With the size limit.
 
     Returns
     -------
     rows : list of dict
-        Of `clips.csv`.
-    lost : dict of str to str
-        Recordings that could not be heard any more, and why; their clips are left out.
+        Rows of `clips.csv`.
+    skipped : dict of str to str
+        Recordings that cannot be read any more, and the reasons.
 
     Raises
     ------
     CallmoodError
-        The folder holds something, or none of the recordings is left.
+        The folder is not empty, or no recording can be read.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise CallmoodError(f"{out} is there already, and may hold labels; name a new folder")
+        raise CallmoodError(f"{out} already exists and may contain labels; name a new folder")
     by_recording: dict[str, list[int]] = defaultdict(list)
-    for i, (row, _) in enumerate(chosen):
+    for i, (row, _) in enumerate(sampled):
         by_recording[row["recording_id"]].append(i)
-    lost, heard = {}, {}
-    with _whole_folder(out) as folder:
+    skipped, written = {}, {}
+    with _atomic_folder(out) as folder:
         (folder / "clips").mkdir()
         for indices in by_recording.values():
-            first = chosen[indices[0]][0]
-            spans = [(row["channel"], row["start_s"], row["end_s"]) for row, _ in (chosen[i] for i in indices)]
+            first = sampled[indices[0]][0]
+            segments = [(row["channel"], row["start_s"], row["end_s"]) for row, _ in (sampled[i] for i in indices)]
             try:
-                clips = cut(fetch(first, config).audio, spans)
+                clips = extract_segments(fetch(first, config).audio, segments)
             except BadRecording as bad:
-                lost[first["object"]] = bad.message
+                skipped[first["object"]] = bad.message
                 continue
             for i, clip in zip(indices, clips, strict=True):
-                row, kind = chosen[i]
-                heard[i] = _csv_row(row, kind, i)
-                soundfile.write(folder / heard[i]["path"], clip, SAMPLE_RATE, "PCM_16")
-        rows = [heard[i] for i in sorted(heard)]
+                row, kind = sampled[i]
+                written[i] = _csv_row(row, kind, i)
+                soundfile.write(folder / written[i]["path"], clip, SAMPLE_RATE, "PCM_16")
+        rows = [written[i] for i in sorted(written)]
         if not rows:
-            raise CallmoodError(f"none of the {len(by_recording)} recordings is left: {next(iter(lost.values()))}")
+            reason = next(iter(skipped.values()))
+            raise CallmoodError(f"none of the {len(by_recording)} recordings can be read: {reason}")
         _write_page(folder, rows)
-    return rows, lost
+    return rows, skipped
 
 
 def _csv_row(row: JsonRow, kind: str, number: int) -> dict[str, Any]:
@@ -238,22 +240,22 @@ def _write_page(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-    for file in PAGE.iterdir():
-        shutil.copyfile(file, folder / file.name)
-    # The page keeps its answers under this name: another set's are not mixed with them.
+    for asset in PAGE.iterdir():
+        shutil.copyfile(asset, folder / asset.name)
+    # The page stores its labels under this name, so that those of several sets stay separate.
     name = hashlib.sha256("".join(row["segment_id"] for row in rows).encode()).hexdigest()[:12]
     data = {"name": name, "columns": COLUMNS, "emotions": EMOTIONS, "clips": rows}
     (folder / "clips.js").write_text(render_script("loadClips", data), encoding="utf-8")
 
 
 @contextmanager
-def _whole_folder(out: Path) -> Iterator[Path]:
-    """Hand out a folder beside `out` that takes its place at the end, and is gone after an error."""
+def _atomic_folder(out: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `out`, which replaces it at the end and is removed after an error."""
     out.parent.mkdir(parents=True, exist_ok=True)
     unfinished = Path(mkdtemp(prefix=f".{out.name}-", dir=out.parent))
     try:
         yield unfinished
-        unfinished.chmod(0o755)  # mkdtemp's is for its owner alone
+        unfinished.chmod(0o755)  # mkdtemp permits the owner only
         if out.exists():
             out.rmdir()
         unfinished.rename(out)
@@ -262,7 +264,7 @@ def _whole_folder(out: Path) -> Iterator[Path]:
 
 
 def label(
-    warehouse: Warehouse, out: Path, config: AnalysisConfig, since: date, count: int, random_share: float, seed: int
+    warehouse: Warehouse, out: Path, config: AnalysisConfig, since: date, count: int, random_ratio: float, seed: int
 ) -> None:
     """Choose clips of a company's own calls, write the folder to label them in, and print a summary.
 
@@ -277,8 +279,8 @@ def label(
         First day of calls.
     count : int
         Number of clips.
-    random_share : float
-        Ratio of clips drawn at random, 0 to 1.
+    random_ratio : float
+        Ratio of random clips, 0 to 1.
     seed : int
 
     Raises
@@ -288,27 +290,27 @@ def label(
     """
     rows = candidates(warehouse, since)
     if not rows:
-        raise CallmoodError("there are no segments of customers whose emotion was inferred, so nothing to label")
-    chosen = choose(rows, count, random_share, np.random.default_rng(seed))
-    written, lost = write_set(chosen, out, config)
-    for name, why in lost.items():
-        print(f"left out {name}: {why}", file=sys.stderr)
-    kinds = ", ".join(f"{sum(row['sampling'] == kind for row in written)} {kind}" for kind in KINDS)
+        raise CallmoodError("nothing to label: no customer segment has an emotion")
+    sampled = sample(rows, count, random_ratio, np.random.default_rng(seed))
+    written, skipped = write_set(sampled, out, config)
+    for name, reason in skipped.items():
+        print(f"skipped {name}: {reason}", file=sys.stderr)
+    kinds = ", ".join(f"{sum(row['sampling'] == kind for row in written)} {kind}" for kind in SAMPLINGS)
     print(f"{len(written)} clips in {out} ({kinds}). Open {out / 'index.html'} in a browser.")
 
 
-def open_warehouse(store: Path | None, dataset: str | None, time_zone: str, min_calls_per_group: int) -> Warehouse:
-    """Open the local store or the BigQuery dataset with the results of calls.
+def open_warehouse(source: Path | str, time_zone: str, min_calls_per_group: int) -> Warehouse:
+    """Open a local store (a path) or a BigQuery dataset (``PROJECT.DATASET``).
 
     Raises
     ------
     CallmoodError
         The store does not exist.
     """
-    if store is None:
+    if isinstance(source, str):
         from callmood.warehouse.bigquery import BigQueryWarehouse
 
-        return BigQueryWarehouse(dataset)
-    if not store.exists():
-        raise CallmoodError(f"there is no store {store}; make one: callmood analyze FOLDER --store {store}")
-    return DuckDBWarehouse(store, time_zone, min_calls_per_group)
+        return BigQueryWarehouse(source)
+    if not source.exists():
+        raise CallmoodError(f"store {source} does not exist; create it with callmood analyze FOLDER --store {source}")
+    return DuckDBWarehouse(source, time_zone, min_calls_per_group)

@@ -41,4 +41,4 @@ class Dataset:
         """Return 1 for frames and 0 for padding, shape (m, t); ones of shape (m, 1) if features have no time axis."""
         frames = self.features.shape[1] if self.features.ndim == 3 else 1
         valid = np.round(self.durations_s * FRAME_RATE, 2)[:, None]  # an incomplete last frame does not count
-        return (np.arange(frames) < np.maximum(1, np.floor(valid))).astype(np.float32)
+        return np.asarray(np.arange(frames) < np.maximum(1, np.floor(valid)), np.float32)

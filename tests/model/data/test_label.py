@@ -59,7 +59,7 @@ def test_the_random_ones_are_a_plain_sample_of_all():
     rows = [segment(i, f"call {i % 7}", neutral=0.9) for i in range(50)]
     times = Counter()
     for seed in range(400):
-        chosen = labeling.choose(rows, 10, 0.5, np.random.default_rng(seed))
+        chosen = labeling.sample(rows, 10, 0.5, np.random.default_rng(seed))
         drawn = [row["segment_id"] for row, kind in chosen if kind == "random"]
         assert len(set(drawn)) == 5
         times.update(drawn)
@@ -72,7 +72,7 @@ def test_the_random_ones_are_a_plain_sample_of_all():
 def test_the_rest_are_what_it_is_least_sure_of_and_surest_of_every_emotion_in_turn():
     unsure = [segment(f"u{i}", f"call {i}", anger=0.46, neutral=0.44 - i / 100) for i in range(3)]
     sure = [segment(f"{e}{i}", f"call {i}", **{e: 0.9 - i / 100}) for e in ("anger", "sadness") for i in range(5)]
-    chosen = labeling.choose(sure + unsure, 6, 0.0, np.random.default_rng(0))
+    chosen = labeling.sample(sure + unsure, 6, 0.0, np.random.default_rng(0))
     assert {row["segment_id"] for row, kind in chosen if kind == "uncertain"} == {"u0", "u1", "u2"}
     high_confidence = [row["segment_id"] for row, kind in chosen if kind == "high_confidence"]
     assert sorted(high_confidence) in (["anger0", "anger1", "sadness0"], ["anger0", "sadness0", "sadness1"])
@@ -80,7 +80,7 @@ def test_the_rest_are_what_it_is_least_sure_of_and_surest_of_every_emotion_in_tu
 
 def test_calls_take_turns():
     rows = [segment(i, f"call {i // 5}", anger=0.46, neutral=0.45 - i / 1000) for i in range(20)]
-    chosen = labeling.choose(rows, 8, 0.0, np.random.default_rng(0))
+    chosen = labeling.sample(rows, 8, 0.0, np.random.default_rng(0))
     uncertain = [row["recording_id"] for row, kind in chosen if kind == "uncertain"]
     assert sorted(uncertain) == ["call 0", "call 1", "call 2", "call 3"]
 
@@ -88,7 +88,7 @@ def test_calls_take_turns():
 @pytest.mark.parametrize(("share", "kind"), [(1.0, "random"), (0.0, "uncertain")])
 def test_few_segments_are_all_chosen_once(store, share, kind):
     rows = labeling.candidates(store, EVER)
-    chosen = labeling.choose(rows, 1000, share, np.random.default_rng(0))
+    chosen = labeling.sample(rows, 1000, share, np.random.default_rng(0))
     assert len({row["segment_id"] for row, _ in chosen}) == len(chosen) == 4 * SEGMENTS
     assert kind in {kind for _, kind in chosen}
 
@@ -110,7 +110,7 @@ def test_with_no_recording_left_nothing_is_written(store, tmp_path):
     before = sorted(tmp_path.iterdir())
     result = run(store, "--out", tmp_path / "set")
     assert result.exit_code == 1
-    assert "none of the 4 recordings is left" in result.stderr
+    assert "none of the 4 recordings can be read" in result.stderr
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -119,13 +119,13 @@ def test_a_folder_with_labels_is_not_overwritten(store, tmp_path):
     (tmp_path / "set/labels.csv").write_text("work of an afternoon")
     result = run(store, "--out", tmp_path / "set")
     assert result.exit_code == 1
-    assert "may hold labels" in result.stderr
+    assert "may contain labels" in result.stderr
     assert [path.name for path in (tmp_path / "set").iterdir()] == ["labels.csv"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
-    [(["--since", "2027-01-01"], "nothing to label"), (["--store", "none.duckdb"], "there is no store")],
+    [(["--since", "2027-01-01"], "nothing to label"), (["--store", "none.duckdb"], "store none.duckdb does not exist")],
 )
 def test_what_cannot_be_done_is_said(store, tmp_path, arguments, said):
     result = run(store, "--out", tmp_path / "set", *arguments)

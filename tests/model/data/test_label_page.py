@@ -19,7 +19,7 @@ def folder(tmp_path_factory):
     """A set of six clips."""
     home = tmp_path_factory.mktemp("labeling")
     rows = labeling.candidates(make_calls(home), date(1970, 1, 1))
-    labeling.write_set(labeling.choose(rows, 6, 0.5, np.random.default_rng(0)), home / "set", AnalysisConfig())
+    labeling.write_set(labeling.sample(rows, 6, 0.5, np.random.default_rng(0)), home / "set", AnalysisConfig())
     return home / "set"
 
 

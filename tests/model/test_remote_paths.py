@@ -190,5 +190,5 @@ with remote_paths.transfers():
 
 def test_no_address_leaves_its_folder():
     for address in ("gs://acme/../../etc/passwd", "gs://..", "gs://"):
-        with pytest.raises(remote_paths.RemotePathError, match="is no address"):
+        with pytest.raises(remote_paths.RemotePathError, match="invalid address"):
             remote_paths.local(address)
