@@ -39,7 +39,7 @@ def test_chart_equals_the_view_over_the_last_four_weeks(checked_store):
         names = ", ".join(f"'{metric}'" for metric in metrics)
         [row] = checked_store.query(
             "SELECT MAX(threshold_ratio) AS ratio FROM drift_checks_current "
-            f"WHERE queue IS NULL AND figure IN ({names}) AND call_date = '{LAST_DAY}'"
+            f"WHERE queue IS NULL AND metric IN ({names}) AND call_date = '{LAST_DAY}'"
         )
         assert chart[LAST_DAY.isoformat(), group] == pytest.approx(row["ratio"], abs=1e-3)
 
@@ -47,7 +47,7 @@ def test_chart_equals_the_view_over_the_last_four_weeks(checked_store):
 def test_last_day_without_drift_is_reported(open_page, tmp_path):
     store = create_store(tmp_path / "calls.duckdb", calls=30)
     write_drift_checks(store, days=1)
-    rows = store.query("SELECT * FROM drift_checks WHERE figure = 'embedding_proj_1'")
+    rows = store.query("SELECT * FROM drift_checks WHERE metric = 'embedding_proj_1'")
     next_day = (LAST_DAY + timedelta(days=1)).isoformat()
     row = rows[0] | {"call_date": next_day, "check_id": "next", "checked_at": f"{next_day}T09:00:00+00:00"}
     store.append("drift_checks", [row])
