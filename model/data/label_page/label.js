@@ -2,16 +2,24 @@
 // show predictions, because annotators tend to agree with them.
 "use strict";
 
-const KEYS = { anger: "A", disgust: "D", fear: "F", happiness: "H", neutral: "N", sadness: "S", surprise: "U", boredom: "B" };
 const UNCLEAR = "unclear"; // not saved: it has no training value
-const UNCLEAR_KEY = "X";
+const KEYS = {
+  anger: "A",
+  disgust: "D",
+  fear: "F",
+  happiness: "H",
+  neutral: "N",
+  sadness: "S",
+  surprise: "U",
+  boredom: "B",
+  [UNCLEAR]: "X",
+};
 
 const byId = (id) => document.getElementById(id);
 
 // The next script, clips.js, calls this function with the clips.
 function loadClips({ name, columns, emotions, clips }) {
   const labels = [...emotions, "surprise", "boredom", UNCLEAR];
-  const keyOf = (label) => KEYS[label] ?? UNCLEAR_KEY;
   const stored = openStorage(`callmood-labels-${name}`);
   let current = Math.max(0, findUnlabeled());
 
@@ -26,7 +34,7 @@ function loadClips({ name, columns, emotions, clips }) {
     const button = document.createElement("button");
     button.type = "button";
     button.dataset.label = label;
-    button.append(label, Object.assign(document.createElement("kbd"), { textContent: keyOf(label) }));
+    button.append(label, Object.assign(document.createElement("kbd"), { textContent: KEYS[label] }));
     button.addEventListener("click", () => setLabel(label));
     byId("labels").append(button);
   }
@@ -80,7 +88,7 @@ function loadClips({ name, columns, emotions, clips }) {
     arrowleft: () => goTo(current - 1),
     arrowright: () => goTo(current + 1),
     o: () => goTo(findUnlabeled(current + 1)),
-    ...Object.fromEntries(labels.map((label) => [keyOf(label).toLowerCase(), () => setLabel(label)])),
+    ...Object.fromEntries(labels.map((label) => [KEYS[label].toLowerCase(), () => setLabel(label)])),
   };
   document.addEventListener("keydown", (event) => {
     const isForElement =

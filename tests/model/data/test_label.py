@@ -7,8 +7,8 @@ from datetime import date
 import numpy as np
 import pytest
 import soundfile
-from labeled_calls import SEGMENTS, hz_of, make_calls
 from model_program import run_model
+from tone_calls import SEGMENTS, create_tone_calls, tone_frequency
 
 from callmood.types import EMOTIONS
 from model.data import labeling
@@ -18,7 +18,7 @@ EVER = date(1970, 1, 1)
 
 @pytest.fixture
 def store(tmp_path):
-    return make_calls(tmp_path)
+    return create_tone_calls(tmp_path)
 
 
 def run(store, *arguments):
@@ -43,7 +43,7 @@ def test_a_clip_is_the_customers_segment_and_nothing_else(store, tmp_path):
         assert (len(samples), rate) == (3 * 16000, 16000)
         call, i = int(row["segment_id"][:16]), int(row["segment_id"][16:])
         loudest = np.abs(np.fft.rfft(samples)).argmax() / 3
-        assert loudest == pytest.approx(hz_of(call, i), abs=1)
+        assert loudest == pytest.approx(tone_frequency(call, i), abs=1)
 
 
 def test_a_customer_is_one_speaker_in_all_calls_and_is_not_named(store, tmp_path):

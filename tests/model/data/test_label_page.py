@@ -6,8 +6,8 @@ from datetime import date
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from labeled_calls import make_calls
 from report_site import page_url
+from tone_calls import create_tone_calls
 
 from callmood.config import AnalysisConfig
 from model.data import labeling
@@ -18,7 +18,7 @@ from model.data.corpora import read
 def folder(tmp_path_factory):
     """A set of six clips."""
     home = tmp_path_factory.mktemp("labeling")
-    rows = labeling.candidates(make_calls(home), date(1970, 1, 1))
+    rows = labeling.candidates(create_tone_calls(home), date(1970, 1, 1))
     labeling.write_set(labeling.sample(rows, 6, 0.5, np.random.default_rng(0)), home / "set", AnalysisConfig())
     return home / "set"
 

@@ -1,5 +1,5 @@
-// Metrics over any set of calls. The views define the metrics of a call. This file only sums their rows, weighted by the
-// seconds of customer speech with an inferred emotion, exactly as the views by day, queue, and agent do.
+// Metrics over any set of calls. The views define the metrics of a call. This file only sums their rows, weighted by
+// the seconds of customer speech with an inferred emotion, exactly as the views by day, queue, and agent do.
 "use strict";
 
 callmood.metrics = {
