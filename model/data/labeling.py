@@ -27,10 +27,9 @@ from callmood.audio.stream import open_audio
 from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording, CallmoodError
 from callmood.monitoring.annotations import SAMPLINGS
-from callmood.recording import ObjectRef, Recording
 from callmood.report.templates import render_script
 from callmood.sources.folder import read_file
-from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
+from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow, ObjectRef, Recording
 from callmood.warehouse.base import Warehouse
 from callmood.warehouse.duckdb import DuckDBWarehouse
 

@@ -24,9 +24,8 @@ from callmood.config import AnalysisConfig
 from callmood.emotion.baseline import estimate_baseline
 from callmood.emotion.model import EmotionModel, load_model
 from callmood.errors import ModelError
-from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.resources import MODEL
-from callmood.types import EMOTIONS
+from callmood.types import EMOTIONS, CallMetadata, ObjectRef, Recording
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from model import remote_paths
 from model.augmentation.conditions import AcousticCondition

@@ -27,10 +27,9 @@ from callmood.config import AnalysisConfig
 from callmood.emotion.model import EmotionModel, load_model
 from callmood.errors import CallmoodError
 from callmood.monitoring.drift import COUNTS, MEANS, Reference
-from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.resources import MODEL
 from callmood.settings import ReportSettings, load_settings
-from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
+from callmood.types import EMOTIONS, SAMPLE_RATE, CallMetadata, JsonRow, ObjectRef, Recording
 from callmood.warehouse.base import Warehouse
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from model import remote_paths

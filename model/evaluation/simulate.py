@@ -31,9 +31,8 @@ from callmood.analysis.rows import analysis_rows
 from callmood.config import AnalysisConfig
 from callmood.emotion.model import EmotionModel, load_model
 from callmood.errors import ModelError
-from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.resources import MODEL
-from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow
+from callmood.types import EMOTIONS, SAMPLE_RATE, CallMetadata, JsonRow, ObjectRef, Recording
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from model import remote_paths
 from model.augmentation.conditions import CHANNELS, AcousticCondition, apply_condition

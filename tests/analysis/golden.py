@@ -12,7 +12,7 @@ from callmood.analysis.analyzer import ANALYSIS_VERSION, analyze
 from callmood.analysis.rows import analysis_rows
 from callmood.config import AnalysisConfig
 from callmood.emotion.model import EmotionModel, load_model
-from callmood.recording import ObjectRef, Recording
+from callmood.types import ObjectRef, Recording
 
 FILE = Path(__file__).with_name("golden.json")
 RECORDING = next((Path(__file__).parents[1] / "examples").glob("*call-1001*.wav"))

@@ -18,8 +18,8 @@ from callmood.analysis.rows import analysis_rows
 from callmood.config import AnalysisConfig
 from callmood.emotion.model import load_model
 from callmood.errors import BadRecording
-from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.settings import AnalyzeSettings
+from callmood.types import CallMetadata, ObjectRef, Recording
 from callmood.warehouse.schema import check_rows
 
 CALL, _ = soundfile.read(next((Path(__file__).parents[1] / "examples").glob("*call-1001*.wav")), dtype="float32")

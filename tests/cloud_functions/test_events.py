@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from callmood.cloud_functions.pubsub import parse_push
 from callmood.errors import BadEvent
-from callmood.recording import ObjectRef
+from callmood.types import ObjectRef
 
 ATTRIBUTES = {
     "bucketId": "calls",

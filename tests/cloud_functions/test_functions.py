@@ -18,7 +18,7 @@ from scripted_http import scripted_http
 from stack.services import ROOT, ServiceMissing, function
 from test_events import ATTRIBUTES, push
 
-from callmood.recording import ObjectRef
+from callmood.types import ObjectRef
 
 NAME = "2026/Anna Gruber +49 30 1234.wav"
 CALL = ObjectRef("calls", NAME, 7)

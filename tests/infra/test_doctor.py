@@ -18,7 +18,7 @@ from workspaces import PROJECT
 
 from callmood.analysis.rows import failure_row
 from callmood.cli.app import app
-from callmood.recording import ObjectRef
+from callmood.types import ObjectRef
 from callmood.warehouse.bigquery import BigQueryWarehouse
 from model.deployment import promote, register
 

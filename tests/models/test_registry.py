@@ -19,7 +19,7 @@ from callmood.emotion.self_test import check_self_test
 from callmood.errors import ModelError, RegistryError
 from callmood.models.registry import Registry, Release
 from callmood.models.resolver import AliasModelProvider, open_models
-from callmood.recording import ObjectRef
+from callmood.types import ObjectRef
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from model.deployment import promote, register, rollback, versions
 

@@ -23,9 +23,9 @@ from callmood.realtime.auth import Authenticator
 from callmood.realtime.problem_details import Problem
 from callmood.realtime.scoring import Scorer
 from callmood.realtime.session_tokens import SessionState, SessionTokens
-from callmood.recording import ObjectRef, Recording
 from callmood.resources import MODEL
 from callmood.settings import RealtimeSettings
+from callmood.types import ObjectRef, Recording
 
 
 @pytest.fixture(scope="module")

@@ -22,8 +22,8 @@ from callmood.realtime.app import make_app
 from callmood.realtime.auth import Authenticator
 from callmood.realtime.scoring import Scorer
 from callmood.realtime.session import StreamSession
-from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.settings import RealtimeSettings
+from callmood.types import CallMetadata, ObjectRef, Recording
 
 
 def encode(samples, rate, subtype):

@@ -9,8 +9,8 @@ from google.cloud import storage
 from scripted_http import scripted_http
 
 from callmood.config import AnalysisConfig
-from callmood.recording import ObjectRef
 from callmood.sources import gcs
+from callmood.types import ObjectRef
 
 REF = ObjectRef("calls", "2026/a b.wav", 7)
 

@@ -21,7 +21,7 @@ from stack.services import (
     storage_emulator,
 )
 
-from callmood.recording import ObjectRef
+from callmood.types import ObjectRef
 from callmood.warehouse.bigquery import BigQueryWarehouse, connect
 
 DATASET = f"{PROJECT}.callmood"

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from callmood.cli.app import app
 from callmood.cloud_functions.pubsub import parse_push
-from callmood.recording import ObjectRef
 from callmood.services.backfill import list_recordings, publish_events
+from callmood.types import ObjectRef
 
 
 @pytest.fixture

@@ -18,9 +18,8 @@ from callmood.config import AnalysisConfig
 from callmood.emotion.baseline import SpeakerBaseline
 from callmood.emotion.model import EmotionModel
 from callmood.errors import BadRecording
-from callmood.recording import Recording
 from callmood.speech.crosstalk import ChannelCorrelation
-from callmood.types import SAMPLE_RATE, Role
+from callmood.types import SAMPLE_RATE, Recording, Role
 
 ANALYSIS_VERSION = 1
 """int: version of the analysis. Increase it with every change that changes rows; tests/analysis/golden.json checks it."""

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from callmood import __version__
 from callmood.config import AnalysisConfig
-from callmood.recording import ObjectRef
-from callmood.types import EMOTIONS, JsonRow
+from callmood.types import EMOTIONS, JsonRow, ObjectRef
 
 if TYPE_CHECKING:  # rows are written by programs that never listen
     from callmood.analysis.analyzer import Analysis

@@ -13,7 +13,7 @@ from callmood.cli.output import print_rows
 from callmood.errors import CallmoodError
 
 if TYPE_CHECKING:
-    from callmood.recording import ObjectRef
+    from callmood.types import ObjectRef
 
 commands = typer.Typer()
 

@@ -11,8 +11,8 @@ from callmood.analysis.rows import erasure_row, failure_row
 from callmood.cloud_functions.clients import Clients
 from callmood.cloud_functions.pubsub import ResultEvent, StorageEvent
 from callmood.errors import SettingsError
-from callmood.recording import is_sidecar
 from callmood.settings import AlertSettings, AnalyzeSettings, DeadLetterSettings, EraseSettings, MonitorSettings
+from callmood.sources.sidecar import is_sidecar
 from callmood.types import DELETED, FINALIZED
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from callmood.errors import BadEvent
-from callmood.recording import ObjectRef
-from callmood.types import MODEL_VERSION
+from callmood.types import MODEL_VERSION, ObjectRef
 
 # https://cloud.google.com/storage/docs/buckets#naming, as far as it matters to clients.
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]*[a-z0-9]")

@@ -18,8 +18,9 @@ from google.cloud.storage import Client as StorageClient
 
 from callmood.errors import CallmoodError, ModelError, RegistryError
 from callmood.models.registry import Registry, parse_address
-from callmood.recording import ObjectRef, is_sidecar
 from callmood.resources import SCHEMAS
+from callmood.sources.sidecar import is_sidecar
+from callmood.types import ObjectRef
 from callmood.warehouse.bigquery import BigQueryWarehouse
 from callmood.warehouse.schema import Field, tables
 

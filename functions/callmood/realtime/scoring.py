@@ -21,9 +21,8 @@ from callmood.errors import BadRecording
 from callmood.models.resolver import ModelProvider
 from callmood.realtime.problem_details import Problem
 from callmood.realtime.session_tokens import MAX_LENGTH, SessionState, SessionTokens
-from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.settings import RealtimeSettings
-from callmood.types import JsonRow, Role
+from callmood.types import CallMetadata, JsonRow, ObjectRef, Recording, Role
 
 MAX_INSTANCES = 16
 """int: maximum number of recordings in one request."""

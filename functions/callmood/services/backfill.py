@@ -21,8 +21,8 @@ from google.cloud.pubsub_v1 import PublisherClient
 from google.cloud.storage import Client
 
 from callmood.errors import CloudError
-from callmood.recording import ObjectRef, is_sidecar
-from callmood.types import FINALIZED
+from callmood.sources.sidecar import is_sidecar
+from callmood.types import FINALIZED, ObjectRef
 from callmood.warehouse.base import Warehouse
 
 _PUBLISH_TIMEOUT_S = 60.0

@@ -20,10 +20,9 @@ from callmood.analysis.analyzer import analysis_id
 from callmood.analysis.rows import failure_row
 from callmood.config import AnalysisConfig
 from callmood.models.resolver import ModelProvider, open_models
-from callmood.recording import ObjectRef
 from callmood.services.process import ProcessResult, analyze_recording, write_result
 from callmood.sources.folder import file_ref, read_file
-from callmood.types import SAMPLE_RATE, JsonRow
+from callmood.types import SAMPLE_RATE, JsonRow, ObjectRef
 from callmood.warehouse.base import Warehouse
 
 

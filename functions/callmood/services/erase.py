@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from callmood.analysis.rows import erasure_row
-from callmood.recording import ObjectRef
+from callmood.types import ObjectRef
 from callmood.warehouse.base import Warehouse
 
 # A duplicate without metadata has the same bytes, so it contains the same voice.

@@ -17,8 +17,7 @@ from callmood.analysis.rows import analysis_rows, erasure_row, failure_row
 from callmood.config import AnalysisConfig
 from callmood.emotion.model import EmotionModel
 from callmood.errors import BadRecording
-from callmood.recording import ObjectRef, Recording
-from callmood.types import JsonRow
+from callmood.types import JsonRow, ObjectRef, Recording
 from callmood.warehouse.base import Warehouse, write_analysis
 
 

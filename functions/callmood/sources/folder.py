@@ -10,8 +10,9 @@ from pathlib import Path
 
 from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording, CallmoodError
-from callmood.recording import ObjectRef, Recording, is_sidecar
 from callmood.sources.metadata import call_metadata
+from callmood.sources.sidecar import is_sidecar
+from callmood.types import ObjectRef, Recording
 
 
 def find_recordings(paths: Iterable[Path]) -> Iterator[Path]:
@@ -21,7 +22,7 @@ def find_recordings(paths: Iterable[Path]) -> Iterator[Path]:
     ----------
     paths : iterable of Path
         Files and folders. A named file is always taken; below a folder hidden files and side files
-        (`recording.is_sidecar`) are passed over.
+        (`sidecar.is_sidecar`) are passed over.
 
     Yields
     ------

@@ -13,9 +13,9 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording, CallmoodError
-from callmood.recording import CallMetadata, ObjectRef, Recording
 from callmood.sources.folder import too_large
 from callmood.sources.metadata import call_metadata
+from callmood.types import CallMetadata, ObjectRef, Recording
 
 _RETRY = DEFAULT_RETRY.with_timeout(60.0)
 _REQUEST_TIMEOUT_S = 60.0

@@ -8,8 +8,7 @@ from datetime import datetime, tzinfo
 from typing import cast
 
 from callmood.config import AnalysisConfig
-from callmood.recording import CallMetadata
-from callmood.types import ROLES, Role
+from callmood.types import ROLES, CallMetadata, Role
 
 _FIELDS = ("call_id", "agent_id", "queue", "customer_id", "direction", "language")
 # Names that recorders use for the same thing.
