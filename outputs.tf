@@ -1,78 +1,73 @@
 output "bucket" {
-  description = "Put recordings here: gcloud storage cp call.wav gs://BUCKET/"
+  description = "Bucket for recordings. To upload one: gcloud storage cp call.wav gs://BUCKET/"
   value       = module.ingest.bucket
 }
 
 output "dataset" {
-  description = "The tables, as `project.dataset`."
+  description = "Dataset of the tables, as `project.dataset`."
   value       = module.warehouse.dataset
 }
 
 output "reports_dataset" {
-  description = "The reports, as `project.dataset`."
+  description = "Report dataset, as `project.dataset`."
   value       = "${var.project_id}.${module.warehouse.reports_dataset_id}"
 }
 
 output "topic" {
-  description = "Topic that is told of every recording; `callmood backfill` publishes to it."
+  description = "Topic that gets a message for every created or deleted recording. `callmood backfill` publishes to it."
   value       = module.ingest.topic
 }
 
 output "results_topic" {
-  description = "Topic that gets one message a call: other systems subscribe to it."
-  value       = module.results.topic_id
+  description = "Topic that gets one message for each analyzed call. Other systems can subscribe to it."
+  value       = module.delivery.results_topic_id
 }
 
 output "functions" {
-  description = "Names of the functions, by entry point."
-  value       = module.functions.names
+  description = "Names of the deployed functions, by function."
+  value       = { for name, service in module.functions.services : name => service.name }
 }
 
-output "live" {
-  description = "Address of the service that judges calls while they go on; null without `live`."
-  value       = one(module.live[*].url)
-}
-
-output "score" {
-  description = "Address of the function that answers at once with a recording's segments; null without it."
-  value       = module.functions.score_url
+output "realtime" {
+  description = "URL of the real-time service, or null without `realtime`."
+  value       = one(module.realtime[*].url)
 }
 
 output "accounts" {
-  description = "E-mail addresses of the service accounts, by name."
+  description = "Email addresses of the service accounts, by name."
   value       = module.identity.emails
 }
 
 output "registry" {
-  description = "Address of the model registry; settings.model_uri = \"REGISTRY@production\" lets its models serve."
+  description = "URI of the model registry. With settings.model_uri = \"REGISTRY@production\", the functions use its production model."
   value       = module.registry.uri
 }
 
 output "images" {
-  description = "Repository for the images of infra/images."
+  description = "Repository of the images of infra/images."
   value       = module.registry.images
 }
 
 output "retraining_jobs" {
-  description = "Names of the Cloud Run jobs that make a new model, by step; none without `retraining`."
-  value       = try(module.jobs[0].names, {})
+  description = "Name of the Cloud Run job of each step of the retraining pipeline, by step; empty without `retraining`."
+  value       = try(module.retraining[0].jobs, {})
 }
 
 output "looker_studio_url" {
-  description = "Opens a new Looker Studio report with every view as a data source (docs/looker-studio.md)."
+  description = "URL that creates a Looker Studio report with all views as data sources (docs/looker-studio.md)."
   value = "${local.looker_studio}${join("", flatten([
     for number, view in local.report_views : [for pair in local.looker_sources[view] : "&ds.ds${number}.${pair}"]
   ]))}"
 }
 
 output "looker_studio_urls" {
-  description = "The same for each view alone, by name."
+  description = "URL that creates a Looker Studio report with one view as its data source, by view."
   value       = { for view, pairs in local.looker_sources : view => "${local.looker_studio}${join("", [for pair in pairs : "&ds.ds0.${pair}"])}" }
 }
 
-# Looker Studio's Linking API, as functions/callmood/ops/looker.py speaks it.
+# The Linking API of Looker Studio, as in functions/callmood/ops/looker.py.
 locals {
-  # All views but those that only pick a table's rows for the others.
+  # Views that only select the current rows of a table (fields_of) are not data sources.
   report_views  = [for view in module.warehouse.views : view if !can(jsondecode(file("${path.module}/schemas/views/${view}.json")).fields_of)]
   looker_studio = "https://lookerstudio.google.com/reporting/create?c.mode=edit&r.reportName=callmood"
   looker_sources = {

@@ -1,133 +1,133 @@
-# What can be chosen. Only the project has no default; every value is checked before anything is planned.
+# Options of the deployment. Only project_id has no default. Terraform validates every value before it plans resources.
 
-# --- The deployment -------------------------------------------------------------------------------------------------
+# --- Deployment -----------------------------------------------------------------------------------------------------
 
 variable "project_id" {
-  description = "Id of an existing Google Cloud project with billing."
+  description = "ID of an existing Google Cloud project with billing."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
-    error_message = "project_id must be a project's id, such as `acme-calls-1`: 6 to 30 lowercase letters, digits and hyphens. (Not its name, nor its number.)"
+    error_message = "project_id must be a project ID, such as `acme-calls-1`: 6 to 30 lowercase letters, digits, and hyphens. The project name or number does not work."
   }
 }
 
 variable "region" {
-  description = "Region of the functions, and of all data unless said otherwise."
+  description = "Region of the functions, and of all data without a location of its own."
   type        = string
   default     = "europe-west1"
 
   validation {
     condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
-    error_message = "region must be one region, such as europe-west1 or us-central1: not a zone (europe-west1-b), nor a multi-region (EU)."
+    error_message = "region must be a region such as europe-west1 or us-central1, not a zone (europe-west1-b) or a multi-region (EU)."
   }
 }
 
 variable "name" {
-  description = "Name of the deployment. Two in one project need two names, and two values of dataset_id."
+  description = "Name of the deployment, and prefix of its resources. Two deployments in one project need different values of name and of dataset_id."
   type        = string
   default     = "callmood"
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{0,11}[a-z0-9]$", var.name))
-    error_message = "name must be 2 to 13 lowercase letters, digits and hyphens, beginning with a letter: accounts such as NAME-push-quarantine are limited to 30 characters."
+    error_message = "name must start with a letter and contain 2 to 13 lowercase letters, digits, and hyphens: service account IDs such as NAME-push-dead-letter are limited to 30 characters."
   }
 }
 
 variable "labels" {
-  description = "Labels of everything that can have some, for example for the bill."
+  description = "Labels of all resources that support labels, for example for cost allocation."
   type        = map(string)
   default     = {}
 
   validation {
     condition     = alltrue([for key, value in var.labels : can(regex("^[a-z][a-z0-9_-]{0,62}$", key)) && can(regex("^[a-z0-9_-]{0,63}$", value))])
-    error_message = "labels must have keys and values of at most 63 lowercase letters, digits, hyphens and underscores; keys begin with a letter."
+    error_message = "labels must have keys and values of at most 63 lowercase letters, digits, hyphens, and underscores. Keys must start with a letter."
   }
 }
 
 # --- Recordings -----------------------------------------------------------------------------------------------------
 
 variable "bucket_name" {
-  description = "Name of the recordings bucket. Default: PROJECT-NAME-recordings."
+  description = "Name of the bucket for recordings. Default: PROJECT-NAME-recordings."
   type        = string
   default     = null
 
   validation {
     condition     = var.bucket_name == null || can(regex("^[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]$", coalesce(var.bucket_name, "none")))
-    error_message = "bucket_name must be 3 to 63 lowercase letters, digits, hyphens, underscores and dots, without gs://."
+    error_message = "bucket_name must contain 3 to 63 lowercase letters, digits, hyphens, underscores, and dots, without gs://."
   }
 }
 
 variable "bucket_location" {
-  description = "Location of the recordings: a region, or EU, US, ASIA. Default: region. Cannot be changed later."
+  description = "Location of the bucket for recordings: a region, or EU, US, ASIA. Default: region. It cannot be changed later."
   type        = string
   default     = null
 
   validation {
     condition     = can(regex("^([a-z]+-[a-z]+[0-9]+|EU|US|ASIA)$", coalesce(var.bucket_location, "EU")))
-    error_message = "bucket_location must be a region such as europe-west1, or EU, US or ASIA."
+    error_message = "bucket_location must be a region such as europe-west1, or EU, US, or ASIA."
   }
 }
 
 variable "retention_days" {
-  description = "Days after which a recording is deleted; its results stay. Default: never."
+  description = "Age in days at which a recording is deleted. Results stay. Default: recordings are not deleted."
   type        = number
   default     = null
 
   validation {
     condition     = coalesce(var.retention_days, 1) >= 1 && floor(coalesce(var.retention_days, 1)) == coalesce(var.retention_days, 1)
-    error_message = "retention_days must be a whole number of days, at least 1. Leave it out to keep recordings."
+    error_message = "retention_days must be a whole number of days, at least 1. Omit it to keep recordings."
   }
 }
 
 variable "locked_retention_days" {
-  description = "Days during which nobody at all can delete a recording. Locked for ever: it can be raised, never lowered. Default: none."
+  description = "Age in days until which nobody can delete a recording. The lock is permanent: the value can be increased, but not decreased. Default: no lock."
   type        = number
   default     = null
 
   validation {
     condition     = coalesce(var.locked_retention_days, 1) >= 1 && coalesce(var.locked_retention_days, 1) <= 3650
-    error_message = "locked_retention_days must be 1 to 3650. Leave it out for no lock."
+    error_message = "locked_retention_days must be 1 to 3650. Omit it for no lock."
   }
 }
 
-variable "colder_after_days" {
-  description = "Days after which a recording moves to a cheaper storage class that is dearer to read, by class."
+variable "storage_class_after_days" {
+  description = "Age in days at which a recording moves to a colder storage class, by class. Colder classes cost less for storage and more for reads."
   type        = map(number)
   default     = { NEARLINE = 30, COLDLINE = 90 }
 
   validation {
-    condition     = alltrue([for class, days in var.colder_after_days : contains(["NEARLINE", "COLDLINE", "ARCHIVE"], class) && days >= 1])
-    error_message = "colder_after_days must map NEARLINE, COLDLINE or ARCHIVE to days of at least 1."
+    condition     = alltrue([for class, days in var.storage_class_after_days : contains(["NEARLINE", "COLDLINE", "ARCHIVE"], class) && days >= 1])
+    error_message = "storage_class_after_days must map NEARLINE, COLDLINE, or ARCHIVE to a number of days, at least 1."
   }
 }
 
 variable "soft_delete_days" {
-  description = "Days for which a deleted recording can be brought back: 7 to 90, or 0 for none."
+  description = "Days during which a deleted recording can be restored: 7 to 90, or 0 to disable soft delete."
   type        = number
   default     = 7
 
   validation {
     condition     = var.soft_delete_days == 0 || (var.soft_delete_days >= 7 && var.soft_delete_days <= 90)
-    error_message = "soft_delete_days must be 0, or 7 to 90: Cloud Storage allows nothing between."
+    error_message = "soft_delete_days must be 0, or 7 to 90. Cloud Storage does not support other values."
   }
 }
 
-variable "replay_days" {
-  description = "Days for which events are kept, so that they can be replayed by a seek: 1 to 31."
+variable "event_retention_days" {
+  description = "Days during which events are retained and can be replayed with a seek: 1 to 31."
   type        = number
   default     = 7
 
   validation {
-    condition     = var.replay_days >= 1 && var.replay_days <= 31
-    error_message = "replay_days must be 1 to 31."
+    condition     = var.event_retention_days >= 1 && var.event_retention_days <= 31
+    error_message = "event_retention_days must be 1 to 31."
   }
 }
 
 # --- Analysis -------------------------------------------------------------------------------------------------------
 
 variable "settings" {
-  description = "Settings of the analysis (docs/settings.md); what is left out keeps its default. max_size_bytes: a third of analyze.memory."
+  description = "Settings of the analysis (docs/settings.md). An omitted setting keeps its default. The default of max_size_bytes is a third of analyze.memory."
   type = object({
     model_uri             = optional(string)
     channel_roles         = optional(list(string))
@@ -147,7 +147,7 @@ variable "settings" {
 
   validation {
     condition     = alltrue([for role in coalesce(var.settings.channel_roles, []) : contains(["agent", "customer", "mixed"], role)])
-    error_message = "settings.channel_roles must name agent, customer or mixed for channels 0, 1, …"
+    error_message = "settings.channel_roles must list agent, customer, or mixed for channels 0, 1, …"
   }
   validation {
     condition     = can(regex("^gs://[^/@]+(/.+|@[A-Za-z0-9][A-Za-z0-9_-]*)$", coalesce(var.settings.model_uri, "gs://a/b")))
@@ -165,10 +165,18 @@ variable "settings" {
     condition     = coalesce(var.settings.max_duration_s, 1) > 0 && coalesce(var.settings.max_size_bytes, 1) > 0
     error_message = "settings.max_duration_s and settings.max_size_bytes must be more than 0."
   }
+  validation {
+    condition     = can(regex("^gs://[^/]+/.+$", coalesce(var.settings.reference_uri, "gs://a/b")))
+    error_message = "settings.reference_uri must be gs://BUCKET/OBJECT."
+  }
+  validation {
+    condition     = coalesce(var.settings.retrain_after_days, 1) >= 1
+    error_message = "settings.retrain_after_days must be at least 1."
+  }
 }
 
 variable "analyze" {
-  description = "Resources of the function that analyses: memory, CPUs, recordings at once in one instance, instances, and seconds for one recording (docs/scale.md)."
+  description = "Resources of the function analyze: memory, CPUs, concurrent recordings per instance, instances, and timeout in seconds for one recording (docs/scale.md)."
   type = object({
     memory        = optional(string, "2Gi")
     cpu           = optional(string, "1")
@@ -182,15 +190,15 @@ variable "analyze" {
 
   validation {
     condition     = can(regex("^[0-9]+(Mi|Gi)$", var.analyze.memory)) && contains(["1", "2", "4", "6", "8"], var.analyze.cpu)
-    error_message = "analyze.memory must be such as 2Gi, and analyze.cpu 1, 2, 4, 6 or 8."
+    error_message = "analyze.memory must be a size such as 2Gi, and analyze.cpu must be 1, 2, 4, 6, or 8."
   }
   validation {
     condition     = tonumber(try(regex("^([0-9]+)Gi$", var.analyze.memory)[0], 1)) <= tonumber(var.analyze.cpu) * 4
-    error_message = "analyze.memory must be at most 4Gi for each CPU: raise analyze.cpu with it."
+    error_message = "analyze.memory must be at most 4Gi per CPU. Increase analyze.cpu too."
   }
   validation {
     condition     = var.analyze.concurrency >= 1 && var.analyze.concurrency <= 1000
-    error_message = "analyze.concurrency must be 1 to 1000; analysis keeps a CPU busy, so more than one a CPU gains nothing."
+    error_message = "analyze.concurrency must be 1 to 1000. The analysis is CPU-bound, so values above analyze.cpu do not increase the throughput."
   }
   validation {
     condition     = var.analyze.min_instances >= 0 && var.analyze.max_instances >= 1 && var.analyze.min_instances <= var.analyze.max_instances
@@ -198,68 +206,71 @@ variable "analyze" {
   }
   validation {
     condition     = var.analyze.timeout_s >= 60 && var.analyze.timeout_s <= 590
-    error_message = "analyze.timeout_s must be 60 to 590: Pub/Sub waits 600 s for an answer, then delivers again."
+    error_message = "analyze.timeout_s must be 60 to 590: Pub/Sub waits 600 s for a response, then redelivers the event."
   }
 }
 
 variable "alert_webhook" {
-  description = "Post every call that needs attention to a webhook: ids of the Secret Manager secrets in this project that hold its address (url) and the signing key (signature; docs/settings.md, ALERT_SECRET). Default: none."
-  type        = object({ url = string, signature = optional(string) })
+  description = "Post every call that needs attention to a webhook. url_secret and signing_key_secret are IDs of Secret Manager secrets in this project; they contain the URL and the signing key (docs/settings.md, ALERT_SECRET). Default: no webhook."
+  type        = object({ url_secret = string, signing_key_secret = optional(string) })
   default     = null
 
   validation {
-    condition     = alltrue([for id in compact([try(var.alert_webhook.url, null), try(var.alert_webhook.signature, null)]) : can(regex("^[A-Za-z0-9_-]{1,255}$", id))])
-    error_message = "alert_webhook must name secrets in Secret Manager, not hold them: gcloud secrets create callmood-alert-url --data-file=-"
+    condition     = alltrue([for id in compact([try(var.alert_webhook.url_secret, null), try(var.alert_webhook.signing_key_secret, null)]) : can(regex("^[A-Za-z0-9_-]{1,255}$", id))])
+    error_message = "alert_webhook must contain IDs of Secret Manager secrets, not their values. To create a secret: gcloud secrets create callmood-alert-url --data-file=-"
   }
 }
 
-variable "live" {
-  description = "Judge recordings at once, and calls while they go on (docs/realtime.md): a Cloud Run service. callers: who may call it; session_key, api_key: ids of secrets in Secret Manager; calls: at once in one instance; function: also the Cloud Function score, for recordings alone. Default: none."
+variable "realtime" {
+  description = "Deploy the real-time service on Cloud Run, which scores recordings and calls in progress (docs/realtime.md): image, callers (IAM members), IDs of the Secret Manager secrets that contain the session key and the API key, concurrent streams per instance, and resources. Default: no service."
   type = object({
-    image         = optional(string)
-    callers       = optional(list(string), [])
-    session_key   = optional(string)
-    api_key       = optional(string)
-    calls         = optional(number, 8)
-    cpu           = optional(string, "1")
-    memory        = optional(string, "2Gi")
-    min_instances = optional(number, 0)
-    max_instances = optional(number, 5)
-    function      = optional(bool, false)
+    image              = optional(string)
+    callers            = optional(list(string), [])
+    session_key_secret = optional(string)
+    api_key_secret     = optional(string)
+    max_streams        = optional(number, 8)
+    cpu                = optional(string, "1")
+    memory             = optional(string, "2Gi")
+    min_instances      = optional(number, 0)
+    max_instances      = optional(number, 5)
   })
   default = null
 
   validation {
-    condition     = alltrue([for member in try(var.live.callers, []) : can(regex("^(user|group|serviceAccount):[^:\\s]+$", member))])
-    error_message = "live.callers must be such as serviceAccount:telephony@PROJECT.iam.gserviceaccount.com: user:, group: or serviceAccount:, never everybody."
+    condition     = alltrue([for member in try(var.realtime.callers, []) : can(regex("^(user|group|serviceAccount):[^:\\s]+$", member))])
+    error_message = "realtime.callers must be members such as serviceAccount:telephony@PROJECT.iam.gserviceaccount.com: user:, group:, or serviceAccount:. Public access is not supported."
   }
   validation {
-    condition     = alltrue([for id in compact([try(var.live.session_key, null), try(var.live.api_key, null)]) : can(regex("^[A-Za-z0-9_-]{1,255}$", id))])
-    error_message = "live.session_key and live.api_key must name secrets in Secret Manager, not hold them: openssl rand -base64 32 | gcloud secrets create callmood-session-key --data-file=-"
+    condition     = alltrue([for id in compact([try(var.realtime.session_key_secret, null), try(var.realtime.api_key_secret, null)]) : can(regex("^[A-Za-z0-9_-]{1,255}$", id))])
+    error_message = "realtime.session_key_secret and realtime.api_key_secret must be IDs of Secret Manager secrets, not their values. To create a secret: openssl rand -base64 32 | gcloud secrets create callmood-session-key --data-file=-"
   }
   validation {
-    condition     = try(var.live.calls, 1) >= 1 && try(var.live.calls, 1) <= 200
-    error_message = "live.calls must be 1 to 200; `./run bench realtime --calls N` measures how many one core can listen to."
+    condition     = try(var.realtime.max_streams, 1) >= 1 && try(var.realtime.max_streams, 1) <= 200
+    error_message = "realtime.max_streams must be 1 to 200. `./run bench realtime --calls N` measures the capacity of one CPU."
   }
   validation {
-    condition     = try(var.live.min_instances, 0) >= 0 && try(var.live.min_instances, 0) <= try(var.live.max_instances, 1)
-    error_message = "live.min_instances must be 0 or more, and at most live.max_instances."
+    condition     = can(regex("^[0-9]+(Mi|Gi)$", try(var.realtime.memory, "2Gi"))) && contains(["1", "2", "4", "6", "8"], try(var.realtime.cpu, "1"))
+    error_message = "realtime.memory must be a size such as 2Gi, and realtime.cpu must be 1, 2, 4, 6, or 8."
+  }
+  validation {
+    condition     = try(var.realtime.min_instances, 0) >= 0 && try(var.realtime.min_instances, 0) <= try(var.realtime.max_instances, 1)
+    error_message = "realtime.min_instances must be 0 or more, and at most realtime.max_instances."
   }
 }
 
 variable "max_delivery_attempts" {
-  description = "Deliveries after which an event becomes a dead letter."
+  description = "Delivery attempts after which an event goes to the dead letter topic."
   type        = number
   default     = 5
 
   validation {
     condition     = var.max_delivery_attempts >= 5 && var.max_delivery_attempts <= 100
-    error_message = "max_delivery_attempts must be 5 to 100: Pub/Sub allows nothing else."
+    error_message = "max_delivery_attempts must be 5 to 100. Pub/Sub does not support other values."
   }
 }
 
 variable "network" {
-  description = "VPC that the functions reach the world through: connector (Serverless VPC Access), or network and subnetwork (direct egress). Default: none."
+  description = "VPC network for outgoing traffic: connector (Serverless VPC Access), or network and subnetwork (direct VPC egress). Default: no VPC network."
   type = object({
     connector  = optional(string)
     network    = optional(string)
@@ -281,18 +292,18 @@ variable "network" {
 # --- Results --------------------------------------------------------------------------------------------------------
 
 variable "dataset_id" {
-  description = "BigQuery dataset of the tables; reports are read from DATASET_reports."
+  description = "ID of the BigQuery dataset of the tables. The report dataset has the same ID with the suffix _reports."
   type        = string
   default     = "callmood"
 
   validation {
     condition     = can(regex("^[A-Za-z_][A-Za-z0-9_]{0,1000}$", var.dataset_id))
-    error_message = "dataset_id must be letters, digits and underscores, without the project."
+    error_message = "dataset_id must contain letters, digits, and underscores, without the project."
   }
 }
 
 variable "dataset_location" {
-  description = "Location of the datasets: a region, or EU or US. Default: region. Cannot be changed later."
+  description = "Location of the datasets: a region, or EU or US. Default: region. It cannot be changed later."
   type        = string
   default     = null
 
@@ -303,29 +314,29 @@ variable "dataset_location" {
 }
 
 variable "results_retention_days" {
-  description = "Days after which a day's results are deleted. Default: never."
+  description = "Age in days at which results are deleted. Default: results are not deleted."
   type        = number
   default     = null
 
   validation {
     condition     = coalesce(var.results_retention_days, 1) >= 1
-    error_message = "results_retention_days must be at least 1. Leave it out to keep results."
+    error_message = "results_retention_days must be at least 1. Omit it to keep results."
   }
 }
 
 variable "time_travel_hours" {
-  description = "Hours for which BigQuery can bring deleted rows back: 48 to 168."
+  description = "Hours during which BigQuery can restore deleted rows: 48 to 168."
   type        = number
   default     = 168
 
   validation {
     condition     = var.time_travel_hours >= 48 && var.time_travel_hours <= 168
-    error_message = "time_travel_hours must be 48 to 168: BigQuery allows nothing else."
+    error_message = "time_travel_hours must be 48 to 168. BigQuery does not support other values."
   }
 }
 
 variable "min_calls_per_group" {
-  description = "Reports about one agent show emotion only from this many calls on: a few calls say little about anybody."
+  description = "Minimum number of calls for which a report about one agent shows emotion. Fewer calls are not representative of an agent."
   type        = number
   default     = 5
 
@@ -336,7 +347,7 @@ variable "min_calls_per_group" {
 }
 
 variable "deletion_protection" {
-  description = "Refuse to delete tables. Apply once with false before a teardown."
+  description = "Whether Terraform refuses to delete tables. Apply false before a teardown."
   type        = bool
   default     = true
 }
@@ -344,29 +355,29 @@ variable "deletion_protection" {
 # --- People ---------------------------------------------------------------------------------------------------------
 
 variable "report_readers" {
-  description = "Who reads every report: user:, group:, serviceAccount: or domain: and an address. They need a project to run queries in."
+  description = "IAM members (user:, group:, serviceAccount:, domain:) that read every report. They need a project to run queries in."
   type        = list(string)
   default     = []
 
   validation {
     condition     = alltrue([for member in var.report_readers : can(regex("^(user|group|serviceAccount|domain):[^:\\s]+$", member))])
-    error_message = "report_readers must be such as group:cx@example.com: user:, group:, serviceAccount: or domain:, never everybody."
+    error_message = "report_readers must be members such as group:cx@example.com: user:, group:, serviceAccount:, or domain:. Public access is not supported."
   }
 }
 
 variable "operators" {
-  description = "Who runs callmood's commands (backfill, replay, erase, doctor) against the deployment, and reads the tables: user:, group: or serviceAccount:."
+  description = "IAM members (user:, group:, serviceAccount:) that run callmood commands (backfill, retry-failures, erase, doctor) against the deployment, and read the tables."
   type        = list(string)
   default     = []
 
   validation {
     condition     = alltrue([for member in var.operators : can(regex("^(user|group|serviceAccount):[^:\\s]+$", member))])
-    error_message = "operators must be such as user:ada@example.com: user:, group: or serviceAccount:."
+    error_message = "operators must be members such as user:ada@example.com: user:, group:, or serviceAccount:."
   }
 }
 
 variable "queue_readers" {
-  description = "Who sees one queue's calls only, by queue. As soon as one is named, only report_readers and operators see all."
+  description = "IAM members that read the calls of one queue only, by queue. With at least one queue, only report_readers and operators read the calls of all queues."
   type        = map(list(string))
   default     = {}
 
@@ -376,14 +387,14 @@ variable "queue_readers" {
   }
   validation {
     condition     = length(distinct([for queue in keys(var.queue_readers) : replace(queue, "/[^A-Za-z0-9_]/", "_")])) == length(var.queue_readers)
-    error_message = "queue_readers names two queues that differ in punctuation only."
+    error_message = "queue_readers contains two queues that differ in punctuation only."
   }
 }
 
 # --- Security -------------------------------------------------------------------------------------------------------
 
 variable "kms_key" {
-  description = "Encrypt with a key of your own: `create` makes a key ring and a key that rotates, an id names an existing one in the same region. Default: Google's keys."
+  description = "Customer-managed encryption key: `create` for a new key ring and a rotating key, or the ID of an existing key in the same region. Default: Google-managed keys."
   type        = string
   default     = null
 
@@ -394,13 +405,13 @@ variable "kms_key" {
 }
 
 variable "data_access_logs" {
-  description = "Log who reads and writes objects and messages. Charged by volume as logging."
+  description = "Whether to log reads and writes of objects and messages. The logs are billed by volume."
   type        = bool
   default     = true
 }
 
 variable "perimeter" {
-  description = "Enclose the project in a service perimeter (VPC Service Controls): number of the organization's access policy, and who may reach the data from outside; whoever deploys must be among them. dry_run only logs. Default: none."
+  description = "Enclose the project in a service perimeter (VPC Service Controls): number of the access policy of the organization, and members with access from outside, including the deployer. With dry_run, the perimeter only logs violations. Default: no perimeter."
   type = object({
     access_policy = string
     members       = list(string)
@@ -410,71 +421,71 @@ variable "perimeter" {
 
   validation {
     condition     = can(regex("^[0-9]+$", try(var.perimeter.access_policy, "0")))
-    error_message = "perimeter.access_policy must be the number of the organization's access policy: gcloud access-context-manager policies list --organization=NUMBER"
+    error_message = "perimeter.access_policy must be the number of an access policy. To list them: gcloud access-context-manager policies list --organization=NUMBER"
   }
   validation {
     condition     = alltrue([for member in try(var.perimeter.members, []) : can(regex("^(user|serviceAccount):[^:\\s]+$", member))])
-    error_message = "perimeter.members must be user: or serviceAccount: and an address; an access level takes no groups."
-  }
-}
-
-variable "monitor" {
-  description = "Compare each day's calls with what the model knows (docs/monitoring.md); schedule: when, as cron has it, in settings.time_zone. null: never."
-  type        = object({ schedule = optional(string, "30 4 * * *") })
-  default     = {}
-
-  validation {
-    condition     = can(regex("^(\\S+ ){4}\\S+$", try(var.monitor.schedule, "30 4 * * *")))
-    error_message = "monitor.schedule must have five fields, as cron has it: \"30 4 * * *\" is every day at half past four."
+    error_message = "perimeter.members must be members such as user:ada@example.com: user: or serviceAccount:. Access levels do not support groups."
   }
 }
 
 # --- Operation ------------------------------------------------------------------------------------------------------
 
+variable "monitor" {
+  description = "Daily drift check of calls (docs/monitoring.md). schedule is a cron schedule in settings.time_zone. null disables the check."
+  type        = object({ schedule = optional(string, "30 4 * * *") })
+  default     = {}
+
+  validation {
+    condition     = can(regex("^(\\S+ ){4}\\S+$", try(var.monitor.schedule, "30 4 * * *")))
+    error_message = "monitor.schedule must be a cron schedule with five fields, such as \"30 4 * * *\" for every day at 04:30."
+  }
+}
+
 variable "alert_emails" {
-  description = "E-mail addresses that alerts go to."
+  description = "Email addresses that receive alerts."
   type        = list(string)
   default     = []
 
   validation {
     condition     = alltrue([for address in var.alert_emails : can(regex("^[^@\\s:]+@[^@\\s]+[.][^@\\s]+$", address))])
-    error_message = "alert_emails must be plain e-mail addresses, such as ops@example.com."
+    error_message = "alert_emails must be plain email addresses, such as ops@example.com."
   }
 }
 
 variable "alert_thresholds" {
-  description = "When to alert: seconds that the oldest recording waits, share of attempts that fail, seconds for one analysis, hours without any recording (default: never, for phones rest at night)."
+  description = "Alert thresholds: age of the oldest unprocessed event in seconds, ratio of failed requests, 95th percentile of the analysis time in seconds, and hours without a recording (default: no such alert, because call centers close at night)."
   type = object({
-    oldest_waiting_s = optional(number, 1800)
-    error_share      = optional(number, 0.1)
-    latency_s        = optional(number, 300)
-    silence_hours    = optional(number)
+    oldest_event_s      = optional(number, 1800)
+    error_ratio         = optional(number, 0.1)
+    latency_s           = optional(number, 300)
+    no_recordings_hours = optional(number)
   })
   default  = {}
   nullable = false
 
   validation {
-    condition     = var.alert_thresholds.oldest_waiting_s >= 60 && var.alert_thresholds.latency_s > 0
-    error_message = "alert_thresholds.oldest_waiting_s must be at least 60, and latency_s more than 0."
+    condition     = var.alert_thresholds.oldest_event_s >= 60 && var.alert_thresholds.latency_s > 0
+    error_message = "alert_thresholds.oldest_event_s must be at least 60, and latency_s more than 0."
   }
   validation {
-    condition     = var.alert_thresholds.error_share > 0 && var.alert_thresholds.error_share < 1
-    error_message = "alert_thresholds.error_share must be between 0 and 1, such as 0.1 for 10 %."
+    condition     = var.alert_thresholds.error_ratio > 0 && var.alert_thresholds.error_ratio < 1
+    error_message = "alert_thresholds.error_ratio must be between 0 and 1, such as 0.1 for 10%."
   }
   validation {
-    condition     = coalesce(var.alert_thresholds.silence_hours, 1) >= 1 && coalesce(var.alert_thresholds.silence_hours, 1) <= 23
-    error_message = "alert_thresholds.silence_hours must be 1 to 23: Cloud Monitoring looks back no further."
+    condition     = coalesce(var.alert_thresholds.no_recordings_hours, 1) >= 1 && coalesce(var.alert_thresholds.no_recordings_hours, 1) <= 23
+    error_message = "alert_thresholds.no_recordings_hours must be 1 to 23, the maximum of Cloud Monitoring."
   }
 }
 
 variable "budget" {
-  description = "Monthly budget of the project: billing account (000000-AAAAAA-000000) and amount in its currency. Alerts at 50, 90 and 100 %. Default: none."
+  description = "Monthly budget of the project: billing account (000000-AAAAAA-000000), and amount in its currency. Alerts are sent at 50, 90, and 100%. Default: no budget."
   type        = object({ billing_account = string, monthly_amount = number })
   default     = null
 
   validation {
     condition     = can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", try(var.budget.billing_account, "000000-000000-000000")))
-    error_message = "budget.billing_account must be such as 01A2B3-4C5D6E-7F8A9B: gcloud billing accounts list"
+    error_message = "budget.billing_account must be an ID such as 01A2B3-4C5D6E-7F8A9B. To list them: gcloud billing accounts list"
   }
   validation {
     condition     = try(var.budget.monthly_amount, 1) >= 1
@@ -485,15 +496,15 @@ variable "budget" {
 # --- Models ---------------------------------------------------------------------------------------------------------
 
 variable "retraining" {
-  description = "Make new models of these corpora (address of each, by its name in model.data.ingest), from time to time and when calls drift, and try each on a share of the recordings (docs/retraining.md). composer: in a Cloud Composer environment of this size, which costs money while idle too. Default: none."
+  description = "Retraining pipeline (docs/retraining.md). It trains a model on a schedule and after drift, and runs it as a canary: gs:// URI of each corpus by name, training image and configuration, cron schedule (null: drift only), share of the recordings and duration of the canary, and options of `python -m model compare-canary`. composer: run the pipeline in a Cloud Composer environment, which also costs money while idle. Default: no pipeline."
   type = object({
-    corpora     = map(string)
-    image       = optional(string)
-    config      = optional(string, "model/configs/shipped.toml")
-    schedule    = optional(string, "0 3 1 * *")
-    share       = optional(number, 0.1)
-    watch_hours = optional(number, 24)
-    limits      = optional(string, "")
+    corpora       = map(string)
+    image         = optional(string)
+    config        = optional(string, "model/configs/shipped.toml")
+    schedule      = optional(string, "0 3 1 * *")
+    canary_share  = optional(number, 0.1)
+    canary_hours  = optional(number, 24)
+    canary_limits = optional(string, "")
     composer = optional(object({
       size       = optional(string, "SMALL")
       image      = optional(string, "composer-3-airflow-2.10.5")
@@ -505,38 +516,38 @@ variable "retraining" {
   default = null
 
   validation {
-    condition     = length(try(var.retraining.corpora, { some = "" })) > 0 && alltrue([for root in values(try(var.retraining.corpora, {})) : can(regex("^gs://[a-z0-9][a-z0-9._-]+(/[^ ]*)?$", root))])
-    error_message = "retraining.corpora must give each corpus its address without spaces, such as { cremad = \"gs://acme-corpora/cremad\" }."
+    condition     = length(try(var.retraining.corpora, { some = "" })) > 0 && alltrue([for uri in values(try(var.retraining.corpora, {})) : can(regex("^gs://[a-z0-9][a-z0-9._-]+(/[^ ]*)?$", uri))])
+    error_message = "retraining.corpora must map each corpus to a URI without spaces, such as { cremad = \"gs://acme-corpora/cremad\" }."
   }
   validation {
     condition     = alltrue([for name in keys(try(var.retraining.corpora, {})) : contains(["cremad", "emodb", "ravdess", "savee", "tess", "synthetic", "csv"], name)])
-    error_message = "retraining.corpora must name cremad, emodb, ravdess, savee, tess, synthetic, or csv. `./run synthesize` makes synthetic; csv is a list of your own calls."
+    error_message = "retraining.corpora must contain corpora that `python -m model ingest` reads: cremad, emodb, ravdess, savee, tess, synthetic (from `./run synthesize`), or csv (a list of your own calls)."
   }
   validation {
     condition     = can(regex("^(\\S+ ){4}\\S+$", try(coalesce(var.retraining.schedule, "0 3 1 * *"), "0 3 1 * *")))
-    error_message = "retraining.schedule must have five fields, as cron has it: \"0 3 1 * *\" is the first of each month at three."
+    error_message = "retraining.schedule must be a cron schedule with five fields, such as \"0 3 1 * *\" for the first day of each month at 03:00."
   }
   validation {
-    condition     = try(var.retraining.share, 0.1) > 0 && try(var.retraining.share, 0.1) < 1
-    error_message = "retraining.share must be between 0 and 1, such as 0.1 for a tenth of the recordings."
+    condition     = try(var.retraining.canary_share, 0.1) > 0 && try(var.retraining.canary_share, 0.1) < 1
+    error_message = "retraining.canary_share must be between 0 and 1, such as 0.1 for a tenth of the recordings."
   }
   validation {
-    condition     = try(var.retraining.watch_hours, 24) >= 1 && try(var.retraining.watch_hours, 24) <= 720
-    error_message = "retraining.watch_hours must be 1 to 720."
+    condition     = try(var.retraining.canary_hours, 24) >= 1 && try(var.retraining.canary_hours, 24) <= 720
+    error_message = "retraining.canary_hours must be 1 to 720."
   }
   validation {
     condition     = contains(["SMALL", "MEDIUM", "LARGE"], try(coalesce(var.retraining.composer.size, "SMALL"), "SMALL"))
-    error_message = "retraining.composer.size must be SMALL, MEDIUM or LARGE."
+    error_message = "retraining.composer.size must be SMALL, MEDIUM, or LARGE."
   }
 }
 
 variable "source_repository" {
-  description = "Id of a Cloud Build repository whose main branch the images are built from. Default: images are built by hand (infra/images)."
+  description = "ID of a Cloud Build repository whose main branch the images are built from. Default: manual builds (infra/images)."
   type        = string
   default     = null
 
   validation {
     condition     = can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", coalesce(var.source_repository, "projects/p/locations/l/connections/c/repositories/r")))
-    error_message = "source_repository must be such as projects/PROJECT/locations/REGION/connections/NAME/repositories/NAME: gcloud builds repositories list"
+    error_message = "source_repository must be projects/PROJECT/locations/REGION/connections/NAME/repositories/NAME. To list them: gcloud builds repositories list"
   }
 }

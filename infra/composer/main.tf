@@ -1,5 +1,5 @@
-# Cloud Composer in the place of the workflow: the same steps as an Airflow DAG, with training on Vertex AI. It costs money
-# while idle too (docs/cost.md).
+# A Cloud Composer environment that runs the retraining pipeline as an Airflow DAG, with training on Vertex AI. The environment
+# also costs money while idle (docs/cost.md).
 
 locals {
   dags = "${path.module}/dags"
@@ -7,51 +7,41 @@ locals {
     "retrain.py" = file("${local.dags}/callmood_retraining/retrain.py")
     "steps.py"   = file("${local.dags}/callmood_retraining/steps.py")
     "steps.json" = file("${local.dags}/callmood_retraining/steps.json")
-    "settings.json" = jsonencode({
-      project      = var.project_id
-      region       = var.region
-      name         = var.name
-      image        = var.image
-      runs         = var.runs
-      registry     = var.registry
-      cache        = "gs://${var.runs}/features"
-      corpora      = var.corpora
-      config       = var.config
-      share        = var.share
-      watch_hours  = var.watch_hours
-      limits       = var.limits
-      results      = var.results
+    "settings.json" = jsonencode(merge(var.pipeline, {
+      project      = var.deployment.project_id
+      region       = var.deployment.region
+      name         = var.deployment.name
+      kms_key      = var.deployment.kms_key_id
+      time_zone    = var.deployment.time_zone
+      cache        = "gs://${var.pipeline.runs_bucket}/features"
       trainer      = var.trainer
-      kms_key      = var.kms_key_id
-      machine      = var.machine
+      machine      = var.environment.machine
       subscription = google_pubsub_subscription.retrain.name
-      schedule     = var.schedule
-      time_zone    = var.time_zone
       emails       = var.emails
-    })
+    }))
   }
 }
 
 resource "google_composer_environment" "airflow" {
-  project = var.project_id
-  region  = var.region
-  name    = "${var.name}-airflow"
+  project = var.deployment.project_id
+  region  = var.deployment.region
+  name    = "${var.deployment.name}-airflow"
 
   config {
-    environment_size = "ENVIRONMENT_SIZE_${var.size}"
+    environment_size = "ENVIRONMENT_SIZE_${var.environment.size}"
 
     software_config {
-      image_version = var.airflow
+      image_version = var.environment.image
     }
 
     node_config {
       service_account = google_service_account.airflow.email
-      network         = var.network
-      subnetwork      = var.subnetwork
+      network         = var.environment.network
+      subnetwork      = var.environment.subnetwork
     }
 
     dynamic "encryption_config" {
-      for_each = var.kms_key_id[*]
+      for_each = var.deployment.kms_key_id[*]
       content {
         kms_key_name = encryption_config.value
       }
@@ -69,10 +59,10 @@ resource "google_storage_bucket_object" "dags" {
   content = each.value
 }
 
-# The DAG waits for a message of drift here.
+# The DAG callmood_drift pulls drift messages from this subscription.
 resource "google_pubsub_subscription" "retrain" {
-  project                    = var.project_id
-  name                       = "${var.name}-retrain-dag"
+  project                    = var.deployment.project_id
+  name                       = "${var.deployment.name}-retrain-dag"
   topic                      = var.topic_id
   ack_deadline_seconds       = 60
   message_retention_duration = "${7 * 24 * 60 * 60}s"
@@ -82,56 +72,56 @@ resource "google_pubsub_subscription" "retrain" {
   }
 }
 
-resource "google_pubsub_subscription_iam_member" "airflow_hears" {
-  project      = var.project_id
+resource "google_pubsub_subscription_iam_member" "airflow_subscriber" {
+  project      = var.deployment.project_id
   subscription = google_pubsub_subscription.retrain.name
   role         = "roles/pubsub.subscriber"
   member       = google_service_account.airflow.member
 }
 
 resource "google_service_account" "airflow" {
-  project      = var.project_id
-  account_id   = "${var.name}-airflow"
+  project      = var.deployment.project_id
+  account_id   = "${var.deployment.name}-airflow"
   display_name = "callmood: airflow"
-  description  = "Runs Airflow, which takes the steps from corpora to a new model"
+  description  = "Runs Airflow for the retraining pipeline"
 }
 
-resource "google_cloud_run_v2_job_iam_member" "airflow_executes" {
+resource "google_cloud_run_v2_job_iam_member" "airflow_jobs" {
   for_each = var.jobs
 
-  project  = var.project_id
-  location = var.region
+  project  = var.deployment.project_id
+  location = var.deployment.region
   name     = each.value
   role     = "roles/run.jobsExecutorWithOverrides"
   member   = google_service_account.airflow.member
 }
 
-# Vertex AI trains as the trainer.
-resource "google_service_account_iam_member" "airflow_trains" {
-  service_account_id = "projects/${var.project_id}/serviceAccounts/${var.trainer}"
+# Vertex AI runs the training step with the account of the trainer.
+resource "google_service_account_iam_member" "airflow_trainer" {
+  service_account_id = "projects/${var.deployment.project_id}/serviceAccounts/${var.trainer}"
   role               = "roles/iam.serviceAccountUser"
   member             = google_service_account.airflow.member
 }
 
-# Google Cloud grants none of these on anything smaller than a project.
+# These roles cannot be granted on a smaller resource than a project.
 resource "google_project_iam_member" "airflow" {
-  # checkov:skip=CKV_GCP_49: an environment of Composer runs as an account with roles/composer.worker, by Google's design
+  # checkov:skip=CKV_GCP_49: the account of a Composer environment requires roles/composer.worker
   for_each = toset(["roles/aiplatform.user", "roles/composer.worker", "roles/run.viewer"])
 
-  project = var.project_id
+  project = var.deployment.project_id
   role    = each.key
   member  = google_service_account.airflow.member
 }
 
 resource "google_monitoring_alert_policy" "failed" {
-  project               = var.project_id
-  display_name          = "${var.name}: Airflow made no new model, or took it back"
+  project               = var.deployment.project_id
+  display_name          = "${var.deployment.name}: retraining in Airflow failed, or the canary was rolled back"
   combiner              = "OR"
   severity              = "WARNING"
   notification_channels = var.channels
 
   conditions {
-    display_name = "A run of callmood_retrain failed"
+    display_name = "A run of the DAG callmood_retrain failed"
     condition_threshold {
       filter          = "resource.type = \"cloud_composer_workflow\" AND resource.labels.workflow_name = \"callmood_retrain\" AND metric.type = \"composer.googleapis.com/workflow/run_count\" AND metric.labels.state = \"failed\""
       comparison      = "COMPARISON_GT"
@@ -145,8 +135,8 @@ resource "google_monitoring_alert_policy" "failed" {
   }
 
   documentation {
-    subject   = "${var.name}: no new model"
-    content   = "The model that served goes on to. Airflow's grid shows which step failed, its log why: docs/retraining.md."
+    subject   = "${var.deployment.name}: retraining failed"
+    content   = "The production model is unchanged. The grid view of Airflow shows the failed step. The log of that step contains the reason. See docs/retraining.md."
     mime_type = "text/markdown"
   }
 }

@@ -1,9 +1,9 @@
-output "airflow" {
-  description = "Address of Airflow's pages."
+output "airflow_uri" {
+  description = "URI of the Airflow web interface."
   value       = google_composer_environment.airflow.config[0].airflow_uri
 }
 
 output "dags" {
-  description = "The files that Composer gets, by name."
+  description = "Content of the files of the DAGs, by name."
   value       = local.files
 }

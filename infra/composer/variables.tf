@@ -1,140 +1,74 @@
-variable "project_id" {
-  description = "Project of the environment."
-  type        = string
+variable "deployment" {
+  description = "Project, name, region (of the jobs), encryption key (null for a Google-managed key), and IANA time zone of the deployment."
+  type = object({
+    project_id = string
+    name       = string
+    region     = string
+    kms_key_id = optional(string)
+    time_zone  = optional(string, "UTC")
+  })
 }
 
-variable "name" {
-  description = "Name of the deployment; begins the environment's name."
-  type        = string
-}
+variable "environment" {
+  description = "Size (SMALL, MEDIUM, or LARGE), image version, and VPC network of the environment, and the machine that Vertex AI trains on."
+  type = object({
+    size       = optional(string, "SMALL")
+    image      = optional(string, "composer-3-airflow-2.10.5")
+    network    = optional(string)
+    subnetwork = optional(string)
+    machine = optional(object({
+      machine_type      = optional(string, "n1-standard-8")
+      accelerator_type  = optional(string, "ACCELERATOR_TYPE_UNSPECIFIED")
+      accelerator_count = optional(number, 0)
+    }), {})
+  })
+  default = {}
 
-variable "region" {
-  description = "Region of the environment: that of the jobs."
-  type        = string
-}
-
-variable "size" {
-  description = "Size of the environment: SMALL, MEDIUM or LARGE."
-  type        = string
-  default     = "SMALL"
-}
-
-variable "airflow" {
-  description = "Composer's image version; its latest build of Airflow 2.10 by default."
-  type        = string
-  default     = "composer-3-airflow-2.10.5"
-}
-
-variable "network" {
-  description = "VPC network of the environment; null for none of one's own."
-  type        = string
-  default     = null
-}
-
-variable "subnetwork" {
-  description = "Subnetwork of the environment, with the network."
-  type        = string
-  default     = null
+  validation {
+    condition     = contains(["SMALL", "MEDIUM", "LARGE"], var.environment.size)
+    error_message = "environment.size must be SMALL, MEDIUM, or LARGE."
+  }
 }
 
 variable "jobs" {
-  description = "Name of each step's Cloud Run job, by the step's name."
+  description = "Name of the Cloud Run job of each step, by step."
   type        = map(string)
 }
 
-variable "image" {
-  description = "The training image, which Vertex AI trains with."
-  type        = string
-}
-
 variable "trainer" {
-  description = "E-mail address of the account that trains."
+  description = "Email address of the service account that runs the training step."
   type        = string
-}
-
-variable "machine" {
-  description = "Machine that Vertex AI trains on, as machine_type, accelerator_type and accelerator_count."
-  type = object({
-    machine_type      = optional(string, "n1-standard-8")
-    accelerator_type  = optional(string, "ACCELERATOR_TYPE_UNSPECIFIED")
-    accelerator_count = optional(number, 0)
-  })
-  default  = {}
-  nullable = false
-}
-
-variable "runs" {
-  description = "Name of the bucket of runs."
-  type        = string
-}
-
-variable "registry" {
-  description = "Address of the model registry."
-  type        = string
-}
-
-variable "results" {
-  description = "The tables, as `project.dataset`."
-  type        = string
-}
-
-variable "corpora" {
-  description = "NAME=gs://… of each corpus, with spaces between."
-  type        = string
-}
-
-variable "config" {
-  description = "Recipe of the training image."
-  type        = string
-}
-
-variable "share" {
-  description = "Share of the recordings that a canary judges."
-  type        = number
-}
-
-variable "watch_hours" {
-  description = "Hours for which it does, before it is compared."
-  type        = number
-}
-
-variable "limits" {
-  description = "Options of model.deployment.compare_canary; empty for its defaults."
-  type        = string
-  default     = ""
 }
 
 variable "topic_id" {
-  description = "Id of the topic that is told of drift."
+  description = "ID of the topic of drift messages."
   type        = string
 }
 
-variable "schedule" {
-  description = "When to start, as cron has it; null for only when calls drift."
-  type        = string
-  default     = null
-}
-
-variable "time_zone" {
-  description = "Time zone of the schedule."
-  type        = string
-  default     = "UTC"
+variable "pipeline" {
+  description = "Training image, corpora as `NAME=gs://…` separated by spaces, configuration in the image, cron schedule (null: drift only), share and duration of the canary, options of `python -m model compare-canary`, bucket of runs, URI of the registry, and tables as `project.dataset`."
+  type = object({
+    image         = string
+    corpora       = string
+    config        = optional(string, "model/configs/shipped.toml")
+    schedule      = optional(string)
+    canary_share  = optional(number, 0.1)
+    canary_hours  = optional(number, 24)
+    canary_limits = optional(string, "")
+    runs_bucket   = string
+    registry      = string
+    results       = string
+  })
 }
 
 variable "emails" {
-  description = "Addresses that Airflow writes to when a step fails, where it can send mail."
+  description = "Email addresses that Airflow notifies when a step fails. Airflow needs an email backend."
   type        = list(string)
   default     = []
 }
 
 variable "channels" {
-  description = "Ids of the notification channels that are told of a run that failed."
+  description = "IDs of the notification channels for failed runs."
   type        = list(string)
   default     = []
-}
-
-variable "kms_key_id" {
-  description = "Key that the environment and training are encrypted with; null for Google's."
-  type        = string
-  default     = null
 }

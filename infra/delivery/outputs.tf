@@ -1,8 +1,8 @@
 output "subscriptions" {
-  description = "Names of the push subscriptions, by function."
+  description = "Names of the push subscriptions of recording events, by function."
   value = merge(
     { for name, subscription in google_pubsub_subscription.recordings : name => subscription.name },
-    { quarantine = google_pubsub_subscription.quarantine.name },
+    { dead-letter = google_pubsub_subscription.dead_letter.name },
   )
 }
 
@@ -11,7 +11,13 @@ output "dead_letter_topic" {
   value       = google_pubsub_topic.dead_letters.name
 }
 
-output "dead_letter_subscription" {
-  description = "Name of the subscription that keeps dead letters for a month."
-  value       = google_pubsub_subscription.dead_letters.name
+output "retained_dead_letters" {
+  description = "Name of the subscription that retains dead letters for a month."
+  value       = google_pubsub_subscription.retained_dead_letters.name
+}
+
+output "results_topic_id" {
+  description = "ID of the topic that gets one message for each analyzed call. It is available after the function analyze may publish to it."
+  value       = google_pubsub_topic.results.id
+  depends_on  = [google_pubsub_topic_iam_member.analyze_publisher]
 }

@@ -1,57 +1,48 @@
-variable "project_id" {
-  description = "Project of the subscriptions."
+variable "deployment" {
+  description = "Project, name, region, encryption key (null for a Google-managed key), service agents, and IANA time zone of the deployment. The name is the prefix of topics and subscriptions."
+  type = object({
+    project_id     = string
+    name           = string
+    region         = string
+    kms_key_id     = optional(string)
+    service_agents = object({ pubsub = string })
+    time_zone      = optional(string, "UTC")
+  })
+}
+
+variable "schemas" {
+  description = "Folder with `topics/results.avsc`."
   type        = string
 }
 
-variable "name" {
-  description = "Name of the deployment; begins the subscriptions' names."
+variable "recordings_topic_id" {
+  description = "ID of the topic that gets a message for every created or deleted recording."
   type        = string
 }
 
-variable "region" {
-  description = "Region of the functions, and that messages are kept in."
-  type        = string
-}
+variable "services" {
+  description = "Name and URL of the Cloud Run service of each function, by function."
+  type        = map(object({ name = string, url = string }))
 
-variable "topic_id" {
-  description = "Id of the topic that is told of recordings."
-  type        = string
-}
-
-variable "results_topic_id" {
-  description = "Id of the topic that gets one message a call; needed where there is a function `alert`."
-  type        = string
-  default     = null
-}
-
-variable "functions" {
-  description = "Names of the functions' services on Cloud Run, by entry point."
-  type        = map(string)
-}
-
-variable "urls" {
-  description = "Addresses of these services, by entry point."
-  type        = map(string)
+  validation {
+    condition     = length(setsubtract(["analyze", "erase", "dead-letter"], keys(var.services))) == 0
+    error_message = "services must contain analyze, erase, and dead-letter."
+  }
 }
 
 variable "accounts" {
-  description = "E-mail addresses of the service accounts `push-analyze`, `push-erase` and `push-quarantine`."
+  description = "Email addresses of the service accounts, by name: `analyze`, and `push-FUNCTION` for each function."
   type        = map(string)
 }
 
-variable "pubsub_agent" {
-  description = "IAM member by which Pub/Sub acts in the project."
-  type        = string
-}
-
 variable "max_delivery_attempts" {
-  description = "Deliveries after which an event becomes a dead letter: 5 to 100."
+  description = "Delivery attempts after which an event goes to the dead letter topic: 5 to 100."
   type        = number
   default     = 5
 }
 
-variable "kms_key_id" {
-  description = "Key that dead letters are encrypted with; null for Google's."
+variable "monitor_schedule" {
+  description = "Cron schedule of the function `monitor` in the time zone of the deployment, or null for no schedule."
   type        = string
   default     = null
 }

@@ -1,12 +1,13 @@
-# A deployment as a bank would have it: own keys, a perimeter, fixed retention, rows by queue, a budget.
+# A hardened deployment, for example for a bank: customer-managed keys, a perimeter, locked retention, row access by queue, and a
+# budget.
 #   terraform apply -var project_id=PROJECT -var-file=infra/examples/hardened.tfvars
-# Replace every address, number and id with your own.
+# Replace every address, number, and ID with your own.
 
 region = "europe-west3"
 name   = "callmood-prod"
 labels = { cost_center = "cx-4711", data_class = "confidential" }
 
-# Keys of one's own, and nothing leaves the perimeter.
+# A customer-managed key, a perimeter, and egress through a VPC network.
 kms_key   = "create"
 perimeter = { access_policy = "123456789012", members = ["user:deployer@bank.example"], dry_run = true }
 network = {
@@ -15,20 +16,20 @@ network = {
   egress     = "ALL_TRAFFIC"
 }
 
-# Recordings for 90 days, the first 30 of them beyond anybody's reach; results for two years.
-retention_days         = 90
-locked_retention_days  = 30
-colder_after_days      = { NEARLINE = 30 }
-soft_delete_days       = 7
-results_retention_days = 730
-time_travel_hours      = 48
+# Recordings are deleted after 90 days and locked for the first 30 days. Results are deleted after two years.
+retention_days           = 90
+locked_retention_days    = 30
+storage_class_after_days = { NEARLINE = 30 }
+soft_delete_days         = 7
+results_retention_days   = 730
+time_travel_hours        = 48
 
 settings = {
   time_zone     = "Europe/Berlin"
   channel_roles = ["customer", "agent"]
 }
 
-# People: reports for all of customer experience, each queue's calls for its own team.
+# The customer experience team reads all reports. Each queue team reads its own calls.
 report_readers = ["group:customer-experience@bank.example"]
 operators      = ["group:callmood-operators@bank.example"]
 queue_readers = {
@@ -36,18 +37,18 @@ queue_readers = {
   complaints = ["group:complaints-leads@bank.example"]
 }
 
-# Calls that need attention, to the team's chat by way of a webhook whose address and key lie in Secret Manager.
-alert_webhook = { url = "callmood-alert-url", signature = "callmood-alert-signature" }
+# Calls that need attention go to a chat webhook. Secret Manager contains its URL and the signing key.
+alert_webhook = { url_secret = "callmood-alert-url", signing_key_secret = "callmood-alert-signature" }
 
-# Enough for 2,000 hours a day, warm at all times.
+# Capacity for 2,000 hours of audio per day, with one instance that is always warm.
 analyze = { memory = "4Gi", cpu = "2", concurrency = 2, min_instances = 1, max_instances = 50 }
 
-# Calls judged while they go on, for the telephone system; its key signs what a call's next part is sent with.
-live = { callers = ["serviceAccount:telephony@bank-net.iam.gserviceaccount.com"], session_key = "callmood-session-key", min_instances = 1, function = true }
+# The telephone system streams calls in progress. The session key signs the token that continues a session.
+realtime = { callers = ["serviceAccount:telephony@bank-net.iam.gserviceaccount.com"], session_key_secret = "callmood-session-key", min_instances = 1 }
 
-# New models of the bank's own labeled calls, each month and when calls drift.
-retraining = { corpora = { csv = "gs://bank-corpora/calls" }, share = 0.05, watch_hours = 72 }
+# Monthly retraining, and retraining after drift, on the annotated calls of the bank.
+retraining = { corpora = { csv = "gs://bank-corpora/calls" }, canary_share = 0.05, canary_hours = 72 }
 
 alert_emails     = ["oncall@bank.example"]
-alert_thresholds = { oldest_waiting_s = 900, silence_hours = 12 }
+alert_thresholds = { oldest_event_s = 900, no_recordings_hours = 12 }
 budget           = { billing_account = "01A2B3-4C5D6E-7F8A9B", monthly_amount = 500 }

@@ -1,30 +1,26 @@
-# The functions, built from one archive. The archive's name carries the hash of its content, so a change to the code,
-# the schemas, the model or the requirements deploys them anew, and nothing else does.
+# The Cloud Functions (2nd gen), built from one archive. The name of the archive contains a hash of its content, so Terraform
+# redeploys the functions if the code, the schemas, the model, or the requirements change, and only then.
 
 locals {
   functions = merge(
-    local.always,
-    var.alert == null ? {} : { alert = { description = "Posts calls that need attention to a webhook.", resources = var.small } },
-    var.monitor ? { monitor = { description = "Compares a day's calls with what the model knows.", resources = local.daily } } : {},
-    var.score == null ? {} : { score = { description = "Answers at once with a recording's segments.", resources = var.analyze } },
+    {
+      analyze     = { description = "Analyzes a recording, and writes one row for each speech segment.", resources = var.analyze }
+      erase       = { description = "Hides the results of a deleted recording if ERASE_ON_DELETE is set.", resources = var.small }
+      dead-letter = { description = "Records an undeliverable event.", resources = var.small }
+    },
+    var.alert_secrets == null ? {} : { alert = { description = "Posts a call that needs attention to a webhook.", resources = var.small } },
+    var.monitor ? { monitor = { description = "Compares the calls of a day with the reference of the model.", resources = local.monitor_resources } } : {},
   )
-  daily = merge(var.small, { memory = "1Gi", concurrency = 1, max_instances = 1, timeout_s = 540 }) # all calls of a day at once
-  always = {
-    analyze    = { description = "Analyses a recording: one row for every spoken segment.", resources = var.analyze }
-    erase      = { description = "Drops the results of a deleted recording, where ERASE_ON_DELETE says so.", resources = var.small }
-    quarantine = { description = "Records why an event could not be delivered.", resources = var.small }
-  }
-}
+  # One request processes all calls of a day.
+  monitor_resources = merge(var.small, { memory = "1Gi", concurrency = 1, max_instances = 1, timeout_s = 540 })
 
-# Which setting of which function is a secret.
-locals {
+  # Settings that come from Secret Manager, by function.
   secrets = {
-    alert = { ALERT_URL = try(var.alert.url, null), ALERT_SECRET = try(var.alert.signature, null) }
-    score = { SESSION_KEY = try(var.score.session_key, null), API_KEY = try(var.score.api_key, null) }
+    alert = { ALERT_URL = try(var.alert_secrets.url_secret, null), ALERT_SECRET = try(var.alert_secrets.signing_key_secret, null) }
   }
 }
 
-# What is deployed is what infra/functions/source links to, and nothing else.
+# The archive contains the files that infra/functions/source links to, and nothing else.
 data "archive_file" "functions" {
   type             = "zip"
   source_dir       = "${path.module}/source"
@@ -34,17 +30,17 @@ data "archive_file" "functions" {
 }
 
 resource "google_storage_bucket" "sources" {
-  # checkov:skip=CKV_GCP_62: access is logged by Cloud Audit Logs (infra/project), which usage logs would only repeat
-  # checkov:skip=CKV_GCP_78: every archive has a name of its own, so nothing is overwritten
-  project                     = var.project_id
-  name                        = "${var.project_id}-${var.name}-sources"
-  location                    = var.region
+  # checkov:skip=CKV_GCP_62: Cloud Audit Logs (infra/project) record access, and usage logs would repeat that
+  # checkov:skip=CKV_GCP_78: every archive has a unique name, so no archive is overwritten
+  project                     = var.deployment.project_id
+  name                        = "${var.deployment.project_id}-${var.deployment.name}-sources"
+  location                    = var.deployment.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
-  force_destroy               = true # archives can be made again
+  force_destroy               = true # Terraform can upload archives again
 
   dynamic "encryption" {
-    for_each = var.kms_key_id[*]
+    for_each = var.deployment.kms_key_id[*]
     content {
       default_kms_key_name = encryption.value
     }
@@ -59,12 +55,12 @@ resource "google_storage_bucket_object" "functions" {
 }
 
 resource "google_artifact_registry_repository" "images" {
-  project       = var.project_id
-  location      = var.region
-  repository_id = "${var.name}-functions"
-  description   = "Images of callmood's functions, built by Cloud Functions."
+  project       = var.deployment.project_id
+  location      = var.deployment.region
+  repository_id = "${var.deployment.name}-functions"
+  description   = "Images of the callmood functions, built by Cloud Functions."
   format        = "DOCKER"
-  kms_key_name  = var.kms_key_id
+  kms_key_name  = var.deployment.kms_key_id
 
   cleanup_policies {
     id     = "keep-recent"
@@ -83,15 +79,15 @@ resource "google_artifact_registry_repository" "images" {
   }
 }
 
-resource "google_artifact_registry_repository_iam_member" "builder_pushes" {
-  project    = var.project_id
-  location   = var.region
+resource "google_artifact_registry_repository_iam_member" "builder_images" {
+  project    = var.deployment.project_id
+  location   = var.deployment.region
   repository = google_artifact_registry_repository.images.name
   role       = "roles/artifactregistry.writer"
   member     = "serviceAccount:${var.accounts["builder"]}"
 }
 
-resource "google_storage_bucket_iam_member" "builder_reads" {
+resource "google_storage_bucket_iam_member" "builder_sources" {
   bucket = google_storage_bucket.sources.name
   role   = "roles/storage.objectViewer"
   member = "serviceAccount:${var.accounts["builder"]}"
@@ -100,22 +96,22 @@ resource "google_storage_bucket_iam_member" "builder_reads" {
 resource "google_cloudfunctions2_function" "functions" {
   for_each = local.functions
 
-  project      = var.project_id
-  location     = var.region
-  name         = "${var.name}-${each.key}"
+  project      = var.deployment.project_id
+  location     = var.deployment.region
+  name         = "${var.deployment.name}-${each.key}"
   description  = each.value.description
-  kms_key_name = var.kms_key_id
+  kms_key_name = var.deployment.kms_key_id
 
   build_config {
     runtime           = "python311"
-    entry_point       = each.key
+    entry_point       = replace(each.key, "-", "_")
     docker_repository = google_artifact_registry_repository.images.id
-    service_account   = "projects/${var.project_id}/serviceAccounts/${var.accounts["builder"]}"
+    service_account   = "projects/${var.deployment.project_id}/serviceAccounts/${var.accounts["builder"]}"
 
     environment_variables = {
       GOOGLE_FUNCTION_SOURCE = "functions/main.py"
-      # Makes the build's bytecode go by the source's hash: file times do not survive the image, and bytecode that goes
-      # by them would be compiled again at every cold start.
+      # With SOURCE_DATE_EPOCH, Python validates bytecode by source hash (PEP 552). The image does not preserve file times,
+      # so timestamp-based bytecode would be compiled again at every cold start.
       SOURCE_DATE_EPOCH = "315532800"
     }
 
@@ -126,7 +122,7 @@ resource "google_cloudfunctions2_function" "functions" {
       }
     }
 
-    automatic_update_policy {} # security patches of the base image arrive without a deployment
+    automatic_update_policy {} # base image security patches without a deployment
   }
 
   service_config {
@@ -138,42 +134,32 @@ resource "google_cloudfunctions2_function" "functions" {
     min_instance_count               = each.value.resources.min_instances
     max_instance_count               = each.value.resources.max_instances
     timeout_seconds                  = each.value.resources.timeout_s
-    ingress_settings                 = each.key == "score" ? "ALLOW_ALL" : "ALLOW_INTERNAL_ONLY" # Pub/Sub of the same project is internal
-    vpc_connector                    = try(var.network.connector, null)
-    vpc_connector_egress_settings    = try(var.network.connector, null) == null ? null : var.network.egress
-    direct_vpc_egress                = try(var.network.subnetwork, null) == null ? null : "VPC_EGRESS_${var.network.egress}"
+    ingress_settings                 = "ALLOW_INTERNAL_ONLY" # Pub/Sub of the same project is internal
+    vpc_connector                    = try(var.deployment.network.connector, null)
+    vpc_connector_egress_settings    = try(var.deployment.network.connector, null) == null ? null : var.deployment.network.egress
+    direct_vpc_egress                = try(var.deployment.network.subnetwork, null) == null ? null : "VPC_EGRESS_${var.deployment.network.egress}"
 
     dynamic "secret_environment_variables" {
       for_each = { for name, secret in lookup(local.secrets, each.key, {}) : name => secret if secret != null }
       content {
         key        = secret_environment_variables.key
-        project_id = var.project_id
+        project_id = var.deployment.project_id
         secret     = secret_environment_variables.value
         version    = "latest"
       }
     }
 
     dynamic "direct_vpc_network_interface" {
-      for_each = try(var.network.subnetwork, null)[*]
+      for_each = try(var.deployment.network.subnetwork, null)[*]
       content {
-        network    = var.network.network
-        subnetwork = var.network.subnetwork
+        network    = var.deployment.network.network
+        subnetwork = var.deployment.network.subnetwork
       }
     }
   }
 
   depends_on = [
-    google_artifact_registry_repository_iam_member.builder_pushes,
-    google_storage_bucket_iam_member.builder_reads,
+    google_artifact_registry_repository_iam_member.builder_images,
+    google_storage_bucket_iam_member.builder_sources,
   ]
-}
-
-resource "google_cloud_run_v2_service_iam_member" "score_callers" {
-  for_each = toset(try(var.score.callers, []))
-
-  project  = var.project_id
-  location = var.region
-  name     = google_cloudfunctions2_function.functions["score"].name
-  role     = "roles/run.invoker"
-  member   = each.key
 }

@@ -1,21 +1,27 @@
-variable "project_id" {
-  description = "Project of the functions."
-  type        = string
-}
-
-variable "name" {
-  description = "Name of the deployment; begins the functions' names."
-  type        = string
-}
-
-variable "region" {
-  description = "Region of the functions."
-  type        = string
+variable "deployment" {
+  description = "Project, name, region, encryption key (null for a Google-managed key), and VPC network (null for none) of the deployment. The name is the prefix of the functions."
+  type = object({
+    project_id = string
+    name       = string
+    region     = string
+    kms_key_id = optional(string)
+    network = optional(object({
+      connector  = optional(string)
+      network    = optional(string)
+      subnetwork = optional(string)
+      egress     = optional(string, "PRIVATE_RANGES_ONLY")
+    }))
+  })
 }
 
 variable "accounts" {
-  description = "E-mail addresses of the service accounts `analyze`, `erase`, `monitor`, `quarantine` and `builder`."
+  description = "Email addresses of the service accounts, by name: one for each function, and `builder`."
   type        = map(string)
+
+  validation {
+    condition     = length(setsubtract(["analyze", "erase", "dead-letter", "builder"], keys(var.accounts))) == 0
+    error_message = "accounts must contain analyze, erase, dead-letter, and builder."
+  }
 }
 
 variable "environment" {
@@ -24,7 +30,7 @@ variable "environment" {
 }
 
 variable "analyze" {
-  description = "Resources of `analyze`, and of `score`."
+  description = "Resources of `analyze`."
   type = object({
     memory        = optional(string, "2Gi")
     cpu           = optional(string, "1")
@@ -36,26 +42,8 @@ variable "analyze" {
   default = {}
 }
 
-variable "alert" {
-  description = "Ids of the secrets that hold the webhook's address and the signing key, for the function `alert`; null for no such function."
-  type        = object({ url = string, signature = optional(string) })
-  default     = null
-}
-
-variable "monitor" {
-  description = "Whether there is a function `monitor`."
-  type        = bool
-  default     = true
-}
-
-variable "score" {
-  description = "Who may call the function `score`, and ids of the secrets that sign its sessions and hold its API key; null for no such function."
-  type        = object({ callers = list(string), session_key = optional(string), api_key = optional(string) })
-  default     = null
-}
-
 variable "small" {
-  description = "Resources of the other functions, which write one row or post one message an event."
+  description = "Resources of the other functions, which write one row or post one message for each event."
   type = object({
     memory        = optional(string, "512Mi")
     cpu           = optional(string, "1")
@@ -67,19 +55,14 @@ variable "small" {
   default = {}
 }
 
-variable "network" {
-  description = "VPC that the functions reach the world through: a Serverless VPC Access connector, or a network and subnetwork. Egress: PRIVATE_RANGES_ONLY or ALL_TRAFFIC."
-  type = object({
-    connector  = optional(string)
-    network    = optional(string)
-    subnetwork = optional(string)
-    egress     = optional(string, "PRIVATE_RANGES_ONLY")
-  })
-  default = null
+variable "alert_secrets" {
+  description = "IDs of the secrets that contain the webhook URL and the signing key, for the function `alert`; null to omit the function."
+  type        = object({ url_secret = string, signing_key_secret = optional(string) })
+  default     = null
 }
 
-variable "kms_key_id" {
-  description = "Key that sources and images are encrypted with; null for Google's."
-  type        = string
-  default     = null
+variable "monitor" {
+  description = "Whether to deploy the function `monitor`."
+  type        = bool
+  default     = true
 }

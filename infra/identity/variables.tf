@@ -1,90 +1,56 @@
-variable "project_id" {
-  description = "Project of the accounts."
-  type        = string
+variable "deployment" {
+  description = "Project, name, region of the functions, and service agents of the deployment. The name is the prefix of the accounts."
+  type = object({
+    project_id     = string
+    project_number = string
+    name           = string
+    region         = string
+    service_agents = object({ pubsub = string })
+  })
 }
 
-variable "project_number" {
-  description = "The project's number."
-  type        = string
+variable "ingest" {
+  description = "Names of the bucket for recordings and of its topic."
+  type        = object({ bucket = string, topic = string })
 }
 
-variable "name" {
-  description = "Name of the deployment; begins the accounts' names."
-  type        = string
-}
-
-variable "region" {
-  description = "Region of the functions."
-  type        = string
-}
-
-variable "bucket" {
-  description = "Name of the recordings bucket."
-  type        = string
-}
-
-variable "topic" {
-  description = "Name of the topic that is told of recordings."
-  type        = string
-}
-
-variable "dataset_id" {
-  description = "Id of the tables' dataset."
-  type        = string
-}
-
-variable "tables" {
-  description = "Ids of the tables, by name."
-  type        = map(string)
-}
-
-variable "pubsub_agent" {
-  description = "IAM member by which Pub/Sub acts in the project."
-  type        = string
+variable "warehouse" {
+  description = "Dataset and tables (IDs by name), names of the tables that an erasure deletes rows from, and the report dataset and its views."
+  type = object({
+    dataset_id         = string
+    tables             = map(string)
+    erasable_tables    = set(string)
+    reports_dataset_id = string
+    views              = set(string)
+  })
 }
 
 variable "model_uri" {
-  description = "`gs://` address of another emotion model, which `analyze` may then read; null for the deployed one."
+  description = "`gs://` URI of another emotion model, which `analyze` gets read access to; null for the deployed model."
   type        = string
   default     = null
 }
 
 variable "reference_uri" {
-  description = "`gs://` address of the reference that `monitor` compares calls with; null for the one beside the model."
+  description = "`gs://` URI of the drift reference, which `monitor` gets read access to; null for the reference of the model."
   type        = string
   default     = null
 }
 
-variable "reports_dataset_id" {
-  description = "Id of the reports' dataset."
-  type        = string
-}
-
-variable "views" {
-  description = "Names of its views."
-  type        = set(string)
-}
-
 variable "monitor" {
-  description = "Whether there is a function `monitor`."
+  description = "Whether the function `monitor` is deployed."
   type        = bool
   default     = true
 }
 
 variable "alert_secrets" {
-  description = "Ids of the secrets that the function `alert` reads; null where it is not deployed."
-  type        = object({ url = string, signature = optional(string) })
+  description = "IDs of the secrets that the function `alert` reads, or null if it is not deployed."
+  type        = object({ url_secret = string, signing_key_secret = optional(string) })
   default     = null
 }
 
 variable "operators" {
-  description = "IAM members (`user:`, `group:`, `serviceAccount:`) that run callmood's commands against the deployment."
+  description = "IAM members (`user:`, `group:`, `serviceAccount:`) that run callmood commands against the deployment."
   type        = list(string)
   default     = []
-}
-
-variable "score_secrets" {
-  description = "Ids of the secrets that the function `score` reads; null for no such function."
-  type        = object({ session_key = optional(string), api_key = optional(string) })
-  default     = null
 }

@@ -1,9 +1,9 @@
-# Where recordings arrive: a private bucket that tells a topic of every object that comes or goes.
+# A private bucket for recordings, and a topic that gets a message for every created or deleted object.
 
 resource "google_storage_bucket" "recordings" {
-  # checkov:skip=CKV_GCP_62: access is logged by Cloud Audit Logs (infra/project), which usage logs would only repeat
-  # checkov:skip=CKV_GCP_78: soft delete keeps what is deleted by mistake; versions would keep what a customer wants forgotten
-  project                     = var.project_id
+  # checkov:skip=CKV_GCP_62: Cloud Audit Logs (infra/project) record access, and usage logs would repeat that
+  # checkov:skip=CKV_GCP_78: soft delete protects against mistakes, and versioning would keep recordings of erased customers
+  project                     = var.deployment.project_id
   name                        = var.bucket_name
   location                    = var.location
   uniform_bucket_level_access = true
@@ -15,7 +15,7 @@ resource "google_storage_bucket" "recordings" {
   }
 
   dynamic "lifecycle_rule" {
-    for_each = { for class, days in var.colder_after_days : class => days if days < coalesce(var.retention_days, days + 1) }
+    for_each = { for class, days in var.storage_class_after_days : class => days if days < coalesce(var.retention_days, days + 1) }
     content {
       action {
         type          = "SetStorageClass"
@@ -57,7 +57,7 @@ resource "google_storage_bucket" "recordings" {
   }
 
   dynamic "encryption" {
-    for_each = var.kms_key_id[*]
+    for_each = var.deployment.kms_key_id[*]
     content {
       default_kms_key_name = encryption.value
     }
@@ -66,27 +66,27 @@ resource "google_storage_bucket" "recordings" {
   lifecycle {
     precondition {
       condition     = coalesce(var.retention_days, 36500) >= coalesce(var.locked_retention_days, 0)
-      error_message = "retention_days deletes before locked_retention_days allows: make it at least as long."
+      error_message = "retention_days must be at least locked_retention_days: a locked recording cannot be deleted."
     }
   }
 }
 
 resource "google_pubsub_topic" "recordings" {
-  project                    = var.project_id
-  name                       = "${var.name}-recordings"
-  kms_key_name               = var.kms_key_id
-  message_retention_duration = "${var.replay_days * 24 * 60 * 60}s" # a seek replays this long
+  project                    = var.deployment.project_id
+  name                       = "${var.deployment.name}-recordings"
+  kms_key_name               = var.deployment.kms_key_id
+  message_retention_duration = "${var.event_retention_days * 24 * 60 * 60}s" # a seek can replay this period
 
   message_storage_policy {
-    allowed_persistence_regions = [var.region]
+    allowed_persistence_regions = [var.deployment.region]
   }
 }
 
-resource "google_pubsub_topic_iam_member" "storage_publishes" {
-  project = var.project_id
+resource "google_pubsub_topic_iam_member" "storage_publisher" {
+  project = var.deployment.project_id
   topic   = google_pubsub_topic.recordings.name
   role    = "roles/pubsub.publisher"
-  member  = var.storage_agent
+  member  = var.deployment.service_agents.storage
 }
 
 resource "google_storage_notification" "recordings" {
@@ -95,5 +95,5 @@ resource "google_storage_notification" "recordings" {
   payload_format = "JSON_API_V1"
   event_types    = ["OBJECT_FINALIZE", "OBJECT_DELETE"]
 
-  depends_on = [google_pubsub_topic_iam_member.storage_publishes]
+  depends_on = [google_pubsub_topic_iam_member.storage_publisher]
 }

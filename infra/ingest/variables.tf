@@ -1,20 +1,16 @@
-variable "project_id" {
-  description = "Project of the bucket and the topic."
-  type        = string
-}
-
-variable "name" {
-  description = "Name of the deployment; begins the topic's name."
-  type        = string
-}
-
-variable "region" {
-  description = "Region that messages are kept in."
-  type        = string
+variable "deployment" {
+  description = "Project, name, region, encryption key (null for a Google-managed key), and service agents of the deployment."
+  type = object({
+    project_id     = string
+    name           = string
+    region         = string
+    kms_key_id     = optional(string)
+    service_agents = object({ storage = string })
+  })
 }
 
 variable "bucket_name" {
-  description = "Name of the bucket, unique in the world."
+  description = "Name of the bucket. Bucket names are globally unique."
   type        = string
 }
 
@@ -23,43 +19,32 @@ variable "location" {
   type        = string
 }
 
-variable "storage_agent" {
-  description = "IAM member by which Cloud Storage publishes its notifications."
-  type        = string
-}
-
-variable "kms_key_id" {
-  description = "Key that recordings and messages are encrypted with; null for Google's."
-  type        = string
-  default     = null
-}
-
 variable "retention_days" {
-  description = "Days after which a recording is deleted; null keeps it. Its results stay (see the warehouse)."
+  description = "Age in days at which a recording is deleted, or null to keep recordings. Results stay."
   type        = number
   default     = null
 }
 
 variable "locked_retention_days" {
-  description = "Days during which nobody can delete a recording, not even the owner; null for none. Can never be undone."
+  description = "Age in days until which a recording cannot be deleted, not even by a project owner; null for no lock. A lock is permanent."
   type        = number
   default     = null
 }
 
-variable "colder_after_days" {
-  description = "Days after which a recording moves to a colder, cheaper storage class, by class."
+variable "storage_class_after_days" {
+  description = "Age in days at which a recording moves to a colder storage class, by class."
   type        = map(number)
   default     = { NEARLINE = 30, COLDLINE = 90 }
 }
 
 variable "soft_delete_days" {
-  description = "Days for which a deleted recording can be restored; 0 for none."
+  description = "Days during which a deleted recording can be restored, or 0 to disable soft delete."
   type        = number
   default     = 7
 }
 
-variable "replay_days" {
-  description = "Days for which events are kept for replay."
+variable "event_retention_days" {
+  description = "Days during which the topic retains events for a replay."
   type        = number
   default     = 7
 }

@@ -1,29 +1,31 @@
-# What an operator sees, and is told: metrics from the functions' logs, one dashboard, alerts, a budget.
+# Log-based metrics, a dashboard, alerts, notification channels, and a budget.
 
 locals {
-  service = { for name, service in var.functions : name => "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${service}\"" }
+  service_names = [for service in values(var.services) : service.name]
+  filters       = { for name, service in var.services : name => "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${service.name}\"" }
+  subscription  = var.delivery.subscriptions["analyze"]
 
-  # Counted or measured from the log lines of callmood/cloud_functions/handlers.py.
+  # Metrics of the log entries of callmood/cloud_functions/handlers.py.
   counts = {
-    analyzed = { description = "Recordings analyzed.", filter = "${local.service.analyze} AND jsonPayload.analysis_id : *" }
-    erased   = { description = "Recordings erased after their audio was deleted.", filter = "${local.service.erase} AND jsonPayload.erasure : *" }
+    analyzed = { description = "Recordings analyzed.", filter = "${local.filters.analyze} AND jsonPayload.analysis_id : *" }
+    erased   = { description = "Recordings erased after their audio was deleted.", filter = "${local.filters.erase} AND jsonPayload.erasure : *" }
   }
   sums = {
-    audio_seconds      = { description = "Seconds of audio in analyzed recordings.", field = "duration_s" }
-    processing_seconds = { description = "Seconds that their analysis took.", field = "processing_s" }
-    segments           = { description = "Spoken segments in analyzed recordings.", field = "segment_count" }
+    audio_seconds      = { description = "Duration of analyzed recordings in seconds.", field = "duration_s" }
+    processing_seconds = { description = "Processing time of analyzed recordings in seconds.", field = "processing_s" }
+    segments           = { description = "Speech segments in analyzed recordings.", field = "segment_count" }
   }
 
-  # The same names as PromQL writes them.
-  promql   = { for name in concat(keys(local.counts), keys(local.sums), ["failed"]) : name => "logging_googleapis_com:user_${replace(var.name, "-", "_")}_${name}" }
+  # Metric names in PromQL.
+  promql   = { for name in concat(keys(local.counts), keys(local.sums), ["failed"]) : name => "logging_googleapis_com:user_${replace(var.deployment.name, "-", "_")}_${name}" }
   channels = [for channel in google_monitoring_notification_channel.email : channel.id]
 }
 
 resource "google_logging_metric" "counts" {
   for_each = local.counts
 
-  project     = var.project_id
-  name        = "${var.name}/${each.key}"
+  project     = var.deployment.project_id
+  name        = "${var.deployment.name}/${each.key}"
   description = each.value.description
   filter      = each.value.filter
 
@@ -34,10 +36,10 @@ resource "google_logging_metric" "counts" {
 }
 
 resource "google_logging_metric" "failed" {
-  project     = var.project_id
-  name        = "${var.name}/failed"
-  description = "Recordings that failed for good, by code (docs/failures.md)."
-  filter      = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = (${join(" OR ", [for service in values(var.functions) : "\"${service}\""])}) AND jsonPayload.failure : *"
+  project     = var.deployment.project_id
+  name        = "${var.deployment.name}/failed"
+  description = "Recordings that failed permanently, by code (docs/failures.md)."
+  filter      = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = (${join(" OR ", [for name in local.service_names : "\"${name}\""])}) AND jsonPayload.failure : *"
 
   label_extractors = {
     code = "EXTRACT(jsonPayload.failure)"
@@ -48,7 +50,7 @@ resource "google_logging_metric" "failed" {
     value_type  = "INT64"
     labels {
       key         = "code"
-      description = "Why: not_audio, damaged, undeliverable, …"
+      description = "Failure code: not_audio, damaged, undeliverable, …"
     }
   }
 }
@@ -56,8 +58,8 @@ resource "google_logging_metric" "failed" {
 resource "google_logging_metric" "sums" {
   for_each = local.sums
 
-  project         = var.project_id
-  name            = "${var.name}/${each.key}"
+  project         = var.deployment.project_id
+  name            = "${var.deployment.name}/${each.key}"
   description     = each.value.description
   filter          = local.counts.analyzed.filter
   value_extractor = "EXTRACT(jsonPayload.${each.value.field})"
@@ -78,13 +80,13 @@ resource "google_logging_metric" "sums" {
 }
 
 resource "google_monitoring_dashboard" "overview" {
-  project = var.project_id
+  project = var.deployment.project_id
   dashboard_json = templatefile("${path.module}/dashboard.json.tftpl", {
-    name         = var.name
-    topic        = var.topic
-    analyze      = var.functions["analyze"]
-    subscription = var.subscriptions["analyze"]
-    dead_letters = var.dead_letters
+    name         = var.deployment.name
+    topic        = var.recordings_topic
+    analyze      = var.services["analyze"].name
+    subscription = local.subscription
+    dead_letters = var.delivery.retained_dead_letters
     promql       = local.promql
     usd_per_s    = var.usd_per_instance_second
   })
@@ -93,23 +95,23 @@ resource "google_monitoring_dashboard" "overview" {
 resource "google_monitoring_notification_channel" "email" {
   for_each = toset(var.emails)
 
-  project      = var.project_id
+  project      = var.deployment.project_id
   type         = "email"
   display_name = "callmood: ${each.key}"
   labels       = { email_address = each.key }
 }
 
 resource "google_monitoring_alert_policy" "dead_letters" {
-  project               = var.project_id
-  display_name          = "${var.name}: recordings were given up"
+  project               = var.deployment.project_id
+  display_name          = "${var.deployment.name}: recordings are undeliverable"
   combiner              = "OR"
   severity              = "ERROR"
   notification_channels = local.channels
 
   conditions {
-    display_name = "A dead letter arrived"
+    display_name = "An event went to the dead letter topic"
     condition_threshold {
-      filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${var.subscriptions["analyze"]}\" AND metric.type = \"pubsub.googleapis.com/subscription/dead_letter_message_count\""
+      filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${local.subscription}\" AND metric.type = \"pubsub.googleapis.com/subscription/dead_letter_message_count\""
       comparison      = "COMPARISON_GT"
       threshold_value = 0
       duration        = "0s"
@@ -121,24 +123,24 @@ resource "google_monitoring_alert_policy" "dead_letters" {
   }
 
   documentation {
-    subject = "${var.name}: recordings were given up"
-    content = "Every delivery of at least one recording failed. The table `failures` lists them; the log of `${var.functions["analyze"]}` says why, by recording_id. Mend the cause, then `callmood retry-failures`."
+    subject = "${var.deployment.name}: recordings are undeliverable"
+    content = "All delivery attempts of at least one event failed. The table `failures` lists the recordings. The log of `${var.services["analyze"].name}` contains the reason, by recording_id. Fix the cause, then run `callmood retry-failures`."
   }
 }
 
 resource "google_monitoring_alert_policy" "lag" {
-  project               = var.project_id
-  display_name          = "${var.name}: recordings wait too long"
+  project               = var.deployment.project_id
+  display_name          = "${var.deployment.name}: the oldest recording waits too long"
   combiner              = "OR"
   severity              = "WARNING"
   notification_channels = local.channels
 
   conditions {
-    display_name = "The oldest waiting recording came more than ${var.thresholds.oldest_waiting_s} s ago"
+    display_name = "The oldest unprocessed event is more than ${var.thresholds.oldest_event_s} s old"
     condition_threshold {
-      filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${var.subscriptions["analyze"]}\" AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+      filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${local.subscription}\" AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
       comparison      = "COMPARISON_GT"
-      threshold_value = var.thresholds.oldest_waiting_s
+      threshold_value = var.thresholds.oldest_event_s
       duration        = "300s"
       aggregations {
         alignment_period   = "60s"
@@ -148,25 +150,25 @@ resource "google_monitoring_alert_policy" "lag" {
   }
 
   documentation {
-    subject = "${var.name}: recordings wait too long"
-    content = "Either more recordings arrive than are analyzed (raise analyze.max_instances; docs/scale.md), or analysis fails and is retried (see the log of `${var.functions["analyze"]}`)."
+    subject = "${var.deployment.name}: the oldest recording waits too long"
+    content = "Either recordings arrive faster than they are analyzed (increase analyze.max_instances; docs/scale.md), or the analysis fails and Pub/Sub retries it (see the log of `${var.services["analyze"].name}`)."
   }
 }
 
 resource "google_monitoring_alert_policy" "errors" {
-  project               = var.project_id
-  display_name          = "${var.name}: many attempts fail"
+  project               = var.deployment.project_id
+  display_name          = "${var.deployment.name}: the error rate is high"
   combiner              = "OR"
   severity              = "WARNING"
   notification_channels = local.channels
 
   conditions {
-    display_name = "More than ${var.thresholds.error_share * 100} % of a function's answers are errors"
+    display_name = "More than ${var.thresholds.error_ratio * 100}% of the responses of a function are errors"
     condition_threshold {
-      filter             = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = monitoring.regex.full_match(\"${join("|", values(var.functions))}\") AND metric.type = \"run.googleapis.com/request_count\" AND metric.labels.response_code_class = \"5xx\""
-      denominator_filter = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = monitoring.regex.full_match(\"${join("|", values(var.functions))}\") AND metric.type = \"run.googleapis.com/request_count\""
+      filter             = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = monitoring.regex.full_match(\"${join("|", local.service_names)}\") AND metric.type = \"run.googleapis.com/request_count\" AND metric.labels.response_code_class = \"5xx\""
+      denominator_filter = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = monitoring.regex.full_match(\"${join("|", local.service_names)}\") AND metric.type = \"run.googleapis.com/request_count\""
       comparison         = "COMPARISON_GT"
-      threshold_value    = var.thresholds.error_share
+      threshold_value    = var.thresholds.error_ratio
       duration           = "600s"
       aggregations {
         alignment_period     = "300s"
@@ -184,22 +186,22 @@ resource "google_monitoring_alert_policy" "errors" {
   }
 
   documentation {
-    subject = "${var.name}: many attempts fail"
-    content = "Events are retried five times before they are given up. The function's log has a traceback for each failed attempt."
+    subject = "${var.deployment.name}: the error rate is high"
+    content = "Pub/Sub retries an event before it goes to the dead letter topic. The log of the function has a traceback for each failed attempt."
   }
 }
 
 resource "google_monitoring_alert_policy" "latency" {
-  project               = var.project_id
-  display_name          = "${var.name}: analysis is slow"
+  project               = var.deployment.project_id
+  display_name          = "${var.deployment.name}: analysis is slow"
   combiner              = "OR"
   severity              = "WARNING"
   notification_channels = local.channels
 
   conditions {
-    display_name = "One analysis in twenty takes more than ${var.thresholds.latency_s} s"
+    display_name = "The 95th percentile of the analysis time is more than ${var.thresholds.latency_s} s"
     condition_threshold {
-      filter          = "${local.service.analyze} AND metric.type = \"run.googleapis.com/request_latencies\""
+      filter          = "${local.filters.analyze} AND metric.type = \"run.googleapis.com/request_latencies\""
       comparison      = "COMPARISON_GT"
       threshold_value = var.thresholds.latency_s * 1000
       duration        = "600s"
@@ -212,23 +214,23 @@ resource "google_monitoring_alert_policy" "latency" {
   }
 
   documentation {
-    subject = "${var.name}: analysis is slow"
-    content = "After 600 s Pub/Sub delivers again, whatever the function does. Raise analyze.cpu, or split very long recordings."
+    subject = "${var.deployment.name}: analysis is slow"
+    content = "Pub/Sub redelivers an event after 600 s, even if the function is still running. Increase analyze.cpu, or split very long recordings."
   }
 }
 
-# Said by whatever follows the model registry, once an instance; an e-mail an hour is enough.
+# Every instance that follows the model registry logs the fault once, so the alert limits the rate of notifications.
 resource "google_monitoring_alert_policy" "model" {
-  project               = var.project_id
-  display_name          = "${var.name}: a model cannot be used"
+  project               = var.deployment.project_id
+  display_name          = "${var.deployment.name}: a model is unusable"
   combiner              = "OR"
   severity              = "ERROR"
   notification_channels = local.channels
 
   conditions {
-    display_name = "A model did not load, or failed its self-test"
+    display_name = "A model failed to load, or failed its self-test"
     condition_matched_log {
-      filter           = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name =~ \"^${var.name}-\" AND severity = ERROR AND jsonPayload.model_fault : *"
+      filter           = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name =~ \"^${var.deployment.name}-\" AND severity = ERROR AND jsonPayload.model_fault : *"
       label_extractors = { version = "EXTRACT(jsonPayload.model_fault)", used = "EXTRACT(jsonPayload.model_version)" }
     }
   }
@@ -240,25 +242,25 @@ resource "google_monitoring_alert_policy" "model" {
   }
 
   documentation {
-    subject = "${var.name}: a model cannot be used"
-    content = "Calls are analyzed by the last version that works. The log says what is wrong with the other; `python -m model rollback` takes it out of service (docs/registry.md)."
+    subject = "${var.deployment.name}: a model is unusable"
+    content = "The functions use the last usable version. The log contains the reason. To remove the unusable version from service, run `python -m model rollback` (docs/registry.md)."
   }
 }
 
-resource "google_monitoring_alert_policy" "silence" {
-  count = var.thresholds.silence_hours == null ? 0 : 1
+resource "google_monitoring_alert_policy" "no_recordings" {
+  count = var.thresholds.no_recordings_hours == null ? 0 : 1
 
-  project               = var.project_id
-  display_name          = "${var.name}: no recordings arrive"
+  project               = var.deployment.project_id
+  display_name          = "${var.deployment.name}: no recordings arrive"
   combiner              = "OR"
   severity              = "WARNING"
   notification_channels = local.channels
 
   conditions {
-    display_name = "No event for ${var.thresholds.silence_hours} hours"
+    display_name = "No event for ${var.thresholds.no_recordings_hours} hours"
     condition_absent {
-      filter   = "resource.type = \"pubsub_topic\" AND resource.labels.topic_id = \"${var.topic}\" AND metric.type = \"pubsub.googleapis.com/topic/send_message_operation_count\""
-      duration = "${var.thresholds.silence_hours * 60 * 60}s"
+      filter   = "resource.type = \"pubsub_topic\" AND resource.labels.topic_id = \"${var.recordings_topic}\" AND metric.type = \"pubsub.googleapis.com/topic/send_message_operation_count\""
+      duration = "${var.thresholds.no_recordings_hours * 60 * 60}s"
       aggregations {
         alignment_period   = "300s"
         per_series_aligner = "ALIGN_SUM"
@@ -267,8 +269,8 @@ resource "google_monitoring_alert_policy" "silence" {
   }
 
   documentation {
-    subject = "${var.name}: no recordings arrive"
-    content = "Is the recorder still uploading? `callmood doctor` checks the way from the bucket to the functions."
+    subject = "${var.deployment.name}: no recordings arrive"
+    content = "Check whether the recorder still uploads. `callmood doctor` checks the path from the bucket to the functions."
   }
 }
 
@@ -276,10 +278,10 @@ resource "google_billing_budget" "project" {
   count = var.budget == null ? 0 : 1
 
   billing_account = var.budget.billing_account
-  display_name    = "callmood in ${var.project_id}"
+  display_name    = "callmood in ${var.deployment.project_id}"
 
   budget_filter {
-    projects = ["projects/${var.project_number}"]
+    projects = ["projects/${var.deployment.project_number}"]
   }
 
   amount {

@@ -1,5 +1,5 @@
 output "dashboard_id" {
-  description = "Id of the dashboard."
+  description = "ID of the dashboard."
   value       = google_monitoring_dashboard.overview.id
 }
 
@@ -9,6 +9,6 @@ output "metrics" {
 }
 
 output "channels" {
-  description = "Ids of the notification channels of those who are told."
+  description = "IDs of the notification channels."
   value       = local.channels
 }

@@ -1,63 +1,58 @@
-variable "project_id" {
-  description = "Project of the deployment."
+variable "deployment" {
+  description = "Project and name of the deployment. The name is the prefix of the metrics."
+  type = object({
+    project_id     = string
+    project_number = string
+    name           = string
+  })
+}
+
+variable "services" {
+  description = "Name of the Cloud Run service of each function, by function."
+  type        = map(object({ name = string }))
+}
+
+variable "recordings_topic" {
+  description = "Name of the topic that gets a message for every created or deleted recording."
   type        = string
 }
 
-variable "project_number" {
-  description = "The project's number."
-  type        = string
+variable "delivery" {
+  description = "Names of the push subscriptions, by function, and of the subscription that retains dead letters."
+  type        = object({ subscriptions = map(string), retained_dead_letters = string })
 }
 
-variable "name" {
-  description = "Name of the deployment; begins the metrics' names."
-  type        = string
-}
-
-variable "functions" {
-  description = "Names of the functions' services on Cloud Run, by entry point."
-  type        = map(string)
-}
-
-variable "subscriptions" {
-  description = "Names of the push subscriptions, by function."
-  type        = map(string)
-}
-
-variable "dead_letters" {
-  description = "Name of the subscription that keeps dead letters."
-  type        = string
-}
-
-variable "topic" {
-  description = "Name of the topic that is told of recordings."
-  type        = string
+variable "monitor" {
+  description = "Whether the function `monitor` is deployed, whose metrics need descriptors and an alert."
+  type        = bool
+  default     = true
 }
 
 variable "emails" {
-  description = "E-mail addresses that alerts go to."
+  description = "Email addresses that receive alerts."
   type        = list(string)
   default     = []
 }
 
 variable "thresholds" {
-  description = "When to alert: age of the oldest waiting recording, share of failed attempts, time for one analysis, hours without any recording (null: never)."
+  description = "Alert thresholds: age of the oldest unprocessed event in seconds, ratio of failed requests, 95th percentile of the analysis time in seconds, and hours without a recording (null disables the alert)."
   type = object({
-    oldest_waiting_s = optional(number, 1800)
-    error_share      = optional(number, 0.1)
-    latency_s        = optional(number, 300)
-    silence_hours    = optional(number)
+    oldest_event_s      = optional(number, 1800)
+    error_ratio         = optional(number, 0.1)
+    latency_s           = optional(number, 300)
+    no_recordings_hours = optional(number)
   })
   default = {}
 }
 
 variable "budget" {
-  description = "Monthly budget for the project, in the billing account's currency; null for none."
+  description = "Billing account and monthly budget of the project in the currency of the account, or null for no budget."
   type        = object({ billing_account = string, monthly_amount = number })
   default     = null
 }
 
 variable "usd_per_instance_second" {
-  description = "List price of one second of one instance of `analyze`, for the dashboard's estimate."
+  description = "List price in USD of one second of one instance of `analyze`, for the cost estimate on the dashboard."
   type        = number
   default     = 0.000029
 }

@@ -1,25 +1,13 @@
-variable "project_number" {
-  description = "Number of the project to enclose."
-  type        = string
+variable "deployment" {
+  description = "Number of the project to enclose, and name of the deployment. The name identifies the perimeter."
+  type        = object({ project_number = string, name = string })
 }
 
-variable "name" {
-  description = "Name of the deployment; names the perimeter."
-  type        = string
-}
-
-variable "access_policy" {
-  description = "Number of the organization's access policy."
-  type        = string
-}
-
-variable "members" {
-  description = "Who may reach the data from outside the perimeter: `user:` or `serviceAccount:`. Whoever deploys must be among them."
-  type        = list(string)
-}
-
-variable "dry_run" {
-  description = "Only log what the perimeter would refuse."
-  type        = bool
-  default     = true
+variable "perimeter" {
+  description = "Number of the access policy of the organization, members with access from outside (`user:` or `serviceAccount:`, including the deployer), and whether the perimeter only logs violations."
+  type = object({
+    access_policy = string
+    members       = list(string)
+    dry_run       = optional(bool, true)
+  })
 }

@@ -1,4 +1,4 @@
-# The APIs that a deployment needs, the project's number, and the accounts by which Google's own services act in it.
+# APIs, service agents, and audit logs of the project that callmood is deployed to.
 
 resource "google_project_service" "required" {
   for_each = setunion(var.services, var.retraining ? ["aiplatform", "cloudscheduler", "composer", "eventarc", "workflowexecutions", "workflows"] : [])
@@ -12,7 +12,7 @@ data "google_project" "this" {
   project_id = var.project_id
 }
 
-# Reading these two data sources also creates the accounts in a new project.
+# In a new project, reading these two data sources also creates the service agents.
 data "google_storage_project_service_account" "storage" {
   project    = var.project_id
   depends_on = [google_project_service.required]
@@ -23,7 +23,24 @@ data "google_bigquery_default_service_account" "bigquery" {
   depends_on = [google_project_service.required]
 }
 
-# Who touches which object or topic, and who changes which policy, goes to Cloud Audit Logs.
+locals {
+  service_agents = merge(
+    {
+      storage  = data.google_storage_project_service_account.storage.member
+      bigquery = data.google_bigquery_default_service_account.bigquery.member
+    },
+    {
+      for name, domain in {
+        pubsub    = "gcp-sa-pubsub"
+        functions = "gcf-admin-robot"
+        run       = "serverless-robot-prod"
+        artifacts = "gcp-sa-artifactregistry"
+      } : name => "serviceAccount:service-${data.google_project.this.number}@${domain}.iam.gserviceaccount.com"
+    },
+  )
+}
+
+# Cloud Audit Logs record access to objects and messages, and changes to policies.
 resource "google_project_iam_audit_config" "data_access" {
   for_each = var.data_access_logs ? toset(["storage.googleapis.com", "pubsub.googleapis.com", "iam.googleapis.com"]) : []
 

@@ -1,28 +1,21 @@
 output "id" {
-  description = "The project's id, once its APIs are enabled."
+  description = "ID of the project. It is available after the APIs are enabled."
   value       = var.project_id
   depends_on  = [google_project_service.required]
 }
 
 output "number" {
-  description = "The project's number."
+  description = "Number of the project."
   value       = data.google_project.this.number
 }
 
-output "agents" {
-  description = "IAM members by which Google's services act in the project: storage, pubsub, bigquery, functions, run, artifacts."
-  value = merge(
-    {
-      storage  = data.google_storage_project_service_account.storage.member
-      bigquery = data.google_bigquery_default_service_account.bigquery.member
-    },
-    {
-      for name, domain in {
-        pubsub    = "gcp-sa-pubsub"
-        functions = "gcf-admin-robot"
-        run       = "serverless-robot-prod"
-        artifacts = "gcp-sa-artifactregistry"
-      } : name => "serviceAccount:service-${data.google_project.this.number}@${domain}.iam.gserviceaccount.com"
-    },
-  )
+output "service_agents" {
+  description = "IAM members of Google's service agents in the project: storage, bigquery, pubsub, functions, run, artifacts."
+  value       = local.service_agents
+}
+
+output "kms_key_id" {
+  description = "ID of the encryption key, or null for Google-managed keys. It is available after the service agents may use the key."
+  value       = local.kms_key_id
+  depends_on  = [google_kms_crypto_key_iam_member.service_agents]
 }

@@ -1,10 +1,20 @@
 variable "project_id" {
-  description = "Id of an existing Google Cloud project with billing."
+  description = "ID of an existing Google Cloud project with billing."
+  type        = string
+}
+
+variable "name" {
+  description = "Name of the deployment. It names the key ring."
+  type        = string
+}
+
+variable "region" {
+  description = "Region of the encryption key. It must be the region of the data."
   type        = string
 }
 
 variable "services" {
-  description = "APIs to enable, without `.googleapis.com`. They stay enabled when the deployment is destroyed: others may use them."
+  description = "APIs to enable, without `.googleapis.com`. They stay enabled after a teardown, because other software may use them."
   type        = set(string)
   default = [
     "accesscontextmanager", "artifactregistry", "bigquery", "bigquerydatatransfer", "billingbudgets", "cloudbuild", "cloudfunctions",
@@ -12,14 +22,42 @@ variable "services" {
   ]
 }
 
+variable "retraining" {
+  description = "Whether to enable the APIs that the retraining pipeline needs."
+  type        = bool
+  default     = false
+}
+
 variable "data_access_logs" {
-  description = "Log who reads and writes objects and messages (Cloud Audit Logs, data access). Charged by volume as logging."
+  description = "Whether to log reads and writes of objects and messages (Cloud Audit Logs). The logs are billed by volume."
   type        = bool
   default     = true
 }
 
-variable "retraining" {
-  description = "Enable what the making of new models needs, too."
-  type        = bool
-  default     = false
+variable "kms_key" {
+  description = "`create` for a new key ring and a rotating key, the ID of an existing key, or null for Google-managed keys."
+  type        = string
+  default     = null
+}
+
+variable "key_rotation_days" {
+  description = "Days between two versions of a created key."
+  type        = number
+  default     = 90
+
+  validation {
+    condition     = var.key_rotation_days >= 1
+    error_message = "key_rotation_days must be at least 1."
+  }
+}
+
+variable "key_protection_level" {
+  description = "Protection level of a created key: SOFTWARE, or HSM for a hardware security module."
+  type        = string
+  default     = "SOFTWARE"
+
+  validation {
+    condition     = contains(["SOFTWARE", "HSM"], var.key_protection_level)
+    error_message = "key_protection_level must be SOFTWARE or HSM."
+  }
 }

@@ -1,11 +1,11 @@
-# What a new model is made into and kept in: a bucket for runs, which pass, one for models, which stay, and images.
+# A bucket for training runs, a bucket for the model registry, and a repository for container images.
 
 resource "google_storage_bucket" "runs" {
-  # checkov:skip=CKV_GCP_62: access is logged by Cloud Audit Logs (infra/project), which usage logs would only repeat
-  # checkov:skip=CKV_GCP_78: a run can be made again, and what is kept of it lies in the registry
-  project                     = var.project_id
-  name                        = "${var.project_id}-${var.name}-runs"
-  location                    = var.region
+  # checkov:skip=CKV_GCP_62: Cloud Audit Logs (infra/project) record access, and usage logs would repeat that
+  # checkov:skip=CKV_GCP_78: a run is reproducible, and the registry contains its results
+  project                     = var.deployment.project_id
+  name                        = "${var.deployment.project_id}-${var.deployment.name}-runs"
+  location                    = var.deployment.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
   force_destroy               = true
@@ -15,12 +15,12 @@ resource "google_storage_bucket" "runs" {
       type = "Delete"
     }
     condition {
-      age = var.runs_kept_days
+      age = var.runs_retention_days
     }
   }
 
   dynamic "encryption" {
-    for_each = var.kms_key_id[*]
+    for_each = var.deployment.kms_key_id[*]
     content {
       default_kms_key_name = encryption.value
     }
@@ -28,13 +28,13 @@ resource "google_storage_bucket" "runs" {
 }
 
 resource "google_storage_bucket" "models" {
-  # checkov:skip=CKV_GCP_62: access is logged by Cloud Audit Logs (infra/project), which usage logs would only repeat
-  project                     = var.project_id
-  name                        = "${var.project_id}-${var.name}-models"
-  location                    = var.region
+  # checkov:skip=CKV_GCP_62: Cloud Audit Logs (infra/project) record access, and usage logs would repeat that
+  project                     = var.deployment.project_id
+  name                        = "${var.deployment.project_id}-${var.deployment.name}-models"
+  location                    = var.deployment.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
-  force_destroy               = false # rows name the version that made them
+  force_destroy               = false # rows refer to model versions
 
   versioning {
     enabled = true
@@ -45,19 +45,19 @@ resource "google_storage_bucket" "models" {
       type = "Delete"
     }
     condition {
-      num_newer_versions = 50 # of aliases.json: models themselves never change
+      num_newer_versions = 50 # versions of aliases.json; model files are immutable
     }
   }
 
   dynamic "encryption" {
-    for_each = var.kms_key_id[*]
+    for_each = var.deployment.kms_key_id[*]
     content {
       default_kms_key_name = encryption.value
     }
   }
 }
 
-resource "google_storage_bucket_iam_member" "operators_promote" {
+resource "google_storage_bucket_iam_member" "operators_models" {
   for_each = toset(var.operators)
 
   bucket = google_storage_bucket.models.name
@@ -66,15 +66,15 @@ resource "google_storage_bucket_iam_member" "operators_promote" {
 }
 
 resource "google_artifact_registry_repository" "images" {
-  project       = var.project_id
-  location      = var.region
-  repository_id = "${var.name}-images"
-  description   = "Images that make models and serve them: infra/images."
+  project       = var.deployment.project_id
+  location      = var.deployment.region
+  repository_id = "${var.deployment.name}-images"
+  description   = "Images for training and for the real-time service (infra/images)."
   format        = "DOCKER"
-  kms_key_name  = var.kms_key_id
+  kms_key_name  = var.deployment.kms_key_id
 
   vulnerability_scanning_config {
-    enablement_config = "INHERITED" # scanned where the project enables containerscanning.googleapis.com
+    enablement_config = "INHERITED" # enabled if the project enables containerscanning.googleapis.com
   }
 
   cleanup_policies {
@@ -94,13 +94,13 @@ resource "google_artifact_registry_repository" "images" {
   }
 }
 
-# Builds both images whenever the repository's branch moves: only where a connected repository is named.
+# Builds both images on every push to the main branch of the connected repository.
 resource "google_cloudbuild_trigger" "images" {
   for_each = toset(var.source_repository[*])
 
-  project         = var.project_id
-  location        = var.region
-  name            = "${var.name}-images"
+  project         = var.deployment.project_id
+  location        = var.deployment.region
+  name            = "${var.deployment.name}-images"
   description     = "Builds the images of infra/images."
   filename        = "infra/images/cloudbuild.yaml"
   service_account = google_service_account.image_builder[each.key].id
@@ -122,17 +122,17 @@ resource "google_cloudbuild_trigger" "images" {
 resource "google_service_account" "image_builder" {
   for_each = toset(var.source_repository[*])
 
-  project      = var.project_id
-  account_id   = "${var.name}-image-builder"
+  project      = var.deployment.project_id
+  account_id   = "${var.deployment.name}-image-builder"
   display_name = "callmood: image-builder"
-  description  = "Builds the images that make models and serve them"
+  description  = "Builds the images for training and for the real-time service"
 }
 
-resource "google_artifact_registry_repository_iam_member" "image_builder_pushes" {
+resource "google_artifact_registry_repository_iam_member" "image_builder_images" {
   for_each = google_service_account.image_builder
 
-  project    = var.project_id
-  location   = var.region
+  project    = var.deployment.project_id
+  location   = var.deployment.region
   repository = google_artifact_registry_repository.images.name
   role       = "roles/artifactregistry.writer"
   member     = each.value.member
@@ -141,11 +141,11 @@ resource "google_artifact_registry_repository_iam_member" "image_builder_pushes"
 resource "google_project_iam_member" "image_builder_logs" {
   for_each = google_service_account.image_builder
 
-  project = var.project_id
+  project = var.deployment.project_id
   role    = "roles/logging.logWriter"
   member  = each.value.member
 }
 
 locals {
-  repository = "${var.region}-docker.pkg.dev/${var.project_id}/${google_artifact_registry_repository.images.repository_id}"
+  repository = "${var.deployment.region}-docker.pkg.dev/${var.deployment.project_id}/${google_artifact_registry_repository.images.repository_id}"
 }

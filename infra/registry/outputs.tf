@@ -1,19 +1,19 @@
-output "runs" {
-  description = "Name of the bucket of runs."
+output "runs_bucket" {
+  description = "Name of the bucket for training runs."
   value       = google_storage_bucket.runs.name
 }
 
-output "models" {
-  description = "Name of the bucket of models."
+output "models_bucket" {
+  description = "Name of the bucket for models."
   value       = google_storage_bucket.models.name
 }
 
 output "uri" {
-  description = "Address of the model registry."
+  description = "URI of the model registry."
   value       = "gs://${google_storage_bucket.models.name}/registry"
 }
 
 output "images" {
-  description = "Repository that images are pushed to: REPOSITORY/train, REPOSITORY/serve."
+  description = "Repository of the images REPOSITORY/train and REPOSITORY/serve."
   value       = local.repository
 }

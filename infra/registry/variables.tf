@@ -1,38 +1,32 @@
-variable "project_id" {
-  description = "Project of the buckets and images."
-  type        = string
+variable "deployment" {
+  description = "Project, name, region, and encryption key (null for a Google-managed key) of the deployment. The name is the prefix of the buckets and the repository."
+  type = object({
+    project_id = string
+    name       = string
+    region     = string
+    kms_key_id = optional(string)
+  })
 }
 
-variable "name" {
-  description = "Name of the deployment; begins the buckets' and the repository's names."
-  type        = string
-}
-
-variable "region" {
-  description = "Region of the buckets and images."
-  type        = string
-}
-
-variable "runs_kept_days" {
-  description = "Days after which what a run left is deleted; the model it made stays in the registry."
+variable "runs_retention_days" {
+  description = "Age in days at which the files of a training run are deleted. The registered model stays."
   type        = number
   default     = 180
+
+  validation {
+    condition     = var.runs_retention_days >= 1
+    error_message = "runs_retention_days must be at least 1."
+  }
 }
 
 variable "source_repository" {
-  description = "Id of a Cloud Build repository (projects/…/locations/…/connections/…/repositories/…) whose main branch the images are built from; null for builds by hand."
+  description = "ID of a Cloud Build repository (projects/…/locations/…/connections/…/repositories/…) whose main branch the images are built from; null for manual builds."
   type        = string
   default     = null
 }
 
 variable "operators" {
-  description = "IAM members (`user:`, `group:`, `serviceAccount:`) that promote models by hand, and take them back."
+  description = "IAM members (`user:`, `group:`, `serviceAccount:`) that promote models and roll them back."
   type        = list(string)
   default     = []
-}
-
-variable "kms_key_id" {
-  description = "Key that models, runs and images are encrypted with; null for Google's."
-  type        = string
-  default     = null
 }

@@ -1,4 +1,4 @@
--- BigQuery refuses to delete what was streamed in the last half hour: such rows go the next night.
+-- BigQuery cannot delete rows that were streamed in the last 30 minutes. The next run deletes them.
 DELETE FROM `${dataset}.${table}`
 WHERE recording_id IN (SELECT recording_id FROM `${dataset}.erasures`)
-  AND ${written} < TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 2 HOUR);
+  AND ${written_at} < TIMESTAMP_SUB(CURRENT_TIMESTAMP(), INTERVAL 2 HOUR);

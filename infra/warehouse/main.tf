@@ -1,26 +1,28 @@
-# Two datasets: one holds the tables, and the views over them for operators; the other holds the same views alone, for
-# everyone who reads reports. Its views may read the tables; its readers may not.
+# Two datasets. The first contains the tables, and views for operators. The second contains the same views for report
+# readers: they have access to the views, and the views have access to the tables.
 
 locals {
   day_ms    = 24 * 60 * 60 * 1000
   tables    = { for file in fileset(var.schemas, "tables/*.json") : trimsuffix(basename(file), ".json") => jsondecode(file("${var.schemas}/${file}")) }
   has_queue = toset([for name, table in local.tables : name if contains(table.fields[*].name, "queue")])
-  can_erase = toset([for name, table in local.tables : name if contains(table.fields[*].name, "recording_id") && name != "erasures"])
+  erasable  = toset([for name, table in local.tables : name if contains(table.fields[*].name, "recording_id") && name != "erasures"])
   by_queue  = length(var.queue_readers) > 0
-  readers   = distinct(concat(var.report_readers, flatten(values(var.queue_readers))))
+  # Accounts of the deployment that process the rows of all queues.
+  accounts = [for name, email in var.accounts : "serviceAccount:${email}" if contains(["eraser", "monitor"], name)]
+  readers  = distinct(concat(var.report_readers, flatten(values(var.queue_readers))))
 }
 
 resource "google_bigquery_dataset" "tables" {
-  project                         = var.project_id
+  project                         = var.deployment.project_id
   dataset_id                      = var.dataset_id
   location                        = var.location
-  description                     = "callmood: recordings, spoken segments, failures and erasures. Read reports from ${var.dataset_id}_reports."
+  description                     = "callmood: recordings, speech segments, failures, and erasures. Reports are in ${var.dataset_id}_reports."
   default_partition_expiration_ms = one([for days in var.results_retention_days[*] : days * local.day_ms])
   max_time_travel_hours           = tostring(var.time_travel_hours)
   delete_contents_on_destroy      = false
 
   dynamic "default_encryption_configuration" {
-    for_each = var.kms_key_id[*]
+    for_each = var.deployment.kms_key_id[*]
     content {
       kms_key_name = default_encryption_configuration.value
     }
@@ -52,14 +54,14 @@ resource "google_bigquery_dataset" "tables" {
 }
 
 resource "google_bigquery_dataset" "reports" {
-  project                    = var.project_id
+  project                    = var.deployment.project_id
   dataset_id                 = "${var.dataset_id}_reports"
   location                   = var.location
-  description                = "callmood's reports: views only, for Looker Studio and everyone who reads them."
+  description                = "callmood: report views for Looker Studio and report readers."
   delete_contents_on_destroy = false
 
   dynamic "default_encryption_configuration" {
-    for_each = var.kms_key_id[*]
+    for_each = var.deployment.kms_key_id[*]
     content {
       kms_key_name = default_encryption_configuration.value
     }
@@ -84,7 +86,7 @@ resource "google_bigquery_dataset" "reports" {
 resource "google_bigquery_table" "tables" {
   for_each = local.tables
 
-  project             = var.project_id
+  project             = var.deployment.project_id
   dataset_id          = google_bigquery_dataset.tables.dataset_id
   table_id            = each.key
   description         = each.value.description
@@ -99,7 +101,7 @@ resource "google_bigquery_table" "tables" {
   }
 
   dynamic "encryption_configuration" {
-    for_each = var.kms_key_id[*]
+    for_each = var.deployment.kms_key_id[*]
     content {
       kms_key_name = encryption_configuration.value
     }
@@ -110,25 +112,24 @@ module "views" {
   source   = "./views"
   for_each = toset([google_bigquery_dataset.tables.dataset_id, google_bigquery_dataset.reports.dataset_id])
 
-  project_id          = var.project_id
-  dataset_id          = each.key
-  tables_dataset      = google_bigquery_dataset.tables.dataset_id
-  tables              = toset([for table in google_bigquery_table.tables : table.table_id])
-  folder              = "${var.schemas}/views"
-  time_zone           = var.time_zone
-  min_calls_per_group = var.min_calls_per_group
+  project_id     = var.deployment.project_id
+  dataset_id     = each.key
+  tables_dataset = google_bigquery_dataset.tables.dataset_id
+  tables         = toset([for table in google_bigquery_table.tables : table.table_id])
+  folder         = "${var.schemas}/views"
+  parameters     = { time_zone = var.deployment.time_zone, min_calls_per_group = var.min_calls_per_group }
 }
 
-# Rows by queue: with one such policy on a table, whoever is in none of them sees no row of it.
+# Row access by queue. As soon as a table has a row access policy, principals without a policy get no rows.
 resource "google_bigquery_row_access_policy" "all" {
   for_each = local.by_queue ? local.has_queue : []
 
-  project          = var.project_id
+  project          = var.deployment.project_id
   dataset_id       = google_bigquery_table.tables[each.key].dataset_id
   table_id         = each.key
   policy_id        = "all_queues"
   filter_predicate = "TRUE"
-  grantees         = distinct(concat(var.report_readers, var.operators, var.accounts))
+  grantees         = distinct(concat(var.report_readers, var.operators, local.accounts))
 }
 
 resource "google_bigquery_row_access_policy" "queue" {
@@ -138,7 +139,7 @@ resource "google_bigquery_row_access_policy" "queue" {
     }
   ]...)
 
-  project          = var.project_id
+  project          = var.deployment.project_id
   dataset_id       = google_bigquery_table.tables[each.value.table].dataset_id
   table_id         = each.value.table
   policy_id        = "queue_${replace(each.value.queue, "/[^A-Za-z0-9_]/", "_")}"
@@ -146,21 +147,21 @@ resource "google_bigquery_row_access_policy" "queue" {
   grantees         = each.value.readers
 }
 
-# Views drop an erased call at once; every night its rows go too.
+# Views hide an erased call immediately. This query deletes its rows every night.
 resource "google_bigquery_data_transfer_config" "erase" {
-  project              = var.project_id
+  project              = var.deployment.project_id
   location             = var.location
   display_name         = "${var.dataset_id}: delete the rows of erased calls"
   data_source_id       = "scheduled_query"
   schedule             = "every day 03:00"
-  service_account_name = trimprefix(var.eraser, "serviceAccount:")
+  service_account_name = var.accounts["eraser"]
 
   params = {
     query = join("\n", [
-      for table in sort(local.can_erase) : templatefile("${path.module}/erase.sql", {
-        dataset = "${var.project_id}.${var.dataset_id}"
-        table   = table
-        written = one(setintersection(toset(local.tables[table].fields[*].name), toset(["analyzed_at", "failed_at", "annotated_at"])))
+      for table in sort(local.erasable) : templatefile("${path.module}/erase.sql", {
+        dataset    = "${var.deployment.project_id}.${var.dataset_id}"
+        table      = table
+        written_at = one(setintersection(toset(local.tables[table].fields[*].name), toset(["analyzed_at", "failed_at", "annotated_at"])))
       })
     ])
   }

@@ -1,21 +1,26 @@
 output "dataset" {
-  description = "The tables' dataset, as `project.dataset`."
+  description = "Dataset of the tables, as `project.dataset`."
   value       = "${google_bigquery_dataset.tables.project}.${google_bigquery_dataset.tables.dataset_id}"
 }
 
 output "dataset_id" {
-  description = "Id of the tables' dataset."
+  description = "ID of the dataset of the tables."
   value       = google_bigquery_dataset.tables.dataset_id
 }
 
 output "reports_dataset_id" {
-  description = "Id of the reports' dataset."
+  description = "ID of the report dataset."
   value       = google_bigquery_dataset.reports.dataset_id
 }
 
 output "tables" {
-  description = "Ids of the tables, by name; known once a table is there."
+  description = "IDs of the tables, by name. An ID is available after its table exists."
   value       = { for name, table in google_bigquery_table.tables : name => table.table_id }
+}
+
+output "erasable_tables" {
+  description = "Names of the tables that the nightly erasure deletes rows from."
+  value       = local.erasable
 }
 
 output "views" {

@@ -1,16 +1,20 @@
-variable "project_id" {
-  description = "Project of the datasets."
-  type        = string
+variable "deployment" {
+  description = "Project, encryption key (null for a Google-managed key), and IANA time zone of the deployment. Reports use days and hours in this time zone."
+  type = object({
+    project_id = string
+    kms_key_id = optional(string)
+    time_zone  = optional(string, "UTC")
+  })
 }
 
 variable "dataset_id" {
-  description = "Dataset of the tables; the reports' dataset is named after it, with `_reports`."
+  description = "ID of the dataset of the tables. The report dataset has the same ID with the suffix `_reports`."
   type        = string
   default     = "callmood"
 }
 
 variable "location" {
-  description = "Location of the datasets: a region, or EU or US. Cannot be changed later."
+  description = "Location of the datasets: a region, or EU or US. It cannot be changed later."
   type        = string
 }
 
@@ -19,37 +23,30 @@ variable "schemas" {
   type        = string
 }
 
-variable "eraser" {
-  description = "IAM member that deletes the rows of erased calls every night."
-  type        = string
-}
+variable "accounts" {
+  description = "Email addresses of the service accounts, by name. `eraser` deletes the rows of erased calls; `eraser` and `monitor` read the rows of all queues."
+  type        = map(string)
 
-variable "kms_key_id" {
-  description = "Key that tables are encrypted with; null for Google's."
-  type        = string
-  default     = null
+  validation {
+    condition     = contains(keys(var.accounts), "eraser")
+    error_message = "accounts must contain eraser."
+  }
 }
 
 variable "results_retention_days" {
-  description = "Days after which a day's rows are deleted; null keeps them."
+  description = "Age in days at which rows are deleted, or null to keep rows."
   type        = number
   default     = null
 }
 
 variable "time_travel_hours" {
-  description = "Hours for which BigQuery can bring deleted rows back: 48 to 168. (Google keeps them seven days more, out of reach.)"
+  description = "Hours during which BigQuery can restore deleted rows: 48 to 168. Google keeps them 7 more days in fail-safe storage, which you cannot query."
   type        = number
   default     = 168
 }
 
-variable "time_zone" {
-  description = "IANA zone of the reports' days and hours."
-  type        = string
-  default     = "UTC"
-}
-
 variable "min_calls_per_group" {
-  description = "Reports about one agent show emotion only from this many calls on."
+  description = "Minimum number of calls for which a report about one agent shows emotion."
   type        = number
   default     = 5
 }
@@ -60,25 +57,20 @@ variable "report_readers" {
   default     = []
 }
 
-variable "accounts" {
-  description = "IAM members of the deployment that see the rows of all queues: `eraser`, and `monitor` where there is one."
-  type        = list(string)
-}
-
 variable "operators" {
-  description = "IAM members (`user:`, `group:`, `serviceAccount:`) that read the tables too."
+  description = "IAM members (`user:`, `group:`, `serviceAccount:`) that also read the tables."
   type        = list(string)
   default     = []
 }
 
 variable "queue_readers" {
-  description = "IAM members that see one queue's calls only, by queue."
+  description = "IAM members that read the calls of one queue only, by queue."
   type        = map(list(string))
   default     = {}
 }
 
 variable "deletion_protection" {
-  description = "Refuse to delete tables. Apply once with false before a teardown."
+  description = "Whether Terraform refuses to delete tables. Apply false before a teardown."
   type        = bool
   default     = true
 }

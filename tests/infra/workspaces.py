@@ -10,7 +10,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PROJECT = {"project_id": "acme-calls-1"}
-PARTS = ("main.tf", "settings.tf", "variables.tf", "outputs.tf", "versions.tf", "infra", "schemas")
+PARTS = ("main.tf", "locals.tf", "variables.tf", "outputs.tf", "versions.tf", "infra", "schemas")
 HARDENED = ROOT / "infra" / "examples" / "hardened.tfvars"
 
 Resource = dict[str, Any]

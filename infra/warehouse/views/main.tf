@@ -1,5 +1,5 @@
-# The views of one dataset, made in the order in which they read each other. A view's file names what it reads as
-# `$${dataset}.name`: tables lie in one dataset, the views that a view reads beside it.
+# The views of one dataset, created in the order of their dependencies. A view refers to tables and other views as
+# `$${dataset}.name`. Tables are in one dataset; a view reads other views from its own dataset.
 
 locals {
   sql   = { for file in fileset(var.folder, "*.sql") : trimsuffix(file, ".sql") => file("${var.folder}/${file}") }
@@ -8,7 +8,7 @@ locals {
     for name, sql in local.sql : name => setintersection(local.names, flatten(regexall("\\$\\{dataset\\}\\.(\\w+)", sql)))
   }
 
-  # Terraform knows no recursion: a layer holds the views that read only earlier ones.
+  # Terraform has no recursion. The views of a layer read views of earlier layers only.
   layer_0 = toset([for name in local.names : name if length(local.reads[name]) == 0])
   layer_1 = toset([for name in setsubtract(local.names, local.upto_0) : name if length(setsubtract(local.reads[name], local.upto_0)) == 0])
   layer_2 = toset([for name in setsubtract(local.names, local.upto_1) : name if length(setsubtract(local.reads[name], local.upto_1)) == 0])
@@ -20,20 +20,21 @@ locals {
   upto_3  = setunion(local.upto_2, local.layer_3)
   upto_4  = setunion(local.upto_3, local.layer_4)
 
-  settled = { for name, sql in local.sql : name => replace(replace(sql, "$${time_zone}", var.time_zone), "$${min_calls_per_group}", var.min_calls_per_group) }
+  # Column descriptions from the JSON file next to the view, if it lists all columns (not only the columns that the view
+  # adds to a table). The description of the view is in the same file, or in the first comment of the SQL file.
+  metadata = { for name in local.names : name => try(jsondecode(file("${var.folder}/${name}.json")), null) }
+  comments = { for name, sql in local.rendered : name => join(" ", flatten(regexall("(?m)^-- ?(.*)$", try(regex("^(?:--[^\n]*\n)+", sql), "")))) }
 
-  # Column descriptions, where a file beside the view gives them all (not only those that a view adds to a table's); else
-  # what the view's first comment says.
-  told   = { for name in local.names : name => try(jsondecode(file("${var.folder}/${name}.json")), null) }
-  opened = { for name, sql in local.settled : name => join(" ", flatten(regexall("(?m)^-- ?(.*)$", try(regex("^(?:--[^\n]*\n)+", sql), "")))) }
-
-  a_table = "`\\$\\{dataset\\}\\.(${join("|", var.tables)})`"
-  placed  = { for name, sql in local.settled : name => replace(sql, "/${local.a_table}/", "`${var.project_id}.${var.tables_dataset}.$1`") }
+  rendered = {
+    for name, sql in local.sql : name => replace(replace(sql, "$${time_zone}", var.parameters.time_zone), "$${min_calls_per_group}", var.parameters.min_calls_per_group)
+  }
+  table_reference = "`\\$\\{dataset\\}\\.(${join("|", var.tables)})`"
+  resolved        = { for name, sql in local.rendered : name => replace(sql, "/${local.table_reference}/", "`${var.project_id}.${var.tables_dataset}.$1`") }
   views = {
-    for name, sql in local.placed : name => {
+    for name, sql in local.resolved : name => {
       query       = replace(sql, "$${dataset}.", "${var.project_id}.${var.dataset_id}.")
-      description = trimspace(local.told[name] == null ? local.opened[name] : local.told[name].description)
-      schema      = local.told[name] == null || can(local.told[name].fields_of) ? null : jsonencode(local.told[name].fields)
+      description = trimspace(local.metadata[name] == null ? local.comments[name] : local.metadata[name].description)
+      schema      = local.metadata[name] == null || can(local.metadata[name].fields_of) ? null : jsonencode(local.metadata[name].fields)
     }
   }
 }

@@ -5,6 +5,6 @@ output "names" {
 
   precondition {
     condition     = length(setsubtract(local.names, local.upto_4)) == 0
-    error_message = "Views read each other in a circle, or more than five deep: ${join(", ", setsubtract(local.names, local.upto_4))}."
+    error_message = "These views depend on each other in a cycle, or through more than five layers: ${join(", ", setsubtract(local.names, local.upto_4))}."
   }
 }

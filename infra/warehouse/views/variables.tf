@@ -4,7 +4,7 @@ variable "project_id" {
 }
 
 variable "dataset_id" {
-  description = "Dataset that the views are made in."
+  description = "Dataset of the views."
   type        = string
 }
 
@@ -19,16 +19,11 @@ variable "tables" {
 }
 
 variable "folder" {
-  description = "Folder of the views: `NAME.sql`, and `NAME.json` where columns are described."
+  description = "Folder of the views: `NAME.sql`, and `NAME.json` with column descriptions."
   type        = string
 }
 
-variable "time_zone" {
-  description = "IANA zone of the views' days and hours."
-  type        = string
-}
-
-variable "min_calls_per_group" {
-  description = "Calls from which on a row about one agent shows emotion."
-  type        = number
+variable "parameters" {
+  description = "Values of the placeholders in the SQL files: IANA time zone of days and hours, and minimum number of calls for which a row about one agent shows emotion."
+  type        = object({ time_zone = string, min_calls_per_group = number })
 }

@@ -1,8 +1,8 @@
-# Views that read no other view of their layer.
+# Views that do not depend on each other.
 
 resource "google_bigquery_table" "views" {
-  # checkov:skip=CKV_GCP_80: a view holds no data to encrypt
-  # checkov:skip=CKV_GCP_121: a view holds no data to protect, and is made again when its file changes
+  # checkov:skip=CKV_GCP_80: a view contains no data to encrypt
+  # checkov:skip=CKV_GCP_121: a view contains no data to protect, and is replaced when its file changes
   for_each = var.views
 
   project             = var.project_id

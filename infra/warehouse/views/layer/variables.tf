@@ -4,11 +4,11 @@ variable "project_id" {
 }
 
 variable "dataset_id" {
-  description = "Dataset that the views are made in."
+  description = "Dataset of the views."
   type        = string
 }
 
 variable "views" {
-  description = "Query, description and, where they are described, columns (JSON) of each view, by name."
+  description = "Query, description, and optional column schema (JSON) of each view, by name."
   type        = map(object({ query = string, description = string, schema = optional(string) }))
 }

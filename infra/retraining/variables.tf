@@ -1,0 +1,68 @@
+variable "deployment" {
+  description = "Project, name, region, encryption key (null for a Google-managed key), IANA time zone, and VPC network (null for none) of the deployment. The name is the prefix of jobs and accounts."
+  type = object({
+    project_id = string
+    name       = string
+    region     = string
+    kms_key_id = optional(string)
+    time_zone  = optional(string, "UTC")
+    network = optional(object({
+      connector  = optional(string)
+      network    = optional(string)
+      subnetwork = optional(string)
+      egress     = optional(string, "PRIVATE_RANGES_ONLY")
+    }))
+  })
+}
+
+variable "settings" {
+  description = "URI of each corpus by name, training image and configuration, cron schedule (null: drift only), share and duration of the canary, options of `python -m model compare-canary`, and the Cloud Composer environment (null: Cloud Workflows)."
+  type = object({
+    corpora       = map(string)
+    image         = optional(string)
+    config        = optional(string, "model/configs/shipped.toml")
+    schedule      = optional(string, "0 3 1 * *")
+    canary_share  = optional(number, 0.1)
+    canary_hours  = optional(number, 24)
+    canary_limits = optional(string, "")
+    composer = optional(object({
+      size       = optional(string, "SMALL")
+      image      = optional(string, "composer-3-airflow-2.10.5")
+      network    = optional(string)
+      subnetwork = optional(string)
+      machine = optional(object({
+        machine_type      = optional(string, "n1-standard-8")
+        accelerator_type  = optional(string, "ACCELERATOR_TYPE_UNSPECIFIED")
+        accelerator_count = optional(number, 0)
+      }), {})
+    }))
+  })
+}
+
+variable "registry" {
+  description = "Buckets of training runs and of models, URI of the model registry, and image repository."
+  type        = object({ runs_bucket = string, models_bucket = string, uri = string, images = string })
+}
+
+variable "warehouse" {
+  description = "Dataset of the tables as `project.dataset` and as ID, and the IDs of the tables by name."
+  type        = object({ dataset = string, dataset_id = string, tables = map(string) })
+}
+
+variable "drift_publishers" {
+  description = "Email addresses of the service accounts that may start the pipeline with a drift message, by name."
+  type        = map(string)
+  default     = {}
+}
+
+variable "alert_emails" {
+  description = "Email addresses that Airflow notifies when a step fails."
+  type        = list(string)
+  default     = []
+}
+
+variable "channels" {
+  description = "IDs of the notification channels for failed runs."
+  type        = list(string)
+  default     = []
+}

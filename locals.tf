@@ -1,0 +1,35 @@
+# Values that several modules share, and the settings of the functions.
+
+locals {
+  schemas = "${path.root}/schemas"
+
+  deployment = {
+    project_id     = module.project.id
+    project_number = module.project.number
+    service_agents = module.project.service_agents
+    kms_key_id     = module.project.kms_key_id
+    name           = var.name
+    region         = var.region
+    network        = var.network
+    time_zone      = coalesce(var.settings.time_zone, "UTC")
+  }
+
+  # The function reads a recording into memory, and decoding needs about the same amount again.
+  memory_bytes = tonumber(regex("^[0-9]+", var.analyze.memory)) * pow(2, endswith(var.analyze.memory, "Gi") ? 30 : 20)
+
+  # Settings of the functions and of the real-time service, as environment variables (docs/settings.md).
+  environment = merge(
+    {
+      GOOGLE_CLOUD_PROJECT = var.project_id
+      DATASET              = "${var.project_id}.${var.dataset_id}"
+      REPORTS_DATASET      = "${var.project_id}.${var.dataset_id}_reports"
+      RESULTS_TOPIC        = module.delivery.results_topic_id
+      METRICS_PREFIX       = "custom.googleapis.com/${var.name}"
+      MAX_SIZE_BYTES       = tostring(floor(local.memory_bytes / 3))
+      # Without this setting, the storage library reads bucket metadata in the background, which the accounts may not read.
+      DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA = "true"
+    },
+    var.retraining == null ? {} : { RETRAIN_TOPIC = module.retraining[0].topic_id },
+    { for name, value in var.settings : upper(name) => try(join(",", value), tostring(value), jsonencode(value)) if value != null },
+  )
+}
