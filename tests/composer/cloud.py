@@ -1,7 +1,7 @@
-"""Google's APIs that the DAG calls, on 127.0.0.1: Cloud Run's jobs and Vertex AI's training pipelines, over gRPC.
+"""A local gRPC server for the Google APIs that the DAG calls: Cloud Run jobs and Vertex AI training pipelines.
 
-What a job or a pipeline is asked to do is done: the words of its container are run as a process, as the image would run
-them. The clients are the real ones; only their channels lead here.
+The server runs the container arguments of a job or pipeline as a process, like the image does. The clients are the real
+ones, with a channel to this server.
 """
 
 from __future__ import annotations
@@ -30,31 +30,31 @@ ROOT = Path(__file__).parents[2]
 
 
 class Cloud:
-    """Jobs and pipelines, and what became of them.
+    """Jobs, pipelines, and their results.
 
     Parameters
     ----------
     python : str
-        The interpreter in the place of the image's.
+        Interpreter that replaces the one of the image.
     environment : dict of str to str
-        Of every container.
+        Environment variables of every container.
     before : callable
-        Called with a step's words before they are run.
+        Called with the arguments of a container before it runs.
     """
 
     def __init__(self, python: str, environment: dict[str, str], before: Callable[[list[str]], None]) -> None:
         self.python, self.environment, self.before = python, environment, before
-        self.asked: list[tuple[str, list[str]]] = []
-        self.printed: dict[str, str] = {}
+        self.requests: list[tuple[str, list[str]]] = []
+        self.output: dict[str, str] = {}
         self._operations: dict[str, operations_pb2.Operation] = {}
         self._pipelines: dict[str, TrainingPipeline] = {}
         self._numbers = itertools.count(1)
 
-    def container(self, words: list[str]) -> int:
-        """Run a container's words; its exit code."""
-        self.before(words)
+    def run_container(self, arguments: list[str]) -> int:
+        """Run a container with these arguments, and return its exit code."""
+        self.before(arguments)
         done = subprocess.run(
-            [self.python, "-m", "model", *words],
+            [self.python, "-m", "model", *arguments],
             cwd=ROOT,
             env=os.environ | self.environment,
             stdout=subprocess.PIPE,
@@ -62,22 +62,22 @@ class Cloud:
             text=True,
             check=False,
         )
-        self.printed[words[1]] = done.stdout
+        self.output[arguments[1]] = done.stdout
         return done.returncode
 
     # google.cloud.run.v2.Jobs and google.longrunning.Operations
 
     def run_job(self, request: RunJobRequest) -> operations_pb2.Operation:
         (override,) = request.overrides.container_overrides
-        self.asked.append((request.name, list(override.args)))
-        code = self.container(list(override.args))
+        self.requests.append((request.name, list(override.args)))
+        code = self.run_container(list(override.args))
         name = f"{request.name.partition('/jobs/')[0]}/operations/{next(self._numbers)}"
         execution = Execution(job=request.name.rpartition("/")[2], task_count=1)
         execution.succeeded_count, execution.failed_count = (1, 0) if code == 0 else (0, 1)
         done = operations_pb2.Operation(name=name, done=True)
         done.metadata.Pack(Execution.pb(execution))
         if code:
-            done.error.CopyFrom(status_pb2.Status(code=9, message=f"the container ended with exit code {code}"))
+            done.error.CopyFrom(status_pb2.Status(code=9, message=f"the container exited with code {code}"))
         else:
             done.response.Pack(Execution.pb(execution))
         self._operations[name] = done
@@ -100,16 +100,16 @@ class Cloud:
         (pool,) = task["worker_pool_specs"]
         image, command = pool["containerSpec"]["imageUri"], pool["containerSpec"]["command"]
         arguments = command[3:]  # after: python -m model
-        self.asked.append((image, arguments))
+        self.requests.append((image, arguments))
         pipeline.state = PipelineState.PIPELINE_STATE_RUNNING
         self._pipelines[pipeline.name] = pipeline
 
         def train() -> None:
-            code = self.container(arguments)
+            code = self.run_container(arguments)
             ended = PipelineState.PIPELINE_STATE_FAILED if code else PipelineState.PIPELINE_STATE_SUCCEEDED
             pipeline.state = ended
 
-        # The client waits five seconds for an answer, and asks again.
+        # The client polls every five seconds.
         threading.Thread(target=train, daemon=True).start()
         return pipeline
 
@@ -119,19 +119,18 @@ class Cloud:
 
 @contextlib.contextmanager
 def serving(cloud: Cloud) -> Iterator[str]:
-    """Answer for a cloud on a free port; its address."""
+    """Serve the cloud on a free port, and yield the address."""
     run, vertex = "google.cloud.run.v2.Jobs", "google.cloud.aiplatform.v1.PipelineService"
-    plain = operations_pb2
     methods = {
         run: {
-            "RunJob": (cloud.run_job, RunJobRequest.deserialize, plain.Operation.SerializeToString),
+            "RunJob": (cloud.run_job, RunJobRequest.deserialize, operations_pb2.Operation.SerializeToString),
             "GetJob": (cloud.get_job, GetJobRequest.deserialize, Job.serialize),
         },
         "google.longrunning.Operations": {
             "GetOperation": (
                 cloud.get_operation,
-                plain.GetOperationRequest.FromString,
-                plain.Operation.SerializeToString,
+                operations_pb2.GetOperationRequest.FromString,
+                operations_pb2.Operation.SerializeToString,
             )
         },
         vertex: {

@@ -1,4 +1,4 @@
-"""Airflow in a folder of its own, with the DAGs as Composer gets them."""
+"""Airflow in a temporary folder, with the DAGs and files that Composer gets."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ ROOT = Path(__file__).parents[2]
 HOME = Path(tempfile.mkdtemp(prefix="callmood-airflow-"))
 DAGS = HOME / "dags"
 RESULTS = HOME / "calls.duckdb"
-MADE_UP = HOME / "made-up"
+CORPUS = HOME / "corpus"
 
-# As infra/composer/main.tf writes it, but for what has to lie on this machine.
+# Like infra/composer/main.tf, with a corpus and results on this machine.
 SETTINGS = {
     "project": "demo",
     "region": "europe-west1",
     "name": "callmood",
     "image": "europe-west1-docker.pkg.dev/demo/callmood-images/train:latest",
-    "runs": "demo-callmood-runs",
+    "runs_bucket": "demo-callmood-runs",
     "registry": "gs://demo-callmood-models/registry",
     "cache": "gs://demo-callmood-runs/features",
-    "corpora": f"csv={MADE_UP}",
+    "corpora": f"csv={CORPUS}",
     "config": "model/configs/quick.toml",
-    "share": 0.1,
-    "watch_hours": 24,
-    "limits": "",
+    "canary_share": 0.1,
+    "canary_hours": 24,
+    "canary_limits": "",
     "results": str(RESULTS),
     "trainer": "callmood-trainer@demo.iam.gserviceaccount.com",
     "kms_key": None,
@@ -38,7 +38,7 @@ SETTINGS = {
     "emails": ["ops@example.com"],
 }
 
-# Airflow reads its environment when it is imported.
+# Airflow reads these variables at import time.
 os.environ |= {
     "AIRFLOW_HOME": str(HOME),
     "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS),

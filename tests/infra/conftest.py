@@ -1,7 +1,6 @@
-"""Terraform and checkov, ready to use.
+"""Fixtures for Terraform and checkov.
 
-Terraform runs on stand-ins for the providers (tests/infra/provider), unless CALLMOOD_TERRAFORM_REGISTRY=1 asks for the
-real ones.
+Terraform uses stand-in providers (tests/infra/provider). CALLMOOD_TERRAFORM_REGISTRY=1 selects the real providers.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ CHECKOV = "checkov==3.3.30"
 
 @pytest.fixture(scope="session")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Workspace]:
-    """Make a workspace: a new folder that sees the named parts of the project under their names."""
+    """Return a function that creates a workspace: a folder with links to the named parts of the project."""
     binary = shutil.which(os.environ.get("CALLMOOD_TERRAFORM", "terraform"))
     if binary is None:
         pytest.skip("terraform is not installed: https://developer.hashicorp.com/terraform/install")
@@ -41,20 +40,20 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Workspa
 
 @pytest.fixture(scope="session")
 def deployment(workspace: Callable[..., Workspace]) -> Workspace:
-    """The project's own root module, ready to plan."""
+    """Return an initialized workspace of the root module."""
     return workspace(*PARTS, "tests").init()
 
 
 @pytest.fixture(scope="session", params=["defaults", "hardened"])
 def applied(request: pytest.FixtureRequest, workspace: Callable[..., Workspace]) -> list[Resource]:
-    """Every resource of a deployment, with values as Google might give them: by default, and hardened."""
+    """Return the resources of the default deployment, and of the hardened one."""
     options = [f"-var-file={HARDENED}"] if request.param == "hardened" else []
     return workspace(*PARTS).init().apply(*options, **PROJECT)
 
 
 @pytest.fixture(scope="session")
 def checkov() -> Path:
-    """Install checkov, once, in an environment of its own: it pins much of what it needs."""
+    """Install checkov once in its own environment, because it pins many dependencies."""
     home = ROOT / ".cache" / CHECKOV.replace("==", "-")
     if not (home / "complete").exists():
         shutil.rmtree(home, ignore_errors=True)
@@ -66,22 +65,22 @@ def checkov() -> Path:
 
 @pytest.fixture(scope="session")
 def deployed(workspace: Callable[..., Workspace]) -> tuple[Workspace, list[Resource]]:
-    """A deployment of a copy of the project: its workspace, and its resources."""
-    place = workspace()
+    """Return the workspace and the resources of a deployment of a copy of the project."""
+    copy = workspace()
     for name in (*PARTS, "functions", "model", "requirements.txt"):
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, place.folder / name, symlinks=True)
+            shutil.copytree(ROOT / name, copy.folder / name, symlinks=True)
         else:
-            shutil.copy(ROOT / name, place.folder / name)
-    (place.folder / "functions/callmood/__pycache__").mkdir(exist_ok=True)
-    (place.folder / "functions/callmood/__pycache__/cli.cpython-311.pyc").write_bytes(b"stale")
-    (place.folder / "functions/.env").write_text("SECRET=1")
-    return place, place.init().apply(**PROJECT)
+            shutil.copy(ROOT / name, copy.folder / name)
+    (copy.folder / "functions/callmood/__pycache__").mkdir(exist_ok=True)
+    (copy.folder / "functions/callmood/__pycache__/cli.cpython-311.pyc").write_bytes(b"stale")
+    (copy.folder / "functions/.env").write_text("SECRET=1")
+    return copy, copy.init().apply(**PROJECT)
 
 
 @pytest.fixture(scope="session")
 def cloud(deployed: tuple[Workspace, list[Resource]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulated]:
-    """That deployment, on emulators."""
+    """Yield that deployment on emulators."""
     try:
         with emulated(deployed[1], tmp_path_factory.mktemp("logs")) as running:
             yield running

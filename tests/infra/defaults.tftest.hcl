@@ -1,4 +1,4 @@
-# What a newcomer gets, with only a project named.
+# The default deployment: only the project is set.
 
 mock_provider "google" {
   mock_resource "google_cloudfunctions2_function" {
@@ -23,15 +23,15 @@ run "plan" {
 
   assert {
     condition     = output.bucket == "acme-calls-1-callmood-recordings" && output.dataset == "acme-calls-1.callmood"
-    error_message = "The bucket and the dataset are named after the project and the deployment."
+    error_message = "The names of the bucket and the dataset must contain the project and the name of the deployment."
   }
   assert {
-    condition     = module.encryption.key_id == null
-    error_message = "By default Google's keys encrypt."
+    condition     = module.project.kms_key_id == null
+    error_message = "The default must be Google-managed keys."
   }
   assert {
     condition     = length(module.perimeter) == 0
-    error_message = "By default there is no perimeter."
+    error_message = "The default must be a deployment without a perimeter."
   }
 }
 
@@ -39,11 +39,11 @@ run "apply" {
   command = apply
 
   assert {
-    condition     = output.functions == { analyze = "callmood-analyze", erase = "callmood-erase", monitor = "callmood-monitor", quarantine = "callmood-quarantine" }
-    error_message = "Every function is deployed."
+    condition     = output.functions == { analyze = "callmood-analyze", dead-letter = "callmood-dead-letter", erase = "callmood-erase", monitor = "callmood-monitor" }
+    error_message = "Every function must be deployed."
   }
   assert {
     condition     = module.delivery.subscriptions["analyze"] == "callmood-analyze"
-    error_message = "The function that analyses has a subscription."
+    error_message = "The function analyze must have a subscription."
   }
 }

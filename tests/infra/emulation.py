@@ -1,4 +1,4 @@
-"""A deployment on emulators: the buckets, topics, subscriptions, tables and views that Terraform made, made there."""
+"""A deployment on emulators: the buckets, topics, subscriptions, tables, and views of a Terraform state."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Emulated:
 
 @contextlib.contextmanager
 def emulated(applied: list[Resource], logs: Path) -> Iterator[Emulated]:
-    """Start the emulators and make there what was applied."""
+    """Start the emulators, and create the applied resources there."""
     project = PROJECT["project_id"]
     with (
         pubsub_emulator(logs) as pubsub_host,
@@ -51,7 +51,7 @@ def emulated(applied: list[Resource], logs: Path) -> Iterator[Emulated]:
                 patched.setenv(name, value)
             storage_client = storage.Client(project=project)
             cloud = Emulated(environment, storage_client, PublisherClient(), SubscriberClient(), connect(), logs)
-        cloud.publisher.create_topic(name="projects/demo/topics/recordings")  # where the emulated bucket's events go
+        cloud.publisher.create_topic(name="projects/demo/topics/recordings")  # the storage emulator publishes here
         make_buckets(cloud, applied)
         make_topics(cloud, applied)
         make_datasets(cloud, applied)
@@ -59,13 +59,13 @@ def emulated(applied: list[Resource], logs: Path) -> Iterator[Emulated]:
 
 
 def make_buckets(cloud: Emulated, applied: list[Resource]) -> None:
-    """Make the buckets."""
+    """Create the buckets."""
     for found in of_type(applied, "google_storage_bucket"):
         cloud.storage.create_bucket(found["values"]["name"])
 
 
 def make_topics(cloud: Emulated, applied: list[Resource]) -> None:
-    """Make the topics and their subscriptions. The stand-in's ids are shorter than Google's."""
+    """Create the topics and their subscriptions. IDs of the stand-in provider are shorter than those of Google."""
     project = PROJECT["project_id"]
     for found in of_type(applied, "google_pubsub_topic"):
         cloud.publisher.create_topic(name=cloud.publisher.topic_path(project, found["values"]["name"]))
@@ -88,7 +88,7 @@ def make_topics(cloud: Emulated, applied: list[Resource]) -> None:
 
 
 def make_datasets(cloud: Emulated, applied: list[Resource]) -> None:
-    """Make the datasets, tables and views, in the order in which Terraform would."""
+    """Create the datasets, tables, and views in the order of Terraform."""
     for found in of_type(applied, "google_bigquery_dataset"):
         cloud.bigquery.create_dataset(f"{found['values']['project']}.{found['values']['dataset_id']}")
     tables = of_type(applied, "google_bigquery_table")

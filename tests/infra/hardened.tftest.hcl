@@ -1,4 +1,4 @@
-# What a bank gets: infra/examples/hardened.tfvars.
+# The hardened deployment: infra/examples/hardened.tfvars.
 
 mock_provider "google" {}
 mock_provider "archive" {}
@@ -11,11 +11,11 @@ run "apply" {
   command = apply
 
   assert {
-    condition     = module.encryption.key_id != null
-    error_message = "A key of one's own encrypts."
+    condition     = module.project.kms_key_id != null
+    error_message = "A customer-managed key must encrypt the data."
   }
   assert {
     condition     = length(module.perimeter) == 1
-    error_message = "The project lies in a perimeter."
+    error_message = "A perimeter must enclose the project."
   }
 }

@@ -1,4 +1,4 @@
-"""The archive that is deployed: what is in it, when it changes, and that it serves a real event on its own."""
+"""The deployed archive: its content, when it changes, and that it is enough to process an event."""
 
 from __future__ import annotations
 
@@ -21,31 +21,32 @@ from workspaces import PROJECT, ROOT, of_type
 EXAMPLE = ROOT / "tests/examples/2026-11-02T09-14-00Z_call-1001_queue-billing_agent-a17_customer-c204.wav"
 
 
-def archive_names(place):
-    with zipfile.ZipFile(place.folder / "build/functions.zip") as archive:
+def archive_names(workspace):
+    with zipfile.ZipFile(workspace.folder / "build/functions.zip") as archive:
         return set(archive.namelist())
 
 
-def test_it_holds_what_is_deployed_and_nothing_else(deployed):
+def test_archive_contains_the_deployed_files_only(deployed):
     listed = ["git", "ls-files", "functions", "schemas"]
     tracked = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     served = {f"model/{name}" for name in ("emotion.tflite", "emotion.json", "emotion.reference.json", "speech.npz")}
     assert archive_names(deployed[0]) == set(tracked.splitlines()) | served | {"requirements.txt"}
 
 
-def test_nothing_changes_until_a_file_does_and_then_only_the_functions(deployed):
-    place, applied = deployed
+def test_changed_source_file_redeploys_the_functions_only(deployed):
+    workspace, applied = deployed
     (uploaded,) = of_type(applied, "google_storage_bucket_object")
     assert re.fullmatch(r"functions-[0-9a-f]{64}\.zip", uploaded["values"]["name"])
-    os.utime(place.folder / "functions/main.py")
-    assert changed(place.plan(**PROJECT)) == set()
-    with (place.folder / "functions/main.py").open("a") as source:
-        source.write("# one more line\n")
+    os.utime(workspace.folder / "functions/main.py")
+    assert changed(workspace.plan(**PROJECT)) == set()
+    with (workspace.folder / "functions/main.py").open("a") as source:
+        source.write("# a new line\n")
     functions = {
-        f'google_cloudfunctions2_function.functions["{name}"]' for name in ("analyze", "erase", "monitor", "quarantine")
+        f'google_cloudfunctions2_function.functions["{name}"]'
+        for name in ("analyze", "erase", "monitor", "dead-letter")
     }
     expected = {"google_storage_bucket_object.functions", *functions}
-    assert changed(place.plan(**PROJECT)) == {f"module.functions.{address}" for address in expected}
+    assert changed(workspace.plan(**PROJECT)) == {f"module.functions.{address}" for address in expected}
 
 
 def changed(plan):
@@ -55,7 +56,7 @@ def changed(plan):
 
 @pytest.fixture(scope="module")
 def python():
-    """An interpreter that has what requirements.txt pins, and nothing else."""
+    """Return a Python interpreter with the packages of requirements.txt only."""
     wanted = (ROOT / "requirements.txt").read_bytes() + sys.version.encode()
     home = ROOT / ".cache" / f"deployed-{hashlib.sha256(wanted).hexdigest()[:12]}"
     home.parent.mkdir(exist_ok=True)
@@ -72,33 +73,33 @@ def python():
 
 @pytest.fixture(scope="module")
 def source(deployed, python, tmp_path_factory):
-    """The unpacked archive, built as Cloud Functions builds it."""
+    """Return the folder of the unpacked archive, built like Cloud Functions does."""
     folder = tmp_path_factory.mktemp("archive")
     with zipfile.ZipFile(deployed[0].folder / "build/functions.zip") as archive:
         archive.extractall(folder)
     build = analyze(deployed[1], "build_config")["environment_variables"]
-    # The build compiles the sources like this: https://github.com/GoogleCloudPlatform/buildpacks, cmd/python.
+    # The buildpack compiles the sources like this: https://github.com/GoogleCloudPlatform/buildpacks, cmd/python.
     compiled = [python, "-m", "compileall", "-f", "-q", "."]
     subprocess.run(compiled, cwd=folder, env=os.environ | build, check=True)
     return folder
 
 
 def analyze(applied, block):
-    """A block of the function `analyze`."""
+    """Return a configuration block of the function `analyze`."""
     functions = of_type(applied, "google_cloudfunctions2_function")
     (found,) = [found for found in functions if found["values"]["name"] == "callmood-analyze"]
     return found["values"][block][0]
 
 
-def test_its_bytecode_outlives_the_file_times_that_an_image_loses(source):
+def test_bytecode_is_validated_by_source_hash(source):
     compiled = list((source / "functions").rglob("*.pyc"))
     assert len(compiled) > 10
     for path in compiled:
         flags = int.from_bytes(path.read_bytes()[4:8], "little")
-        assert flags & 1, f"{path} goes by the time of its source (PEP 552)"
+        assert flags & 1, f"{path} is validated by timestamp (PEP 552)"
 
 
-def test_it_serves_a_real_event_with_nothing_but_its_requirements(deployed, source, python, cloud):
+def test_archive_processes_an_event_with_its_requirements_only(deployed, source, python, cloud):
     settings = analyze(deployed[1], "service_config")["environment_variables"]
     build = analyze(deployed[1], "build_config")
     port = free_port()

@@ -1,4 +1,4 @@
-"""What is deployed, by default and hardened: looked at after an apply, as Google would hold it."""
+"""Resources of the default deployment and of the hardened one, after an apply."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ TABLES = {path.stem: json.loads(path.read_text()) for path in (ROOT / "schemas" 
 
 
 def of(applied, kind):
-    """The values of all resources of a kind."""
+    """Return the values of all resources of a type."""
     found = [resource["values"] for resource in applied if resource["type"] == kind]
-    assert found, f"no {kind} is deployed"
+    assert found, f"the deployment must contain {kind}"
     return found
 
 
@@ -28,11 +28,11 @@ def hardened(applied):
     return any(resource["type"] == "google_kms_crypto_key" for resource in applied)
 
 
-def test_nothing_is_open_to_everybody(applied):
+def test_nothing_is_public(applied):
     assert not re.search(r"allUsers|allAuthenticatedUsers", json.dumps(applied))
 
 
-def test_no_account_has_a_key(applied):
+def test_accounts_have_no_keys(applied):
     assert not any(resource["type"] == "google_service_account_key" for resource in applied)
 
 
@@ -42,56 +42,56 @@ def test_every_bucket_is_private(applied):
         assert bucket["uniform_bucket_level_access"] is True, bucket["name"]
 
 
-def test_recordings_are_announced(applied):
+def test_bucket_publishes_created_and_deleted_objects(applied):
     (notification,) = of(applied, "google_storage_notification")
     assert set(notification["event_types"]) == {"OBJECT_FINALIZE", "OBJECT_DELETE"}
     assert notification["topic"].endswith("-recordings")
 
 
-def test_every_push_is_signed_by_an_account_that_may_call_that_function_only(applied):
+def test_every_function_has_one_invoker_with_its_own_account(applied):
     invokers = defaultdict(set)
     for grant in of(applied, "google_cloud_run_v2_service_iam_member"):
         assert grant["role"] == "roles/run.invoker"
-        if not grant["name"].endswith(("-live", "-score")):  # people and telephone systems call these
+        if not grant["name"].endswith("-realtime"):  # the option realtime.callers lists its invokers
             invokers[grant["member"]].add(grant["name"])
     pushes = [found["push_config"][0] for found in of(applied, "google_pubsub_subscription") if found["push_config"]]
-    clocks = [found["http_target"][0] for found in of(applied, "google_cloud_scheduler_job")]
+    schedules = [found["http_target"][0] for found in of(applied, "google_cloud_scheduler_job")]
     calls = [(push["push_endpoint"], push["oidc_token"]) for push in pushes]
-    calls += [(target["uri"], target["oidc_token"]) for target in clocks if target["oidc_token"]]
+    calls += [(target["uri"], target["oidc_token"]) for target in schedules if target["oidc_token"]]
     functions = [found["name"] for found in of(applied, "google_cloudfunctions2_function")]
-    assert len(calls) == len([name for name in functions if not name.endswith("-score")])
+    assert len(calls) == len(functions)
     for url, (token,) in calls:
         assert token["audience"] == url
         (function,) = invokers.pop(f"serviceAccount:{token['service_account_email']}")
         assert function in url
-    assert not invokers, "an account may call a function without a subscription"
+    assert not invokers, "an account may invoke a function without a subscription"
 
 
-def test_every_topic_has_a_dead_letter_path_or_is_one(applied):
+def test_every_subscribed_topic_has_a_dead_letter_topic_or_is_one(applied):
     by_topic = defaultdict(list)
     for subscription in of(applied, "google_pubsub_subscription"):
         by_topic[subscription["topic"]].append(subscription)
     topics = {topic["id"]: topic for topic in of(applied, "google_pubsub_topic")}
-    moving = [found for found in of(applied, "google_pubsub_subscription") if found["dead_letter_policy"]]
-    dead_letters = {found["dead_letter_policy"][0]["dead_letter_topic"] for found in moving}
+    with_policy = [found for found in of(applied, "google_pubsub_subscription") if found["dead_letter_policy"]]
+    dead_letters = {found["dead_letter_policy"][0]["dead_letter_topic"] for found in with_policy}
     assert set(by_topic) <= set(topics)
     assert dead_letters
     for topic, subscriptions in by_topic.items():
         if topic in dead_letters:
-            assert any(not found["push_config"] for found in subscriptions), "nothing keeps dead letters"
+            assert any(not found["push_config"] for found in subscriptions), "a subscription must retain dead letters"
         else:
             assert all(found["dead_letter_policy"] for found in subscriptions), topic
-    # Pub/Sub moves a message only where it may publish the one and acknowledge the other.
+    # To move a message, Pub/Sub publishes the dead letter and acknowledges the original message.
     granted = {
         (grant["role"], grant.get("topic") or grant.get("subscription"))
         for kind in ("topic", "subscription")
         for grant in of(applied, f"google_pubsub_{kind}_iam_member")
     }
     assert {("roles/pubsub.publisher", topics[topic]["name"]) for topic in dead_letters} <= granted
-    assert {("roles/pubsub.subscriber", found["name"]) for found in moving} <= granted
+    assert {("roles/pubsub.subscriber", found["name"]) for found in with_policy} <= granted
 
 
-def test_subscriptions_outlive_silence_and_wait_as_long_as_an_analysis(applied):
+def test_subscriptions_do_not_expire_and_wait_longer_than_an_analysis(applied):
     for subscription in of(applied, "google_pubsub_subscription"):
         assert subscription["expiration_policy"] == [{"ttl": ""}], subscription["name"]
     analyze = next(found for found in of(applied, "google_pubsub_subscription") if found["name"].endswith("-analyze"))
@@ -103,14 +103,14 @@ def test_subscriptions_outlive_silence_and_wait_as_long_as_an_analysis(applied):
     assert analyze["retry_policy"] == [{"minimum_backoff": "10s", "maximum_backoff": "600s"}]
 
 
-def test_functions_take_calls_from_inside_only_and_run_as_themselves(applied):
+def test_functions_have_internal_ingress_and_their_own_accounts(applied):
     functions = of(applied, "google_cloudfunctions2_function")
-    deployed = {"analyze", "erase", "monitor", "quarantine"} | ({"alert", "score"} if hardened(applied) else set())
+    deployed = {"analyze", "erase", "monitor", "dead_letter"} | ({"alert"} if hardened(applied) else set())
     assert {found["build_config"][0]["entry_point"] for found in functions} == deployed
     for function in functions:
         (service,), (build,) = function["service_config"], function["build_config"]
-        ingress = "ALLOW_ALL" if build["entry_point"] == "score" else "ALLOW_INTERNAL_ONLY"
-        assert service["ingress_settings"] == ingress
+        assert function["name"].endswith("-" + build["entry_point"].replace("_", "-"))
+        assert service["ingress_settings"] == "ALLOW_INTERNAL_ONLY"
         assert service["service_account_email"].startswith(function["name"] + "@")
         assert build["runtime"] == "python311"
         assert build["environment_variables"]["GOOGLE_FUNCTION_SOURCE"] == "functions/main.py"
@@ -118,7 +118,7 @@ def test_functions_take_calls_from_inside_only_and_run_as_themselves(applied):
         assert not function["event_trigger"]
 
 
-def test_settings_reach_the_functions_as_the_code_reads_them(applied, monkeypatch):
+def test_functions_read_their_settings_from_the_environment(applied, monkeypatch):
     environment = of(applied, "google_cloudfunctions2_function")[0]["service_config"][0]["environment_variables"]
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -138,9 +138,9 @@ def test_settings_reach_the_functions_as_the_code_reads_them(applied, monkeypatc
     )
 
 
-def test_every_setting_can_be_set():
+def test_every_analysis_setting_is_an_option():
     variables = (ROOT / "variables.tf").read_text().partition('variable "settings"')[2].partition("  default ")[0]
-    # These settle where results go and how views count, not the analysis.
+    # These settings select resources or configure views, not the analysis.
     others = {"dataset", "min_calls_per_group", "results_topic", "alert_url", "alert_secret"}
     others |= {"reports_dataset", "metrics_prefix", "retrain_topic"}
     assert "ALERT_URL" in (ROOT / "infra" / "functions" / "main.tf").read_text()
@@ -155,7 +155,7 @@ def test_every_setting_can_be_set():
     )
 
 
-def test_every_table_is_as_its_schema_says(applied):
+def test_tables_match_their_schemas(applied):
     tables = {found["table_id"]: found for found in of(applied, "google_bigquery_table") if not found["view"]}
     assert set(tables) == set(TABLES)
     for name, table in tables.items():
@@ -175,7 +175,7 @@ def test_every_table_is_as_its_schema_says(applied):
         )
 
 
-def test_every_view_lies_in_both_datasets_and_reads_what_exists(applied):
+def test_views_exist_in_both_datasets_and_read_existing_tables(applied):
     views = {
         (found["dataset_id"], found["table_id"]): found
         for found in of(applied, "google_bigquery_table")
@@ -185,14 +185,14 @@ def test_every_view_lies_in_both_datasets_and_reads_what_exists(applied):
     for (dataset, name), view in views.items():
         query = view["view"][0]["query"]
         assert "${" not in query
-        assert view["description"], f"{name}.sql begins with no comment that says what it answers"
-        for place, read in re.findall(r"acme-calls-1\.(\w+)\.(\w+)", query):
-            assert (place == "callmood" and read in TABLES) or (place == dataset and read in VIEWS), (
-                f"{name}: {place}.{read}"
+        assert view["description"], f"{name}.sql must start with a comment that describes the view"
+        for dataset_id, read in re.findall(r"acme-calls-1\.(\w+)\.(\w+)", query):
+            assert (dataset_id == "callmood" and read in TABLES) or (dataset_id == dataset and read in VIEWS), (
+                f"{name}: {dataset_id}.{read}"
             )
 
 
-def test_views_are_made_after_those_they_read(applied):
+def test_views_are_created_after_their_dependencies(applied):
     layer = {}
     for resource in applied:
         if found := re.search(r'views\["callmood"\]\.module\.layer_(\d)\.\S+\["(\w+)"\]', resource["address"]):
@@ -202,7 +202,7 @@ def test_views_are_made_after_those_they_read(applied):
             assert layer[read] < layer[name], f"{name} reads {read}"
 
 
-def test_report_readers_see_views_only(applied):
+def test_report_readers_have_access_to_views_only(applied):
     datasets = {found["dataset_id"]: found for found in of(applied, "google_bigquery_dataset")}
     people = {
         key: [
@@ -224,27 +224,25 @@ def test_report_readers_see_views_only(applied):
         assert not any(people.values())
 
 
-def test_a_model_that_cannot_be_used_raises_an_alert(applied):
-    (policy,) = [
-        p for p in of(applied, "google_monitoring_alert_policy") if "a model cannot be used" in p["display_name"]
-    ]
+def test_unusable_model_raises_an_alert(applied):
+    (policy,) = [p for p in of(applied, "google_monitoring_alert_policy") if "a model is unusable" in p["display_name"]]
     (condition,) = policy["conditions"][0]["condition_matched_log"]
-    # What callmood/model_source.py logs.
+    # The fields that callmood/models/resolver.py logs.
     assert "severity = ERROR AND jsonPayload.model_fault : *" in condition["filter"]
     assert condition["label_extractors"]["used"] == "EXTRACT(jsonPayload.model_version)"
-    assert policy["alert_strategy"][0]["notification_rate_limit"], "which such a condition needs"
+    assert policy["alert_strategy"][0]["notification_rate_limit"], "a log-based condition requires a rate limit"
 
 
-def test_results_have_their_schema(applied):
+def test_results_topic_has_the_schema(applied):
     (schema,) = of(applied, "google_pubsub_schema")
     assert json.loads(schema["definition"]) == json.loads((ROOT / "schemas" / "topics" / "results.avsc").read_text())
     (topic,) = [found for found in of(applied, "google_pubsub_topic") if found["name"].endswith("-results")]
     assert topic["schema_settings"][0]["encoding"] == "JSON"
 
 
-def test_alerts_come_from_secrets_and_touch_no_table(applied):
+def test_alert_function_reads_its_secrets_only(applied):
     if not hardened(applied):
-        pytest.skip("no webhook is set by default")
+        pytest.skip("the default deployment does not have a webhook")
     (function,) = [f for f in of(applied, "google_cloudfunctions2_function") if f["name"].endswith("-alert")]
     secrets = {found["key"]: found["secret"] for found in function["service_config"][0]["secret_environment_variables"]}
     assert secrets == {"ALERT_URL": "callmood-alert-url", "ALERT_SECRET": "callmood-alert-signature"}
@@ -256,24 +254,22 @@ def test_alerts_come_from_secrets_and_touch_no_table(applied):
     assert subscription["ack_deadline_seconds"] >= 120 > function["service_config"][0]["timeout_seconds"]
 
 
-def test_live_calls_are_judged_for_their_callers_only(applied):
+def test_realtime_service_accepts_its_callers_only(applied):
     if not hardened(applied):
-        assert not any(resource["address"].startswith("module.live") for resource in applied)
+        assert not any(resource["address"].startswith("module.realtime") for resource in applied)
         return
     (service,) = of(applied, "google_cloud_run_v2_service")
     assert service["invoker_iam_disabled"] is False
-    for name in ("live", "score"):
-        grants = of(applied, "google_cloud_run_v2_service_iam_member")
-        (grant,) = [one for one in grants if one["name"] == f"callmood-prod-{name}"]
-        assert grant["member"].startswith("serviceAccount:telephony@")
-    (function,) = [f for f in of(applied, "google_cloudfunctions2_function") if f["name"].endswith("-score")]
-    secrets = {found["key"] for found in function["service_config"][0]["secret_environment_variables"]}
-    assert secrets == {"SESSION_KEY"}
+    grants = of(applied, "google_cloud_run_v2_service_iam_member")
+    (grant,) = [one for one in grants if one["name"] == service["name"] == "callmood-prod-realtime"]
+    assert grant["member"].startswith("serviceAccount:telephony@")
     (template,) = service["template"]
     (container,) = template["containers"]
-    told = {env["name"]: env for env in container["env"]}
-    assert told["SESSION_KEY"]["value_source"][0]["secret_key_ref"][0]["secret"] == "callmood-session-key"
-    assert {name for name in told if name not in LIBRARIES} <= {name.upper() for name in RealtimeSettings.model_fields}
+    environment = {env["name"]: env for env in container["env"]}
+    assert environment["SESSION_KEY"]["value_source"][0]["secret_key_ref"][0]["secret"] == "callmood-session-key"
+    assert {name for name in environment if name not in LIBRARIES} <= {
+        name.upper() for name in RealtimeSettings.model_fields
+    }
     assert template["timeout"] == "3600s"
-    assert template["max_instance_request_concurrency"] == int(told["MAX_STREAMS"]["value"])
+    assert template["max_instance_request_concurrency"] == int(environment["MAX_STREAMS"]["value"])
     assert RealtimeSettings.model_fields["max_stream_s"].default < 3600

@@ -24,7 +24,7 @@ from model.deployment import promote, register
 
 BUCKET = "acme-calls-1-callmood-recordings"
 DATASET = "acme-calls-1.callmood"
-FUNCTIONS = ("analyze", "erase", "quarantine")
+FUNCTIONS = ("analyze", "erase", "dead-letter")
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_function_that_answers_public_requests_fails(outside):
 
 
 def test_missing_subscription_fails(outside, cloud):
-    path = cloud.subscriber.subscription_path(PROJECT["project_id"], "callmood-quarantine")
+    path = cloud.subscriber.subscription_path(PROJECT["project_id"], "callmood-dead-letter")
     there = cloud.subscriber.get_subscription(subscription=path)
     cloud.subscriber.delete_subscription(subscription=path)
     try:

@@ -1,4 +1,4 @@
-"""docs/iam.md says exactly what a deployment grants."""
+"""docs/iam.md lists the grants of a deployment, and no other grants."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from workspaces import PARTS, PROJECT, ROOT
 OPERATOR = "user:ada@example.com"
 CALLER = "serviceAccount:telephony@example.com"
 
-# The attribute that names what a right is on, by the kind of the grant, and what the page calls such a thing.
-PLACES = {
+# By type of grant: the attribute that names the resource, and the word that the page uses for it.
+RESOURCES = {
     "google_storage_bucket_iam_member": ("bucket", "bucket"),
     "google_bigquery_table_iam_member": ("table_id", "table"),
     "google_pubsub_topic_iam_member": ("topic", "topic"),
@@ -26,7 +26,7 @@ PLACES = {
 
 @pytest.fixture(scope="module")
 def grants(workspace):
-    """Every grant of a deployment that has an operator, makes new models and judges live calls."""
+    """Every grant of a deployment with an operator, the retraining pipeline, and the real-time service."""
     corpora = {"cremad": "gs://acme-calls-1-corpora/cremad"}
     applied = (
         workspace(*PARTS)
@@ -35,7 +35,7 @@ def grants(workspace):
             **PROJECT,
             operators=[OPERATOR],
             retraining={"corpora": corpora},
-            live={"callers": [CALLER], "function": True},
+            realtime={"callers": [CALLER]},
         )
     )
     granted = [found for found in applied if found["type"].endswith(("_iam_member", "_iam_binding", "_iam_policy"))]
@@ -43,8 +43,8 @@ def grants(workspace):
     return [(found["type"], found["values"]) for found in granted]
 
 
-def who(member):
-    """Call a member what the page calls it."""
+def principal(member):
+    """Return the name that the page uses for an IAM member."""
     agents = {"gs-project-accounts": "Cloud Storage", "gcp-sa-pubsub": "Pub/Sub"}
     if member in (OPERATOR, CALLER):
         return "operators" if member == OPERATOR else "callers"
@@ -52,48 +52,48 @@ def who(member):
     return agents.get(domain.partition(".")[0]) or account.removeprefix("callmood-")
 
 
-def where(kind, values):
-    """Call what a right is on what the page calls it."""
+def resource(kind, values):
+    """Return the name that the page uses for the resource of a grant."""
     if kind == "google_project_iam_member":
-        return "the project, on condition" if values["condition"] else "the project"
-    attribute, noun = PLACES[kind]
+        return "project, with a condition" if values["condition"] else "project"
+    attribute, noun = RESOURCES[kind]
     name = re.sub(r"^(projects/acme-calls-1/|acme-calls-1-)?(callmood-)?", "", values[attribute])
     return f"{noun} {name}"
 
 
 def documented():
-    """Every right on the page, as (who, role, where)."""
+    """Yield every grant on the page, as (principal, role, resource)."""
     rows = re.findall(r"^\| (.+?) \| `(.+?)` \| (.+?) \| .+ \|$", (ROOT / "docs" / "iam.md").read_text(), re.M)
-    for names, role, places in rows:
-        noun, _, listed = places.partition(" `")
-        targets = [f"{noun.removesuffix('s')} {name}" for name in re.findall(r"`([^`]+)`", f"`{listed}")] or [places]
+    for names, role, resources in rows:
+        noun, _, listed = resources.partition(" `")
+        targets = [f"{noun.removesuffix('s')} {name}" for name in re.findall(r"`([^`]+)`", f"`{listed}")] or [resources]
         for member, target in product(names.replace("`", "").split(", "), targets):
             yield member, role, target
 
 
-def test_the_page_lists_every_grant_and_no_other(grants):
+def test_page_lists_every_grant_and_no_other(grants):
     granted = {
-        (who(values["member"]), re.sub(r".*/roles/callmood_", "", values["role"]), where(kind, values))
+        (principal(values["member"]), re.sub(r".*/roles/callmood_", "", values["role"]), resource(kind, values))
         for kind, values in grants
     }
     assert granted == set(documented())
 
 
-def test_rights_are_bound_to_resources(grants):
+def test_few_roles_are_granted_on_the_project(grants):
     projects = [values for kind, values in grants if kind == "google_project_iam_member"]
-    on_project = {(who(values["member"]), values["role"]) for values in projects if not values["condition"]}
-    # Google Cloud grants neither on anything smaller: docs/iam.md.
+    on_project = {(principal(values["member"]), values["role"]) for values in projects if not values["condition"]}
+    # These roles cannot be granted on a smaller resource: docs/iam.md.
     assert on_project == {
         ("eraser", "roles/bigquery.jobUser"),
         ("builder", "roles/logging.logWriter"),
         ("comparer", "roles/bigquery.jobUser"),
         ("retrainer", "roles/run.viewer"),
-        ("starter", "roles/workflows.invoker"),
+        ("retrain-trigger", "roles/workflows.invoker"),
         ("monitor", "roles/bigquery.jobUser"),
         ("monitor", "roles/monitoring.metricWriter"),
     }
 
 
-def test_grants_add_to_what_is_there(grants):
+def test_grants_do_not_replace_existing_grants(grants):
     kinds = {kind for kind, _ in grants}
-    assert not [kind for kind in kinds if kind.endswith(("_binding", "_policy"))], "would revoke what others granted"
+    assert not [kind for kind in kinds if kind.endswith(("_binding", "_policy"))], "these revoke the grants of others"

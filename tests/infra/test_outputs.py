@@ -1,4 +1,4 @@
-"""The links to Looker Studio that a deployment gives are those that `callmood looker-links` prints."""
+"""The outputs for Looker Studio are the links that `callmood looker-links` prints."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from workspaces import PROJECT, Workspace
 from callmood.ops.looker import looker_studio_url, report_views
 
 
-def test_links_to_looker_studio_are_callmoods_own(deployment: Workspace) -> None:
+def test_looker_studio_outputs_equal_the_links_of_the_command(deployment: Workspace) -> None:
     outputs = deployment.plan(**PROJECT)["planned_values"]["outputs"]
     project, dataset = PROJECT["project_id"], "callmood_reports"
     assert outputs["looker_studio_url"]["value"] == looker_studio_url(project, dataset)

@@ -1,4 +1,4 @@
-"""The workflow and Composer take the steps of model/pipeline/steps.json, in its order, with the same words."""
+"""The workflow and Composer run the steps of model/pipeline/steps.json in order, with the same arguments."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ NAMES = [step.name for step in steps.main_steps()]
 
 @pytest.fixture(scope="module")
 def planned(workspace):
-    """Resources of the modules' examples, as their READMEs have them, by the module and the address in it."""
-    names = ("jobs", "schedule", "composer")
+    """Return the resources of the examples in the module READMEs, by module and address in the module."""
+    names = ("retraining", "composer")
     texts = [(ROOT / "infra" / name / "README.md").read_text() for name in names]
-    place = workspace("infra", "versions.tf")
-    (place.folder / "main.tf").write_text("".join(re.findall(r"```hcl\n(.*?)```", "".join(texts), re.S)))
-    (place.folder / "variables.tf").write_text(
+    example = workspace("infra", "versions.tf")
+    (example.folder / "main.tf").write_text("".join(re.findall(r"```hcl\n(.*?)```", "".join(texts), re.S)))
+    (example.folder / "variables.tf").write_text(
         'variable "project_id" { default = "acme-calls-1" }\n'
         'variable "region" { default = "europe-west1" }\n'
         'variable "name" { default = "callmood" }\n'
         'variable "labels" { default = {} }\n'
     )
     found = {name: {} for name in names}
-    for resource in resources(place.init().plan()["planned_values"]["root_module"]):
+    for resource in resources(example.init().plan()["planned_values"]["root_module"]):
         _, module, address = resource["address"].split(".", 2)
         found[module][address] = resource["values"]
     return found
 
 
-class Refused(Exception):
+class JobFailed(Exception):
     """A job failed."""
 
 
 class Workflow:
-    """As much of Google Cloud Workflows as ours needs: steps, sub-workflows, try and except, sleep, one connector."""
+    """A subset of Cloud Workflows: steps, subworkflows, try, except, sleep, and one connector."""
 
-    def __init__(self, source, fails=()):
-        self.flows, self.fails = yaml.safe_load(source), fails
+    def __init__(self, source, failing_steps=()):
+        self.flows, self.failing_steps = yaml.safe_load(source), failing_steps
         self.jobs, self.slept = [], []
 
     def run(self, name="main", **values):
@@ -51,22 +51,22 @@ class Workflow:
             ((_, body),) = step.items()
             if "return" in body:
                 return self.value(body["return"], values)
-            self.take(body, values)
+            self.execute(body, values)
         return None
 
-    def take(self, body, values):
+    def execute(self, body, values):
         for assigned in body.get("assign", []):
             values |= {name: self.value(value, values) for name, value in assigned.items()}
         if "raise" in body:
             raise self.value(body["raise"], values)
         if "try" in body:
             try:
-                self.take(body["try"], values)
-            except Refused as error:
+                self.execute(body["try"], values)
+            except JobFailed as error:
                 values[body["except"]["as"]] = error
                 for step in body["except"]["steps"]:
-                    ((_, rescue),) = step.items()
-                    self.take(rescue, values)
+                    ((_, handler),) = step.items()
+                    self.execute(handler, values)
         if "call" in body:
             self.call(body["call"], self.value(body["args"], values))
 
@@ -76,8 +76,8 @@ class Workflow:
         elif name == "googleapis.run.v2.projects.locations.jobs.run":
             (override,) = args["body"]["overrides"]["containerOverrides"]
             self.jobs.append((args["name"], override["args"], args["connector_params"]["timeout"]))
-            if override["args"][1] in self.fails:
-                raise Refused(args["name"])
+            if override["args"][1] in self.failing_steps:
+                raise JobFailed(args["name"])
         else:
             assert set(args) == set(self.flows[name]["params"])
             self.run(name, **args)
@@ -91,7 +91,7 @@ class Workflow:
         return self.evaluate(found[1], values) if found else value
 
     def evaluate(self, expression, values):
-        """Names, texts, sums of them, and the execution's id."""
+        """Evaluate a variable, a string, a concatenation, or the execution ID."""
         expression = expression.replace('sys.get_env("GOOGLE_CLOUD_WORKFLOW_EXECUTION_ID")', '"execution-1"')
         parts = [part.strip() for part in expression.split(" + ")]
         found = [ast.literal_eval(part) if part.startswith('"') else values[part] for part in parts]
@@ -99,54 +99,56 @@ class Workflow:
 
 
 @pytest.fixture(scope="module")
-def schedule(planned):
-    return planned["schedule"]
+def retraining(planned):
+    return planned["retraining"]
 
 
 def executed(workflow):
-    return [words[1] for _, words, _ in workflow.jobs]
+    return [arguments[1] for _, arguments, _ in workflow.jobs]
 
 
-def test_the_workflow_takes_every_step_of_the_chain_for_one_run(schedule):
-    workflow = Workflow(schedule["google_workflows_workflow.retrain"]["source_contents"])
+def test_workflow_runs_every_main_step_for_one_run(retraining):
+    workflow = Workflow(retraining["google_workflows_workflow.retrain"]["source_contents"])
     run = workflow.run()
     assert executed(workflow) == NAMES
     assert run == "gs://acme-calls-1-callmood-runs/execution-1"
-    for (job, words, seconds), step in zip(workflow.jobs, steps.main_steps(), strict=True):
+    for (job, arguments, seconds), step in zip(workflow.jobs, steps.main_steps(), strict=True):
         assert job == f"projects/acme-calls-1/locations/europe-west1/jobs/callmood-{step.name}"
-        assert words[:5] == ["step", step.name, "--run", run, "--corpora"]
+        assert arguments[:5] == ["step", step.name, "--run", run, "--corpora"]
         assert seconds >= step.timeout_minutes * 60 * (1 + step.retries)
         options = steps.argparse.ArgumentParser()
         steps.options(options)
-        options.parse_args(words[2:])
+        options.parse_args(arguments[2:])
     assert workflow.slept == [(NAMES.index("compare-canary"), 24 * 60 * 60)]
 
 
-def test_a_canary_that_fails_is_taken_back_and_the_execution_fails(schedule):
-    workflow = Workflow(schedule["google_workflows_workflow.retrain"]["source_contents"], fails={"compare-canary"})
-    with pytest.raises(Refused, match="callmood-compare-canary"):
+def test_rejected_canary_is_rolled_back_and_the_execution_fails(retraining):
+    workflow = Workflow(
+        retraining["google_workflows_workflow.retrain"]["source_contents"], failing_steps={"compare-canary"}
+    )
+    with pytest.raises(JobFailed, match="callmood-compare-canary"):
         workflow.run()
     assert executed(workflow) == [*NAMES[: NAMES.index("compare-canary") + 1], "rollback"]
 
 
-def test_a_step_that_fails_ends_the_workflow(schedule):
-    workflow = Workflow(schedule["google_workflows_workflow.retrain"]["source_contents"], fails={"gate"})
-    with pytest.raises(Refused, match="callmood-gate"):
+def test_failed_step_ends_the_workflow(retraining):
+    workflow = Workflow(retraining["google_workflows_workflow.retrain"]["source_contents"], failing_steps={"gate"})
+    with pytest.raises(JobFailed, match="callmood-gate"):
         workflow.run()
     assert executed(workflow) == NAMES[: NAMES.index("gate") + 1]
 
 
-def test_what_starts_it_is_allowed_to(schedule):
-    (timetable,) = [values for address, values in schedule.items() if address.startswith("google_cloud_scheduler_job")]
-    assert timetable["schedule"] == "0 3 1 * *"
-    assert schedule["google_project_iam_member.starter_starts"]["role"] == "roles/workflows.invoker"
-    assert schedule["google_eventarc_trigger.drift[0]"]["matching_criteria"] == [
+def test_schedule_and_drift_messages_start_the_workflow(retraining):
+    (schedule,) = [values for address, values in retraining.items() if address.startswith("google_cloud_scheduler_job")]
+    assert schedule["schedule"] == "0 3 1 * *"
+    assert retraining["google_project_iam_member.trigger_workflow"]["role"] == "roles/workflows.invoker"
+    assert retraining["google_eventarc_trigger.drift[0]"]["matching_criteria"] == [
         {"attribute": "type", "operator": None, "value": "google.cloud.pubsub.topic.v1.messagePublished"}
     ]
 
 
-def test_every_step_has_a_job_with_the_rights_it_needs(planned):
-    jobs = planned["jobs"]
+def test_every_step_has_a_job_with_its_resources_and_account(planned):
+    jobs = planned["retraining"]
     for step in steps.steps():
         (template,) = jobs[f'google_cloud_run_v2_job.steps["{step.name}"]']["template"][0]["template"]
         (container,) = template["containers"]
@@ -155,10 +157,10 @@ def test_every_step_has_a_job_with_the_rights_it_needs(planned):
         assert (template["timeout"], template["max_retries"]) == (f"{step.timeout_minutes * 60}s", step.retries)
     registry = {jobs[f'google_storage_bucket_iam_member.models["{who}"]']["role"] for who in ("registrar", "comparer")}
     assert registry == {"roles/storage.objectUser", "roles/storage.objectViewer"}
-    assert 'google_storage_bucket_iam_member.models["trainer"]' not in jobs, "who trains must not change what serves"
+    assert 'google_storage_bucket_iam_member.models["trainer"]' not in jobs, "the trainer must not change the registry"
 
 
-def test_composer_gets_the_files_that_the_dag_is_tested_with(planned):
+def test_composer_gets_the_files_of_the_dag_tests(planned):
     dags = {
         values["name"]: values["content"]
         for address, values in planned["composer"].items()

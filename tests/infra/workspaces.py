@@ -1,4 +1,4 @@
-"""A folder in which Terraform runs as a deployer runs it."""
+"""Folders in which the tests run Terraform, like a deployer."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Workspace:
         self.environment = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **environment}
 
     def run(self, *arguments: str | Path) -> str:
-        """Run one command; its output, or an AssertionError with it."""
+        """Run a command and return its output. Raise an AssertionError with the output if it fails."""
         done = self.attempt(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def attempt(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run one command that may fail."""
+        """Run a command that may fail."""
         command = [self.binary, *arguments]
         return subprocess.run(
             command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
@@ -42,7 +42,7 @@ class Workspace:
         return self
 
     def plan(self, *options: str | Path, **variables: object) -> dict[str, Any]:
-        """Plan, and return the plan as Terraform tells it to programs."""
+        """Plan, and return the plan as JSON."""
         self.run("plan", "-input=false", "-no-color", "-out=plan", *options, *self.options(**variables))
         return json.loads(self.run("show", "-json", "plan"))
 
@@ -52,21 +52,21 @@ class Workspace:
         return resources(json.loads(self.run("show", "-json"))["values"]["root_module"])
 
     def output(self) -> dict[str, Any]:
-        """Return the outputs of what was applied."""
+        """Return the output values of the state."""
         return {name: found["value"] for name, found in json.loads(self.run("output", "-json")).items()}
 
     @staticmethod
     def options(**variables: object) -> list[str]:
-        """Command-line options that set variables."""
+        """Return the command-line options that set variables."""
         return [f"-var={name}={to if isinstance(to, str) else json.dumps(to)}" for name, to in variables.items()]
 
 
 def resources(module: dict[str, Any]) -> list[Resource]:
-    """Every managed resource of a module and those within, data sources left out."""
+    """Return every managed resource of a module and its child modules, without data sources."""
     own = [found for found in module.get("resources", []) if found["mode"] == "managed"]
     return own + [found for child in module.get("child_modules", []) for found in resources(child)]
 
 
 def of_type(applied: list[Resource], kind: str) -> list[Resource]:
-    """Resources of one type."""
+    """Return the resources of a type."""
     return [found for found in applied if found["type"] == kind]

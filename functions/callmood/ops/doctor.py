@@ -25,7 +25,7 @@ from callmood.warehouse.bigquery import BigQueryWarehouse
 from callmood.warehouse.schema import Field, tables
 
 APPLY = "run: terraform apply"
-DEAD_LETTER_FUNCTION = "dead_letter"
+DEAD_LETTER_FUNCTION = "dead-letter"
 FUNCTIONS = ("analyze", "erase", DEAD_LETTER_FUNCTION)
 
 # Pub/Sub waits this long for a response, so this is also the time limit of a function for one recording.

@@ -5,8 +5,8 @@ supports GPUs; every other step runs as a Cloud Run job. `callmood_retrain` runs
 parameters. `callmood_drift` starts it when the drift check reports drift. Terraform (infra/composer) puts steps.json,
 steps.py, and settings.json next to this file.
 
-Every step is safe to repeat, by Airflow's retries or by hand ("clear"): it reads and writes the folder of its run, which
-is named after the DAG run.
+Every step is safe to repeat, by Airflow's retries or by hand ("clear"): it reads and writes the folder of its run. The
+folder is named after the DAG run.
 """
 
 from __future__ import annotations
@@ -33,50 +33,56 @@ from callmood_retraining.steps import Step, main_steps, steps
 
 SETTINGS = json.loads(Path(__file__).with_name("settings.json").read_text(encoding="utf-8"))
 
-# A run's folder, whatever its id is made of.
-RUN = "gs://" + SETTINGS["runs"] + "/{{ run_id | replace(':', '-') | replace('+', '-') }}"
+# Folder of a run. A DAG run ID can contain characters that are unsuitable for object names.
+RUN = "gs://" + SETTINGS["runs_bucket"] + "/{{ run_id | replace(':', '-') | replace('+', '-') }}"
 
 OPTIONS = {
     "--run": RUN,
     "--corpora": "{{ params.corpora }}",
     "--config": "{{ params.config }}",
     "--gates": "{{ params.gates }}",
-    "--share": "{{ params.share }}",
-    "--limits": "{{ params.limits }}",
+    "--share": "{{ params.canary_share }}",
+    "--limits": "{{ params.canary_limits }}",
     "--registry": SETTINGS["registry"],
     "--cache": SETTINGS["cache"],
     "--results": SETTINGS["results"],
 }
-PYTHON = "/opt/callmood/bin/python"  # of the image: infra/images/train.Containerfile
+ENTRYPOINT = ["/opt/callmood/bin/python", "-m", "model"]  # of infra/images/train.Containerfile
 
 PARAMS = {
     "corpora": Param(
         SETTINGS["corpora"],
         type="string",
         pattern=r"^[a-z]+=\S+( [a-z]+=\S+)*$",
-        description="NAME=gs://… of each corpus, with spaces between; names are those of model.ingest.",
+        description="NAME=gs://… of each corpus, separated by spaces. Names are those of `python -m model ingest`.",
     ),
-    "config": Param(SETTINGS["config"], type="string", description="A recipe of the image's, or a gs:// address."),
-    "gates": Param("model/gates.toml", type="string", description="What the model has to reach; the same."),
-    "share": Param(
-        SETTINGS["share"],
+    "config": Param(
+        SETTINGS["config"], type="string", description="Training configuration: a path in the image or a gs:// URI."
+    ),
+    "gates": Param("model/gates.toml", type="string", description="Quality gates: a path in the image or a gs:// URI."),
+    "canary_share": Param(
+        SETTINGS["canary_share"],
         type="number",
         exclusiveMinimum=0,
         exclusiveMaximum=1,
-        description="Share of the recordings that the canary judges.",
+        description="Share of the recordings that the canary analyzes.",
     ),
-    "watch_hours": Param(
-        SETTINGS["watch_hours"],
+    "canary_hours": Param(
+        SETTINGS["canary_hours"],
         type="integer",
         minimum=0,
         maximum=720,
-        description="Hours for which it does, before it is compared with the model that serves.",
+        description="Hours that the canary runs before it is compared with the production model.",
     ),
-    "limits": Param(SETTINGS["limits"], type="string", description="Options of model.watch, such as --shift 0.1."),
+    "canary_limits": Param(
+        SETTINGS["canary_limits"],
+        type="string",
+        description="Options of `python -m model compare-canary`, such as --shift 0.1.",
+    ),
 }
 
-DEFAULTS = {
-    "retries": 2,  # of asking for a job; a job that fails was run again by Cloud Run already
+DEFAULT_ARGS = {
+    "retries": 2,  # of starting a job; Cloud Run itself retries a failed job
     "retry_delay": timedelta(minutes=1),
     "retry_exponential_backoff": True,
     "email": SETTINGS["emails"],
@@ -85,33 +91,33 @@ DEFAULTS = {
 }
 
 
-def words(step: Step) -> list[str]:
-    """What the container is told."""
+def arguments(step: Step) -> list[str]:
+    """Return the container arguments of a step."""
     return ["step", step.name, *(f"{name}={value}" for name, value in OPTIONS.items())]
 
 
-def longest(step: Step) -> timedelta:
-    """How long a step may take with all its retries, and a quarter of an hour to start them."""
+def time_limit(step: Step) -> timedelta:
+    """Return the time limit of a step with all its retries, plus 15 minutes to start them."""
     return timedelta(minutes=step.timeout_minutes * (step.retries + 1) + 15)
 
 
-def cloud_run(step: Step, **options: object) -> BaseOperator:
-    """Take a step as a Cloud Run job; no worker waits for it."""
+def cloud_run_task(step: Step, **options: object) -> BaseOperator:
+    """Return a deferrable task that runs a step as a Cloud Run job."""
     return CloudRunExecuteJobOperator(
         task_id=step.name,
         doc_md=step.description,
         project_id=SETTINGS["project"],
         region=SETTINGS["region"],
         job_name=f"{SETTINGS['name']}-{step.name}",
-        overrides={"container_overrides": [{"args": words(step)}]},
-        execution_timeout=longest(step),
+        overrides={"container_overrides": [{"args": arguments(step)}]},
+        execution_timeout=time_limit(step),
         deferrable=True,
         **options,
     )
 
 
-def vertex(step: Step) -> BaseOperator:
-    """Take a step as a custom job of Vertex AI, with the same image and the same words."""
+def vertex_task(step: Step) -> BaseOperator:
+    """Return a deferrable task that runs a step as a Vertex AI custom job, with the same image and arguments."""
     return CreateCustomContainerTrainingJobOperator(
         task_id=step.name,
         doc_md=step.description,
@@ -119,20 +125,20 @@ def vertex(step: Step) -> BaseOperator:
         region=SETTINGS["region"],
         display_name=f"{SETTINGS['name']}-{step.name} {{{{ run_id }}}}",
         container_uri=SETTINGS["image"],
-        command=[PYTHON, "-m", "model", *words(step)],
-        staging_bucket=f"gs://{SETTINGS['runs']}",
-        base_output_dir=f"gs://{SETTINGS['runs']}/vertex",
+        command=[*ENTRYPOINT, *arguments(step)],
+        staging_bucket=f"gs://{SETTINGS['runs_bucket']}",
+        base_output_dir=f"gs://{SETTINGS['runs_bucket']}/vertex",
         service_account=SETTINGS["trainer"],
         environment_variables={"GOOGLE_CLOUD_PROJECT": SETTINGS["project"]},
         training_encryption_spec_key_name=SETTINGS["kms_key"],
-        execution_timeout=longest(step),
+        execution_timeout=time_limit(step),
         deferrable=True,
         **SETTINGS["machine"],
     )
 
 
-def only_after_failure_of(step: str) -> Callable[[Context], None]:
-    """Skip a rescue where its step did not fail but was never reached: to Airflow's trigger rules both are failures."""
+def skip_unless_failed(step: str) -> Callable[[Context], None]:
+    """Return a hook that skips a task unless this step failed; trigger rules also match a step that did not run."""
 
     def skip(context: Context) -> None:
         if context["dag_run"].get_task_instance(step).state != TaskInstanceState.FAILED:
@@ -143,60 +149,60 @@ def only_after_failure_of(step: str) -> Callable[[Context], None]:
 
 with DAG(
     "callmood_retrain",
-    description="Makes a new model, tries it on some of the calls, and keeps it or takes it back.",
+    description="Trains a model, runs it as a canary, and promotes it or rolls it back.",
     doc_md=__doc__,
     schedule=SETTINGS["schedule"],
     start_date=pendulum.datetime(2026, 1, 1, tz=SETTINGS["time_zone"]),
     catchup=False,
-    max_active_runs=1,  # two canaries at once could not be told apart
+    max_active_runs=1,  # the registry supports one canary at a time
     params=PARAMS,
-    default_args=DEFAULTS,
+    default_args=DEFAULT_ARGS,
     tags=["callmood"],
 ) as retrain:
     tasks: dict[str, BaseOperator] = {}
-    before: BaseOperator | None = None
+    previous: BaseOperator | None = None
     for step in main_steps():
         if step.waits_for_canary_calls:
-            began = f"dag_run.get_task_instance('{before.task_id}').end_date"
+            canary_start = f"dag_run.get_task_instance('{previous.task_id}').end_date"
             wait = DateTimeSensorAsync(
                 task_id=f"wait_before_{step.name}",
-                target_time=f"{{{{ ({began} + macros.timedelta(hours=params.watch_hours)).isoformat() }}}}",
+                target_time=f"{{{{ ({canary_start} + macros.timedelta(hours=params.canary_hours)).isoformat() }}}}",
             )
-            before = before >> wait
-        task = vertex(step) if step.name == "train" else cloud_run(step)
-        before = before >> task if before else task
+            previous = previous >> wait
+        task = vertex_task(step) if step.name == "train" else cloud_run_task(step)
+        previous = previous >> task if previous else task
         tasks[step.name] = task
     by_name = {step.name: step for step in steps()}
     for step in main_steps():
         if step.on_failure:
-            tasks[step.name] >> cloud_run(
+            tasks[step.name] >> cloud_run_task(
                 by_name[step.on_failure],
                 trigger_rule=TriggerRule.ONE_FAILED,
-                pre_execute=only_after_failure_of(step.name),
+                pre_execute=skip_unless_failed(step.name),
             )
 
 
 with DAG(
     "callmood_drift",
-    description="Starts callmood_retrain when calls drift from what the model was trained on.",
+    description="Starts callmood_retrain when the drift check reports drift.",
     schedule="@continuous",
     start_date=pendulum.datetime(2026, 1, 1, tz=SETTINGS["time_zone"]),
     catchup=False,
     max_active_runs=1,
-    default_args=DEFAULTS,
+    default_args=DEFAULT_ARGS,
     tags=["callmood"],
 ) as drift:
     PubSubPullSensor(
         task_id="wait_for_drift",
         project_id=SETTINGS["project"],
         subscription=SETTINGS["subscription"],
-        max_messages=100,  # many days may have drifted before somebody looked: one new model answers them all
+        max_messages=100,  # one retraining run handles all pending drift messages
         ack_messages=True,
         poke_interval=60,
         deferrable=True,
     ) >> TriggerDagRunOperator(
         task_id="retrain",
         trigger_dag_id=retrain.dag_id,
-        trigger_run_id="drift__{{ ts }}",  # cleared and run again, it starts no second one
+        trigger_run_id="drift__{{ ts }}",  # a cleared task does not start a second run
         skip_when_already_exists=True,
     )
