@@ -17,19 +17,30 @@ locals {
   # The function reads a recording into memory, and decoding needs about the same amount again.
   memory_bytes = tonumber(regex("^[0-9]+", var.analyze.memory)) * pow(2, endswith(var.analyze.memory, "Gi") ? 30 : 20)
 
-  # Settings of the functions and of the real-time service, as environment variables (docs/settings.md).
-  environment = merge(
+  # Settings as environment variables (docs/settings.md).
+  settings = { for name, value in var.settings : upper(name) => try(join(",", value), tostring(value), jsonencode(value)) if value != null }
+
+  # Settings of the analysis, for the real-time service.
+  analysis_environment = merge(
     {
       GOOGLE_CLOUD_PROJECT = var.project_id
-      DATASET              = "${var.project_id}.${var.dataset_id}"
-      REPORTS_DATASET      = "${var.project_id}.${var.dataset_id}_reports"
-      RESULTS_TOPIC        = module.delivery.results_topic_id
-      METRICS_PREFIX       = "custom.googleapis.com/${var.name}"
       MAX_SIZE_BYTES       = tostring(floor(local.memory_bytes / 3))
       # Without this setting, the storage library reads bucket metadata in the background, which the accounts may not read.
       DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA = "true"
     },
+    { for name, value in local.settings : name => value if !contains(["ERASE_ON_DELETE", "REFERENCE_URI", "RETRAIN_AFTER_DAYS"], name) },
+  )
+
+  # All settings, for the functions.
+  environment = merge(
+    local.analysis_environment,
+    local.settings,
+    {
+      DATASET         = "${var.project_id}.${var.dataset_id}"
+      REPORTS_DATASET = "${var.project_id}.${var.dataset_id}_reports"
+      RESULTS_TOPIC   = module.delivery.results_topic_id
+      METRICS_PREFIX  = "custom.googleapis.com/${var.name}"
+    },
     var.retraining == null ? {} : { RETRAIN_TOPIC = module.retraining[0].topic_id },
-    { for name, value in var.settings : upper(name) => try(join(",", value), tostring(value), jsonencode(value)) if value != null },
   )
 }

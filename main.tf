@@ -92,7 +92,7 @@ module "realtime" {
   deployment    = local.deployment
   service       = var.realtime
   default_image = "${module.registry.images}/serve:latest"
-  environment   = local.environment
+  environment   = local.analysis_environment
 }
 
 module "registry" {
