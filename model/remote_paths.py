@@ -8,14 +8,13 @@ A file includes the files with the same stem: `emotion.tflite` includes `emotion
 
 from __future__ import annotations
 
-import argparse
 import glob
 import os
 import signal
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,30 +129,6 @@ def transfers() -> Iterator[None]:
         finally:
             if in_main_thread:
                 signal.signal(signal.SIGTERM, before)
-
-
-def source(text: str) -> Path:  # until no command uses argparse
-    return _for_argparse(input_path, text)
-
-
-def target(text: str) -> Path:
-    return _for_argparse(output_path, text)
-
-
-def kept(text: str) -> Path:
-    return _for_argparse(checkpoint_path, text)
-
-
-def _for_argparse(parse: Callable[[str], Path], text: str) -> Path:
-    try:
-        return parse(text)
-    except RemotePathError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def run(main: Callable[[], None]) -> None:
-    with transfers():
-        main()
 
 
 def fetch(addresses: Iterable[str]) -> int:

@@ -46,13 +46,21 @@ def input_argument(help: str | None = None, metavar: str = "PATH") -> Any:
 
 def choice_option(*names: str, choices: Sequence[str], help: str | None = None) -> Any:
     """Declare an option of several values; Typer accepts `Literal` for single values only."""
+    return typer.Option(*names, parser=_choice_parser(choices), metavar=f"[{'|'.join(choices)}]", help=help)
 
+
+def choice_argument(choices: Sequence[str], metavar: str, help: str) -> Any:
+    """Declare an argument whose values are known at run time only."""
+    return typer.Argument(parser=_choice_parser(choices), metavar=metavar, help=f"{help} ({', '.join(choices)})")
+
+
+def _choice_parser(choices: Sequence[str]) -> Callable[[object], str]:
     def parse(value: object) -> str:
         if value not in choices:
             raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}")
         return str(value)
 
-    return typer.Option(*names, parser=parse, metavar=f"[{'|'.join(choices)}]", help=help)
+    return parse
 
 
 def _parser(parse: Callable[[str], Path]) -> Callable[[object], Path]:

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from callmood.types import EMOTIONS
-from model import remote_paths
 from model.data import manifest
-from model.data.corpora import CORPORA, Clip, CorpusError, has_human_speakers, read
+from model.data.corpora import Clip, CorpusError, has_human_speakers, read
 from model.data.ingest import durations
 from model.data.table import SPLITS
-
-
-def add_source(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which clips: a manifest, or a corpus and its folder, and the split."""
-    parser.add_argument("--manifest", type=remote_paths.source, help="what `python -m model ingest` wrote; or instead:")
-    parser.add_argument("--corpus", choices=CORPORA)
-    parser.add_argument("--root", type=remote_paths.source, help="the corpus's folder; for csv also the file")
-    parser.add_argument(
-        "--split", choices=[*SPLITS, "all"], help="default: all that is not train; all where nothing else is there"
-    )
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Register, promote, and roll back model versions."""
+"""Register models, and control which one is in production."""

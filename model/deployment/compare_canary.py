@@ -1,36 +1,30 @@
-"""Compare what a canary said of calls with what the serving model said: `python -m model compare-canary VERSION …`.
+"""Compare a canary with the production model.
 
-The two judge different calls, drawn by chance from the same days, so their averages over calls should agree. Exit code
-0: they do, and the canary may serve; 1: they do not, or there are too few calls to tell; 2: no way to find out.
+The two analyze different calls, assigned at random on the same days. Their averages over calls should therefore agree.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from callmood.errors import CallmoodError, RegistryError
+from callmood.errors import RegistryError
 from callmood.models.registry import PRODUCTION, Registry
 from callmood.types import EMOTIONS, JsonRow
 from callmood.warehouse.base import Warehouse
 from callmood.warehouse.bigquery import BigQueryWarehouse
 from callmood.warehouse.duckdb import DuckDBWarehouse
-from model import remote_paths
-from model.deployment.register import FAULTS
-from model.files import atomic_write
 
-# Calls are dated by when they began, and recordings arrive later. BigQuery is not asked for older ones, which come from
-# a backfill: it would read, and charge for, the whole table.
-LATEST = timedelta(days=31)
+# Recordings arrive after the start of the call that dates them. Calls that started earlier are from a backfill, and
+# without this limit BigQuery would scan the whole table.
+MAX_AGE = timedelta(days=31)
 
-# One row for each analysis: what was heard in its judged speech, by duration, however often its rows were written.
+# One row per analysis: its emotions weighted by duration, without duplicate deliveries.
 SQL = f"""
 SELECT
   r.model_version,
@@ -43,7 +37,7 @@ FROM (
 ) AS s
 JOIN (
   SELECT * FROM recordings
-  WHERE call_date >= @oldest AND analyzed_at >= @since AND model_version IN (@canary, @serving)
+  WHERE call_date >= @oldest AND analyzed_at >= @since AND model_version IN (@canary, @production)
   QUALIFY ROW_NUMBER() OVER (PARTITION BY analysis_id ORDER BY analyzed_at DESC) = 1
 ) AS r ON r.analysis_id = s.analysis_id
 GROUP BY r.analysis_id, r.model_version
@@ -52,29 +46,29 @@ GROUP BY r.analysis_id, r.model_version
 
 @dataclass(frozen=True)
 class Limits:
-    """What a canary may differ by.
+    """The accepted differences between canary and production.
 
     Parameters
     ----------
-    calls : int
-        Calls of either version from which on they can be compared.
-    shift : float
-        Share of the speech that may sound otherwise, in [0, 1]: half the sum of differences between mean mixes.
-    unsure : float
-        By how much mean confidence may fall.
-    slower : float
-        How many times as long a second of audio may take.
+    min_calls : int
+        Calls of each version that a comparison requires.
+    max_shift : float
+        Share of the speech with another emotion, in [0, 1]: half the sum of the differences between the mean mixes.
+    max_confidence_drop : float
+        Decrease of the mean confidence.
+    max_slowdown : float
+        Ratio of the processing times per second of audio.
     """
 
-    calls: int = 30
-    shift: float = 0.15
-    unsure: float = 0.10
-    slower: float = 2.0
+    min_calls: int = 30
+    max_shift: float = 0.15
+    max_confidence_drop: float = 0.10
+    max_slowdown: float = 2.0
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a version said of its calls, each call counting once."""
+class VersionStatistics:
+    """Averages over the calls of a version, each call with equal weight."""
 
     version: str
     calls: int
@@ -83,115 +77,107 @@ class Heard:
     slowness: float
 
 
-def heard(version: str, rows: Sequence[JsonRow]) -> Heard:
-    """Average over the calls of one version; 0 where there are none."""
-    mine = [row for row in rows if row["model_version"] == version]
+def version_statistics(version: str, rows: Sequence[JsonRow]) -> VersionStatistics:
+    """Compute averages over the calls of a version; 0 without calls."""
+    own = [row for row in rows if row["model_version"] == version]
 
     def mean(column: str) -> float:
-        return float(np.mean([row[column] for row in mine if row[column] is not None] or [0]))
+        return float(np.mean([row[column] for row in own if row[column] is not None] or [0]))
 
-    return Heard(version, len(mine), {e: mean(e) for e in EMOTIONS}, mean("confidence"), mean("slowness"))
+    return VersionStatistics(version, len(own), {e: mean(e) for e in EMOTIONS}, mean("confidence"), mean("slowness"))
 
 
-def differences(canary: Heard, serving: Heard, limits: Limits) -> list[str]:
-    """Tell why a canary must not serve, a sentence each; an empty list where it may."""
-    few = [each for each in (canary, serving) if each.calls < limits.calls]
+def differences(canary: VersionStatistics, production: VersionStatistics, limits: Limits) -> list[str]:
+    """Return the reasons to reject a canary; an empty list accepts it."""
+    few = [each for each in (canary, production) if each.calls < limits.min_calls]
     if few:
-        return [f"{each.version} judged {each.calls} calls, {limits.calls} are needed to compare" for each in few]
-    found = []
-    apart = {emotion: canary.mix[emotion] - serving.mix[emotion] for emotion in EMOTIONS}
-    shift = sum(map(abs, apart.values())) / 2
-    if shift > limits.shift:
-        most = max(apart, key=lambda emotion: abs(apart[emotion]))
-        found.append(
-            f"{shift:.0%} of the speech sounds otherwise to it, at most {limits.shift:.0%} may: "
-            f"{most} {canary.mix[most]:.0%} in place of {serving.mix[most]:.0%}"
+        return [f"{each.version} analyzed {each.calls} calls ({limits.min_calls} required)" for each in few]
+    reasons = []
+    change = {emotion: canary.mix[emotion] - production.mix[emotion] for emotion in EMOTIONS}
+    shift = sum(map(abs, change.values())) / 2
+    if shift > limits.max_shift:
+        most = max(change, key=lambda emotion: abs(change[emotion]))
+        reasons.append(
+            f"emotion mix differs on {shift:.0%} of speech (limit {limits.max_shift:.0%}), most in {most}: "
+            f"{canary.mix[most]:.0%} instead of {production.mix[most]:.0%}"
         )
-    if serving.confidence - canary.confidence > limits.unsure:
-        found.append(f"it is less sure: {canary.confidence:.2f} in place of {serving.confidence:.2f}")
-    if canary.slowness > limits.slower * serving.slowness:
-        found.append(f"it takes {canary.slowness / serving.slowness:.1f} times as long")
-    return found
+    if production.confidence - canary.confidence > limits.max_confidence_drop:
+        reasons.append(
+            f"mean confidence is {canary.confidence:.2f} instead of {production.confidence:.2f} "
+            f"(limit {limits.max_confidence_drop:.2f} lower)"
+        )
+    if canary.slowness > limits.max_slowdown * production.slowness:
+        reasons.append(
+            f"processing takes {canary.slowness / production.slowness:.1f} times as long "
+            f"(limit {limits.max_slowdown:.1f})"
+        )
+    return reasons
 
 
-def watch(
-    warehouse: Warehouse, registry: Registry, version: str, limits: Limits, latest: timedelta | None = None
-) -> dict[str, object]:
-    """Compare a canary with the version that serves, since it became one.
+def compare_canary(
+    warehouse: Warehouse, registry: Registry, version: str, limits: Limits, max_age: timedelta | None = None
+) -> dict[str, Any]:
+    """Compare a canary with the production version, on the calls since the canary started.
 
     Parameters
     ----------
     warehouse : Warehouse
-        Where both write their rows.
+        The warehouse with the rows of both versions.
     registry : Registry
-        Says which version serves.
     version : str
         The canary.
     limits : Limits
-        What it may differ by.
-    latest : timedelta, optional
-        How long before that a call may have begun; default: any time.
+    max_age : timedelta, optional
+        Exclude calls that started earlier than this before the canary; default: none.
 
     Returns
     -------
     dict
-        ``ok``, ``why`` not, and what each ``heard``; JSON-able.
+        ``ok``; the ``reasons`` for a rejection; and the ``statistics`` of both versions. For JSON output.
 
     Raises
     ------
     RegistryError
-        The version is neither the canary nor what serves.
+        The version is neither the canary nor in production.
     CallmoodError
         The calls cannot be read.
     """
     release = registry.release(PRODUCTION)
-    if release.version == version:  # promoted by hand, or the step is run again
-        return {"ok": True, "why": [], "heard": []}
+    if release.version == version:  # promoted manually, or the step is repeated
+        return {"ok": True, "reasons": [], "statistics": []}
     if release.canary != version:
-        raise RegistryError(f"{version} is no canary of {registry.uri}: {PRODUCTION} is {release.version}")
+        raise RegistryError(f"{version} is not the canary of {registry.uri}; {PRODUCTION} is {release.version}")
     since = [
         datetime.fromisoformat(change["at"])
         for change in registry.history()
         if change["alias"] == PRODUCTION and change["what"] == "canary" and change["version"] == version
     ][-1]
-    parameters: dict[str, object] = {"canary": version, "serving": release.version, "since": since}
-    parameters["oldest"] = (since - latest).date() if latest else date.min
+    parameters: dict[str, object] = {"canary": version, "production": release.version, "since": since}
+    parameters["oldest"] = (since - max_age).date() if max_age else date.min
     rows = warehouse.query(SQL, parameters)
-    canary, serving = heard(version, rows), heard(release.version, rows)
-    why = differences(canary, serving, limits)
-    return {"ok": not why, "why": why, "heard": [asdict(canary), asdict(serving)]}
+    canary, production = version_statistics(version, rows), version_statistics(release.version, rows)
+    reasons = differences(canary, production, limits)
+    return {"ok": not reasons, "reasons": reasons, "statistics": [asdict(canary), asdict(production)]}
 
 
-def main() -> None:
-    """Run from the command line."""
-    usual = Limits()
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        epilog="example: python -m model compare-canary f305841e9432 --registry gs://acme-models/registry --results acme.calls",
-    )
-    parser.add_argument("version", help="the canary")
-    parser.add_argument("--registry", required=True, help="gs://BUCKET/PREFIX, or a folder")
-    parser.add_argument("--results", required=True, help="PROJECT.DATASET, or a DuckDB file, with the calls it judged")
-    parser.add_argument("--calls", type=int, default=usual.calls, help="needed of either; default: %(default)s")
-    parser.add_argument("--shift", type=float, default=usual.shift, help="share of speech that may sound otherwise")
-    parser.add_argument("--unsure", type=float, default=usual.unsure, help="by how much confidence may fall")
-    parser.add_argument("--slower", type=float, default=usual.slower, help="times as long that it may take")
-    parser.add_argument("--json", type=remote_paths.kept, help="where the whole comparison goes")
-    args = parser.parse_args()
-    try:
-        local = args.results.endswith(".duckdb")
-        warehouse: Warehouse = DuckDBWarehouse(Path(args.results)) if local else BigQueryWarehouse(args.results)
-        limits = Limits(args.calls, args.shift, args.unsure, args.slower)
-        found = watch(warehouse, Registry(args.registry), args.version, limits, None if local else LATEST)
-        if args.json:
-            with atomic_write(args.json) as unfinished:
-                unfinished.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    except (*FAULTS, CallmoodError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    print(f"{args.version} may serve." if found["ok"] else f"{args.version} must not serve: {'; '.join(found['why'])}")
-    sys.exit(0 if found["ok"] else 1)
+def compare_canary_in(results: str, registry: Registry, version: str, limits: Limits) -> dict[str, Any]:
+    """Compare a canary on the calls of a DuckDB file, or of a BigQuery dataset; see `compare_canary`.
+
+    Parameters
+    ----------
+    results : str
+        A path that ends in `.duckdb`, or `PROJECT.DATASET`.
+    registry : Registry
+    version : str
+    limits : Limits
+    """
+    if results.endswith(".duckdb"):
+        return compare_canary(DuckDBWarehouse(Path(results)), registry, version, limits)
+    return compare_canary(BigQueryWarehouse(results), registry, version, limits, MAX_AGE)
 
 
-if __name__ == "__main__":
-    remote_paths.run(main)
+def summary(version: str, report: dict[str, Any]) -> str:
+    """Describe the result in one sentence."""
+    if report["ok"]:
+        return f"Canary {version} accepted."
+    return f"Canary {version} rejected: {'; '.join(report['reasons'])}."

@@ -1,36 +1,73 @@
-"""Put a model into the registry, with what was measured of it and where it came from: `python -m model register`."""
+"""Add a model to the registry, with its evaluations and its lineage."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
-import shlex
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from google.api_core.exceptions import GoogleAPIError
-from google.auth.exceptions import GoogleAuthError
-
 from callmood import __version__
 from callmood.emotion.model import load_model
 from callmood.emotion.self_test import make_self_test
-from callmood.errors import CallmoodError, RegistryError
+from callmood.errors import RegistryError
 from callmood.models.registry import PRODUCTION, Registry
-from model import remote_paths
 from model.data import manifest
-from model.deployment import vertex
 
-FAULTS = (CallmoodError, GoogleAPIError, GoogleAuthError, OSError)
-"""tuple of type: what goes wrong with a registry and is told in a sentence."""
+
+def register(
+    registry: Registry,
+    model: Path,
+    evaluations: Sequence[Path],
+    card: Path | None,
+    config: Path | None,
+    manifest_path: Path | None,
+    command: str,
+) -> tuple[str, bool]:
+    """Register a model.
+
+    Parameters
+    ----------
+    registry : Registry
+    model : Path
+        The model file, with its metadata beside it.
+    evaluations : sequence of Path
+        Reports of the command `evaluate`.
+    card, config : Path, optional
+        The model card and the configuration; default: MODEL_CARD.md and config.toml beside the model, if they exist.
+    manifest_path : Path, optional
+        Manifest of the training clips.
+    command : str
+        The command line, for the lineage.
+
+    Returns
+    -------
+    tuple of (str, bool)
+        The version, and whether it is new in the registry.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be loaded.
+    RegistryError
+        An evaluation is not JSON, two have the same name, or the registry has the version with other metadata.
+    """
+    files = model_files(model) | evaluation_files(evaluations)
+    for name, given in {"MODEL_CARD.md": card, "config.toml": config}.items():
+        path = given or model.with_name(name)
+        if given or path.exists():
+            files[name] = path.read_bytes()
+    version = str(json.loads(files["emotion.json"])["version"])
+    production = registry.releases().get(PRODUCTION)
+    parent = production.version if production and production.version != version else None
+    return version, registry.add(files, lineage(version, manifest_path, parent, command))
 
 
 def model_files(path: Path) -> dict[str, bytes]:
-    """Files of a model as the registry names them: itself, its facts, its self-test, its reference for monitoring."""
+    """Return a model's files by their names in the registry: model, metadata, self-test, and monitoring reference."""
     files = {
         "emotion.tflite": path.read_bytes(),
         "emotion.json": path.with_suffix(".json").read_bytes(),
@@ -41,41 +78,42 @@ def model_files(path: Path) -> dict[str, bytes]:
 
 
 def evaluation_files(paths: Sequence[Path]) -> dict[str, bytes]:
-    """Evaluations by the name they get: `evaluation-STEM.json`, or their own where it begins with evaluation.
+    """Return evaluations by their names in the registry; `evaluation-` is added to other names.
 
     Raises
     ------
     RegistryError
-        One is no JSON, or two would have one name.
+        A file is not JSON, or two files have the same name.
     """
     files: dict[str, bytes] = {}
     for path in paths:
         name = f"{path.stem}.json" if path.stem.startswith("evaluation") else f"evaluation-{path.stem}.json"
         if name in files:
-            raise RegistryError(f"two evaluations are called {path.name}: rename one of them")
+            raise RegistryError(f"two evaluations have the name {path.name}; rename one of them")
         files[name] = path.read_bytes()
         try:
             json.loads(files[name])
         except ValueError as error:
-            raise RegistryError(f"{path} is no JSON ({error}): write it anew with python -m model evaluate") from None
+            raise RegistryError(
+                f"{path} is not a JSON file ({error}); create it again with python -m model evaluate"
+            ) from None
     return files
 
 
 def lineage(version: str, manifest_path: Path | None, parent: str | None, command: str) -> dict[str, Any]:
-    """Where a version came from.
+    """Describe the origin of a version.
 
     Parameters
     ----------
     version : str
-        The version.
     manifest_path : Path, optional
-        The clips it was trained on.
+        Manifest of the training clips.
     parent : str, optional
-        The version that served when it was registered.
+        The production version at the time of registration.
     command : str
-        What registered it.
+        The command line that registers the version.
     """
-    found: dict[str, Any] = {
+    content: dict[str, Any] = {
         "version": version,
         "registered_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "command": command,
@@ -85,52 +123,6 @@ def lineage(version: str, manifest_path: Path | None, parent: str | None, comman
         "corpora": {},
     }
     if manifest_path:
-        found["manifest_sha256"] = hashlib.sha256(manifest_path.read_bytes()).hexdigest()
-        found["corpora"] = dict(Counter(row.corpus for row in manifest.read(manifest_path)))
-    return found
-
-
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        epilog="example: python -m model register --model runs/emotion/emotion.tflite "
-        "--registry gs://acme-models/callmood --evaluation runs/emotion/cremad.json",
-    )
-    parser.add_argument(
-        "--model", type=remote_paths.source, required=True, help="the .tflite file; its .json lies beside it"
-    )
-    parser.add_argument("--registry", required=True, help="gs://BUCKET/PREFIX, or a folder")
-    parser.add_argument(
-        "--evaluation", type=remote_paths.source, action="append", default=[], help="JSON of model.evaluate; repeat it"
-    )
-    parser.add_argument(
-        "--card", type=remote_paths.source, help="MODEL_CARD.md; default: the one beside the model, if there is one"
-    )
-    parser.add_argument(
-        "--config", type=remote_paths.source, help="its config; default: config.toml beside the model, if there is one"
-    )
-    parser.add_argument("--manifest", type=remote_paths.source, help="the clips it was trained on")
-    args = parser.parse_args()
-    try:
-        files = model_files(args.model) | evaluation_files(args.evaluation)
-        for name, given in {"MODEL_CARD.md": args.card, "config.toml": args.config}.items():
-            path = given or args.model.with_name(name)
-            if given or path.exists():
-                files[name] = path.read_bytes()
-        registry = Registry(args.registry)
-        version = json.loads(files["emotion.json"])["version"]
-        serving = registry.releases().get(PRODUCTION)
-        parent = serving.version if serving and serving.version != version else None
-        new = registry.add(files, lineage(version, args.manifest, parent, shlex.join(sys.argv)))
-        vertex.follow(registry)
-    except FAULTS as error:
-        sys.exit(f"error: {error}")
-    print(
-        f"{version} {'is registered' if new else 'was registered before'}. Next: python -m model promote {version} "
-        f"--registry {args.registry} --canary 0.1"
-    )
-
-
-if __name__ == "__main__":
-    remote_paths.run(main)
+        content["manifest_sha256"] = hashlib.sha256(manifest_path.read_bytes()).hexdigest()
+        content["corpora"] = dict(Counter(row.corpus for row in manifest.read(manifest_path)))
+    return content

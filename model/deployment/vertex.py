@@ -1,21 +1,20 @@
-"""Have Vertex AI mirror a registry: its versions, and an endpoint with the same canary: `python -m model vertex`.
+"""Mirror a registry to Vertex AI: its versions, and an endpoint with the same canary.
 
-Once this was run for a registry, `vertex.json` in it says where; `register`, `promote` and `rollback` go on with it.
-The endpoint serves what `python -m callmood.realtime` serves, and costs money as long as it is there.
+The file `vertex.json` in the registry names the project and the endpoint. With this file, the commands `register`,
+`promote`, and `rollback` update Vertex AI too. The endpoint runs the real-time service
+(`python -m callmood.realtime`), which has a price while the endpoint exists.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from google.api_core.exceptions import GoogleAPIError
 from google.auth.exceptions import GoogleAuthError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from callmood.errors import CallmoodError, CloudError, RegistryError
+from callmood.errors import CloudError, RegistryError
 from callmood.models.object_store import open_object_store
 from callmood.models.registry import PRODUCTION, Registry, Release
 
@@ -23,78 +22,74 @@ if TYPE_CHECKING:
     from google.cloud.aiplatform_v1.types import Endpoint
 
 _CONFIG = "vertex.json"
-# Vertex AI takes a quarter of an hour for a deployment.
-_PATIENCE_S = 3600.0
+_TIMEOUT_S = 3600.0  # a deployment takes about 15 minutes
 _PORT = 8080
 
 
 class Vertex(BaseModel):
-    """Where Vertex AI mirrors a registry."""
+    """The mirror of a registry in Vertex AI."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    project: str = Field(description="id of the project")
+    project: str = Field(description="ID of the project")
     location: str = Field(pattern=r"^[a-z]+-[a-z]+[0-9]+$", description="region, such as europe-west1")
     image: str = Field(description="serving image: infra/images/serve.Containerfile in Artifact Registry")
     name: str = Field("callmood", pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", description="name of the model in Vertex AI")
-    endpoint: str | None = Field(
-        None, description="display name of the endpoint; none where only versions are mirrored"
-    )
+    endpoint: str | None = Field(None, description="display name of the endpoint; default: mirror versions only")
     machine_type: str = Field("n1-standard-2", description="machine of the endpoint")
-    api_endpoint: str | None = Field(None, description="address of the service; default: the region's own")
+    api_endpoint: str | None = Field(None, description="address of the service; default: the endpoint of the region")
 
     @property
     def parent(self) -> str:
-        """The location as a resource's name."""
+        """Resource name of the location."""
         return f"projects/{self.project}/locations/{self.location}"
 
 
-def configured(registry: Registry) -> Vertex | None:
-    """Where Vertex AI mirrors the registry, if it does.
+def read_config(registry: Registry) -> Vertex | None:
+    """Read `vertex.json`; return None if the registry has no mirror.
 
     Raises
     ------
     RegistryError
-        `vertex.json` is damaged.
+        `vertex.json` is invalid.
     """
     try:
         return Vertex.model_validate_json(open_object_store(registry.uri).read(_CONFIG))
     except FileNotFoundError:
         return None
     except ValidationError as error:
-        raise RegistryError(f"{registry.uri}/{_CONFIG} is damaged: {error}; run python -m model vertex again") from None
+        raise RegistryError(f"{registry.uri}/{_CONFIG} is invalid: {error}; run python -m model vertex again") from None
 
 
 def mirror(registry: Registry, vertex: Vertex) -> Iterator[str]:
-    """Bring Vertex AI to what the registry says. Doing it again changes nothing.
+    """Update Vertex AI to the state of the registry. A repetition changes nothing.
 
     Parameters
     ----------
     registry : Registry
         A registry in Cloud Storage.
     vertex : Vertex
-        Where to.
 
     Yields
     ------
     str
-        What was done, a sentence each.
+        A description of each change.
 
     Raises
     ------
     RegistryError
-        The registry is a folder, which Vertex AI cannot read, or its client library is not installed.
+        The registry is a folder, which Vertex AI cannot read, or the client library is not installed.
     google.api_core.exceptions.GoogleAPIError
-        Vertex AI refuses, or does not answer.
+        Vertex AI rejects a request, or does not respond.
     """
     if not registry.uri.startswith("gs://"):
-        raise RegistryError(f"Vertex AI reads models from Cloud Storage only, not from {registry.uri}")
+        raise RegistryError(f"Vertex AI reads models only from Cloud Storage, not from {registry.uri}")
     try:
         from google.cloud import aiplatform_v1
     except ImportError:
         raise RegistryError(
-            "Vertex AI's library is not installed; pip install 'callmood[vertex]', or remove "
-            f"{registry.uri}/{_CONFIG} to leave Vertex AI alone"
+            "the client library of Vertex AI is not installed; pip install 'callmood[vertex]', or remove "
+            f"{registry.uri}/{_CONFIG} to stop the mirroring"
         ) from None
     options: dict[str, Any] = {"transport": "rest", "client_options": {"api_endpoint": _address(vertex)}}
     models = _Models(aiplatform_v1.ModelServiceClient(**options), registry, vertex)
@@ -110,12 +105,12 @@ def _address(vertex: Vertex) -> str:
     return vertex.api_endpoint or f"{vertex.location}-aiplatform.googleapis.com"
 
 
-def shares(release: Release) -> dict[str, int]:
-    """Percentage of the requests that each version answers; a canary gets 1 at least, and leaves 1 at least.
+def traffic_split(release: Release) -> dict[str, int]:
+    """Return the percentage of requests for each version; a canary gets between 1 and 99.
 
     Examples
     --------
-    >>> shares(Release("a").with_canary("b", 0.1))
+    >>> traffic_split(Release("a").with_canary("b", 0.1))
     {'a': 90, 'b': 10}
     """
     if release.canary is None:
@@ -125,14 +120,14 @@ def shares(release: Release) -> dict[str, int]:
 
 
 class _Models:
-    """The versions of one model in Vertex AI's registry."""
+    """The versions of one model in the registry of Vertex AI."""
 
     def __init__(self, client: Any, registry: Registry, vertex: Vertex) -> None:
         self._client, self._registry, self._vertex = client, registry, vertex
         self._name = f"{vertex.parent}/models/{vertex.name}"
 
     def find(self, version: str) -> str | None:
-        """Name of a version, as ``…/models/NAME@3``; None where it is not there."""
+        """Return the name of a version, as ``…/models/NAME@3``; None if it does not exist."""
         from google.api_core.exceptions import NotFound
 
         try:
@@ -142,7 +137,7 @@ class _Models:
         return f"{self._name}@{found.version_id}"
 
     def upload(self, version: str) -> str:
-        """Upload a version; its name."""
+        """Upload a version, and return its name."""
         from google.api_core.exceptions import NotFound
         from google.cloud.aiplatform_v1.types import Model, ModelContainerSpec, Port, UploadModelRequest
 
@@ -164,28 +159,28 @@ class _Models:
             request.parent_model = self._name
         except NotFound:
             request.model_id = self._vertex.name
-        uploaded = self._client.upload_model(request=request).result(timeout=_PATIENCE_S)
+        uploaded = self._client.upload_model(request=request).result(timeout=_TIMEOUT_S)
         return f"{uploaded.model}@{uploaded.model_version_id}"
 
 
 def _alias(version: str) -> str:
-    """What Vertex AI takes for a version's alias: it must begin with a letter."""
+    """Return a valid alias of Vertex AI, which must start with a letter."""
     return f"v{version}"
 
 
 class _Endpoint:
-    """One endpoint, on which a version's display name is the version."""
+    """One endpoint. The display name of a deployed model is its version."""
 
     def __init__(self, client: Any, vertex: Vertex) -> None:
         self._client, self._vertex = client, vertex
 
     def serve(self, release: Release, models: _Models) -> Iterator[str]:
-        """Deploy what is missing, move the traffic, then undeploy what gets none: no request meets a gap."""
+        """Deploy missing versions, move the traffic, and undeploy unused versions, in this order to keep serving."""
         name = self._find()
         if name is None:
             name = self._create()
-            yield f"made the endpoint {name}"
-        wanted = shares(release)
+            yield f"created the endpoint {name}"
+        wanted = traffic_split(release)
         for version in wanted:
             if version not in self._deployed(name):
                 self._deploy(name, version, models.find(version) or models.upload(version))
@@ -198,20 +193,21 @@ class _Endpoint:
             yield "traffic: " + ", ".join(f"{version} {percent} %" for version, percent in wanted.items())
         for version, deployed_id in deployed.items():
             if version not in wanted:
-                self._client.undeploy_model(endpoint=name, deployed_model_id=deployed_id).result(timeout=_PATIENCE_S)
+                self._client.undeploy_model(endpoint=name, deployed_model_id=deployed_id).result(timeout=_TIMEOUT_S)
                 yield f"undeployed {version}"
 
     def _find(self) -> str | None:
         request = {"parent": self._vertex.parent, "filter": f'display_name="{self._vertex.endpoint}"'}
-        return next((str(found.name) for found in self._client.list_endpoints(request=request)), None)
+        return next((str(endpoint.name) for endpoint in self._client.list_endpoints(request=request)), None)
 
     def _create(self) -> str:
         endpoint = {"display_name": self._vertex.endpoint}
-        made = self._client.create_endpoint(parent=self._vertex.parent, endpoint=endpoint).result(timeout=_PATIENCE_S)
-        return str(made.name)
+        created = self._client.create_endpoint(parent=self._vertex.parent, endpoint=endpoint).result(timeout=_TIMEOUT_S)
+        return str(created.name)
 
     def _get(self, name: str) -> Endpoint:
-        return self._client.get_endpoint(name=name)
+        endpoint: Endpoint = self._client.get_endpoint(name=name)
+        return endpoint
 
     def _deployed(self, name: str) -> dict[str, str]:
         return {each.display_name: each.id for each in self._get(name).deployed_models}
@@ -220,7 +216,7 @@ class _Endpoint:
         return {key: percent for key, percent in self._get(name).traffic_split.items() if percent}
 
     def _deploy(self, name: str, version: str, model: str) -> None:
-        """Deploy a version, with no traffic yet unless it is the first; Vertex AI calls it "0" until it has an id."""
+        """Deploy a version without traffic, except the first one. Vertex AI uses the ID "0" for the new deployment."""
         traffic = self._traffic(name)
         self._client.deploy_model(
             endpoint=name,
@@ -234,57 +230,49 @@ class _Endpoint:
                 },
             },
             traffic_split=traffic | {"0": 0} if traffic else {"0": 100},
-        ).result(timeout=_PATIENCE_S)
+        ).result(timeout=_TIMEOUT_S)
 
 
-def follow(registry: Registry) -> None:
-    """Bring Vertex AI to what the registry says, where it mirrors it, and print what was done.
+def configure(registry: Registry, values: Mapping[str, str]) -> None:
+    """Write `vertex.json`, or update some of its values; without values, check that it exists.
+
+    Raises
+    ------
+    RegistryError
+        A value is missing or invalid.
+    """
+    current = read_config(registry)
+    if not values:
+        if current is None:
+            raise RegistryError(f"{registry.uri} has no mirror yet; give --project, --location, and --image")
+        return
+    try:
+        vertex = Vertex.model_validate((current.model_dump() if current else {}) | dict(values))
+    except ValidationError as error:
+        raise RegistryError("; ".join(f"--{each['loc'][0]}: {each['msg']}" for each in error.errors())) from None
+    open_object_store(registry.uri).write(_CONFIG, (vertex.model_dump_json(indent=2) + "\n").encode())
+
+
+def synchronize(registry: Registry) -> Iterator[str]:
+    """Update the mirror of a registry, if it has one.
+
+    Yields
+    ------
+    str
+        A description of each change.
 
     Raises
     ------
     CloudError
-        It did not come to that: the registry is ahead of Vertex AI.
+        The update failed: Vertex AI is behind the registry.
     """
-    vertex = configured(registry)
+    vertex = read_config(registry)
     if vertex is None:
         return
     try:
-        for done in mirror(registry, vertex):
-            print(f"Vertex AI: {done}")
+        yield from mirror(registry, vertex)
     except (GoogleAPIError, GoogleAuthError) as error:
         raise CloudError(
-            f"the registry is as you told it, but Vertex AI is not: {error}. Once that is mended: "
+            f"the registry is updated, but Vertex AI is not: {error}. Fix the cause, and run "
             f"python -m model vertex --registry {registry.uri}"
         ) from error
-
-
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
-        epilog="example: python -m model vertex --registry gs://acme-models/callmood --project acme "
-        "--location europe-west1 --image europe-west1-docker.pkg.dev/acme/callmood/serve:1 --endpoint callmood; "
-        "later, --registry alone brings Vertex AI up to date",
-    )
-    parser.add_argument("--registry", required=True, help="gs://BUCKET/PREFIX")
-    for name, field in Vertex.model_fields.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", help=field.description)
-    args = parser.parse_args()
-    given = {name: value for name in Vertex.model_fields if (value := getattr(args, name))}
-    registry = Registry(args.registry)
-    try:
-        if given:
-            known = configured(registry)
-            vertex = Vertex.model_validate((known.model_dump() if known else {}) | given)
-            open_object_store(registry.uri).write(_CONFIG, (vertex.model_dump_json(indent=2) + "\n").encode())
-        elif configured(registry) is None:
-            raise RegistryError("say where Vertex AI is to mirror it: --project, --location and --image")
-        follow(registry)
-    except ValidationError as error:
-        sys.exit("error: " + "; ".join(f"--{each['loc'][0]}: {each['msg']}" for each in error.errors()))
-    except (CallmoodError, GoogleAPIError, GoogleAuthError, OSError) as error:
-        sys.exit(f"error: {error}")
-
-
-if __name__ == "__main__":
-    main()

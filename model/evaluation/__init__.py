@@ -1,1 +1,1 @@
-"""Measure models and document the results."""
+"""Evaluate, simulate, and compare models."""

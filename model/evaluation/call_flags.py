@@ -1,14 +1,13 @@
-"""How often the verdicts on calls are right: `python -m model call-flags --corpus cremad --root CREMA-D`.
+"""Measure how often the call flags are correct, on calls assembled from the clips of a corpus.
 
-A call is utterances of one speaker outside `train` through a telephone, mostly neutral; in its first or its last
-third, a share of them is angry. The verdicts are those of the view `calls`, over rows as the pipeline writes them: what
-`docs/metrics.md` defines is what is counted here.
+A call has the utterances of one speaker through a telephone channel, mostly neutral. In its first or last third, a
+share of them is angry. The flags are those of the view `calls`, which docs/metrics.md defines.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,65 +21,90 @@ from callmood.analysis.rows import analysis_rows
 from callmood.audio.stream import AudioInfo
 from callmood.config import AnalysisConfig
 from callmood.emotion.baseline import estimate_baseline
-from callmood.emotion.model import EmotionModel, load_model
-from callmood.errors import ModelError
-from callmood.resources import MODEL
+from callmood.emotion.model import EmotionModel
 from callmood.types import EMOTIONS, CallMetadata, ObjectRef, Recording
 from callmood.warehouse.duckdb import DuckDBWarehouse
-from model import remote_paths
 from model.augmentation.conditions import AcousticCondition
-from model.data.corpora import CorpusError
-from model.data.source import add_source, source
+from model.data.corpora import Clip
 from model.features.embedding_cache import embeddings
 from model.training.baseline_sampling import NEUTRAL
 
 ANGER = EMOTIONS.index("anger")
-STORIES = {"calm": (0, 0), "angry at the start": (0, 1), "angry at the end": (2, 3)}
-"""dict of str to (int, int): which thirds of the call are angry."""
 
-VERDICTS = ("hard", "escalated", "recovered")
+SCENARIOS = {"calm": (0, 0), "angry at the start": (0, 1), "angry at the end": (2, 3)}
+"""dict of str to (int, int): first angry third of the call, and the third after the last."""
+
+FLAGS = ("negative", "escalated", "recovered")
 
 _PAUSE_S = 1.0
 
 
-def utterances(
+@dataclass(frozen=True)
+class CallOptions:
+    """The composition of calls.
+
+    Parameters
+    ----------
+    utterances : int
+        Utterances per call.
+    neutral : float
+        Share of neutral utterances outside the angry thirds.
+    calls : int
+        Calls per scenario.
+    """
+
+    utterances: int = 45
+    neutral: float = 0.85
+    calls: int = 200
+
+
+@dataclass(frozen=True)
+class FlagRates:
+    """The percentage of flagged calls of a scenario, and its share of angry utterances in the angry third."""
+
+    scenario: str
+    angry: float
+    percent: dict[str, float]
+
+
+def sample_utterances(
     labels: NDArray[np.intp],
     thirds: tuple[int, int],
     angry: float,
-    neutral: float,
-    count: int,
+    options: CallOptions,
     rng: np.random.Generator,
 ) -> NDArray[np.intp]:
-    """Choose one speaker's clips for a call: their numbers, in order.
+    """Sample one speaker's clips for a call, in order.
 
     Parameters
     ----------
     labels : ndarray of int, shape (n,)
         Emotion of each clip.
     thirds : (int, int)
-        The angry thirds: from, to.
-    angry, neutral : float
-        Share of angry utterances in them, and of neutral ones elsewhere.
-    count : int
-        Utterances in the call.
+        First angry third, and the third after the last.
+    angry : float
+        Share of angry utterances in these thirds.
+    options : CallOptions
     rng : numpy.random.Generator
 
     Returns
     -------
-    ndarray of int, shape (count,)
+    ndarray of int, shape (options.utterances,)
+        Indices of the clips.
     """
-    calm = [emotion for emotion in np.unique(labels) if emotion != ANGER]
-    emotions = np.where(rng.random(count) < neutral, NEUTRAL, rng.choice(calm, count))
+    count = options.utterances
+    others = [emotion for emotion in np.unique(labels) if emotion != ANGER]
+    emotions = np.where(rng.random(count) < options.neutral, NEUTRAL, rng.choice(others, count))
     third = np.arange(count) * 3 // count
-    in_anger = (third >= thirds[0]) & (third < thirds[1]) & (rng.random(count) < angry)
-    emotions[in_anger] = ANGER
+    is_angry = (third >= thirds[0]) & (third < thirds[1]) & (rng.random(count) < angry)
+    emotions[is_angry] = ANGER
     return np.array([rng.choice(np.flatnonzero(labels == emotion)) for emotion in emotions])
 
 
-def analyzed(
+def analysis(
     name: str, model: EmotionModel, embedded: NDArray[np.float32], durations_s: NDArray[np.float32]
 ) -> Analysis:
-    """What the pipeline makes of a call in which only the customer speaks, an utterance a second after the other."""
+    """Return the analysis of a call in which only the customer speaks, with a pause of 1 s between utterances."""
     ends = np.cumsum(durations_s + _PAUSE_S)
     probabilities = model.classify(embedded, estimate_baseline(embedded, durations_s))
     segments = tuple(
@@ -113,53 +137,55 @@ def analyzed(
     )
 
 
-def verdicts(calls: list[Analysis]) -> dict[str, float]:
-    """Percent of the calls that the view `calls` finds hard, escalated and recovered."""
+def flag_percentages(calls: Sequence[Analysis]) -> dict[str, float]:
+    """Return the percentage of calls with each flag in the view `calls`."""
     with TemporaryDirectory() as folder:
-        store = DuckDBWarehouse(Path(folder) / "calls.duckdb")
+        warehouse = DuckDBWarehouse(Path(folder) / "calls.duckdb")
         written = [analysis_rows(call, AnalysisConfig(), datetime(2026, 1, 2, tzinfo=UTC), 0.0) for call in calls]
-        store.append("segments", [row for segments, _ in written for row in segments])
-        store.append("recordings", [commit for _, commit in written])
-        [counts] = store.query(
-            "SELECT COUNTIF(is_negative_call) AS hard, COUNTIF(escalated) AS escalated, COUNTIF(recovered) AS recovered"
-            " FROM calls"
+        warehouse.append("segments", [row for segments, _ in written for row in segments])
+        warehouse.append("recordings", [commit for _, commit in written])
+        [counts] = warehouse.query(
+            "SELECT COUNTIF(is_negative_call) AS negative, COUNTIF(escalated) AS escalated,"
+            " COUNTIF(recovered) AS recovered FROM calls"
         )
-    return {verdict: 100 * count / len(calls) for verdict, count in counts.items()}
+    return {flag: 100 * count / len(calls) for flag, count in counts.items()}
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=remote_paths.source, default=MODEL / "emotion.tflite")
-    add_source(parser)
-    parser.add_argument("--utterances", type=int, default=45, help="in a call")
-    parser.add_argument("--neutral", type=float, default=0.85, help="share of neutral utterances outside anger")
-    parser.add_argument("--angry", type=float, nargs="+", default=[0.25, 0.5, 0.8], help="share of angry ones in it")
-    parser.add_argument("--calls", type=int, default=200, help="of each kind")
-    parser.add_argument("--cache", type=remote_paths.kept, default=Path("runs/evaluate"))
-    args = parser.parse_args()
-    try:
-        model = load_model(args.model)
-        clips = source(args.manifest, args.corpus, args.root, args.split).clips
-        embedded, durations_s = embeddings(model, clips, AcousticCondition("telephone", "speech"), args.cache)
-    except (CorpusError, ModelError, OSError) as error:
-        sys.exit(f"error: {error}")
+def measure(
+    model: EmotionModel, clips: Sequence[Clip], angry_shares: Sequence[float], options: CallOptions, cache: Path
+) -> list[FlagRates]:
+    """Measure the flags of every scenario and share of angry utterances.
+
+    Parameters
+    ----------
+    model : EmotionModel
+    clips : sequence of Clip
+    angry_shares : sequence of float
+        Shares of angry utterances in the angry third.
+    options : CallOptions
+    cache : Path
+        Folder of cached embeddings.
+    """
+    embedded, durations_s = embeddings(model, clips, AcousticCondition("telephone", "speech"), cache)
     labels = np.array([EMOTIONS.index(clip.emotion) for clip in clips])
     speakers = np.array([f"{clip.corpus}/{clip.speaker}" for clip in clips])
     by_speaker = [np.flatnonzero(speakers == speaker) for speaker in np.unique(speakers)]
-
-    print(f"{'call':>20} {'angry %':>7} " + " ".join(f"{v + ' %':>11}" for v in VERDICTS))
-    for story, thirds in STORIES.items():
-        for angry in args.angry if thirds[1] else [0.0]:
-            rng = np.random.default_rng(args.calls)
+    rates = []
+    for scenario, thirds in SCENARIOS.items():
+        for angry in angry_shares if thirds[1] else [0.0]:
+            rng = np.random.default_rng(options.calls)
             calls = []
-            for number in range(args.calls):
-                mine = by_speaker[number % len(by_speaker)]
-                chosen = mine[utterances(labels[mine], thirds, angry, args.neutral, args.utterances, rng)]
-                calls.append(analyzed(f"{number:064d}", model, embedded[chosen], durations_s[chosen]))
-            found = verdicts(calls)
-            print(f"{story:>20} {100 * angry:7.0f} " + " ".join(f"{found[v]:11.0f}" for v in VERDICTS))
+            for number in range(options.calls):
+                own = by_speaker[number % len(by_speaker)]
+                sampled = own[sample_utterances(labels[own], thirds, angry, options, rng)]
+                calls.append(analysis(f"{number:064d}", model, embedded[sampled], durations_s[sampled]))
+            rates.append(FlagRates(scenario, angry, flag_percentages(calls)))
+    return rates
 
 
-if __name__ == "__main__":
-    remote_paths.run(main)
+def show(rates: Sequence[FlagRates]) -> None:
+    """Print flag rates as a table."""
+    print(f"{'call':>20} {'angry %':>7} " + " ".join(f"{flag + ' %':>11}" for flag in FLAGS))
+    for row in rates:
+        cells = " ".join(f"{row.percent[flag]:11.0f}" for flag in FLAGS)
+        print(f"{row.scenario:>20} {100 * row.angry:7.0f} {cells}")

@@ -1,15 +1,12 @@
-"""Models side by side, from what lies in their runs' folders: `python -m model compare RUN... --out docs/results.md`.
+"""Compare models on one Markdown page, from the reports in their run folders.
 
-A folder holds emotion.tflite and emotion.json, and beside them or in its folder reports/, under any names, what
-`model.evaluation.evaluate`, `model.export.speed` and `model.evaluation.crossvalidate` wrote. What was measured on another version of the file is not
-taken.
+A run folder contains emotion.tflite and emotion.json. The folder or its subfolder reports/ contains reports of the
+commands `evaluate`, `speed`, and `crossvalidate`, with any file names. Reports on other model versions are ignored.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,35 +15,34 @@ from typing import Any
 
 from callmood.errors import CallmoodError
 from callmood.resources import MODEL
-from model import remote_paths
 from model.data.corpora import CORPORA
 from model.files import atomic_write
 
 Report = dict[str, Any]
 
 COLUMNS = (("none", "clean"), ("neutral:30", "clean"), ("none", "telephone"), ("neutral:30", "telephone"))
-"""tuple of (str, str): baseline and channel of each column of accuracies."""
+"""tuple of (str, str): baseline and channel of each column with metrics."""
 
 
 class ResultsError(CallmoodError):
-    """A run's folder says nothing that could be shown; the message names it, and what to do."""
+    """A run folder has no results. The message names the folder and the remedy."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run's folder says.
+    """The contents of a run folder.
 
     Parameters
     ----------
     name : str
-    facts : dict
+    metadata : dict
         `emotion.json`.
     reports : list of dict
-        Of this version of the model, and of its configuration.
+        Reports on this model version, and on its configuration.
     """
 
     name: str
-    facts: Report
+    metadata: Report
     reports: list[Report]
 
     def of_kind(self, kind: str) -> list[Report]:
@@ -55,131 +51,123 @@ class Run:
 
 
 def read(folder: Path) -> Run:
-    """Read a run's folder.
+    """Read a run folder.
 
     Raises
     ------
     ResultsError
-        There is no model's facts in it, a JSON file is damaged, or nothing was measured on this model.
+        The folder has no model metadata, an invalid JSON file, or no evaluation of this model.
     """
-    facts_file = folder / "emotion.json"
-    if not facts_file.is_file():
-        raise ResultsError(f"{facts_file} is not there; python -m model export --run {folder} makes it")
-    facts = _json(facts_file)
+    metadata_file = folder / "emotion.json"
+    if not metadata_file.is_file():
+        raise ResultsError(f"{metadata_file} does not exist; create it with python -m model export --run {folder}")
+    metadata = _json(metadata_file)
     reports = [
-        found
+        content
         for path in sorted([*folder.glob("*.json"), *folder.glob("reports/*.json")])
-        if isinstance(found := _json(path), dict)
-        and (found.get("model") == facts["version"] or _same_config(found, facts))
+        if isinstance(content := _json(path), dict)
+        and (content.get("model") == metadata["version"] or _same_config(content, metadata))
     ]
     if not any(report.get("kind") == "evaluation" for report in reports):
         raise ResultsError(
-            f"{folder} has no evaluation of model {facts['version']}; python -m model evaluate --model "
-            f"{folder / 'emotion.tflite'} … --json {folder / 'evaluation.json'} makes one"
+            f"{folder} has no evaluation of model {metadata['version']}; create one with python -m model evaluate "
+            f"--model {folder / 'emotion.tflite'} … --json {folder / 'evaluation.json'}"
         )
-    return Run("shipped" if folder.resolve() == MODEL.resolve() else folder.resolve().name, facts, reports)
+    return Run("shipped" if folder.resolve() == MODEL.resolve() else folder.resolve().name, metadata, reports)
 
 
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ResultsError(f"{path} is damaged ({error}); make it again") from None
+        raise ResultsError(f"{path} is not a JSON file: {error}") from None
 
 
-def _same_config(report: Report, facts: Report) -> bool:
-    return report.get("kind") == "crossvalidation" and report["config"] == facts.get("config")
+def _same_config(report: Report, metadata: Report) -> bool:
+    return report.get("kind") == "crossvalidation" and report["config"] == metadata.get("config")
 
 
 def page(runs: Sequence[Run]) -> str:
-    """Write runs as a page of Markdown: what each costs, then a table for all that they were tested on."""
+    """Return a Markdown page with the size and speed of each model, and one table for each test set."""
     parts = [
         "# Results",
         "\n".join(wrap(_INTRODUCTION, 120)),
-        "## What they are and what they cost\n\n" + _table(_COSTS, (_cost(run) for run in runs)),
+        "## Models\n\n" + _table(_MODELS, (_model_row(run) for run in runs)),
     ]
-    for corpora, splits in sorted({_tested(report) for run in runs for report in run.of_kind("evaluation")}):
-        named = " and ".join(CORPORA[name].title if name in CORPORA else name for name in corpora)
-        rows = [_accuracies(run, (corpora, splits), figure) for run in runs for figure in _NAMES]
-        parts.append(f"## {named}, {' and '.join(splits)}\n\n" + _table(_ACCURACIES, rows))
-    folded = [(run, report) for run in runs for report in run.of_kind("crossvalidation")]
-    if folded:
-        parts.append(
-            "## Cross-validation\n\n" + _table(_FOLDS, [_fold(*each, figure) for each in folded for figure in _NAMES])
-        )
+    for corpora, splits in sorted({_test_set(report) for run in runs for report in run.of_kind("evaluation")}):
+        title = " and ".join(CORPORA[name].title if name in CORPORA else name for name in corpora)
+        rows = [_metric_row(run, (corpora, splits), metric) for run in runs for metric in _METRICS]
+        parts.append(f"## {title}, {' and '.join(splits)}\n\n" + _table(_EVALUATIONS, rows))
+    crossvalidations = [(run, report) for run in runs for report in run.of_kind("crossvalidation")]
+    if crossvalidations:
+        rows = [_fold_row(*pair, metric) for pair in crossvalidations for metric in _METRICS]
+        parts.append("## Cross-validation\n\n" + _table(_CROSSVALIDATIONS, rows))
     return "\n\n".join(parts) + "\n"
 
 
+def write(folders: Iterable[Path], out: Path) -> None:
+    """Write the comparison of run folders.
+
+    Raises
+    ------
+    ResultsError
+        A folder has no results.
+    """
+    text = page([read(folder) for folder in folders])
+    with atomic_write(out) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 _INTRODUCTION = (
-    "Written by `python -m model compare` from what `model.evaluation.evaluate`, `model.export.speed` and `model.evaluation.crossvalidate` measured "
-    "on each model file through the code that serves. Percent; in brackets the 95 % interval over speakers. *alone*: "
-    "each clip by itself; *baseline*: against 30 clips of its speaker, 70 % of them neutral. All emotions have the "
-    "same prior."
+    "`python -m model compare` writes this page from the reports of the commands `evaluate`, `speed`, and "
+    "`crossvalidate`. These commands measure each model file through the serving code. Values are percentages, with "
+    "the 95 % interval over speakers in parentheses. *No baseline*: each clip is classified alone. *Baseline*: each "
+    "clip is classified relative to 30 clips of its speaker, 70 % of them neutral. The prior is uniform."
 )
-_NAMES = {"accuracy": "accuracy", "uar": "UAR"}
-_COSTS = ("model", "version", "architecture", "MB", "ms for 3 s", "× reference", "learned from", "may be shipped")
-_ACCURACIES = ("model", "figure", *(f"{'alone' if b == 'none' else 'baseline'}, {c}" for b, c in COLUMNS))
-_FOLDS = ("model", "held out", "folds", "figure", *_ACCURACIES[2:])
+_METRICS = {"accuracy": "accuracy", "uar": "UAR"}
+_MODELS = ("model", "version", "architecture", "MB", "ms for 3 s", "× reference", "training data", "can be shipped")
+_CONDITIONS = tuple(f"{'no baseline' if b == 'none' else 'baseline'}, {c}" for b, c in COLUMNS)
+_EVALUATIONS = ("model", "metric", *_CONDITIONS)
+_CROSSVALIDATIONS = ("model", "held out", "folds", "metric", *_CONDITIONS)
 
 
-def _cost(run: Run) -> list[str]:
+def _model_row(run: Run) -> list[str]:
     speed = run.of_kind("speed")
-    took = ["–"] * 3
+    cost = ["–"] * 3
     if speed:
-        took = [f"{speed[0]['megabytes']:.1f}", f"{speed[0]['milliseconds']:.1f}", f"{speed[0]['ratio']:.2f}"]
-    what, learned = (run.facts.get(name, "–") for name in ("architecture", "trained_on"))
-    may_ship = {True: "yes", False: "no"}.get(run.facts.get("may_ship"), "–")
-    return [run.name, run.facts["version"], what, *took, learned, may_ship]
+        cost = [f"{speed[0]['megabytes']:.1f}", f"{speed[0]['milliseconds']:.1f}", f"{speed[0]['ratio']:.2f}"]
+    architecture, trained_on = (run.metadata.get(name, "–") for name in ("architecture", "trained_on"))
+    may_ship = "–" if "may_ship" not in run.metadata else "yes" if run.metadata["may_ship"] else "no"
+    return [run.name, run.metadata["version"], architecture, *cost, trained_on, may_ship]
 
 
-def _tested(report: Report) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _test_set(report: Report) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(report["corpora"]), tuple(report["splits"])
 
 
-def _accuracies(run: Run, tested: tuple[tuple[str, ...], tuple[str, ...]], figure: str) -> list[str]:
+def _metric_row(run: Run, test_set: tuple[tuple[str, ...], tuple[str, ...]], metric: str) -> list[str]:
     cells = {
-        (report["baseline"], report["channel"]): _with_interval(report, figure)
+        (report["baseline"], report["channel"]): _with_interval(report, metric)
         for report in run.of_kind("evaluation")
-        if _tested(report) == tested and report["crop"] == "whole"
+        if _test_set(report) == test_set and report["crop"] == "whole"
     }
-    return [run.name, _NAMES[figure], *(cells.get(column, "–") for column in COLUMNS)]
+    return [run.name, _METRICS[metric], *(cells.get(column, "–") for column in COLUMNS)]
 
 
-def _with_interval(report: Report, figure: str) -> str:
-    low, high = report["intervals"].get(figure) or (None, None)
-    return f"{report[figure]:.1f}" + (f" ({low:.0f}–{high:.0f})" if low is not None else "")
+def _with_interval(report: Report, metric: str) -> str:
+    low, high = report["intervals"].get(metric) or (None, None)
+    return f"{report[metric]:.1f}" + (f" ({low:.0f}–{high:.0f})" if low is not None else "")
 
 
-def _fold(run: Run, report: Report, figure: str) -> list[str]:
+def _fold_row(run: Run, report: Report, metric: str) -> list[str]:
     cells = {
-        (result["baseline"], result["channel"]): f"{result[figure]['mean']:.1f} ± {result[figure]['sd']:.1f}"
+        (result["baseline"], result["channel"]): f"{result[metric]['mean']:.1f} ± {result[metric]['sd']:.1f}"
         for result in report["results"]
     }
-    named = [run.name, report["by"], str(len(report["folds"])), f"{_NAMES[figure]}, ± deviation"]
-    return [*named, *(cells.get(column, "–") for column in COLUMNS)]
+    name = f"{_METRICS[metric]}, ± standard deviation"
+    return [run.name, report["by"], str(len(report["folds"])), name, *(cells.get(column, "–") for column in COLUMNS)]
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "runs", type=remote_paths.source, nargs="+", metavar="RUN", help="a folder of a model and its reports"
-    )
-    parser.add_argument("--out", type=remote_paths.target, required=True, help="the page, Markdown")
-    args = parser.parse_args()
-    try:
-        written = page([read(folder) for folder in args.runs])
-        with atomic_write(args.out) as unfinished:
-            unfinished.write_text(written, encoding="utf-8")
-    except (ResultsError, OSError) as error:
-        sys.exit(f"error: {error}")
-    print(f"wrote {args.out}")
-
-
-if __name__ == "__main__":
-    remote_paths.run(main)
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

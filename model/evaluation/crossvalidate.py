@@ -1,113 +1,148 @@
-"""Train and test over and over, on other speakers each time: what a recipe is worth, and how much of that is luck.
+"""Cross-validate a configuration: train and test it several times, each time on other speakers.
 
-    python -m model crossvalidate --config model/configs/shipped.toml --manifest M --run runs/folds --json OUT
-
-Every speaker is held out once (or every corpus, `--by corpus`; or every speaker and every sentence, `--by text`: what a
-call is like, where nobody says what was learned); each fold's model file is tested through the code that
-serves. Folds that are done are kept in RUN: the same command goes on with the next one.
+Every speaker is held out once. With `by_corpus`, every corpus is held out once. With `by_text`, every speaker and every
+sentence is held out once, as in calls, where nobody says the training sentences. The model file of each fold is tested
+through the serving code. Finished folds are kept, so an interrupted run continues with the next fold.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
 
 from callmood.emotion.model import load_model
-from model import config, remote_paths
 from model.augmentation.conditions import AcousticCondition
-from model.config import Config, ConfigError
+from model.config import Config
 from model.data import manifest
-from model.data.corpora import CorpusError
-from model.evaluation.evaluate import PEOPLE, heard
-from model.evaluation.metrics import Answers, assess, together
-from model.export.export import trained, trained_facts, write
-from model.files import write_json
+from model.evaluation.evaluate import DEMOGRAPHICS, predict
+from model.evaluation.metrics import Predictions, assess, concatenate
+from model.export.export import load_network, run_metadata, write_model
 from model.networks.tflite import to_tflite
 from model.training import folds, runs
-from model.training.extract import CACHE
 from model.training.folds import Fold
 from model.training.train import train
+from model.types import Channel
 
-WAYS = tuple((baseline, channel) for channel in ("clean", "telephone") for baseline in ("none", "neutral:30"))
-"""tuple of (str, str): the baselines and channels that models are tested with."""
-FIGURES = ("accuracy", "uar", "ece", "log_loss")
+_CHANNELS: tuple[Channel, ...] = ("clean", "telephone")
+CONDITIONS = tuple((baseline, channel) for channel in _CHANNELS for baseline in ("none", "neutral:30"))
+"""tuple of (str, str): the baselines and channels of the test."""
+
+METRICS = ("accuracy", "uar", "ece", "log_loss")
+
+HoldOut = Literal["speaker", "corpus", "text"]
 
 
-def test(conf: Config, fold: Fold, run: Path, cache: Path) -> list[Answers]:
-    """Train without a fold's speakers, and have the model file answer to them.
+def crossvalidate(
+    conf: Config, rows: Sequence[manifest.Row], by: HoldOut, count: int, run: Path, cache: Path
+) -> dict[str, Any]:
+    """Cross-validate a configuration on all splits of a manifest.
+
+    Parameters
+    ----------
+    conf : Config
+    rows : sequence of Row
+    by : {"speaker", "corpus", "text"}
+        What each fold holds out.
+    count : int
+        Number of folds; ignored with `by="corpus"`.
+    run : Path
+        Folder with a folder for each fold.
+    cache : Path
+        Folder of cached features.
+
+    Returns
+    -------
+    dict
+        See `summarize`.
+
+    Raises
+    ------
+    ConfigError
+        The manifest has too few speakers, corpora, or sentences.
+    """
+    conf = folds.train_split_only(conf)
+    if by == "corpus":
+        all_folds = folds.by_corpus(rows)
+    else:
+        all_folds = (folds.by_text if by == "text" else folds.by_speaker)(rows, count)
+    predictions = [test(conf, fold, run / fold.name, cache) for fold in all_folds]
+    return summarize(conf, by, [fold.name for fold in all_folds], predictions)
+
+
+def test(conf: Config, fold: Fold, run: Path, cache: Path) -> list[Predictions]:
+    """Train without the test speakers of a fold, and predict their clips with the model file.
 
     Parameters
     ----------
     conf : Config
     fold : Fold
     run : Path
-        Folder of this fold alone; what is done there is not done again.
+        Folder of this fold. An existing model file is not trained again.
     cache : Path
-        Folder of the features to learn from.
+        Folder of cached features.
 
     Returns
     -------
-    list of Answers
-        One for each of `WAYS`.
+    list of Predictions
+        One for each of `CONDITIONS`.
     """
     file = run / "emotion.tflite"
     if not file.with_suffix(".json").exists():
         manifest.write(fold.rows, run / "manifest.parquet")
-        runs.begin(run, conf, run / "manifest.parquet", resume=True)
+        runs.start(run, conf, run / "manifest.parquet", resume=True)
         train(conf, fold.rows, run, cache)
-        write(file, to_tflite(trained(run)), trained_facts(run))
+        write_model(file, to_tflite(load_network(run)), run_metadata(run))
     model = load_model(file)
     held_out = [row.as_clip() for row in fold.rows if row.split == "test"]
     return [
-        heard(model, held_out, baseline, AcousticCondition(channel, "whole"), run / "embeddings")
-        for baseline, channel in WAYS
+        predict(model, held_out, baseline, AcousticCondition(channel, "whole"), run / "embeddings")
+        for baseline, channel in CONDITIONS
     ]
 
 
-def summary(conf: Config, by: str, names: list[str], answers: list[list[Answers]]) -> dict[str, Any]:
-    """Assess folds one by one and all together.
+def summarize(conf: Config, by: HoldOut, names: list[str], predictions: list[list[Predictions]]) -> dict[str, Any]:
+    """Assess the folds separately and together.
 
     Parameters
     ----------
     conf : Config
     by : {"speaker", "corpus", "text"}
     names : list of str, length n
-        The folds'.
-    answers : list of list of Answers, length n
-        Each fold's.
+        Names of the folds.
+    predictions : list of list of Predictions, length n
+        Predictions of each fold.
 
     Returns
     -------
     dict
-        `folds`, each with its name, clips and speakers; `results`, one for each of `WAYS`, in which every figure has
-        its mean, its standard deviation and its value in each fold, and `together` is what `model.evaluation.metrics.assess` says
-        of all speakers at once, each as heard by the model that was trained without them.
+        `folds`, each with its name, clips, and speakers. `results`, one for each of `CONDITIONS`: for each metric the
+        mean, the standard deviation, and the value of each fold; and `pooled`, the metrics of
+        `model.evaluation.metrics.assess` over the predictions of all folds.
     """
-    found = [[assess(each) for each in fold] for fold in answers]
+    assessed = [[assess(condition) for condition in fold] for fold in predictions]
     return {
         "kind": "crossvalidation",
         "by": by,
         "architecture": conf.architecture.name,
         "config": conf.digest(),
         "folds": [
-            {"name": name, "clips": figures[0]["clips"], "speakers": figures[0]["speakers"]}
-            for name, figures in zip(names, found, strict=True)
+            {"name": name, "clips": metrics[0]["clips"], "speakers": metrics[0]["speakers"]}
+            for name, metrics in zip(names, assessed, strict=True)
         ],
         "results": [
             {
                 "baseline": baseline,
                 "channel": channel,
-                **{figure: _spread([figures[figure] for figures in same]) for figure in FIGURES},
-                "together": assess(together(parts)),
+                **{metric: _spread([metrics[metric] for metrics in same]) for metric in METRICS},
+                "pooled": assess(concatenate(parts)),
             }
             for (baseline, channel), same, parts in zip(
-                WAYS, zip(*found, strict=True), zip(*answers, strict=True), strict=True
+                CONDITIONS, zip(*assessed, strict=True), zip(*predictions, strict=True), strict=True
             )
         ],
     }
@@ -120,49 +155,21 @@ def _spread(values: list[float]) -> dict[str, Any]:
 def show(report: dict[str, Any], console: Console) -> None:
     """Print a summary as a table."""
     table = Table(
-        "baseline", "channel", *FIGURES, title=f"{len(report['folds'])} folds by {report['by']}, mean ± deviation"
+        "baseline",
+        "channel",
+        *METRICS,
+        title=f"{len(report['folds'])} folds by {report['by']}, mean ± standard deviation",
     )
     for result in report["results"]:
-        cells = (f"{result[figure]['mean']:.1f} ± {result[figure]['sd']:.1f}" for figure in FIGURES)
+        cells = (f"{result[metric]['mean']:.1f} ± {result[metric]['sd']:.1f}" for metric in METRICS)
         table.add_row(result["baseline"], result["channel"], *cells)
     console.print(table)
     for result in report["results"]:
-        for attribute in PEOPLE:
-            if gap := result["together"]["groups"].get(attribute, {}).get("gaps", {}).get("uar"):
+        for attribute in DEMOGRAPHICS:
+            if gap := result["pooled"]["groups"].get(attribute, {}).get("gaps", {}).get("uar"):
                 low, high = gap["interval"]
                 console.print(
-                    f"{result['baseline']}, {result['channel']}: gap of {attribute} {gap['points']:.1f} points of UAR "
+                    f"{result['baseline']}, {result['channel']}: UAR gap by {attribute} {gap['points']:.1f} points "
                     f"({low:.1f} to {high:.1f}), {gap['best']} over {gap['worst']}",
                     highlight=False,
                 )
-
-
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", type=remote_paths.source, required=True, help="see model/configs")
-    parser.add_argument(
-        "--manifest", type=remote_paths.source, required=True, help="from model.ingest; of all its splits"
-    )
-    parser.add_argument("--by", choices=["speaker", "corpus", "text"], default="speaker", help="what is held out")
-    parser.add_argument("--folds", type=int, default=5, help="with --by speaker and --by text")
-    parser.add_argument("--run", type=remote_paths.kept, required=True, help="a folder with a folder for each fold")
-    parser.add_argument("--cache", type=remote_paths.kept, default=CACHE, help="where features are kept")
-    parser.add_argument("--json", type=remote_paths.target, required=True, help="where the summary goes")
-    args = parser.parse_args()
-    try:
-        conf, rows = folds.learning_from_train(config.read(args.config)), manifest.read(args.manifest)
-        if args.by == "corpus":
-            dealt = folds.by_corpus(rows)
-        else:
-            dealt = (folds.by_text if args.by == "text" else folds.by_speaker)(rows, args.folds)
-        answers = [test(conf, fold, args.run / fold.name, args.cache) for fold in dealt]
-    except (ConfigError, CorpusError, runs.RunError, OSError) as error:
-        sys.exit(f"error: {error}")
-    report = summary(conf, args.by, [fold.name for fold in dealt], answers)
-    show(report, Console())
-    write_json(args.json, report)
-
-
-if __name__ == "__main__":
-    remote_paths.run(main)

@@ -1,36 +1,28 @@
-"""Measure what `monitor` finds, and how often it cries wolf: `python -m model drift --corpus NAME --root DIR`.
+"""Measure the detection rate and the false alarm rate of drift monitoring.
 
-Calm days: calls of some voices of a corpus, compared with calls of its others, which voices being drawn anew for every
-day. Drift: calls through another codec, with noise, or of another corpus's voices (`--other`: of another
-language, say), compared with the same reference.
+On days without drift, calls of some speakers are compared with calls of the others. The speakers are sampled again for
+each day. On days with drift, calls through another codec, with noise, or of another corpus (such as another language)
+are compared with the same reference.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from callmood.emotion.model import load_model
-from callmood.errors import CallmoodError
+from callmood.emotion.model import EmotionModel
 from callmood.monitoring.drift import COUNTS, MEANS, Reference, compare
-from callmood.resources import MODEL
 from callmood.types import JsonRow
-from model import remote_paths
 from model.augmentation.conditions import AcousticCondition
 from model.augmentation.telephone import Noise, SpeechCodec
-from model.data.corpora import CORPORA, CorpusError
-from model.data.source import add_source, source
-from model.evaluation.reference import CALLS, TELEPHONE, content, rows_of
-from model.files import atomic_write
+from model.data.corpora import Clip
+from model.evaluation.reference import CALLS_PER_SPEAKER, TELEPHONE, analyze_assembled_calls, build_reference
 
 DRIFTS = {
-    "GSM in place of G.711": AcousticCondition(
+    "GSM instead of G.711": AcousticCondition(
         "random_telephone", "whole", telephone_channel=(SpeechCodec(codecs=("gsm_13",)),)
     ),
     "noise 10 dB below the voice": AcousticCondition(
@@ -39,108 +31,110 @@ DRIFTS = {
         telephone_channel=(SpeechCodec(codecs=("mu_law",)), Noise(snr_db=(10, 10), tilt_db=(-1, 1))),
     ),
 }
-"""dict of str to AcousticCondition: what happens to the line."""
+"""dict of str to AcousticCondition: changes of the telephone channel."""
 
-DAY_SHARE = 1 / 3  # of a corpus's voices call on a day, once each; the others are the reference
+DAY_SHARE = 1 / 3  # of the speakers call on a day, once each; the others are the reference
 TESTS = len(MEANS) + len(COUNTS)
 
 
-def days(
-    calm: Sequence[JsonRow],
-    drifted: Mapping[str, Sequence[JsonRow]],
-    version: str,
-    count: int,
-    rng: np.random.Generator,
+def measure(
+    model: EmotionModel, clips: Sequence[Clip], others: Mapping[str, Sequence[Clip]], days: int, seed: int
 ) -> dict[str, Any]:
-    """Days of calls, and on how many of them something is found.
+    """Measure alarms without drift, and with each kind of drift.
 
     Parameters
     ----------
-    calm : sequence of dict
-        Rows of `call_features` with their `voice`.
+    model : EmotionModel
+    clips : sequence of Clip
+        Clips of the speakers without drift.
+    others : mapping of str to sequence of Clip
+        Clips of other corpora, by name.
+    days : int
+    seed : int
+
+    Returns
+    -------
+    dict
+        `model_version`, and the result of `simulate_days`.
+    """
+    rng = np.random.default_rng(seed)
+    stable = analyze_assembled_calls(clips, model, TELEPHONE, CALLS_PER_SPEAKER, rng)
+    some = set(sorted({clip.speaker for clip in clips})[:: round(1 / DAY_SHARE)])
+    drifted = {
+        name: analyze_assembled_calls(
+            [clip for clip in clips if clip.speaker in some], model, condition, CALLS_PER_SPEAKER, rng
+        )
+        for name, condition in DRIFTS.items()
+    }
+    for name, other in others.items():
+        drifted[name] = analyze_assembled_calls(other, model, TELEPHONE, 2 * CALLS_PER_SPEAKER, rng)
+    return {"model_version": model.version, **simulate_days(stable, drifted, model.version, days, rng)}
+
+
+def simulate_days(
+    stable: Sequence[JsonRow],
+    drifted: Mapping[str, Sequence[JsonRow]],
+    version: str,
+    days: int,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """Simulate days of calls, and count the days with an alarm.
+
+    Parameters
+    ----------
+    stable : sequence of dict
+        Rows of `call_features` with their `speaker`, without drift.
     drifted : mapping of str to sequence of dict
-        The same, by what happened to them.
+        The same with drift, by kind.
     version : str
-        The model's.
-    count : int
-        Days.
+        The model version.
+    days : int
     rng : numpy.random.Generator
 
     Returns
     -------
     dict
-        JSON-able: by what happened (`calm` for nothing) the share of days with an alarm, and by which figures.
+        `speakers`, `calls_per_day`, `days`, and `results`: for `stable` and each kind of drift, the share of days with
+        an alarm, and the number of alarms by metric.
     """
-    voices = sorted({row["voice"] for row in calm})
-    calling = max(1, round(DAY_SHARE * len(voices)))
-    found: dict[str, list[list[str]]] = {what: [] for what in ("calm", *drifted)}
-    for _ in range(count):
-        today = set(rng.permutation(voices)[:calling])
-        reference = Reference(content([row for row in calm if row["voice"] not in today], version, "the others"))
-        for what, rows in {"calm": [row for row in calm if row["voice"] in today], **drifted}.items():
-            findings = compare(_one_each(rows, calling, rng), reference, TESTS)
-            found[what].append([finding.figure for finding in findings if finding.is_drift])
+    speakers = sorted({row["speaker"] for row in stable})
+    calls_per_day = max(1, round(DAY_SHARE * len(speakers)))
+    alarms: dict[str, list[list[str]]] = {kind: [] for kind in ("stable", *drifted)}
+    for _ in range(days):
+        today = set(rng.permutation(speakers)[:calls_per_day])
+        reference = Reference(
+            build_reference([row for row in stable if row["speaker"] not in today], version, "other speakers")
+        )
+        for kind, rows in {"stable": [row for row in stable if row["speaker"] in today], **drifted}.items():
+            findings = compare(_sample_calls(rows, calls_per_day, rng), reference, TESTS)
+            alarms[kind].append([finding.metric for finding in findings if finding.is_drift])
     return {
-        "voices": len(voices),
-        "calls_a_day": calling,
-        "days": count,
-        "found": {
-            what: {
-                "days_with_alarm": sum(map(bool, alarms)) / count,
-                "by_figure": dict(Counter(figure for alarm in alarms for figure in alarm).most_common()),
+        "speakers": len(speakers),
+        "calls_per_day": calls_per_day,
+        "days": days,
+        "results": {
+            kind: {
+                "days_with_alarm": sum(map(bool, per_day)) / days,
+                "by_metric": dict(Counter(metric for day in per_day for metric in day).most_common()),
             }
-            for what, alarms in found.items()
+            for kind, per_day in alarms.items()
         },
     }
 
 
-def _one_each(rows: Sequence[JsonRow], count: int, rng: np.random.Generator) -> list[JsonRow]:
-    """One call of each of so many voices; where there are fewer voices, each calls again before any calls thrice."""
+def _sample_calls(rows: Sequence[JsonRow], count: int, rng: np.random.Generator) -> list[JsonRow]:
+    """Sample calls of different speakers; a speaker calls again only after all others have called equally often."""
     shuffled = [rows[i] for i in rng.permutation(len(rows))]
-    turn: Counter[str] = Counter()
-    turns = []
+    calls: Counter[str] = Counter()
+    previous_calls = []
     for row in shuffled:
-        turns.append(turn[row["voice"]])
-        turn[row["voice"]] += 1
-    return [shuffled[i] for i in np.argsort(turns, kind="stable")[:count]]
+        previous_calls.append(calls[row["speaker"]])
+        calls[row["speaker"]] += 1
+    return [shuffled[i] for i in np.argsort(previous_calls, kind="stable")[:count]]
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=remote_paths.source, default=MODEL / "emotion.tflite")
-    add_source(parser)
-    parser.set_defaults(split="all")
-    parser.add_argument("--other", choices=CORPORA, help="a corpus of other voices, such as another language's")
-    parser.add_argument("--other-root", type=remote_paths.source)
-    parser.add_argument("--days", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=remote_paths.target, required=True)
-    args = parser.parse_args()
-    if bool(args.other) != bool(args.other_root):
-        parser.error("give --other its --other-root")
-    rng = np.random.default_rng(args.seed)
-    try:
-        model = load_model(args.model)
-        clips = source(args.manifest, args.corpus, args.root, args.split).clips
-        calm = rows_of(clips, model, TELEPHONE, CALLS, rng)
-        some = set(sorted({clip.speaker for clip in clips})[:: round(1 / DAY_SHARE)])
-        drifted = {
-            what: rows_of([clip for clip in clips if clip.speaker in some], model, condition, CALLS, rng)
-            for what, condition in DRIFTS.items()
-        }
-        if args.other:
-            others = source(None, args.other, args.other_root, "all").clips
-            drifted[args.other] = rows_of(others, model, TELEPHONE, 2 * CALLS, rng)
-    except (CallmoodError, CorpusError, OSError) as error:
-        sys.exit(f"error: {error}")
-    report = {"model_version": model.version, **days(calm, drifted, model.version, args.days, rng)}
-    with atomic_write(args.json) as unfinished:
-        unfinished.write_text(json.dumps(report, indent=2) + "\n")
-    for what, alarms in report["found"].items():
-        by = ", ".join(f"{figure} {n}" for figure, n in list(alarms["by_figure"].items())[:4])
-        print(f"{what:>28}: alarm on {alarms['days_with_alarm']:.0%} of {args.days} days ({by or 'by none'})")
-
-
-if __name__ == "__main__":
-    remote_paths.run(main)
+def show(report: dict[str, Any]) -> None:
+    """Print a report."""
+    for kind, result in report["results"].items():
+        metrics = ", ".join(f"{metric} {n}" for metric, n in list(result["by_metric"].items())[:4])
+        print(f"{kind:>28}: alarm on {result['days_with_alarm']:.0%} of {report['days']} days ({metrics or 'none'})")

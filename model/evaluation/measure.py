@@ -1,4 +1,4 @@
-"""All that a model's card tells, measured: each report goes into a file of its own."""
+"""Run all measurements of a model card; each writes one report."""
 
 from __future__ import annotations
 
@@ -24,27 +24,28 @@ EVALUATIONS = [
     ("neutral:30", AcousticCondition("telephone", "whole")),
     ("neutral:30", AcousticCondition("telephone", "speech")),
 ]
-"""list of (str, AcousticCondition): baseline, and how clips are heard."""
+"""list of (str, AcousticCondition): baseline and acoustic condition of each evaluation."""
 
-Measure = Callable[[], dict[str, Any]]
+Measurement = Callable[[], dict[str, Any]]
+"""Return a report."""
 
 
-def measures(model: EmotionModel, corpus: str, found: Source, cache: Path) -> dict[str, Measure]:
-    """Name everything that is measured on one corpus."""
-    named: dict[str, Measure] = {}
+def measurements(model: EmotionModel, corpus: str, clips: Source, cache: Path) -> dict[str, Measurement]:
+    """Return the measurements on one corpus, by report name."""
+    named: dict[str, Measurement] = {}
     for baseline, condition in EVALUATIONS:
         name = f"evaluation-{corpus}-{baseline.replace(':', '')}-{condition.channel}-{condition.crop}"
-        named[name] = partial(evaluate.evaluate, model, found, baseline, condition, cache)
-    for plan in simulate.PLANS:
-        name = f"simulation-{corpus}-{plan}-telephone"
-        named[name] = partial(simulate.simulate, model, found.clips, plan, "telephone", simulate.EACH)
+        named[name] = partial(evaluate.evaluate, model, clips, baseline, condition, cache)
+    for scenario in simulate.SCENARIOS:
+        name = f"simulation-{corpus}-{scenario}-telephone"
+        named[name] = partial(simulate.simulate, model, clips.clips, scenario, "telephone")
     return named
 
 
 def measure(model: EmotionModel, data: Path, out: Path, cache: Path, console: Console) -> None:
     """Measure a model on the speakers outside `train` of every corpus in a folder.
 
-    What is there already of the same model is not measured again.
+    Existing reports of the same model are kept.
 
     Parameters
     ----------
@@ -54,30 +55,31 @@ def measure(model: EmotionModel, data: Path, out: Path, cache: Path, console: Co
     out : Path
         Folder for the reports.
     cache : Path
-        Folder for embeddings.
+        Folder of cached embeddings.
     console : rich.console.Console
 
     Raises
     ------
     CorpusError
-        There is no corpus, or one cannot be read.
+        There is no corpus, or a corpus cannot be read.
     """
     known = [corpus for corpus in CORPORA if has_human_speakers(corpus)]
-    there = [corpus for corpus in known if (data / corpus).is_dir()]
-    if not there:
-        raise CorpusError(f"{data} holds no corpus; put each into a folder named like it: {', '.join(known)}")
-    for corpus in there:
-        for name, take in measures(model, corpus, source(None, corpus, data / corpus, None), cache).items():
+    available = [corpus for corpus in known if (data / corpus).is_dir()]
+    if not available:
+        raise CorpusError(f"{data} contains no corpus; add a folder named {', '.join(known)}")
+    for corpus in available:
+        clips = source(None, corpus, data / corpus, None)
+        for name, measurement in measurements(model, corpus, clips, cache).items():
             file = out / f"{name}.json"
-            if not _is_there(file, model.version):
+            if not _is_current(file, model.version):
                 console.print(f"[bold]{name}[/]")
-                report = take()
+                report = measurement()
                 (simulate if report["kind"] == "simulation" else evaluate).show(report, console)
                 write_json(file, report)
 
 
-def _is_there(file: Path, version: str) -> bool:
-    """Whether a report on this model was written."""
+def _is_current(file: Path, version: str) -> bool:
+    """Return whether the file is a report on this model version."""
     try:
         return bool(json.loads(file.read_text(encoding="utf-8"))["model"] == version)
     except (OSError, ValueError, KeyError, TypeError):

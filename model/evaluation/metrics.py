@@ -1,7 +1,7 @@
-"""What a classifier's answers are worth: every figure with its interval, and the gaps between groups of speakers.
+"""Metrics of a classifier with confidence intervals, and the gaps between groups of speakers.
 
-All figures are functions of sums (`Tally`) that add up over clips. So a bootstrap over speakers is one matrix product:
-how often each speaker was drawn, times what each speaker adds.
+All metrics are functions of sums over clips (`SufficientStatistics`). A bootstrap over speakers is therefore one matrix
+product: the number of draws of each speaker times the speaker's statistics.
 """
 
 from __future__ import annotations
@@ -17,45 +17,45 @@ from numpy.typing import NDArray
 from callmood.types import EMOTIONS
 
 BINS = 15
-"""int: bins of confidence, of equal width, in the calibration error (Guo et al., 2017)."""
+"""int: bins of equal width for the calibration error (Guo et al., 2017)."""
 
 RESAMPLES = 2000
-FEWEST_SPEAKERS = 2
-"""int: speakers that an interval needs, and a group that is to be compared with another."""
+MIN_SPEAKERS = 2
+"""int: speakers required for an interval, and for a group in a comparison."""
 
-FEWEST_CLIPS = 30
-"""int: clips that such a group needs."""
+MIN_CLIPS = 30
+"""int: clips required for a group in a comparison."""
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Tally:
-    """Sums over clips; the leading axes, written `...`, are speakers, bootstrap samples, or none.
+class SufficientStatistics:
+    """Sums over clips. The leading axes, written `...`, are speakers, bootstrap samples, or absent.
 
     Parameters
     ----------
     confusion : ndarray of float, shape (..., 6, 6)
-        Clips by true emotion (rows) and answer (columns).
+        Number of clips by true emotion (rows) and predicted emotion (columns).
     calibration : ndarray of float, shape (..., 15, 3)
-        For each bin of confidence: clips, sum of confidences, right answers.
-    surprise : ndarray of float, shape (...)
+        For each confidence bin: clips, sum of confidences, correct predictions.
+    negative_log_likelihood : ndarray of float, shape (...)
         Sum of -log p(true emotion), in nats.
     """
 
     confusion: Floats
     calibration: Floats
-    surprise: Floats
+    negative_log_likelihood: Floats
 
-    def drawn(self, times: NDArray[Any]) -> Tally:
-        """Sum over the first axis, each entry counted as often as `times`, shape (..., n), says."""
-        return Tally(**{name: np.tensordot(times, sums, 1) for name, sums in vars(self).items()})
+    def weighted_sum(self, weights: NDArray[Any]) -> SufficientStatistics:
+        """Sum over the first axis with weights of shape (..., n)."""
+        return SufficientStatistics(**{name: np.tensordot(weights, sums, 1) for name, sums in vars(self).items()})
 
 
-def tally(
+def statistics_by_speaker(
     labels: NDArray[np.intp], probabilities: NDArray[np.float32], speakers: NDArray[np.intp], weight: float = 1.0
-) -> Tally:
-    """Add up what each speaker's clips give.
+) -> SufficientStatistics:
+    """Compute the statistics of each speaker.
 
     Parameters
     ----------
@@ -64,66 +64,67 @@ def tally(
     probabilities : ndarray of float32, shape (n, 6)
         Rows sum to 1.
     speakers : ndarray of int, shape (n,)
-        From 0 to one less than there are speakers.
+        Numbers from 0 to the number of speakers less 1.
     weight : float
-        What one answer counts for, in clips.
+        Weight of a prediction, in clips.
 
     Returns
     -------
-    Tally
+    SufficientStatistics
         The leading axis is speakers.
     """
-    many = int(speakers.max()) + 1
-    answers, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1).astype(np.float64)
-    confusion = np.zeros((many, len(EMOTIONS), len(EMOTIONS)))
-    np.add.at(confusion, (speakers, labels, answers), 1)
+    count = int(speakers.max()) + 1
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1).astype(np.float64)
+    confusion = np.zeros((count, len(EMOTIONS), len(EMOTIONS)))
+    np.add.at(confusion, (speakers, labels, predicted), 1)
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    calibration = np.zeros((many, BINS, 3))
-    np.add.at(calibration, (speakers, bins), np.stack([np.ones_like(confidence), confidence, answers == labels], 1))
-    surprise = np.zeros(many)
-    np.add.at(surprise, speakers, -np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)))
-    return Tally(weight * confusion, weight * calibration, weight * surprise)
+    calibration = np.zeros((count, BINS, 3))
+    np.add.at(calibration, (speakers, bins), np.stack([np.ones_like(confidence), confidence, predicted == labels], 1))
+    likelihood = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-12)
+    negative_log_likelihood = np.zeros(count)
+    np.add.at(negative_log_likelihood, speakers, -np.log(likelihood))
+    return SufficientStatistics(weight * confusion, weight * calibration, weight * negative_log_likelihood)
 
 
-def figures(of: Tally) -> dict[str, Floats]:
-    """Compute every figure.
+def compute_metrics(statistics: SufficientStatistics) -> dict[str, Floats]:
+    """Compute every metric.
 
     Parameters
     ----------
-    of : Tally
+    statistics : SufficientStatistics
 
     Returns
     -------
     dict of str to ndarray of float
-        Of the tally's leading shape, in percent: `accuracy`; `uar`, the mean recall of the emotions that are there;
-        `confidence`, its mean; `ece`, the expected calibration error. In nats: `log_loss`. With an axis more, of the
-        six emotions, in percent: `recall`, `precision`, `f1`. What no clip tells is nan.
+        With the leading shape of the statistics, in percent: `accuracy`; `uar`, the mean recall of the emotions with
+        clips; `confidence`, the mean confidence; `ece`, the expected calibration error. In nats: `log_loss`. With one
+        more axis for the six emotions, in percent: `recall`, `precision`, `f1`. Undefined values are nan.
     """
-    clips = of.confusion.sum(axis=(-2, -1))
-    right = np.diagonal(of.confusion, axis1=-2, axis2=-1)
-    acted, heard = of.confusion.sum(axis=-1), of.confusion.sum(axis=-2)
-    there = acted > 0
-    recall = _share(right, acted)
-    sure, hits = of.calibration[..., 1], of.calibration[..., 2]
+    clips = statistics.confusion.sum(axis=(-2, -1))
+    correct = np.diagonal(statistics.confusion, axis1=-2, axis2=-1)
+    acted, predicted = statistics.confusion.sum(axis=-1), statistics.confusion.sum(axis=-2)
+    has_clips = acted > 0
+    recall = _ratio(correct, acted)
+    confidence, hits = statistics.calibration[..., 1], statistics.calibration[..., 2]
     return {
-        "accuracy": 100 * _share(right.sum(axis=-1), clips),
-        "uar": 100 * _share(np.nansum(recall, axis=-1), there.sum(axis=-1)),
-        "confidence": 100 * _share(sure.sum(axis=-1), clips),
-        "ece": 100 * _share(np.abs(sure - hits).sum(axis=-1), clips),
-        "log_loss": _share(of.surprise, clips),
+        "accuracy": 100 * _ratio(correct.sum(axis=-1), clips),
+        "uar": 100 * _ratio(np.nansum(recall, axis=-1), has_clips.sum(axis=-1)),
+        "confidence": 100 * _ratio(confidence.sum(axis=-1), clips),
+        "ece": 100 * _ratio(np.abs(confidence - hits).sum(axis=-1), clips),
+        "log_loss": _ratio(statistics.negative_log_likelihood, clips),
         "recall": 100 * recall,
-        # Where an emotion is never acted, to hear it is wrong, but says nothing of how well it is told.
-        "precision": 100 * np.where(there, _share(right, heard), np.nan),
-        "f1": 100 * np.where(there, _share(2 * right, acted + heard), np.nan),
+        # Without clips of an emotion, its precision would be 0 whatever the model does.
+        "precision": 100 * _ratio(correct, np.where(has_clips, predicted, 0)),
+        "f1": 100 * _ratio(2 * correct, np.where(has_clips, acted + predicted, 0)),
     }
 
 
-def resampled(of: Tally, seed: int = 0) -> dict[str, Floats]:
-    """Draw the speakers 2000 times, with replacement, and compute every figure of each draw.
+def bootstrap(by_speaker: SufficientStatistics, seed: int = 0) -> dict[str, Floats]:
+    """Resample the speakers 2000 times with replacement, and compute every metric of each resample.
 
     Parameters
     ----------
-    of : Tally
+    by_speaker : SufficientStatistics
         The leading axis is speakers.
     seed : int
 
@@ -131,21 +132,22 @@ def resampled(of: Tally, seed: int = 0) -> dict[str, Floats]:
     -------
     dict of str to ndarray of float, shape (2000,) or (2000, 6)
     """
-    speakers = len(of.surprise)
+    speakers = len(by_speaker.negative_log_likelihood)
     draws = np.random.default_rng(seed).multinomial(speakers, np.full(speakers, 1 / speakers), RESAMPLES)
-    return figures(of.drawn(draws))
+    return compute_metrics(by_speaker.weighted_sum(draws))
 
 
 def interval(values: Floats) -> Floats:
-    """Where 95 % of the values lie along the first axis (Efron's percentile interval): (2, ...); nan where none is."""
+    """Compute the 95 % percentile interval (Efron) over the first axis: shape (2, ...), nan without values."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN")
-        return np.nanquantile(values, [0.025, 0.975], axis=0)
+        bounds: Floats = np.nanquantile(values, [0.025, 0.975], axis=0)
+    return bounds
 
 
 @dataclass(frozen=True)
-class Answers:
-    """A model's answers to clips.
+class Predictions:
+    """A model's predictions of clips.
 
     Parameters
     ----------
@@ -153,11 +155,11 @@ class Answers:
         True emotions, as indices into `EMOTIONS`.
     probabilities : ndarray of float32, shape (n, 6)
     speakers : ndarray of str, shape (n,)
-        Names that are unique over all corpora.
+        Names that are unique across corpora.
     groups : dict of str to ndarray of str, shape (n,)
-        By attribute (sex, age, ...): each answer's group, empty where it is not known.
+        For each attribute (sex, age, ...), the group of each prediction; empty if unknown.
     weight : float
-        Of an answer in clips: a half where each clip was asked twice.
+        Weight of a prediction in clips, such as 0.5 if each clip was predicted twice.
     """
 
     labels: NDArray[np.intp]
@@ -166,15 +168,15 @@ class Answers:
     groups: dict[str, NDArray[np.str_]]
     weight: float = 1.0
 
-    def tally(self, chosen: NDArray[np.bool_] | slice = slice(None)) -> Tally:
-        """Add up all answers, or those chosen, by speaker."""
-        _, numbers = np.unique(self.speakers[chosen], return_inverse=True)
-        return tally(self.labels[chosen], self.probabilities[chosen], numbers, self.weight)
+    def by_speaker(self, selected: NDArray[np.bool_] | slice = slice(None)) -> SufficientStatistics:
+        """Compute the statistics of all or of the selected predictions, by speaker."""
+        _, numbers = np.unique(self.speakers[selected], return_inverse=True)
+        return statistics_by_speaker(self.labels[selected], self.probabilities[selected], numbers, self.weight)
 
 
-def together(parts: Sequence[Answers]) -> Answers:
-    """Put answers of several models together, each to clips of its own; all were given with the same weight."""
-    return Answers(
+def concatenate(parts: Sequence[Predictions]) -> Predictions:
+    """Concatenate the predictions of several models for different clips; all have the same weight."""
+    return Predictions(
         labels=np.concatenate([part.labels for part in parts]),
         probabilities=np.concatenate([part.probabilities for part in parts]),
         speakers=np.concatenate([part.speakers for part in parts]),
@@ -186,105 +188,106 @@ def together(parts: Sequence[Answers]) -> Answers:
     )
 
 
-def assess(answers: Answers) -> dict[str, Any]:
-    """Work out everything that the answers tell, ready for JSON; percent and points, but for the log loss.
+def assess(predictions: Predictions) -> dict[str, Any]:
+    """Compute all metrics for a JSON report, in percent and percentage points except the log loss.
 
     Parameters
     ----------
-    answers : Answers
+    predictions : Predictions
 
     Returns
     -------
     dict
-        `clips`, `speakers`, `accuracy`, `uar`, `confidence`, `ece`, `log_loss`; their `intervals` of 95 %, by speaker;
-        `emotions`, by name, with recall, precision, F1 and their intervals; `confusion`, in clips, a row an acted
-        emotion, a column one heard; `calibration`, a row for each bin of confidence that has clips; `groups`, by
-        attribute, as `compare` gives them.
+        `clips`, `speakers`, `accuracy`, `uar`, `confidence`, `ece`, `log_loss`; their 95 % `intervals` over speakers;
+        `emotions`, by name, with recall, precision, F1, and their intervals; `confusion`, in clips, with a row per
+        acted and a column per predicted emotion; `calibration`, with a row per confidence bin that has clips; `groups`,
+        by attribute, from `compare_groups`.
     """
-    by_speaker = answers.tally()
-    whole = _total(by_speaker)
+    by_speaker = predictions.by_speaker()
+    total = _total(by_speaker)
     return {
         **_summary(by_speaker),
-        "confusion": np.round(whole.confusion, 2).tolist(),
+        "confusion": np.round(total.confusion, 2).tolist(),
         "calibration": [
             {
                 "from": _rounded(100 * k / BINS),
                 "to": _rounded(100 * (k + 1) / BINS),
                 "clips": _rounded(clips),
-                "confidence": _rounded(100 * sure / clips),
+                "confidence": _rounded(100 * confidence / clips),
                 "accuracy": _rounded(100 * hits / clips),
             }
-            for k, (clips, sure, hits) in enumerate(whole.calibration)
+            for k, (clips, confidence, hits) in enumerate(total.calibration)
             if clips
         ],
-        "groups": {attribute: compare(answers, attribute) for attribute in answers.groups},
+        "groups": {attribute: compare_groups(predictions, attribute) for attribute in predictions.groups},
     }
 
 
-def compare(answers: Answers, attribute: str) -> dict[str, Any]:
-    """Hold groups of speakers against each other.
+def compare_groups(predictions: Predictions, attribute: str) -> dict[str, Any]:
+    """Compare groups of speakers.
 
     Parameters
     ----------
-    answers : Answers
+    predictions : Predictions
     attribute : str
-        One of `answers.groups`.
+        One of `predictions.groups`.
 
     Returns
     -------
     dict
-        `groups`: each by name, as in `assess`. `gaps`: for `accuracy`, `uar` and each emotion's recall, by name, how
-        many points lie between the best and the worst group, which these two are, and the interval of their difference.
-        Only groups of two speakers and thirty clips or more are held against each other.
+        `groups`: the metrics of each group by name, as in `assess`. `gaps`: for `accuracy`, `uar`, and the recall of
+        each emotion by name, the difference between the best and the worst group in points, its interval, and the two
+        groups. Only groups of at least two speakers and thirty clips are compared.
     """
-    named = answers.groups[attribute]
-    tallies = {str(name): answers.tally(named == name) for name in np.unique(named) if name}
+    named = predictions.groups[attribute]
+    statistics = {str(name): predictions.by_speaker(named == name) for name in np.unique(named) if name}
     large = [
         name
-        for name, of in tallies.items()
-        if len(of.surprise) >= FEWEST_SPEAKERS and of.confusion.sum() >= FEWEST_CLIPS - 0.5
+        for name, by_speaker in statistics.items()
+        if len(by_speaker.negative_log_likelihood) >= MIN_SPEAKERS and by_speaker.confusion.sum() >= MIN_CLIPS - 0.5
     ]
-    found = {name: _comparable(figures(_total(tallies[name]))) for name in large}
-    # Groups are drawn apart from one another, each with chance of its own.
-    draws = {name: _comparable(resampled(tallies[name], seed)) for seed, name in enumerate(large)}
+    values = {name: _comparable(compute_metrics(_total(statistics[name]))) for name in large}
+    # The groups are resampled independently.
+    draws = {name: _comparable(bootstrap(statistics[name], seed)) for seed, name in enumerate(large)}
     gaps = {}
-    for figure in ("accuracy", "uar", *EMOTIONS):
+    for metric in ("accuracy", "uar", *EMOTIONS):
         ranked = sorted(
-            (name for name in large if np.isfinite(found[name][figure])), key=lambda name: found[name][figure]
+            (name for name in large if np.isfinite(values[name][metric])), key=lambda name: values[name][metric]
         )
         if len(ranked) >= 2:
             worst, best = ranked[0], ranked[-1]
-            gaps[figure] = {
-                "points": _rounded(found[best][figure] - found[worst][figure]),
-                "interval": _bounds(draws[best][figure] - draws[worst][figure]),
+            gaps[metric] = {
+                "points": _rounded(values[best][metric] - values[worst][metric]),
+                "interval": _bounds(draws[best][metric] - draws[worst][metric]),
                 "best": best,
                 "worst": worst,
             }
-    return {"groups": {name: _summary(by_speaker) for name, by_speaker in tallies.items()}, "gaps": gaps}
+    return {"groups": {name: _summary(by_speaker) for name, by_speaker in statistics.items()}, "gaps": gaps}
 
 
-def _comparable(of: dict[str, Floats]) -> dict[str, Floats]:
-    recall = {emotion: of["recall"][..., k] for k, emotion in enumerate(EMOTIONS)}
-    return {"accuracy": of["accuracy"], "uar": of["uar"], **recall}
+def _comparable(metrics: dict[str, Floats]) -> dict[str, Floats]:
+    recall = {emotion: metrics["recall"][..., k] for k, emotion in enumerate(EMOTIONS)}
+    return {"accuracy": metrics["accuracy"], "uar": metrics["uar"], **recall}
 
 
-def _summary(by_speaker: Tally) -> dict[str, Any]:
-    whole = _total(by_speaker)
-    found = figures(whole)
-    spread = resampled(by_speaker) if len(by_speaker.surprise) >= FEWEST_SPEAKERS else {}
-    plain = [name for name, value in found.items() if not value.ndim]
-    by_emotion = [name for name, value in found.items() if value.ndim]
-    acted = whole.confusion.sum(axis=1)
+def _summary(by_speaker: SufficientStatistics) -> dict[str, Any]:
+    total = _total(by_speaker)
+    metrics = compute_metrics(total)
+    speakers = len(by_speaker.negative_log_likelihood)
+    draws = bootstrap(by_speaker) if speakers >= MIN_SPEAKERS else {}
+    scalars = [name for name, value in metrics.items() if not value.ndim]
+    per_emotion = [name for name, value in metrics.items() if value.ndim]
+    acted = total.confusion.sum(axis=1)
     return {
         "clips": round(float(acted.sum())),
-        "speakers": len(by_speaker.surprise),
-        **{name: _rounded(found[name]) for name in plain},
-        "intervals": {name: _bounds(spread[name]) for name in plain if spread},
+        "speakers": speakers,
+        **{name: _rounded(metrics[name]) for name in scalars},
+        "intervals": {name: _bounds(draws[name]) for name in scalars if draws},
         "emotions": {
             emotion: {
                 "clips": round(float(acted[k])),
-                **{name: _rounded(found[name][k]) for name in by_emotion},
-                "intervals": {name: _bounds(spread[name][:, k]) for name in by_emotion if spread},
+                **{name: _rounded(metrics[name][k]) for name in per_emotion},
+                "intervals": {name: _bounds(draws[name][:, k]) for name in per_emotion if draws},
             }
             for k, emotion in enumerate(EMOTIONS)
             if acted[k]
@@ -292,11 +295,11 @@ def _summary(by_speaker: Tally) -> dict[str, Any]:
     }
 
 
-def _total(by_speaker: Tally) -> Tally:
-    return by_speaker.drawn(np.ones(len(by_speaker.surprise)))
+def _total(by_speaker: SufficientStatistics) -> SufficientStatistics:
+    return by_speaker.weighted_sum(np.ones(len(by_speaker.negative_log_likelihood)))
 
 
-def _share(part: Floats, whole: NDArray[Any]) -> Floats:
+def _ratio(part: Floats, whole: NDArray[Any]) -> Floats:
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)
 
 
@@ -309,7 +312,7 @@ def _rounded(value: Any) -> float | None:
 
 
 def auc(scores: Sequence[float] | Floats, positive: Sequence[bool] | NDArray[np.bool_]) -> float:
-    """Area under the ROC curve: how often a positive scores above a negative, ties counting half.
+    """Compute the area under the ROC curve.
 
     Parameters
     ----------
@@ -319,22 +322,25 @@ def auc(scores: Sequence[float] | Floats, positive: Sequence[bool] | NDArray[np.
     Returns
     -------
     float
-        0 to 1; nan without a positive or without a negative.
+        Probability, 0 to 1, that a positive has a higher score than a negative; ties count half. nan without a
+        positive or without a negative.
     """
     values, is_positive = np.asarray(scores, float), np.asarray(positive, bool)
-    above = values[is_positive][:, None] - values[~is_positive]
-    return float((np.sign(above).mean() + 1) / 2) if above.size else float("nan")
+    differences = values[is_positive][:, None] - values[~is_positive]
+    return float((np.sign(differences).mean() + 1) / 2) if differences.size else float("nan")
 
 
-def recall_at(scores: Sequence[float] | Floats, positive: Sequence[bool] | NDArray[np.bool_], false: float) -> float:
-    """Share of positives found by the lowest threshold at which at most a share `false` of the negatives is too.
+def recall_at(
+    scores: Sequence[float] | Floats, positive: Sequence[bool] | NDArray[np.bool_], false_positive_rate: float
+) -> float:
+    """Compute the recall at the lowest threshold within a false positive rate.
 
     Parameters
     ----------
     scores : sequence of float, length n
     positive : sequence of bool, length n
-    false : float
-        False alarms allowed, 0 to 1.
+    false_positive_rate : float
+        Largest share of the negatives above the threshold, 0 to 1.
 
     Returns
     -------
@@ -345,6 +351,6 @@ def recall_at(scores: Sequence[float] | Floats, positive: Sequence[bool] | NDArr
     negatives = np.sort(values[~is_positive])[::-1]
     if not len(negatives) or not is_positive.any():
         return float("nan")
-    allowed = int(false * len(negatives))
-    # What scores above the first negative that must not be found is found.
+    allowed = int(false_positive_rate * len(negatives))
+    # The threshold is the first negative that must not be above it.
     return float((values[is_positive] > negatives[min(allowed, len(negatives) - 1)]).mean())

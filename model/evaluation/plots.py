@@ -1,4 +1,4 @@
-"""The pictures of a model's card, by Vega-Lite: confusion, calibration, groups of speakers, learning curves."""
+"""Vega-Lite plots of a model card: confusion, calibration, groups of speakers, and learning curves."""
 
 from __future__ import annotations
 
@@ -22,18 +22,24 @@ _PERCENT = {"domain": [0, 100], "nice": False}
 
 
 def confusion(report: Report) -> Spec:
-    """What was acted in rows, what was heard in columns; percent of each row."""
+    """Plot the confusion matrix, with acted emotions in rows and predictions in columns, in percent of each row."""
     cells = [
-        {"acted": acted, "heard": heard, "share": 100 * clips / sum(row), "right": acted == heard}
+        {"acted": acted, "predicted": predicted, "share": 100 * clips / sum(row)}
         for acted, row in zip(EMOTIONS, report["confusion"], strict=True)
         if sum(row)
-        for heard, clips in zip(EMOTIONS, row, strict=True)
+        for predicted, clips in zip(EMOTIONS, row, strict=True)
     ]
-    x = {"field": "heard", "type": "nominal", "sort": list(EMOTIONS), "title": "heard", "axis": {"labelAngle": 0}}
+    x = {
+        "field": "predicted",
+        "type": "nominal",
+        "sort": list(EMOTIONS),
+        "title": "predicted",
+        "axis": {"labelAngle": 0},
+    }
     y = {"field": "acted", "type": "nominal", "sort": list(EMOTIONS), "title": "acted"}
     text = {"condition": {"test": "datum.share > 50", "value": "white"}, "value": "#222"}
     return {
-        "title": f"What was heard, in percent of what was acted: {_on(report)}",
+        "title": f"Predictions, in percent of the acted emotion: {_on(report)}",
         "width": 420,
         "height": 300,
         "data": {"values": cells},
@@ -59,10 +65,10 @@ def confusion(report: Report) -> Spec:
 
 
 def calibration(report: Report) -> Spec:
-    """How often it was right, by how sure it was; on the line they agree."""
+    """Plot accuracy against confidence; a calibrated model is on the diagonal."""
     axis = {"type": "quantitative", "scale": _PERCENT}
     return {
-        "title": f"As often right as it is sure? {_on(report)}",
+        "title": f"Calibration: {_on(report)}",
         "width": 320,
         "height": 320,
         "layer": [
@@ -71,7 +77,7 @@ def calibration(report: Report) -> Spec:
                 "mark": {"type": "line", "color": _GRAY, "strokeDash": [4, 4]},
                 "encoding": {
                     "x": {**axis, "field": "at", "title": "confidence, %"},
-                    "y": {**axis, "field": "at", "title": "right, %"},
+                    "y": {**axis, "field": "at", "title": "accuracy, %"},
                 },
             },
             {
@@ -88,18 +94,18 @@ def calibration(report: Report) -> Spec:
 
 
 def groups(report: Report, attributes: Sequence[str]) -> Spec:
-    """UAR of each group of speakers, with its interval; the line is that of all."""
+    """Plot the UAR of each group of speakers with its interval; the line is the UAR of all speakers."""
     rows = []
     for attribute in attributes:
-        for name, figures in report["groups"].get(attribute, {"groups": {}})["groups"].items():
-            low, high = figures["intervals"].get("uar", (None, None))
-            many = figures["speakers"]
-            label = f"{name} ({many} speaker{'s' if many > 1 else ''})"
-            rows.append({"attribute": attribute, "group": label, "uar": figures["uar"], "low": low, "high": high})
+        for name, metrics in report["groups"].get(attribute, {"groups": {}})["groups"].items():
+            low, high = metrics["intervals"].get("uar", (None, None))
+            speakers = metrics["speakers"]
+            label = f"{name} ({speakers} speaker{'s' if speakers > 1 else ''})"
+            rows.append({"attribute": attribute, "group": label, "uar": metrics["uar"], "low": low, "high": high})
     y = {"field": "group", "type": "nominal", "title": None, "axis": {"labelLimit": 240}, "sort": None}
     x = {"type": "quantitative", "scale": {"zero": False, "padding": 10}}
     return {
-        "title": f"UAR of groups of speakers, %: {_on(report)}",
+        "title": f"UAR by group of speakers, %: {_on(report)}",
         "data": {"values": rows},
         "facet": {"row": {"field": "attribute", "title": None, "header": {"labelAngle": 0, "labelAlign": "left"}}},
         "resolve": {"scale": {"y": "independent"}},
@@ -114,7 +120,7 @@ def groups(report: Report, attributes: Sequence[str]) -> Spec:
                 {
                     "mark": {"type": "rule", "color": _BLUE, "strokeWidth": 2},
                     "encoding": {
-                        "x": {**x, "field": "low", "title": "UAR, %; lines: intervals of 95 %"},
+                        "x": {**x, "field": "low", "title": "UAR, % (lines: 95 % intervals)"},
                         "x2": {"field": "high"},
                         "y": y,
                     },
@@ -129,24 +135,24 @@ def groups(report: Report, attributes: Sequence[str]) -> Spec:
 
 
 def learning(history: Sequence[Mapping[str, float]]) -> Spec:
-    """Losses, and accuracy on the speakers set aside, by epoch."""
-    names = {"loss": "loss in training", "watch_loss": "loss on speakers set aside"}
+    """Plot the losses, and the accuracy on the held-out speakers, by epoch."""
+    titles = {"loss": "training loss", "held_out_loss": "loss on held-out speakers"}
     losses = [
-        {"epoch": epoch["epoch"], "what": words, "value": epoch[name]}
+        {"epoch": epoch["epoch"], "series": title, "value": epoch[name]}
         for epoch in history
-        for name, words in names.items()
+        for name, title in titles.items()
         if name in epoch
     ]
     accuracies = [
-        {"epoch": epoch["epoch"], "value": 100 * epoch["watch_accuracy"]}
+        {"epoch": epoch["epoch"], "value": 100 * epoch["held_out_accuracy"]}
         for epoch in history
-        if "watch_accuracy" in epoch
+        if "held_out_accuracy" in epoch
     ]
     x = {"field": "epoch", "type": "quantitative", "axis": {"tickMinStep": 1, "format": "d"}}
     y = {"field": "value", "type": "quantitative", "scale": {"zero": False}}
-    there = list(dict.fromkeys(loss["what"] for loss in losses))  # nobody may be set aside
-    color = {"domain": there, "range": [_GRAY, _BLUE][: len(there)]}
-    pictures: list[Spec] = [
+    series = list(dict.fromkeys(loss["series"] for loss in losses))  # there may be no held-out speakers
+    color = {"domain": series, "range": [_GRAY, _BLUE][: len(series)]}
+    plots: list[Spec] = [
         {
             "width": 300,
             "height": 220,
@@ -156,7 +162,7 @@ def learning(history: Sequence[Mapping[str, float]]) -> Spec:
                 "x": x,
                 "y": {**y, "title": "loss"},
                 "color": {
-                    "field": "what",
+                    "field": "series",
                     "type": "nominal",
                     "scale": color,
                     "legend": {"title": None, "orient": "top"},
@@ -165,20 +171,20 @@ def learning(history: Sequence[Mapping[str, float]]) -> Spec:
         }
     ]
     if accuracies:
-        pictures.append(
+        plots.append(
             {
                 "width": 300,
                 "height": 220,
                 "data": {"values": accuracies},
                 "mark": {"type": "line", "point": {"color": _ORANGE}, "color": _ORANGE},
-                "encoding": {"x": x, "y": {**y, "title": "right on speakers set aside, %"}},
+                "encoding": {"x": x, "y": {**y, "title": "accuracy on held-out speakers, %"}},
             }
         )
-    return {"title": "Learning curves", "hconcat": pictures}
+    return {"title": "Learning curves", "hconcat": plots}
 
 
 def write(spec: Spec, file: Path) -> None:
-    """Draw a picture as SVG; the same picture has the same bytes."""
+    """Write a plot as SVG; equal plots have equal bytes."""
     with atomic_write(file) as unfinished:
         unfinished.write_text(vl_convert.vegalite_to_svg({**spec, "config": _CONFIG}), encoding="utf-8")
 

@@ -1,1 +1,1 @@
-"""Convert a trained model to TFLite and check it."""
+"""Export models and check the exported files."""

@@ -1,12 +1,10 @@
-"""What a model file answers on one runtime: `python -m model parity --model F --manifest M --runtime R`.
+"""Compute the predictions of a model file on one runtime, to compare them with the network's.
 
-`model.export.export` runs this for each runtime, in a process of its own: TensorFlow and tflite-runtime do not share one.
+`model.export.export` starts one process per runtime, because TensorFlow and tflite-runtime cannot share a process.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,39 +12,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callmood.emotion.baseline import estimate_baseline
-from callmood.emotion.model import RUNTIMES, load_model
+from callmood.emotion.model import load_model
 from callmood.types import EMOTIONS, SAMPLE_RATE
 from model.data import manifest
 from model.data.corpora import Clip, has_human_speakers, load
 
 CLIPS = 24
-EVEN = dict.fromkeys(EMOTIONS, 1 / len(EMOTIONS))
+UNIFORM_PRIOR = dict.fromkeys(EMOTIONS, 1 / len(EMOTIONS))
 
 
-def some_clips(rows: Sequence[manifest.Row]) -> list[Clip]:
-    """Choose some clips of people, evenly from all there are."""
+def sample_clips(rows: Sequence[manifest.Row]) -> list[Clip]:
+    """Select clips of people at equal intervals from a manifest."""
     people = [row for row in rows if has_human_speakers(row.corpus)]
     return [people[i].as_clip() for i in np.unique(np.linspace(0, len(people) - 1, CLIPS).astype(int))]
 
 
-def durations_s(sounds: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """How long clips last, in seconds."""
-    return np.array([len(sound) for sound in sounds], np.float32) / SAMPLE_RATE
+def durations_s(clips: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the durations of decoded clips, in seconds."""
+    return np.array([len(samples) for samples in clips], np.float32) / SAMPLE_RATE
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--runtime", choices=RUNTIMES, required=True)
-    args = parser.parse_args()
-    model = load_model(args.model, args.runtime)
-    sounds = [load(clip) for clip in some_clips(manifest.read(args.manifest))]
-    embedded = np.stack([model.embed(sound) for sound in sounds])
-    answers = model.classify(embedded, estimate_baseline(embedded, durations_s(sounds)), EVEN)
-    print(json.dumps(answers.tolist()))
-
-
-if __name__ == "__main__":
-    main()
+def predict(file: Path, manifest_file: Path, runtime: str) -> NDArray[np.float32]:
+    """Predict sample clips of a manifest with a model file on a runtime: probabilities, shape (n, 6)."""
+    model = load_model(file, runtime)
+    decoded = [load(clip) for clip in sample_clips(manifest.read(manifest_file))]
+    embedded = np.stack([model.embed(samples) for samples in decoded])
+    return model.classify(embedded, estimate_baseline(embedded, durations_s(decoded)), UNIFORM_PRIOR)

@@ -1,16 +1,12 @@
-"""How long a model file takes for a segment, held against another in the same run.
+"""Measure the processor time of a model file per segment, relative to a reference file.
 
-    python -m model speed --model FILE.tflite --reference model/emotion.tflite --json OUT
-
-What counts is the thread's processor time, spectrogram included: it says the same on a busy machine, give or take what
-others leave of the caches. Both files take turns, so that both meet the same.
+The time is the thread's processor time, including the spectrogram. It hardly depends on the load of the machine, except
+for the caches. The two files are measured alternately, under the same conditions.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,69 +15,46 @@ import numpy as np
 
 from callmood.emotion.baseline import estimate_baseline
 from callmood.emotion.model import EmotionModel, load_model
-from callmood.errors import ModelError
-from callmood.resources import MODEL
 from callmood.types import SAMPLE_RATE
-from model import remote_paths
-from model.files import write_json
 
 SECONDS = 3.0
-TURNS = 60
+ROUNDS = 60
+WARM_UP_ROUNDS = 3  # with cold caches
 
 
-def milliseconds(models: list[EmotionModel], turns: int = TURNS) -> list[float]:
-    """Median time of each model for 3 s of sound, in ms."""
+def measure(models: list[EmotionModel], rounds: int = ROUNDS) -> list[float]:
+    """Measure each model's median time for 3 s of audio, in ms."""
     rng = np.random.default_rng(0)
-    sound = (0.1 * rng.standard_normal(int(SECONDS * SAMPLE_RATE))).astype(np.float32)
-    took: list[list[float]] = [[] for _ in models]
-    for turn in range(turns + 3):  # the first few find cold caches
-        for model, times in zip(models, took, strict=True):
-            begun = time.thread_time()
-            embedding = model.embed(sound)[None]
+    samples = (0.1 * rng.standard_normal(int(SECONDS * SAMPLE_RATE))).astype(np.float32)
+    measured: list[list[float]] = [[] for _ in models]
+    for number in range(rounds + WARM_UP_ROUNDS):
+        for model, times in zip(models, measured, strict=True):
+            started = time.thread_time()
+            embedding = model.embed(samples)[None]
             model.classify(embedding, estimate_baseline(embedding, np.array([SECONDS], np.float32)))
-            if turn >= 3:
-                times.append(1000 * (time.thread_time() - begun))
-    return [statistics.median(times) for times in took]
+            if number >= WARM_UP_ROUNDS:
+                times.append(1000 * (time.thread_time() - started))
+    return [statistics.median(times) for times in measured]
 
 
-def report(file: Path, reference: Path) -> dict[str, Any]:
-    """Measure one file against another.
+def report(file: Path, reference_file: Path) -> dict[str, Any]:
+    """Measure a model file against a reference file.
 
     Returns
     -------
     dict
-        `milliseconds` and `reference_milliseconds` for 3 s, `ratio` of the two, `megabytes` of the file.
+        `milliseconds` and `reference_milliseconds` for 3 s of audio, their `ratio`, and the file's `megabytes`.
     """
-    model, other = load_model(file), load_model(reference)
-    mine, its = milliseconds([model, other])
+    model, reference = load_model(file), load_model(reference_file)
+    milliseconds, reference_milliseconds = measure([model, reference])
     return {
         "kind": "speed",
         "model": model.version,
-        "reference": other.version,
+        "reference": reference.version,
         "runtime": model.runtime,
         "seconds": SECONDS,
-        "milliseconds": round(mine, 2),
-        "reference_milliseconds": round(its, 2),
-        "ratio": round(mine / its, 3),
+        "milliseconds": round(milliseconds, 2),
+        "reference_milliseconds": round(reference_milliseconds, 2),
+        "ratio": round(milliseconds / reference_milliseconds, 3),
         "megabytes": round(file.stat().st_size / 1e6, 2),
     }
-
-
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=remote_paths.source, required=True)
-    parser.add_argument("--reference", type=remote_paths.source, default=MODEL / "emotion.tflite")
-    parser.add_argument("--json", type=remote_paths.target, help="where the report goes")
-    args = parser.parse_args()
-    try:
-        found = report(args.model, args.reference)
-        if args.json:
-            write_json(args.json, found)
-    except (ModelError, OSError) as error:
-        sys.exit(f"error: {error}")
-    print("{milliseconds} ms for 3 s, {ratio} times the reference's {reference_milliseconds} ms".format(**found))
-
-
-if __name__ == "__main__":
-    remote_paths.run(main)

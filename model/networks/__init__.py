@@ -1,24 +1,24 @@
-"""Architectures by name: each a function from a configuration to an untrained `Network`."""
+"""Networks by architecture: each module builds an untrained `Network` from its part of the configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from model.config import Config
+from model.config import Cnn, Config, Crnn, Rnn, WhisperProbe, WhisperTuned
 from model.networks import cnn, crnn, rnn, whisper
 from model.networks.network import Network
 
-__all__ = ["ARCHITECTURES", "Network", "build"]
-
-ARCHITECTURES: dict[str, Callable[[Config], Network]] = {
-    "cnn": cnn.build,
-    "rnn": rnn.build,
-    "crnn": crnn.build,
-    "whisper_probe": whisper.probe,
-    "whisper_tuned": whisper.tuned,
-}
+__all__ = ["Network", "build"]
 
 
 def build(config: Config) -> Network:
-    """Build the network that a configuration names, untrained."""
-    return ARCHITECTURES[config.architecture.name](config)
+    """Build the untrained network that a configuration selects."""
+    match config.architecture:
+        case Cnn() as options:
+            return cnn.build(options, config.head)
+        case Rnn() as options:
+            return rnn.build(options, config.head)
+        case Crnn() as options:
+            return crnn.build(options, config.head)
+        case WhisperProbe() as options:
+            return whisper.build_probe(options, config.head)
+        case WhisperTuned() as options:
+            return whisper.build_tuned(options, config.head)

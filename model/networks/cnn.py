@@ -1,18 +1,17 @@
-"""A convolutional network: the spectrogram as a picture."""
+"""A convolutional network over the spectrogram."""
 
 from __future__ import annotations
 
 import keras
 
-from model.config import Config
+from model.config import Cnn, Head
 from model.networks import layers
 from model.networks.network import Network, relative_head
 
 
-def build(config: Config) -> Network:
-    """Build the network; see `model.config.Cnn`."""
-    options = config.architecture
+def build(options: Cnn, head: Head) -> Network:
+    """Build the network that `model.config.Cnn` describes."""
     mel, mask, x = layers.spectrogram(options)
-    x, heard = layers.convolutions(x, mask, options.filters)
-    body = keras.Model([mel, mask], layers.embedding(x, heard, options.size), name="body")
-    return Network(None, body, relative_head(options.size, config.head))
+    x, mask_out = layers.convolutions(x, mask, options.filters)
+    encoder = keras.Model([mel, mask], layers.embedding(x, mask_out, options.size), name="embedding_encoder")
+    return Network(None, encoder, relative_head(options.size, head))

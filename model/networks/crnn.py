@@ -1,19 +1,18 @@
-"""A convolutional network under a recurrent one: sounds, and then how they follow one another."""
+"""A convolutional network followed by a recurrent network."""
 
 from __future__ import annotations
 
 import keras
 
-from model.config import Config
+from model.config import Crnn, Head
 from model.networks import layers
 from model.networks.network import Network, relative_head
 
 
-def build(config: Config) -> Network:
-    """Build the network; see `model.config.Crnn`."""
-    options = config.architecture
+def build(options: Crnn, head: Head) -> Network:
+    """Build the network that `model.config.Crnn` describes."""
     mel, mask, x = layers.spectrogram(options)
-    x, heard = layers.convolutions(x, mask, options.filters)
-    x = layers.recurrent(x, heard, options.units)
-    body = keras.Model([mel, mask], layers.embedding(x, heard, options.size), name="body")
-    return Network(None, body, relative_head(options.size, config.head))
+    x, mask_out = layers.convolutions(x, mask, options.filters)
+    x = layers.recurrent(x, mask_out, options.units)
+    encoder = keras.Model([mel, mask], layers.embedding(x, mask_out, options.size), name="embedding_encoder")
+    return Network(None, encoder, relative_head(options.size, head))

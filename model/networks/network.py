@@ -1,4 +1,4 @@
-"""What all architectures are made of: a frozen front, a body that is trained, and a head relative to the speaker."""
+"""The structure of all architectures: a frozen frontend, a trainable encoder, and a head relative to the speaker."""
 
 from __future__ import annotations
 
@@ -13,56 +13,58 @@ from callmood.types import EMOTIONS
 from model import config
 from model.features.dataset import Dataset
 
-AT_ONCE = 256  # clips that are embedded together
+BATCH = 256
+"""int: clips per batch when `Network.embed` computes embeddings."""
 
 
 @dataclass(frozen=True)
 class Network:
-    """A spectrogram's way to six logits.
+    """A network from a spectrogram to six logits.
 
     Parameters
     ----------
     frontend : keras.Model, optional
-        `(mel (b, t, 80), mask (b, t)) -> features (b, f)`, never trained, so that its output is kept on disk.
-        None: the spectrogram itself is what the body reads.
-    body : keras.Model
-        `(features, mask) -> embedding (b, d)`; 0 is the mean of what it was trained on, 1 a standard deviation.
+        `(mel (b, t, 80), mask (b, t)) -> features (b, f)`. It is never trained, so its output is cached on disk. With
+        None, the encoder reads the spectrogram.
+    encoder : keras.Model
+        `(features, mask) -> embedding (b, d)`, in standard deviations from the mean of the training set.
     head : keras.Model
         `(embedding (b, d), baseline (b, d)) -> logits (b, 6)`.
     """
 
     frontend: keras.Model | None
-    body: keras.Model
+    encoder: keras.Model
     head: keras.Model
 
     @property
     def size(self) -> int:
-        """Numbers in an embedding."""
-        return int(self.body.output_shape[-1])
+        """Dimension of an embedding."""
+        return int(self.encoder.output_shape[-1])
 
-    def adapt(self, heard: Dataset) -> None:
-        """Show the training set to what scales features by its mean and deviation."""
-        for layer in self.body.layers:
+    def adapt(self, dataset: Dataset) -> None:
+        """Set the mean and deviation of normalization layers from the training set."""
+        for layer in self.encoder.layers:
             if isinstance(layer, keras.layers.Normalization):
-                layer.adapt(heard.features)
+                layer.adapt(dataset.features)
 
-    def embed(self, heard: Dataset) -> NDArray[np.float32]:
-        """Embed clips from their features: (m, d)."""
-        mask = heard.mask()
-        parts = [slice(start, start + AT_ONCE) for start in range(0, len(mask), AT_ONCE)]
-        embedded = [self.body.predict_on_batch([heard.features[part], mask[part]]) for part in parts]
-        return np.concatenate(embedded).astype(np.float32)
+    def embed(self, dataset: Dataset) -> NDArray[np.float32]:
+        """Compute the embeddings of clips from their features: (m, d)."""
+        mask = dataset.mask()
+        batches = [slice(start, start + BATCH) for start in range(0, len(mask), BATCH)]
+        embedded = [self.encoder.predict_on_batch([dataset.features[batch], mask[batch]]) for batch in batches]
+        embeddings: NDArray[np.float32] = np.concatenate(embedded).astype(np.float32)
+        return embeddings
 
-    def learner(self) -> keras.Model:
-        """Body and head, as they are trained together: `(features, mask, baseline) -> logits`."""
-        features, mask = (keras.Input(tensor.shape[1:], name=tensor.name) for tensor in self.body.inputs)
+    def trainable_model(self) -> keras.Model:
+        """Connect encoder and head, which are trained together: `(features, mask, baseline) -> logits`."""
+        features, mask = (keras.Input(tensor.shape[1:], name=tensor.name) for tensor in self.encoder.inputs)
         baseline = keras.Input((self.size,), name="baseline")
-        logits = self.head([self.body([features, mask]), baseline])
+        logits = self.head([self.encoder([features, mask]), baseline])
         return keras.Model([features, mask, baseline], ops.cast(logits, "float32"))
 
 
 def relative_head(size: int, options: config.Head) -> keras.Model:
-    """Judge by what is left of an embedding when its speaker's baseline is taken away."""
+    """Build the head, which classifies the difference between an embedding and its speaker's baseline."""
     embedding, baseline = keras.Input((size,), name="embedding"), keras.Input((size,), name="baseline")
     x = keras.layers.Dropout(options.input_dropout)(embedding - baseline)
     x = keras.layers.Dense(options.hidden, "gelu")(x)
@@ -70,7 +72,7 @@ def relative_head(size: int, options: config.Head) -> keras.Model:
     return keras.Model([embedding, baseline], keras.layers.Dense(len(EMOTIONS))(x), name="head")
 
 
-def scaled(size: int) -> keras.Model:
-    """A body that only puts features in standard deviations of the training set, once it was shown that."""
+def scaling_encoder(size: int) -> keras.Model:
+    """Build an encoder that only scales features to standard deviations of the training set (`Network.adapt`)."""
     features, mask = keras.Input((size,), name="features"), keras.Input((None,), name="mask")
-    return keras.Model([features, mask], keras.layers.Normalization()(features), name="body")
+    return keras.Model([features, mask], keras.layers.Normalization()(features), name="embedding_encoder")

@@ -1,19 +1,18 @@
-"""A recurrent network: the spectrogram as a sequence."""
+"""A recurrent network over the spectrogram."""
 
 from __future__ import annotations
 
 import keras
 
-from model.config import Config
+from model.config import Head, Rnn
 from model.networks import layers
 from model.networks.network import Network, relative_head
 
 
-def build(config: Config) -> Network:
-    """Build the network; see `model.config.Rnn`."""
-    options = config.architecture
+def build(options: Rnn, head: Head) -> Network:
+    """Build the network that `model.config.Rnn` describes."""
     mel, mask, x = layers.spectrogram(options)
-    x, heard = layers.steps_of_40_ms(x, mask, options.units)
-    x = layers.recurrent(x, heard, options.units)
-    body = keras.Model([mel, mask], layers.embedding(x, heard, options.size), name="body")
-    return Network(None, body, relative_head(options.size, config.head))
+    x, mask_out = layers.time_convolution(x, mask, options.units)
+    x = layers.recurrent(x, mask_out, options.units)
+    encoder = keras.Model([mel, mask], layers.embedding(x, mask_out, options.size), name="embedding_encoder")
+    return Network(None, encoder, relative_head(options.size, head))

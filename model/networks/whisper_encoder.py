@@ -1,7 +1,7 @@
-"""Whisper tiny.en's encoder in Keras, from log-mel frames to one embedding a clip.
+"""Whisper tiny.en's encoder in Keras, from log-mel frames to one embedding per clip.
 
-Differs from Whisper in three things: a clip is not padded to 30 s, padding that is there is masked so that it cannot
-change the answer, and what comes out is the mean and the standard deviation over time of each of the four blocks.
+It differs from Whisper in three points. Clips are not padded to 30 s. A mask excludes the padding of a batch. The
+output is the mean and the standard deviation over time of each of the four blocks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from callmood.emotion.log_mel import N_MELS
 from model.features.frontend import MAX_FRAMES
 
 WIDTH, HEADS, BLOCKS = 384, 6, 4
@@ -28,60 +29,60 @@ def build_encoder(weights: dict[str, NDArray[np.float32]]) -> keras.Model:
     Returns
     -------
     keras.Model
-        `(mel (b, t, 80), mask (b, t)) -> (b, 3072)`; t at most 800, mask 1 for a clip's frames and 0 for padding.
+        `(mel (b, t, 80), mask (b, t)) -> (b, 3072)`; t is at most 800, and the mask is 1 for frames and 0 for padding.
     """
-    mel = keras.Input((None, 80), name="mel")
+    mel = keras.Input((None, N_MELS), name="mel")
     mask = keras.Input((None,), name="mask")
 
-    heard = mask[:, :, None]  # (b, t, 1)
-    every_other = heard[:, ::2]  # (b, n, 1), n = t / 2: the second convolution halves the rate to 50 a second
-    x = _neighbors(mel * heard)  # (b, t, 240)
-    x = _gelu(_dense(x, *_convolution(weights, "conv1"))) * heard  # masked: past its end a clip alone would have zeros
+    valid = mask[:, :, None]  # (b, t, 1)
+    valid_out = valid[:, ::2]  # (b, n, 1), n = t / 2: the second convolution halves the rate to 50 Hz
+    x = _neighbors(mel * valid)  # (b, t, 240)
+    x = _gelu(_dense(x, *_convolution(weights, "conv1"))) * valid  # an unpadded clip is followed by zeros
     x = _neighbors(x)[:, ::2]  # (b, n, 1152)
     x = _gelu(_dense(x, *_convolution(weights, "conv2")))  # (b, n, 384)
     x = Positions(weights["position_encodings/encodings"][: MAX_FRAMES // 2])(x)
 
-    unheard = (every_other[:, None, None, :, 0] - 1.0) * 1e9  # (b, 1, 1, n): 0, or far below any attention score
+    attention_bias = (valid_out[:, None, None, :, 0] - 1.0) * 1e9  # (b, 1, 1, n): 0, or far below all attention scores
     pooled = []
     for block in range(BLOCKS):
         layer = {k.removeprefix(f"layer_{block}/"): w for k, w in weights.items() if k.startswith(f"layer_{block}/")}
-        x = x + _attention(_norm(x, layer, "self_attention/"), unheard, layer)
+        x = x + _attention(_norm(x, layer, "self_attention/"), attention_bias, layer)
         x = x + _feed_forward(_norm(x, layer, "ffn/"), layer)
-        pooled += mean_and_deviation(_norm(x, weights, "") if block == BLOCKS - 1 else x, every_other)
+        pooled += mean_and_deviation(_norm(x, weights, "") if block == BLOCKS - 1 else x, valid_out)
     return keras.Model([mel, mask], ops.concatenate(pooled, axis=-1), name="encoder")
 
 
-class Positions(keras.layers.Layer):
-    """Adds the first n position encodings to (b, n, d)."""
+class Positions(keras.layers.Layer):  # type: ignore[misc]  # Keras has no type hints
+    """Add the first n position encodings to (b, n, d)."""
 
     def __init__(self, encodings: NDArray[np.float32]) -> None:
         super().__init__(name="positions", trainable=False)
         self.encodings = encodings
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """Add to x."""
+        """Return x with the position encodings added."""
         return x + ops.cast(self.encodings, x.dtype)[: ops.shape(x)[1]]
 
 
 def _neighbors(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Each frame beside the ones before and after it, (b, t, d) -> (b, t, 3d).
+    """Concatenate each frame with the previous and the next one: (b, t, d) -> (b, t, 3d).
 
-    A convolution of width 3 is then a dense layer, whose int8 form scales each frame by itself.
+    A convolution of width 3 becomes a dense layer, and its int8 form scales each frame separately.
     """
     padded = ops.pad(x, ((0, 0), (1, 1), (0, 0)))
     return ops.concatenate([padded[:, :-2], padded[:, 1:-1], padded[:, 2:]], axis=-1)
 
 
 def _attention(
-    x: keras.KerasTensor, unheard: keras.KerasTensor, layer: dict[str, NDArray[np.float32]]
+    x: keras.KerasTensor, attention_bias: keras.KerasTensor, layer: dict[str, NDArray[np.float32]]
 ) -> keras.KerasTensor:
-    """Self-attention over (b, n, d), blind to padding."""
+    """Apply self-attention to (b, n, d), and ignore the padding."""
     qkv = _linear(x, layer, "self_attention/linear_0")
     qkv = keras.layers.Reshape((-1, 3 * HEADS, WIDTH // HEADS))(qkv)
     qkv = ops.transpose(qkv, (0, 2, 1, 3))  # (b, 3 * heads, n, 64)
     query, key, value = qkv[:, :HEADS], qkv[:, HEADS : 2 * HEADS], qkv[:, 2 * HEADS :]
     scores = ops.matmul(query * (WIDTH // HEADS) ** -0.5, ops.transpose(key, (0, 1, 3, 2)))  # (b, heads, n, n)
-    mixed = ops.matmul(ops.softmax(scores + unheard), value)
+    mixed = ops.matmul(ops.softmax(scores + attention_bias), value)
     mixed = keras.layers.Reshape((-1, WIDTH))(ops.transpose(mixed, (0, 2, 1, 3)))
     return _linear(mixed, layer, "self_attention/linear_1")
 
@@ -90,11 +91,11 @@ def _feed_forward(x: keras.KerasTensor, layer: dict[str, NDArray[np.float32]]) -
     return _linear(_gelu(_linear(x, layer, "ffn/linear_0")), layer, "ffn/linear_1")
 
 
-def mean_and_deviation(x: keras.KerasTensor, heard: keras.KerasTensor) -> list[keras.KerasTensor]:
-    """Over the time a clip lasts: (b, n, d) -> two of (b, d)."""
-    n = ops.sum(heard, axis=1)  # (b, 1)
-    mean = ops.sum(x * heard, axis=1) / n
-    variance = ops.sum(ops.square(x - mean[:, None]) * heard, axis=1) / n
+def mean_and_deviation(x: keras.KerasTensor, valid: keras.KerasTensor) -> list[keras.KerasTensor]:
+    """Compute mean and standard deviation over the valid frames: (b, n, d) -> two of (b, d)."""
+    n = ops.sum(valid, axis=1)  # (b, 1)
+    mean = ops.sum(x * valid, axis=1) / n
+    variance = ops.sum(ops.square(x - mean[:, None]) * valid, axis=1) / n
     return [mean, ops.sqrt(variance + 1e-8)]
 
 
@@ -117,11 +118,11 @@ def _dense(x: keras.KerasTensor, kernel: NDArray[np.float32], bias: NDArray[np.f
 
 
 def _convolution(weights: dict[str, NDArray[np.float32]], name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Turn a convolution's weights (out, in, 3) into a dense layer's over neighbors, (3 * in, out)."""
+    """Convert weights of a convolution (out, in, 3) to those of a dense layer over neighbors, (3 * in, out)."""
     kernel = weights[f"{name}/weight"]
     return kernel.transpose(2, 1, 0).reshape(-1, len(kernel)), weights[f"{name}/bias"]
 
 
 def _gelu(x: keras.KerasTensor) -> keras.KerasTensor:
-    # The tanh form: one fused TFLite operation, and within 1e-3 of the exact one that Whisper was trained with.
+    # The tanh form is one fused TFLite operation, and within 1e-3 of the exact form that Whisper was trained with.
     return keras.activations.gelu(x, approximate=True)

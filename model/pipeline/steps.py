@@ -9,11 +9,8 @@ At import time this module needs the standard library only, because Airflow impo
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,8 +65,57 @@ def main_steps() -> list[Step]:
     return [step for step in steps() if step.name not in failure_steps]
 
 
-def command(step: Step, blanks: Mapping[str, str | Sequence[str]]) -> list[str]:
-    """Fill in the blanks of a step's command; a list takes the place of a word that is nothing but its blank.
+@dataclass(frozen=True)
+class StepOptions:
+    """The values of the placeholders in the commands of all steps.
+
+    Parameters
+    ----------
+    run : str
+        Folder of the run, local or in Cloud Storage.
+    corpora : str
+        ``NAME=ROOT`` of each corpus, separated by spaces. Roots with spaces are quoted as in a shell.
+    config, gates : str
+        Files of the configuration and of the gates.
+    cache : str or None
+        Folder of cached features; default: ``RUN/features``.
+    registry : str
+        ``gs://BUCKET/PREFIX``, or a folder.
+    share : str
+        Share of the recordings that the canary analyzes.
+    limits : str
+        Options of ``compare-canary``.
+    results : str
+        ``PROJECT.DATASET`` or a DuckDB file with the calls that the canary analyzed.
+    """
+
+    run: str
+    corpora: str = ""
+    config: str = "model/configs/shipped.toml"
+    gates: str = "model/gates.toml"
+    cache: str | None = None
+    registry: str = "registry"
+    share: str = "0.1"
+    limits: str = ""
+    results: str = ""
+
+    def values(self) -> dict[str, str | Sequence[str]]:
+        """Return the value of each placeholder except ``version``."""
+        return {
+            "run": self.run,
+            "corpora": ingest_arguments(self.corpora),
+            "config": self.config,
+            "gates": self.gates,
+            "cache": self.cache or f"{self.run}/features",
+            "registry": self.registry,
+            "share": self.share,
+            "limits": shlex.split(self.limits),
+            "results": self.results,
+        }
+
+
+def command(step: Step, values: Mapping[str, str | Sequence[str]]) -> list[str]:
+    """Fill in the placeholders of a step's command; a list replaces a word that consists of its placeholder.
 
     Examples
     --------
@@ -79,76 +125,44 @@ def command(step: Step, blanks: Mapping[str, str | Sequence[str]]) -> list[str]:
     """
     words: list[str] = []
     for word in step.command:
-        filled = blanks.get(word[1:-1]) if word[:1] + word[-1:] == "{}" else None
-        words += [word.format_map(blanks)] if filled is None or isinstance(filled, str) else filled
+        value = values.get(word[1:-1]) if word[:1] + word[-1:] == "{}" else None
+        words += [word.format_map(values)] if value is None or isinstance(value, str) else value
     return words
 
 
-def roots(corpora: str) -> list[str]:
-    """Arguments of `model.data.ingest` for corpora as text.
+def complete_command(step: Step, options: StepOptions) -> list[str]:
+    """Fill in all placeholders of a step's command, including the version that the run exported.
 
-    Parameters
-    ----------
-    corpora : str
-        ``NAME=ROOT`` of each, with spaces between; a root with a space in it is quoted as in a shell.
+    Raises
+    ------
+    OSError, ValueError
+        The command needs the version, and the run has no exported model.
+    """
+    version = {"version": exported_version(options.run)} if "{version}" in step.command else {}
+    return command(step, options.values() | version)
+
+
+def ingest_arguments(corpora: str) -> list[str]:
+    """Convert corpora in the form ``NAME=ROOT …`` to arguments of the command ``ingest``.
 
     Examples
     --------
-    >>> roots("cremad=gs://acme/cremad csv='our calls/clips.csv'")
+    >>> ingest_arguments("cremad=gs://acme/cremad csv='our calls/clips.csv'")
     ['--corpus', 'cremad', '--root', 'gs://acme/cremad', '--corpus', 'csv', '--root', 'our calls/clips.csv']
     """
     pairs = [pair.partition("=") for pair in shlex.split(corpora)]
     return [word for name, _, root in pairs for word in ("--corpus", name, "--root", root)]
 
 
-def version(run: str) -> str:
-    """Version of the model that a run has exported."""
+def exported_version(run: str) -> str:
+    """Return the version of the model that a run exported.
+
+    Raises
+    ------
+    OSError, ValueError
+        The run has no exported model.
+    """
     from model import remote_paths
 
-    facts = remote_paths.source(f"{run}/emotion.json")
-    return str(json.loads(facts.read_text(encoding="utf-8"))["version"])
-
-
-def options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that fill in the blanks."""
-    parser.add_argument("--run", required=True, help="folder for what comes of it; here, as everywhere, or gs://")
-    parser.add_argument("--corpora", default="", help="NAME=ROOT of each, with spaces between; see model.ingest")
-    parser.add_argument("--config", default="model/configs/shipped.toml", help="default: %(default)s")
-    parser.add_argument("--gates", default="model/gates.toml", help="default: %(default)s")
-    parser.add_argument("--cache", help="where features are kept; default: RUN/features")
-    parser.add_argument("--registry", default="registry", help="gs://BUCKET/PREFIX, or a folder; default: %(default)s")
-    parser.add_argument("--share", default="0.1", help="of the recordings that the canary judges; default: %(default)s")
-    parser.add_argument(
-        "--limits", default="", help="options of model compare-canary, such as '--calls 100 --shift 0.1'"
-    )
-    parser.add_argument("--results", default="", help="PROJECT.DATASET, or a DuckDB file, with the calls it judged")
-
-
-def blanks(args: argparse.Namespace, step: Step) -> dict[str, str | Sequence[str]]:
-    """Give every blank its value."""
-    known = {name: getattr(args, name) for name in ("run", "config", "gates", "registry", "share", "results")}
-    known |= {"cache": args.cache or f"{args.run}/features", "corpora": roots(args.corpora)}
-    known["limits"] = shlex.split(args.limits)
-    return known | ({"version": version(args.run)} if "{version}" in step.command else {})
-
-
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    by_name = {step.name: step for step in steps()}
-    parser.add_argument("step", choices=by_name)
-    options(parser)
-    args = parser.parse_args()
-    try:
-        module, *arguments = command(by_name[args.step], blanks(args, by_name[args.step]))
-    except argparse.ArgumentTypeError as error:
-        parser.error(str(error))
-    except (OSError, ValueError) as error:
-        sys.exit(f"error: {args.run} has no model to go on with; run the step export first: {error}")
-    words = [sys.executable, "-m", "model", module, *arguments]
-    print(shlex.join(words[1:]), flush=True)
-    os.execv(sys.executable, words)  # noqa: S606
-
-
-if __name__ == "__main__":
-    main()
+    metadata = remote_paths.input_path(f"{run}/emotion.json")
+    return str(json.loads(metadata.read_text(encoding="utf-8"))["version"])

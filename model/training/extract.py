@@ -1,14 +1,12 @@
-"""Compute what training reads, once: `python -m model features --config CONF.toml --manifest M --cache DIR`.
+"""Compute and cache the features that training reads.
 
-A frozen front, such as Whisper's encoder, hears every clip in every way that the configuration names; where there is no
-front, the spectrograms themselves are kept. Stopped half way, the same command goes on after the last speaker.
-`model.training.train` does the same for what is not there yet.
+A frozen frontend, such as Whisper's encoder, processes every clip under every acoustic condition of the configuration.
+Without a frontend, the features are the spectrograms. Features are cached per speaker, so an interrupted run continues
+with the next speaker.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,137 +19,130 @@ import numpy as np
 from numpy.typing import NDArray
 
 from callmood.types import EMOTIONS
-from model import config, networks, remote_paths
+from model import config, networks
 from model.config import Config, ConfigError
 from model.data import manifest
-from model.data.corpora import Clip, CorpusError, has_human_speakers
+from model.data.corpora import Clip, has_human_speakers
 from model.features.dataset import Dataset
 from model.features.embedding_cache import Embedder, embeddings
 from model.features.frontend import FrozenFrontend, Spectrogram
 from model.networks import Network
 
-CACHE = Path("runs/cache")
 
+def select_clips(rows: Sequence[manifest.Row], data: config.Data) -> tuple[list[Clip], list[Clip]]:
+    """Select the clips to train on, and the clips of the held-out speakers.
 
-def chosen(rows: Sequence[manifest.Row], data: config.Data) -> tuple[list[Clip], list[Clip]]:
-    """Choose clips to learn from, and those of the speakers set aside.
-
-    Made-up voices are learned from where `data.sample_weights` says how much, and never set aside.
+    Synthetic speech is used for training only if `data.sample_weights` names its corpus, and it is never held out.
 
     Raises
     ------
     ConfigError
-        There are too few speakers.
+        The manifest has too few speakers.
     """
     by_speaker = defaultdict(list)
     for clip in (row.as_clip() for row in rows):
         if clip.split in data.train_splits:
             by_speaker[clip.corpus, clip.speaker].append(clip)
-    by_chance = sorted(by_speaker, key=lambda speaker: (crc32("/".join(speaker).encode()), speaker))
-    people = [speaker for speaker in by_chance if has_human_speakers(speaker[0])][: data.speakers]
+    shuffled = sorted(by_speaker, key=lambda speaker: (crc32("/".join(speaker).encode()), speaker))
+    people = [speaker for speaker in shuffled if has_human_speakers(speaker[0])][: data.speakers]
     if len(people) <= data.held_out_speakers:
         raise ConfigError(
-            f"the manifest has {len(people)} speakers in {' and '.join(data.train_splits)}, of whom data.held_out_speakers "
-            f"takes {data.held_out_speakers}: none is left to learn from"
+            f"no speaker remains for training: the manifest has {len(people)} speakers in "
+            f"{' and '.join(data.train_splits)}, and data.held_out_speakers holds out {data.held_out_speakers}"
         )
-    few = {speaker: spread(clips, data.clips_per_speaker) for speaker, clips in by_speaker.items()}
-    watch, learn = people[: data.held_out_speakers], people[data.held_out_speakers :]
-    made_up = [
-        speaker for speaker in by_chance if not has_human_speakers(speaker[0]) and speaker[0] in data.sample_weights
+    limited = {speaker: interleave_emotions(clips, data.clips_per_speaker) for speaker, clips in by_speaker.items()}
+    held_out, training = people[: data.held_out_speakers], people[data.held_out_speakers :]
+    synthetic = [
+        speaker for speaker in shuffled if not has_human_speakers(speaker[0]) and speaker[0] in data.sample_weights
     ]
-    learn += made_up[: data.speakers]
+    training += synthetic[: data.speakers]
     # The order of clips is part of the shipped model's recipe: synthetic speech first.
-    ordered = sorted(learn, key=lambda speaker: (has_human_speakers(speaker[0]), speaker))
-    return [clip for name in ordered for clip in few[name]], [clip for name in sorted(watch) for clip in few[name]]
+    ordered = sorted(training, key=lambda speaker: (has_human_speakers(speaker[0]), speaker))
+    return (
+        [clip for speaker in ordered for clip in limited[speaker]],
+        [clip for speaker in sorted(held_out) for clip in limited[speaker]],
+    )
 
 
-def spread(clips: Sequence[Clip], most: int | None) -> list[Clip]:
-    """Take the first clips of each emotion in turn."""
+def interleave_emotions(clips: Sequence[Clip], limit: int | None) -> list[Clip]:
+    """Take the first clip of each emotion, then the second of each, and so on, up to a limit."""
     by_emotion = [[clip for clip in clips if clip.emotion == emotion] for emotion in EMOTIONS]
-    in_turn = [clip for round_ in zip_longest(*by_emotion) for clip in round_ if clip]
-    return in_turn[:most]
+    interleaved = [clip for round_ in zip_longest(*by_emotion) for clip in round_ if clip]
+    return interleaved[:limit]
 
 
-def target(clip: Clip, training: config.Training) -> NDArray[np.float64]:
-    """Share of each emotion in what a clip is to be heard as, (6,): acted, heard by listeners, and smoothed."""
+def target_distribution(clip: Clip, training: config.Training) -> NDArray[np.float64]:
+    """Compute the training target of a clip, (6,): the acted emotion, the listeners' votes, and label smoothing."""
     acted = np.array([emotion == clip.emotion for emotion in EMOTIONS], float)
     votes = np.array([(clip.votes or {}).get(emotion, 0) for emotion in EMOTIONS], float)
     share = training.vote_weight if votes.sum() else 0.0
     mixed = (1 - share) * acted + share * votes / max(1.0, votes.sum())
-    return (1 - training.label_smoothing) * mixed + training.label_smoothing / len(EMOTIONS)
+    target: NDArray[np.float64] = (1 - training.label_smoothing) * mixed + training.label_smoothing / len(EMOTIONS)
+    return target
 
 
-def embedder(network: Network, config: Config, cache: Path) -> Embedder:
-    """Make what computes features."""
+def create_embedder(network: Network, config: Config, cache: Path) -> Embedder:
+    """Create the object that computes the features of a network."""
     if network.frontend is None:
         return Spectrogram(config.data.frames)
-    from model.networks.tflite import frontend_file  # TensorFlow, which a network without a front does not need
+    from model.networks.tflite import frontend_file  # TensorFlow: not needed without a frontend
 
     return FrozenFrontend(frontend_file(network.frontend, cache))
 
 
 def mean_aligned(embedded: NDArray[np.floating[Any]], clips: Sequence[Clip]) -> NDArray[np.floating[Any]]:
-    """Move made-up voices to where people's neutral clips are, so that a model learns less of how a synthesizer sounds.
+    """Shift embeddings of synthetic speech to the mean of people's neutral speech.
+
+    A model then learns less about the sound of a synthesizer.
 
     Parameters
     ----------
     embedded : ndarray of float, shape (m, d)
-        Of clips that were heard in one way; spectrograms (m, t, 80) have no such place, and are left as they are.
+        Embeddings under one acoustic condition. Spectrograms (m, t, 80) are returned unchanged.
     clips : sequence of Clip, length m
 
     Returns
     -------
-    ndarray of float, as `embedded`
-        The mean of made-up clips is that of people's neutral ones, if there are any.
+    ndarray of float, same shape as `embedded`
+        The mean of the synthetic clips equals the mean of people's neutral clips, if there are any.
     """
-    made_up = np.array([not has_human_speakers(clip.corpus) for clip in clips])
-    neutral = np.array([clip.emotion == "neutral" for clip in clips]) & ~made_up
-    if embedded.ndim != 2 or not made_up.any() or not neutral.any():
+    synthetic = np.array([not has_human_speakers(clip.corpus) for clip in clips])
+    neutral = np.array([clip.emotion == "neutral" for clip in clips]) & ~synthetic
+    if embedded.ndim != 2 or not synthetic.any() or not neutral.any():
         return embedded
-    there = embedded.copy()
-    there[made_up] += embedded[neutral].mean(axis=0) - embedded[made_up].mean(axis=0)
-    return there
+    aligned = embedded.copy()
+    aligned[synthetic] += embedded[neutral].mean(axis=0) - embedded[synthetic].mean(axis=0)
+    return aligned
 
 
-def listen(embedder: Embedder, clips: Sequence[Clip], config: Config, cache: Path) -> Dataset:
-    """Hear clips in every way that the configuration names."""
+def load_dataset(embedder: Embedder, clips: Sequence[Clip], config: Config, cache: Path) -> Dataset:
+    """Compute, or read from the cache, the features of clips under every condition of the configuration."""
     known: dict[tuple[str, str], int] = {}
     numbers = np.array([known.setdefault((clip.corpus, clip.speaker), len(known)) for clip in clips], np.intp)
-    heard, voices = [], []
+    parts, groups = [], []
     for group, conditions in enumerate(config.data.conditions):
         for condition in conditions:
             if condition.channel == "random_telephone" and config.data.telephone_channel is not None:
                 condition = replace(condition, telephone_channel=config.data.telephone_channel)
             features, durations_s = embeddings(embedder, clips, condition, cache)
-            heard.append((mean_aligned(features, clips), durations_s))
-            voices.append(numbers + group * len(clips))
+            parts.append((mean_aligned(features, clips), durations_s))
+            groups.append(numbers + group * len(clips))
     return Dataset(
-        features=np.concatenate([features for features, _ in heard]),
-        durations_s=np.concatenate([durations_s for _, durations_s in heard]),
-        labels=np.tile([EMOTIONS.index(clip.emotion) for clip in clips], len(heard)),
-        targets=np.tile([target(clip, config.training) for clip in clips], (len(heard), 1)).astype(np.float32),
-        baseline_groups=np.concatenate(voices),
-        sample_weights=np.tile([config.data.sample_weights.get(clip.corpus, 1.0) for clip in clips], len(heard)).astype(
+        features=np.concatenate([features for features, _ in parts]),
+        durations_s=np.concatenate([durations_s for _, durations_s in parts]),
+        labels=np.tile([EMOTIONS.index(clip.emotion) for clip in clips], len(parts)),
+        targets=np.tile([target_distribution(clip, config.training) for clip in clips], (len(parts), 1)).astype(
+            np.float32
+        ),
+        baseline_groups=np.concatenate(groups),
+        sample_weights=np.tile([config.data.sample_weights.get(clip.corpus, 1.0) for clip in clips], len(parts)).astype(
             np.float32
         ),
     )
 
 
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", type=remote_paths.source, required=True, help="see model/configs")
-    parser.add_argument("--manifest", type=remote_paths.source, required=True, help="from model.ingest")
-    parser.add_argument("--cache", type=remote_paths.kept, default=CACHE)
-    args = parser.parse_args()
-    try:
-        conf = config.read(args.config)
-        learn, watch = chosen(manifest.read(args.manifest), conf.data)
-        heard = listen(embedder(networks.build(conf), conf, args.cache), learn + watch, conf, args.cache)
-    except (ConfigError, CorpusError, OSError) as error:
-        sys.exit(f"error: {error}")
-    print(f"{len(heard.features)} hearings of {len(learn + watch)} clips in {args.cache}")
-
-
-if __name__ == "__main__":
-    remote_paths.run(main)
+def compute_features(conf: Config, rows: Sequence[manifest.Row], cache: Path) -> tuple[int, int]:
+    """Compute the features that training on a manifest reads, and return the numbers of feature arrays and clips."""
+    training, held_out = select_clips(rows, conf.data)
+    dataset = load_dataset(create_embedder(networks.build(conf), conf, cache), training + held_out, conf, cache)
+    return len(dataset.features), len(training + held_out)

@@ -1,4 +1,4 @@
-"""A manifest in folds: each time other speakers, or another corpus, are what a model is tested on."""
+"""Divide a manifest into folds: each fold holds out other speakers, another corpus, or other sentences for testing."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from model.data.published import sentence
 
 @dataclass(frozen=True)
 class Fold:
-    """All clips, those that are held out as split `test` and all others as `train`.
+    """All clips, with split `test` for the held-out clips and `train` for the others.
 
     Parameters
     ----------
     name : str
-        Can be a file's name.
+        A valid file name.
     rows : list of Row
     """
 
@@ -28,9 +28,9 @@ class Fold:
 
 
 def by_speaker(rows: Sequence[Row], k: int) -> list[Fold]:
-    """Hold out every speaker once: k folds, each with as many speakers of each corpus as the others, give or take one.
+    """Hold out every speaker once, in k folds with equally many speakers of each corpus (differing by at most one).
 
-    Made-up voices are learned from in every fold. Which speaker is in which fold follows from the names alone.
+    Synthetic speech is training data in every fold. The assignment depends only on the speakers' names.
 
     Raises
     ------
@@ -39,10 +39,10 @@ def by_speaker(rows: Sequence[Row], k: int) -> list[Fold]:
     """
     speakers = sorted(
         {(row.corpus, row.speaker) for row in rows if has_human_speakers(row.corpus)},
-        key=lambda who: (who[0], crc32(who[1].encode()), who),
+        key=lambda speaker: (speaker[0], crc32(speaker[1].encode()), speaker),
     )
     if not 2 <= k <= len(speakers):
-        raise ConfigError(f"{len(speakers)} speakers cannot be dealt into {k} folds; give 2 to {len(speakers)}")
+        raise ConfigError(f"cannot divide {len(speakers)} speakers into {k} folds: use 2 to {len(speakers)} folds")
     number = {speaker: i % k for i, speaker in enumerate(speakers)}
     return [
         _fold(f"speakers-{fold + 1}-of-{k}", rows, [number.get((row.corpus, row.speaker)) == fold for row in rows])
@@ -56,46 +56,47 @@ def by_corpus(rows: Sequence[Row]) -> list[Fold]:
     Raises
     ------
     ConfigError
-        There is one corpus only.
+        There is only one corpus.
     """
     corpora = sorted({row.corpus for row in rows if has_human_speakers(row.corpus)})
     if len(corpora) < 2:
         raise ConfigError(
-            f"the manifest has no corpus but {', '.join(corpora)}; ingest another one, or use --by speaker"
+            f"the manifest has only one corpus, {', '.join(corpora)}; ingest another corpus, or use --by speaker"
         )
     return [_fold(f"without-{corpus}", rows, [row.corpus == corpus for row in rows]) for corpus in corpora]
 
 
 def by_text(rows: Sequence[Row], k: int) -> list[Fold]:
-    """Hold out every speaker and every sentence once: nobody that is learned from has said what is tested.
+    """Hold out every speaker and every sentence once: no training speaker says a test sentence.
 
-    Real calls are like that; a corpus in which all say the same few sentences flatters (docs/experiments/training-data.md). What else
-    a fold's speakers say, and what others say of its sentences, is left out of that fold.
+    Real calls have this property. Results on a corpus in which all speakers say the same few sentences are optimistic.
+    A fold leaves out the other sentences of its test speakers, and its test sentences from other speakers.
 
     Raises
     ------
     ConfigError
-        There are fewer sentences or speakers than folds, or it is not known what is said.
+        There are fewer sentences or speakers than folds, or the sentences of a corpus are unknown.
     """
-    made_up = [replace(row, split="train") for row in rows if not has_human_speakers(row.corpus)]
+    synthetic = [replace(row, split="train") for row in rows if not has_human_speakers(row.corpus)]
     rows = [row for row in rows if has_human_speakers(row.corpus)]
-    said = [sentence(row.corpus, row.clip) for row in rows]
-    if unknown := sorted({row.corpus for row, text in zip(rows, said, strict=True) if text is None}):
+    texts = [sentence(row.corpus, row.clip) for row in rows]
+    if unknown := sorted({row.corpus for row, text in zip(rows, texts, strict=True) if text is None}):
         raise ConfigError(
-            f"what is said in clips of {', '.join(unknown)} is not known; leave them out, or use --by speaker"
+            f"the sentences of {', '.join(unknown)} are unknown; remove the corpus from the manifest, "
+            "or use --by speaker"
         )
-    texts = sorted({(row.corpus, str(text)) for row, text in zip(rows, said, strict=True)})
-    if not 2 <= k <= len(texts):
-        raise ConfigError(f"{len(texts)} sentences cannot be dealt into {k} folds; give 2 to {len(texts)}")
-    number = {text: i % k for i, text in enumerate(texts)}
+    distinct = sorted({(row.corpus, str(text)) for row, text in zip(rows, texts, strict=True)})
+    if not 2 <= k <= len(distinct):
+        raise ConfigError(f"cannot divide {len(distinct)} sentences into {k} folds: use 2 to {len(distinct)} folds")
+    number = {text: i % k for i, text in enumerate(distinct)}
     folds = []
     for i, fold in enumerate(by_speaker(rows, k)):
         kept = [
             row
-            for row, text in zip(fold.rows, said, strict=True)
+            for row, text in zip(fold.rows, texts, strict=True)
             if (row.split == "test") == (number[row.corpus, str(text)] == i)
         ]
-        folds.append(Fold(f"texts-{i + 1}-of-{k}", kept + made_up))
+        folds.append(Fold(f"texts-{i + 1}-of-{k}", kept + synthetic))
     return folds
 
 
@@ -106,6 +107,6 @@ def _fold(name: str, rows: Sequence[Row], held_out: Sequence[bool]) -> Fold:
     )
 
 
-def learning_from_train(conf: Config) -> Config:
-    """Return the configuration, made to learn from a fold's `train`."""
+def train_split_only(conf: Config) -> Config:
+    """Return the configuration with `train`, the split of a fold, as its only training split."""
     return conf.model_copy(update={"data": conf.data.model_copy(update={"train_splits": ["train"]})})

@@ -1,4 +1,4 @@
-"""What goes along with a model file: how to read its answers, what it was made from, and whether it may be shipped."""
+"""The metadata of a model file: how to interpret its output, its training data, and whether it can be shipped."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from callmood.types import EMOTIONS
-from model.config import Config
+from model.config import Config, Whisper
 from model.data.corpora import CORPORA, Clip
 from model.features.frontend import MAX_FRAMES
 
 
-def facts(config: Config, learned: Sequence[Clip], temperatures: tuple[float, float], size: int) -> dict[str, Any]:
-    """Everything of `emotion.json` but the version.
+def build_metadata(
+    config: Config, clips: Sequence[Clip], temperatures: tuple[float, float], size: int
+) -> dict[str, Any]:
+    """Return the content of `emotion.json`, except the version.
 
     Parameters
     ----------
     config : Config
-    learned : sequence of Clip
-        What was learned from.
+    clips : sequence of Clip
+        The training clips.
     temperatures : pair of float
-        What logits are divided by for a segment judged alone, and for one of a voice that is known well.
+        Divisors of the logits without a speaker baseline, and with a baseline of much speech.
     size : int
-        Numbers in an embedding.
+        Dimension of an embedding.
     """
-    corpora = sorted({clip.corpus for clip in learned})
+    corpora = sorted({clip.corpus for clip in clips})
     barred = [corpus for corpus in corpora if corpus not in CORPORA or not CORPORA[corpus].may_ship]
     return {
         "labels": list(EMOTIONS),
@@ -38,8 +40,8 @@ def facts(config: Config, learned: Sequence[Clip], temperatures: tuple[float, fl
         "embedding_size": size,
         "architecture": config.architecture.name,
         "config": config.digest(),
-        "encoder_weights": _encoder(config),
-        "trained_on": "; ".join(_in_words(corpus, learned) for corpus in corpora),
+        "encoder_weights": _encoder_weights(config),
+        "trained_on": "; ".join(_corpus_summary(corpus, clips) for corpus in corpora),
         "channels": sorted({condition.channel for group in config.data.conditions for condition in group}),
         "licenses": " ".join(_licenses(config, corpora)),
         "may_ship": not barred,
@@ -47,23 +49,23 @@ def facts(config: Config, learned: Sequence[Clip], temperatures: tuple[float, fl
     }
 
 
-def _encoder(config: Config) -> str | None:
-    """Say which weights the encoder began with; None where there is none."""
-    if not config.architecture.name.startswith("whisper"):
+def _encoder_weights(config: Config) -> str | None:
+    """Return the name or the hash of the initial encoder weights; None for a network trained from scratch."""
+    if not isinstance(config.architecture, Whisper):
         return None
     weights = config.architecture.weights
     return hashlib.sha256(weights.read_bytes()).hexdigest()[:12] if weights else "Whisper tiny.en"
 
 
-def _in_words(corpus: str, learned: Sequence[Clip]) -> str:
-    mine = [clip for clip in learned if clip.corpus == corpus]
-    name = CORPORA[corpus].title if corpus in CORPORA else corpus
-    splits = sorted({clip.split for clip in mine})
-    return f"{name}, {len(mine)} clips of {len({clip.speaker for clip in mine})} speakers of {' and '.join(splits)}"
+def _corpus_summary(corpus: str, clips: Sequence[Clip]) -> str:
+    own = [clip for clip in clips if clip.corpus == corpus]
+    title = CORPORA[corpus].title if corpus in CORPORA else corpus
+    splits = sorted({clip.split for clip in own})
+    return f"{title}, {len(own)} clips of {len({clip.speaker for clip in own})} speakers of {' and '.join(splits)}"
 
 
 def _licenses(config: Config, corpora: Iterable[str]) -> Iterable[str]:
-    if config.architecture.name.startswith("whisper"):
+    if isinstance(config.architecture, Whisper):
         yield "Whisper: MIT."
     for corpus in corpora:
         if corpus in CORPORA:

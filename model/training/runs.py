@@ -1,4 +1,4 @@
-"""A run's folder: the configuration it was begun with, the state after each epoch, and what came of it."""
+"""The folder of a training run: its configuration and manifest, a checkpoint per epoch, and the results."""
 
 from __future__ import annotations
 
@@ -16,61 +16,61 @@ from model.data import manifest
 from model.files import atomic_write
 
 History = list[dict[str, float]]
-"""What each epoch brought, the first first."""
+"""Metrics of each epoch, in order."""
 
 
 class RunError(CallmoodError):
-    """A run's folder cannot be used as it is; the message names it, and what to do."""
+    """A run folder cannot be used. The message names the folder and the remedy."""
 
 
-def begin(run: Path, conf: config.Config, clips: Path, resume: bool) -> None:
-    """Put the configuration and the manifest `clips` into a run's folder, or see that it was begun with just these.
+def start(run: Path, conf: config.Config, manifest_file: Path, resume: bool) -> None:
+    """Copy the configuration and the manifest into a run folder, or check that the folder contains the same ones.
 
     Raises
     ------
     RunError
-        It holds another run, or this one and `resume` is not given.
+        The folder contains another run, or it contains this run and `resume` is False.
     """
-    kept_config, kept_manifest = run / "config.toml", run / "manifest.parquet"
-    if not kept_config.exists():
-        config.write(conf, kept_config)
-        if clips.resolve() != kept_manifest.resolve():
-            with atomic_write(kept_manifest) as unfinished:
-                shutil.copyfile(clips, unfinished)
+    own_config, own_manifest = run / "config.toml", run / "manifest.parquet"
+    if not own_config.exists():
+        config.write(conf, own_config)
+        if manifest_file.resolve() != own_manifest.resolve():
+            with atomic_write(own_manifest) as temporary:
+                shutil.copyfile(manifest_file, temporary)
     elif not resume:
-        raise RunError(f"{run} holds a run already; go on with it with --resume, or name another folder")
-    elif config.read(kept_config) != conf or _clips(kept_manifest) != _clips(clips):
-        raise RunError(f"{run} was begun with another configuration or manifest; name another folder")
+        raise RunError(f"{run} already contains a run; continue it with --resume, or choose another folder")
+    elif config.read(own_config) != conf or _clips(own_manifest) != _clips(manifest_file):
+        raise RunError(f"{run} was started with another configuration or manifest; choose another folder")
 
 
 def _clips(file: Path) -> list[tuple[str, ...]]:
-    """All that matters of a manifest: the corpora may lie elsewhere by now."""
+    """Return the relevant columns of a manifest. Paths are excluded, because the corpora may have moved."""
     return [(row.corpus, row.clip, row.speaker, row.emotion, row.split) for row in manifest.read(file)]
 
 
-def keep(checkpoint: Path, state: Sequence[keras.Variable], history: History) -> None:
-    """Write all variables, and the history up to here, into one file."""
+def save_checkpoint(checkpoint: Path, state: Sequence[keras.Variable], history: History) -> None:
+    """Write all variables and the history to one file."""
     arrays = {f"{i:04}": keras.ops.convert_to_numpy(variable) for i, variable in enumerate(state)}
-    with atomic_write(checkpoint.with_suffix(".npz")) as unfinished, unfinished.open("wb") as file:
+    with atomic_write(checkpoint.with_suffix(".npz")) as temporary, temporary.open("wb") as file:
         np.savez(file, history=np.array(json.dumps(history)), **arrays)
 
 
-def restore(checkpoint: Path, state: Sequence[keras.Variable]) -> History:
-    """Set all variables to what was kept, and return the history; where nothing was, nothing happens."""
+def load_checkpoint(checkpoint: Path, state: Sequence[keras.Variable]) -> History:
+    """Set all variables from a checkpoint and return its history; without a checkpoint, change nothing."""
     try:
-        with np.load(checkpoint.with_suffix(".npz")) as kept:
+        with np.load(checkpoint.with_suffix(".npz")) as saved:
             for i, variable in enumerate(state):
-                variable.assign(kept[f"{i:04}"])
-            return list(json.loads(str(kept["history"])))
+                variable.assign(saved[f"{i:04}"])
+            return list(json.loads(str(saved["history"])))
     except FileNotFoundError:
         return []
 
 
-def best(history: History) -> dict[str, float]:
-    """Return the epoch with the smallest loss on the speakers set aside; the last one where none are."""
-    return min(reversed(history), key=lambda epoch: epoch.get("watch_loss", 0))
+def best_epoch(history: History) -> dict[str, float]:
+    """Return the epoch with the smallest loss on the held-out speakers, or the last epoch without such speakers."""
+    return min(reversed(history), key=lambda epoch: epoch.get("held_out_loss", 0))
 
 
 def epochs_since_best(history: History) -> int:
     """Count the epochs after the best one."""
-    return int(history[-1]["epoch"] - best(history)["epoch"]) if history else 0
+    return int(history[-1]["epoch"] - best_epoch(history)["epoch"]) if history else 0

@@ -1,7 +1,4 @@
-"""What a tuning study tries: places in a configuration, the values that each may take, and how they are chosen.
-
-`SPACES` has examples.
-"""
+"""The search space of a tuning study: parameters of a configuration, their values, and the search strategy."""
 
 from __future__ import annotations
 
@@ -21,6 +18,7 @@ from model.files import MODEL_DIR
 Value = bool | int | float | str
 
 SPACES = MODEL_DIR / "spaces"
+"""Path: the folder with the search spaces of this repository."""
 
 
 class _Table(BaseModel):
@@ -28,13 +26,15 @@ class _Table(BaseModel):
 
 
 class Choices(_Table):
-    """One of several values."""
+    """A list of values."""
 
     choices: Annotated[list[Value], Field(min_length=1)]
 
     def suggest(self, trial: optuna.Trial, name: str) -> Value:
-        """Let the sampler choose."""
-        return trial.suggest_categorical(name, self.choices)
+        """Return the sampler's choice."""
+        value = trial.suggest_categorical(name, self.choices)
+        assert value is not None
+        return value
 
     def grid(self) -> list[Value]:
         """Return all values."""
@@ -42,7 +42,7 @@ class Choices(_Table):
 
 
 class Interval(_Table):
-    """A number from `low` to `high`: whole where both are, in steps if `step` is given, by its logarithm if `log`."""
+    """A number from `low` to `high`: an integer if both are, in steps of `step`, on a logarithmic scale with `log`."""
 
     low: int | float
     high: int | float
@@ -50,15 +50,15 @@ class Interval(_Table):
     step: int | float | None = None
 
     @model_validator(mode="after")
-    def _can_be_drawn_from(self) -> Self:
+    def _check(self) -> Self:
         if self.low >= self.high:
-            raise ValueError(f"low must be under high, not {self.low} and {self.high}")
+            raise ValueError(f"low must be below high, not {self.low} and {self.high}")
         if self.log and (self.low <= 0 or self.step is not None):
-            raise ValueError("log needs a low above 0, and no step")
+            raise ValueError("log requires low above 0, and excludes step")
         return self
 
     def suggest(self, trial: optuna.Trial, name: str) -> Value:
-        """Let the sampler choose."""
+        """Return the sampler's choice."""
         if isinstance(self.low, int) and isinstance(self.high, int) and not isinstance(self.step, float):
             return trial.suggest_int(name, self.low, self.high, step=self.step or 1, log=self.log)
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
@@ -69,50 +69,51 @@ class Interval(_Table):
         Raises
         ------
         ConfigError
-            There is no step.
+            The interval has no step.
         """
         if self.step is None:
-            raise ConfigError("a grid needs choices, or a step beside low and high")
+            raise ConfigError("a grid requires choices, or step in addition to low and high")
         steps = np.arange(int((self.high - self.low) / self.step + 1e-9) + 1)
         return [type(self.low + self.step)(self.low + i * self.step) for i in steps.tolist()]
 
 
-class Space(_Table):
-    """What a TOML file under model/spaces says: which values are tried, and how.
+class SearchSpace(_Table):
+    """A TOML file of model/spaces: the parameters to tune, their values, and the search strategy.
 
     Parameters
     ----------
     sampler : {"tpe", "random", "grid"}
-        Tree-structured Parzen estimator (Bergstra et al., 2011), by chance, or all there are.
+        Tree-structured Parzen estimator (Bergstra et al., 2011), random values, or all values.
     pruner : {"median", "hyperband", "none"}
-        When a trial is given up: where it is worse than the median of the others after the same fold, by Hyperband (Li
-        et al., 2018) with folds as the resource, or never.
-    measure : {"loss", "uar"}
-        What is sought: the lowest log loss, or the highest unweighted average recall.
+        When to stop a trial early: below the median of the other trials after the same fold, by Hyperband (Li et al.,
+        2018) with folds as the resource, or never.
+    metric : {"loss", "uar"}
+        Minimize the log loss, or maximize the unweighted average recall.
     trials, folds : int
     seed : int
-    space : dict of str to Choices or Interval
-        By place in the configuration, such as `training.learning_rate`.
+    parameters : dict of str to Choices or Interval
+        By path in the configuration, such as `training.learning_rate`.
     """
 
     sampler: Literal["tpe", "random", "grid"] = "tpe"
     pruner: Literal["median", "hyperband", "none"] = "median"
-    measure: Literal["loss", "uar"] = "loss"
+    metric: Literal["loss", "uar"] = "loss"
     trials: PositiveInt = 40
     folds: Annotated[int, Field(ge=2)] = 4
     seed: int = 0
-    space: Annotated[dict[str, Choices | Interval], Field(min_length=1)]
+    parameters: Annotated[dict[str, Choices | Interval], Field(min_length=1)]
 
-    def sampled(self, done: int) -> optuna.samplers.BaseSampler:
-        """Make the sampler; after a stop it draws on, not the same again."""
+    def create_sampler(self, finished_trials: int) -> optuna.samplers.BaseSampler:
+        """Create the sampler. A resumed study continues with other values than it started with."""
         if self.sampler == "grid":
-            return optuna.samplers.GridSampler({name: of.grid() for name, of in self.space.items()}, seed=self.seed)
+            grid = {name: values.grid() for name, values in self.parameters.items()}
+            return optuna.samplers.GridSampler(grid, seed=self.seed)
         if self.sampler == "random":
-            return optuna.samplers.RandomSampler(seed=self.seed + done)
-        return optuna.samplers.TPESampler(seed=self.seed + done, multivariate=True)
+            return optuna.samplers.RandomSampler(seed=self.seed + finished_trials)
+        return optuna.samplers.TPESampler(seed=self.seed + finished_trials, multivariate=True)
 
-    def pruned(self) -> optuna.pruners.BasePruner:
-        """Make the pruner."""
+    def create_pruner(self) -> optuna.pruners.BasePruner:
+        """Create the pruner."""
         if self.pruner == "median":
             return optuna.pruners.MedianPruner(n_startup_trials=5)
         if self.pruner == "hyperband":
@@ -120,40 +121,40 @@ class Space(_Table):
         return optuna.pruners.NopPruner()
 
 
-def read(path: Path, base: Config) -> Space:
-    """Read a space, and see that all its places are in the configuration.
+def read(path: Path, base: Config) -> SearchSpace:
+    """Read a search space, and check that the configuration contains all its parameters.
 
     Raises
     ------
     ConfigError
-        It is not there, is no TOML, or something in it is unknown, missing or out of range.
+        The file does not exist, is not TOML, or contains an unknown, missing, or invalid value.
     """
     try:
-        space = Space.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-        for name, of in space.space.items():
-            configured(base, {name: of.choices[0] if isinstance(of, Choices) else of.low})
+        space = SearchSpace.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        for name, values in space.parameters.items():
+            with_parameters(base, {name: values.choices[0] if isinstance(values, Choices) else values.low})
         if space.sampler == "grid":
-            space.sampled(0)
+            space.create_sampler(0)
     except FileNotFoundError:
-        raise ConfigError(f"{path} is not there; model/spaces has examples") from None
+        raise ConfigError(f"{path} does not exist; see model/spaces for examples") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is no TOML file: {error}") from None
+        raise ConfigError(f"{path} is not a TOML file: {error}") from None
     except (ValidationError, ConfigError) as error:
-        raise ConfigError(f"{path} cannot be used: {error}") from None
+        raise ConfigError(f"{path} is invalid: {error}") from None
     return space
 
 
-def configured(base: Config, values: Mapping[str, Value]) -> Config:
-    """Put values into a configuration, each at its place.
+def with_parameters(base: Config, values: Mapping[str, Value]) -> Config:
+    """Return the configuration with the given parameter values.
 
     Raises
     ------
     ConfigError
-        There is no such place, or the value is out of its range.
+        A parameter does not exist, or its value is out of range.
     """
     tables = base.model_dump(mode="json", exclude_none=True)
-    for place, value in values.items():
-        *parents, name = place.split(".")
+    for path, value in values.items():
+        *parents, name = path.split(".")
         table = tables
         for parent in parents:
             table = table.setdefault(parent, {})

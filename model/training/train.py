@@ -1,21 +1,18 @@
-"""Train a model: `python -m model train --config model/configs/shipped.toml --manifest M --run RUN`.
+"""Train a model.
 
-Clips are heard once in every way that the configuration names (`model.training.extract`). Then, epoch by epoch:
+The features of all clips are computed once (`model.training.extract`). Each epoch then has four steps:
 
-    bank      every clip's embedding, by the network as it stands
-    baseline  each clip's own, of clips of its speaker drawn from the bank afresh
-    learn     to tell the emotion from the embedding less the baseline
-    watch     the speakers set aside: how surely they are told right
+1. Embed every clip with the current network.
+2. Sample a baseline for each clip from the embeddings of its speaker.
+3. Train the network to classify the difference between embedding and baseline.
+4. Evaluate the network on the held-out speakers.
 
-Last, the weights of the best epoch are kept. RUN gets config.toml, checkpoints/, history.json, model.keras, facts.json.
-After a stop, `--resume` goes on after the last whole epoch as if nothing had happened.
+The result has the weights of the best epoch. The run folder contains config.toml, manifest.parquet, checkpoints/,
+history.json, model.keras, and metadata.json. A resumed run gives the same result as an uninterrupted one.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -28,203 +25,195 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from callmood.emotion.model import temperature
-from model import config, networks, remote_paths
+from model import config, networks
 from model.augmentation.transforms import spec_augment
-from model.config import Config, ConfigError
+from model.config import Config
 from model.data import manifest
-from model.data.corpora import CorpusError
 from model.features.dataset import Dataset
 from model.files import atomic_write, write_json
 from model.networks import Network
-from model.training import baseline_sampling, runs
-from model.training.extract import CACHE, chosen, embedder, listen
-from model.training.model_metadata import facts
-from model.training.tracking import LogError, Tell, told
+from model.training import runs
+from model.training.baseline_sampling import sample_baselines
+from model.training.extract import create_embedder, load_dataset, select_clips
+from model.training.model_metadata import build_metadata
+from model.training.tracking import Logger, experiment_log
 
 Floats = NDArray[np.float32]
 
 
-def even_weights(labels: NDArray[np.intp], counts: Floats) -> Floats:
-    """Weights that make all emotions count the same, (m,) with mean 1: serving takes the prior from elsewhere."""
-    there, number = np.unique(labels, return_inverse=True)
-    share = counts / np.bincount(number, counts)[number]  # of its emotion
-    return (len(labels) / len(there) * share).astype(np.float32)
+def balanced_weights(labels: NDArray[np.intp], sample_weights: Floats) -> Floats:
+    """Scale sample weights so that all emotions have the same total: (m,) with mean 1.
+
+    Training is balanced because the prior is applied later, by `EmotionModel.classify`.
+    """
+    emotions, number = np.unique(labels, return_inverse=True)
+    share = sample_weights / np.bincount(number, sample_weights)[number]  # of its emotion
+    return (len(labels) / len(emotions) * share).astype(np.float32)
 
 
 def blend(one: NDArray[Any], other: NDArray[Any], share: Floats) -> NDArray[Any]:
-    """Take a share (b,) of `one` and the rest of `other`, both (b, ...)."""
+    """Mix `share` (b,) of `one` with the rest of `other`, both (b, ...)."""
     share = share.reshape(-1, *[1] * (one.ndim - 1))
-    return share * one + (1 - share) * other
+    mixed: NDArray[Any] = share * one + (1 - share) * other
+    return mixed
 
 
-def temperatures(logits: Floats, known: Floats, labels: NDArray[np.intp]) -> tuple[float, float, float]:
-    """Find the two divisors of logits that make the labels likeliest, as `EmotionModel.classify` uses them.
+def fit_temperatures(logits: Floats, weight: Floats, labels: NDArray[np.intp]) -> tuple[float, float, float]:
+    """Find the two divisors of the logits that minimize the loss, as `EmotionModel.classify` applies them.
 
     Parameters
     ----------
     logits : ndarray of float32, shape (m, 6)
-    known : ndarray of float32, shape (m,)
-        How well each clip's voice is known; see `callmood.emotion.baseline.SpeakerBaseline.shrunk`.
+    weight : ndarray of float32, shape (m,)
+        Weight of the speaker in the baseline of each clip; see `callmood.emotion.baseline.SpeakerBaseline.shrunk`.
     labels : ndarray of int, shape (m,)
 
     Returns
     -------
     tuple of float
-        For a clip judged alone, for one of a voice that is known, and the log loss with these. Where all voices are as
-        well known as one another, both are about the same.
+        The temperature without a baseline, the temperature with a baseline of much speech, and the log loss with
+        both. If all weights are equal, the two temperatures are about equal.
     """
-    weight = even_weights(labels, np.ones(len(labels), np.float32))
-    exact, share = logits.astype(float), known.astype(float)  # slopes are taken over steps that float32 would not see
+    sample_weights = balanced_weights(labels, np.ones(len(labels), np.float32))
+    # The optimizer's finite differences are below the resolution of float32.
+    exact, share = logits.astype(float), weight.astype(float)
 
-    def surprise(t: NDArray[np.float64]) -> float:
+    def negative_log_likelihood(t: NDArray[np.float64]) -> float:
         divided = exact / temperature(t[0], t[1], share)[:, None]
-        return float(-(weight * log_softmax(divided, axis=1)[np.arange(len(labels)), labels]).mean())
+        return float(-(sample_weights * log_softmax(divided, axis=1)[np.arange(len(labels)), labels]).mean())
 
-    best = minimize(surprise, (1.0, 1.0), bounds=[(0.2, 5.0)] * 2)
+    best = minimize(negative_log_likelihood, (1.0, 1.0), bounds=[(0.2, 5.0)] * 2)
     return float(best.x[0]), float(best.x[1]), float(best.fun)
 
 
-def judge(network: Network, heard: Dataset, options: config.Baselines) -> tuple[Floats, Floats]:
-    """Logits (m, 6) of clips, each against a baseline that is always the same, and how well that is known (m,)."""
-    embedded = network.embed(heard)  # (m, d)
-    baseline, known = baseline_sampling.drawn(embedded, heard, np.random.default_rng(0), options)
-    return np.asarray(network.head.predict([embedded, baseline], batch_size=1024, verbose=0), np.float32), known
+def predict_logits(network: Network, dataset: Dataset, options: config.Baselines) -> tuple[Floats, Floats]:
+    """Predict logits (m, 6) against baselines from a fixed seed, and return the baselines' speaker weights (m,) too."""
+    embedded = network.embed(dataset)  # (m, d)
+    baseline, weight = sample_baselines(embedded, dataset, np.random.default_rng(0), options)
+    return np.asarray(network.head.predict([embedded, baseline], batch_size=1024, verbose=0), np.float32), weight
 
 
-def watched(network: Network, heard: Dataset, options: config.Baselines) -> dict[str, float]:
-    """How well the network does on speakers that it does not learn from."""
-    logits, known = judge(network, heard, options)
-    alone, voiced, loss = temperatures(logits, known, heard.labels)
-    right = logits.argmax(axis=1) == heard.labels
-    recalls = [right[heard.labels == k].mean() for k in np.unique(heard.labels)]
+def evaluate_held_out(network: Network, dataset: Dataset, options: config.Baselines) -> dict[str, float]:
+    """Compute the metrics on held-out speakers: loss, accuracy, UAR, and the two temperatures."""
+    logits, weight = predict_logits(network, dataset, options)
+    alone, with_baseline, loss = fit_temperatures(logits, weight, dataset.labels)
+    correct = logits.argmax(axis=1) == dataset.labels
+    recalls = [correct[dataset.labels == k].mean() for k in np.unique(dataset.labels)]
     return {
-        "watch_loss": round(loss, 4),
-        "watch_accuracy": round(float(right.mean()), 4),
-        "watch_uar": round(float(np.mean(recalls)), 4),
+        "held_out_loss": round(loss, 4),
+        "held_out_accuracy": round(float(correct.mean()), 4),
+        "held_out_uar": round(float(np.mean(recalls)), 4),
         "temperature": round(alone, 4),
-        "temperature_known": round(voiced, 4),
+        "temperature_known": round(with_baseline, 4),
     }
 
 
 def fit(
-    network: Network, learn: Dataset, watch: Dataset | None, conf: Config, folder: Path, tell: Tell
+    network: Network, training: Dataset, held_out: Dataset | None, conf: Config, checkpoints: Path, log: Logger
 ) -> runs.History:
-    """Train until the end, or until the speakers set aside gain no more; return what each epoch brought.
+    """Train to the last epoch, or until the held-out loss stops improving, and return the metrics of each epoch.
 
     Parameters
     ----------
     network : Network
-        Is left with the weights of the best epoch.
-    learn : Dataset
-    watch : Dataset, optional
-        None: the last epoch is the best.
+        Has the weights of the best epoch afterwards.
+    training : Dataset
+    held_out : Dataset, optional
+        With None, the last epoch is the best one.
     conf : Config
-    folder : Path
-        Where each epoch's state goes; training goes on from the one that is there.
-    tell : callable
-        Is told what each epoch brought.
+    checkpoints : Path
+        Folder of the checkpoints. Training continues from the last one.
+    log : callable
+        Receives the metrics of each epoch.
     """
-    t = conf.training
-    m = len(learn.labels)
-    batch = min(t.batch, m)
-    steps = m // batch  # what is left over is another part every epoch
-    learner = network.learner()
+    options = conf.training
+    m = len(training.labels)
+    batch = min(options.batch, m)
+    steps = m // batch  # the remainder differs in each epoch
+    model = network.trainable_model()
     optimizer = keras.optimizers.AdamW(
-        keras.optimizers.schedules.CosineDecay(t.learning_rate, t.epochs * steps), weight_decay=t.weight_decay
+        keras.optimizers.schedules.CosineDecay(options.learning_rate, options.epochs * steps),
+        weight_decay=options.weight_decay,
     )
-    optimizer.build(learner.trainable_variables)
-    learner.compile(optimizer, keras.losses.CategoricalCrossentropy(from_logits=True))
-    state = learner.variables + optimizer.variables  # dropout's chance is among them
-    mask, weight = learn.mask(), even_weights(learn.labels, learn.sample_weights)  # (m, t), (m,)
+    optimizer.build(model.trainable_variables)
+    model.compile(optimizer, keras.losses.CategoricalCrossentropy(from_logits=True))
+    state = model.variables + optimizer.variables  # includes the random state of dropout
+    mask, weight = training.mask(), balanced_weights(training.labels, training.sample_weights)  # (m, t), (m,)
 
-    history = runs.restore(folder / "last", state)
+    history = runs.load_checkpoint(checkpoints / "last", state)
     with Progress() as progress:
-        task = progress.add_task("training", total=t.epochs * steps, completed=len(history) * steps)
-        for epoch in range(len(history), t.epochs):
-            if t.patience and runs.epochs_since_best(history) >= t.patience:
+        task = progress.add_task("training", total=options.epochs * steps, completed=len(history) * steps)
+        for epoch in range(len(history), options.epochs):
+            if options.patience and runs.epochs_since_best(history) >= options.patience:
                 break
             started = time.monotonic()
-            rng = np.random.default_rng([conf.seed, epoch])  # an epoch's chance is the same after a stop
-            baseline, _ = baseline_sampling.drawn(network.embed(learn), learn, rng, conf.baselines)  # (m, d)
+            rng = np.random.default_rng([conf.seed, epoch])  # a resumed run repeats the epoch exactly
+            baseline, _ = sample_baselines(network.embed(training), training, rng, conf.baselines)  # (m, d)
             ones, others = rng.permutation(m), rng.permutation(m)
             losses = []
             for step in range(steps):
                 i, j = (order[step * batch : (step + 1) * batch] for order in (ones, others))  # (b,)
-                share = rng.beta(t.mixup, t.mixup, batch).astype(np.float32) if t.mixup else np.ones(batch, np.float32)
-                features = blend(learn.features[i], learn.features[j], share)  # (b, ...)
-                if t.spec_augment:
+                share = (
+                    rng.beta(options.mixup, options.mixup, batch).astype(np.float32)
+                    if options.mixup
+                    else np.ones(batch, np.float32)
+                )
+                features = blend(training.features[i], training.features[j], share)  # (b, ...)
+                if options.spec_augment:
                     features = np.stack([spec_augment(mel, rng, frames=30, bands=15) for mel in features])
-                learner.reset_metrics()  # else some versions of Keras give the mean over all batches so far
-                loss = learner.train_on_batch(
+                model.reset_metrics()  # otherwise some Keras versions return the mean over all batches
+                loss = model.train_on_batch(
                     [
                         features,
-                        np.maximum(mask[i], mask[j]) if t.mixup else mask[i],
+                        np.maximum(mask[i], mask[j]) if options.mixup else mask[i],
                         blend(baseline[i], baseline[j], share),
                     ],
-                    blend(learn.targets[i], learn.targets[j], share),
+                    blend(training.targets[i], training.targets[j], share),
                     blend(weight[i], weight[j], share),
                 )
                 losses.append(float(loss))
                 progress.advance(task)
-            found = {"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 4)}
-            if watch is not None:
-                found |= watched(network, watch, conf.baselines)
-            history.append({**found, "seconds": round(time.monotonic() - started, 1)})
-            progress.console.print(*(f"{name} {figure:g}" for name, figure in history[-1].items()))
+            metrics = {"epoch": epoch + 1, "loss": round(float(np.mean(losses)), 4)}
+            if held_out is not None:
+                metrics |= evaluate_held_out(network, held_out, conf.baselines)
+            history.append({**metrics, "seconds": round(time.monotonic() - started, 1)})
+            progress.console.print(*(f"{name} {value:g}" for name, value in history[-1].items()))
             if runs.epochs_since_best(history) == 0:
-                runs.keep(folder / "best", state, history)
-            tell(history[-1])
-            runs.keep(folder / "last", state, history)
-    runs.restore(folder / "best", state)
+                runs.save_checkpoint(checkpoints / "best", state, history)
+            log(history[-1])
+            runs.save_checkpoint(checkpoints / "last", state, history)
+    runs.load_checkpoint(checkpoints / "best", state)
     return history
 
 
-def train(conf: Config, rows: list[manifest.Row], run: Path, cache: Path = CACHE, log: str | None = None) -> Network:
-    """Train what a configuration says on a manifest's clips; the result goes into the folder `run`, and is returned."""
+def train(conf: Config, rows: list[manifest.Row], run: Path, cache: Path, log_address: str | None = None) -> Network:
+    """Train a configuration on the clips of a manifest, write the results to the folder `run`, and return the network.
+
+    Parameters
+    ----------
+    conf : Config
+    rows : list of Row
+    run : Path
+    cache : Path
+        Folder of cached features.
+    log_address : str, optional
+        Experiment log; see `model.training.tracking`.
+    """
     keras.utils.set_random_seed(conf.seed)
     keras.config.set_dtype_policy(conf.training.precision)
     network = networks.build(conf)
-    learn_clips, watch_clips = chosen(rows, conf.data)
-    ear = embedder(network, conf, cache)
-    learn = listen(ear, learn_clips, conf, cache)
-    watch = listen(ear, watch_clips, conf, cache) if watch_clips else None
-    network.adapt(learn)
-    with told(log, run, conf) as tell:
-        history = fit(network, learn, watch, conf, run / "checkpoints", tell)
+    training_clips, held_out_clips = select_clips(rows, conf.data)
+    embedder = create_embedder(network, conf, cache)
+    training = load_dataset(embedder, training_clips, conf, cache)
+    held_out = load_dataset(embedder, held_out_clips, conf, cache) if held_out_clips else None
+    network.adapt(training)
+    with experiment_log(log_address, run, conf) as log:
+        history = fit(network, training, held_out, conf, run / "checkpoints", log)
 
-    best = runs.best(history)
-    divisors = conf.serving.temperatures or (best["temperature"], best["temperature_known"])
+    best = runs.best_epoch(history)
+    temperatures = conf.serving.temperatures or (best["temperature"], best["temperature_known"])
     write_json(run / "history.json", history)
-    with atomic_write(run / "model.keras") as unfinished:
-        network.learner().save(unfinished)
-    write_json(run / "facts.json", facts(conf, learn_clips, divisors, network.size))
+    with atomic_write(run / "model.keras") as temporary:
+        network.trainable_model().save(temporary)
+    write_json(run / "metadata.json", build_metadata(conf, training_clips, temperatures, network.size))
     return network
-
-
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--config", type=remote_paths.source, required=True, help="see model/configs")
-    parser.add_argument("--manifest", type=remote_paths.source, required=True, help="from model.ingest")
-    parser.add_argument("--run", type=remote_paths.kept, required=True, help="a folder for what comes of it")
-    parser.add_argument("--cache", type=remote_paths.kept, default=CACHE, help="where features are kept")
-    parser.add_argument("--resume", action="store_true", help="go on with what is in RUN, if anything is")
-    parser.add_argument(
-        "--log",
-        default=os.environ.get("EXPERIMENT_LOG"),
-        metavar="ADDRESS",
-        help="tell MLflow (sqlite:///runs/mlflow.db) or Vertex AI (vertex://PROJECT/LOCATION/EXPERIMENT) of each epoch"
-        "; default: the environment's EXPERIMENT_LOG",
-    )
-    args = parser.parse_args()
-    try:
-        conf, rows = config.read(args.config), manifest.read(args.manifest)
-        runs.begin(args.run, conf, args.manifest, args.resume)
-        train(conf, rows, args.run, args.cache, args.log)
-    except (ConfigError, CorpusError, LogError, runs.RunError, OSError) as error:
-        sys.exit(f"error: {error}")
-    print(f"Next: python -m model export --run {args.run} --out {args.run / 'emotion.tflite'}")
-
-
-if __name__ == "__main__":
-    remote_paths.run(main)

@@ -1,4 +1,4 @@
-"""Pictures of a tuning study, by Vega-Lite."""
+"""Vega-Lite plots of a tuning study."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from model.files import atomic_write
 
 Spec = dict[str, Any]
 
-_NAMES = {"uar": "UAR", "loss": "log loss"}
+_METRIC_TITLES = {"uar": "UAR", "loss": "log loss"}
 _AXIS = {"grid": False, "labelColor": "#444", "titleColor": "#444", "titleFontWeight": "normal"}
 _CONFIG = {"axis": _AXIS, "view": {"stroke": None}, "font": "sans-serif", "background": "white"}
 _BLUE, _GRAY = "#2a6f97", "#b0b0b0"
-_STATE = {
+_TRIAL_COLOR = {
     "condition": {"test": "datum.pruned", "value": _GRAY},
     "value": _BLUE,
 }
 
 
 def history(study: Spec) -> Spec:
-    """Each trial in its turn, and the best so far; what was given up is gray."""
-    better = max if study["measure"] == "uar" else min
+    """Plot the value of each trial and the best value so far; pruned trials are gray."""
+    better = max if study["metric"] == "uar" else min
     points: list[Spec] = []
     best = None
     for trial in study["trials"]:
@@ -32,9 +32,9 @@ def history(study: Spec) -> Spec:
             best = trial["value"] if best is None else better(best, trial["value"])
         points.append({"number": trial["number"], "value": trial["value"], "pruned": trial["pruned"], "best": best})
     x = {"field": "number", "type": "quantitative", "title": "trial", "axis": {"tickMinStep": 1, "format": "d"}}
-    y = {"type": "quantitative", "title": _NAMES[study["measure"]], "scale": {"zero": False}}
+    y = {"type": "quantitative", "title": _METRIC_TITLES[study["metric"]], "scale": {"zero": False}}
     return {
-        "title": "Trials, and the best so far; gray: given up",
+        "title": "Trials and the best value so far (gray: pruned)",
         "width": 560,
         "height": 260,
         "data": {"values": points},
@@ -46,36 +46,36 @@ def history(study: Spec) -> Spec:
             },
             {
                 "mark": {"type": "point", "filled": True, "size": 40, "opacity": 1},
-                "encoding": {"x": x, "y": {**y, "field": "value"}, "color": _STATE},
+                "encoding": {"x": x, "y": {**y, "field": "value"}, "color": _TRIAL_COLOR},
             },
         ],
     }
 
 
 def slices(study: Spec) -> Spec:
-    """What each value brought, a picture a place."""
-    y = {"field": "value", "type": "quantitative", "title": _NAMES[study["measure"]], "scale": {"zero": False}}
-    pictures = []
-    for place in sorted({name for trial in study["trials"] for name in trial["values"]}):
+    """Plot the value of the trials against each parameter, one plot per parameter."""
+    y = {"field": "value", "type": "quantitative", "title": _METRIC_TITLES[study["metric"]], "scale": {"zero": False}}
+    plots = []
+    for name in sorted({name for trial in study["trials"] for name in trial["parameters"]}):
         points = [
-            {"at": trial["values"][place], "value": trial["value"], "pruned": trial["pruned"]}
+            {"at": trial["parameters"][name], "value": trial["value"], "pruned": trial["pruned"]}
             for trial in study["trials"]
-            if place in trial["values"]
+            if name in trial["parameters"]
         ]
-        pictures.append(
+        plots.append(
             {
                 "width": 200,
                 "height": 160,
                 "data": {"values": points},
                 "mark": {"type": "point", "filled": True, "size": 35, "opacity": 0.8},
-                "encoding": {"x": {"field": "at", "title": place, **_scale(points)}, "y": y, "color": _STATE},
+                "encoding": {"x": {"field": "at", "title": name, **_scale(points)}, "y": y, "color": _TRIAL_COLOR},
             }
         )
-    return {"title": "What each value brought; gray: given up", "columns": 3, "concat": pictures}
+    return {"title": "Value of the trials by parameter (gray: pruned)", "columns": 3, "concat": plots}
 
 
 def _scale(points: list[Spec]) -> Spec:
-    """Numbers on a line, by their logarithm where they span more than a factor of ten; anything else side by side."""
+    """Use a quantitative scale for numbers (logarithmic above a factor of ten), and an ordinal scale otherwise."""
     values = [point["at"] for point in points]
     if any(isinstance(value, bool | str) for value in values) or len(set(values)) <= 4:
         return {"type": "ordinal", "axis": {"labelAngle": 0}}
@@ -85,28 +85,28 @@ def _scale(points: list[Spec]) -> Spec:
 
 
 def importance(study: Spec) -> Spec:
-    """How much each place matters, as bars."""
+    """Plot the importance of each parameter as bars."""
     return {
-        "title": "How much each value matters near the best (PED-ANOVA)",
+        "title": "Parameter importance near the best trials (PED-ANOVA)",
         "width": 400,
-        "data": {"values": [{"place": place, "share": share} for place, share in study["importance"].items()]},
+        "data": {"values": [{"parameter": name, "share": share} for name, share in study["importance"].items()]},
         "mark": {"type": "bar", "color": _BLUE},
         "encoding": {
             "x": {"field": "share", "type": "quantitative", "title": "share", "axis": {"format": "%"}},
-            "y": {"field": "place", "type": "nominal", "sort": "-x", "title": None, "axis": {"labelLimit": 300}},
+            "y": {"field": "parameter", "type": "nominal", "sort": "-x", "title": None, "axis": {"labelLimit": 300}},
         },
     }
 
 
 def write(study: Spec, file: Path) -> list[str]:
-    """Draw a study's report beside `file` as SVG; return the pictures' names."""
-    pictures: list[tuple[str, Callable[[Spec], Spec]]] = [("history", history), ("slices", slices)]
+    """Write the plots of a study report as SVG files beside `file`, and return their names."""
+    plots: list[tuple[str, Callable[[Spec], Spec]]] = [("history", history), ("slices", slices)]
     if study["importance"]:
-        pictures.append(("importance", importance))
+        plots.append(("importance", importance))
     names = []
-    for name, picture in pictures:
+    for name, plot in plots:
         path = file.with_name(f"{file.stem}.{name}.svg")
-        with atomic_write(path) as unfinished:
-            unfinished.write_text(vl_convert.vegalite_to_svg({**picture(study), "config": _CONFIG}))
+        with atomic_write(path) as temporary:
+            temporary.write_text(vl_convert.vegalite_to_svg({**plot(study), "config": _CONFIG}))
         names.append(path.name)
     return names

@@ -20,7 +20,6 @@ from callmood.analysis.rows import failure_row
 from callmood.cli.app import app
 from callmood.types import ObjectRef
 from callmood.warehouse.bigquery import BigQueryWarehouse
-from model.deployment import promote, register
 
 BUCKET = "acme-calls-1-callmood-recordings"
 DATASET = "acme-calls-1.callmood"
@@ -108,8 +107,8 @@ def test_model_in_production_is_checked(outside, tmp_path):
     assert "no alias" in check_model()["message"]
     path = model_file(tmp_path, 1)
     version = version_of(path)
-    assert command(register, "--model", path, "--registry", tmp_path / "models") == 0
-    assert command(promote, version, "--registry", tmp_path / "models") == 0
+    assert command("register", "--model", path, "--registry", tmp_path / "models") == 0
+    assert command("promote", version, "--registry", tmp_path / "models") == 0
     assert check_model()["message"] == f"production uses {version} for 100% of recordings; its self-test passed."
     (tmp_path / "models" / "versions" / version / "selftest.npz").write_bytes(b"")
     assert "model rollback" in check_model()["fix"]

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+import sys
 import threading
 import time
 from importlib.util import find_spec
@@ -21,7 +22,7 @@ from callmood.models.registry import Registry, Release
 from callmood.models.resolver import AliasModelProvider, open_models
 from callmood.types import ObjectRef
 from callmood.warehouse.duckdb import DuckDBWarehouse
-from model.deployment import promote, register, rollback, versions
+from model.deployment import promote, rollback
 
 IDS = [ObjectRef("calls", f"{number}.wav", 1).recording_id for number in range(4000)]
 
@@ -36,7 +37,7 @@ def models(tmp_path_factory):
 def registry(tmp_path, models):
     """A registry with the three models, in which nothing serves yet."""
     for path in models:
-        assert command(register, "--model", path, "--registry", tmp_path / "registry") == 0
+        assert command("register", "--model", path, "--registry", tmp_path / "registry") == 0
     return Registry(str(tmp_path / "registry"))
 
 
@@ -97,33 +98,35 @@ def settle():
 # --- commands -------------------------------------------------------------------------------------------------------
 
 
-def test_a_models_whole_life(tmp_path, models, one, two, capsys):
+def test_register_promote_and_roll_back(tmp_path, models, one, two, capsys):
     at = ("--registry", tmp_path / "registry")
-    assert command(register, "--model", models[0], *at) == 0
-    assert command(promote, one, *at) == 0
-    assert command(register, "--model", models[1], *at) == 0
-    assert command(promote, two, *at, "--canary", "0.1") == 0
-    assert f"production is {one}, but {two} for 10% of the recordings." in capsys.readouterr().out
-    assert command(promote, two, *at) == 0
-    assert command(rollback, *at) == 0
+    assert command("register", "--model", models[0], *at) == 0
+    assert command("promote", one, *at) == 0
+    assert command("register", "--model", models[1], *at) == 0
+    assert command("promote", two, *at, "--canary", "0.1") == 0
+    assert f"production is {one}; the canary {two} analyzes 10% of the recordings." in capsys.readouterr().out
+    assert command("promote", two, *at) == 0
+    assert command("rollback", *at) == 0
     assert f"production is {one}." in capsys.readouterr().out
-    assert command(versions, *at, "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [version["version"] for version in told["versions"]] == [one, two]
-    assert [version["parent"] for version in told["versions"]] == [None, one]
-    assert [change["what"] for change in told["history"]] == ["promote", "canary", "promote", "rollback"]
-    assert told["releases"]["production"] == {"version": one, "canary": None, "share": 0.0, "earlier": []}
-    assert command(versions, *at) == 0
+    assert command("versions", *at, "--json") == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [version["version"] for version in listed["versions"]] == [one, two]
+    assert [version["parent"] for version in listed["versions"]] == [None, one]
+    assert [change["what"] for change in listed["history"]] == ["promote", "canary", "promote", "rollback"]
+    assert listed["releases"]["production"] == {"version": one, "canary": None, "share": 0.0, "earlier": []}
+    assert command("versions", *at) == 0
     assert "rollback" in capsys.readouterr().out
 
 
-def test_what_is_known_of_a_model_is_kept_with_it(tmp_path, models, one):
+def test_registered_files_and_lineage(tmp_path, models, one, monkeypatch):
     measured, card, config = tmp_path / "cremad.json", tmp_path / "card.md", tmp_path / "run.toml"
     measured.write_text('{"accuracy": 0.8}')
     card.write_text("# Card")
     config.write_text("seed = 1")
     given = ("--evaluation", measured, "--card", card, "--config", config)
-    assert command(register, "--model", models[0], "--registry", tmp_path / "r", *given) == 0
+    arguments = ("register", "--model", models[0], "--registry", tmp_path / "r", *given)
+    monkeypatch.setattr(sys, "argv", ["model", *map(str, arguments)])
+    assert command(*arguments) == 0
     registry = Registry(str(tmp_path / "r"))
     [found] = registry.versions()
     assert set(found.files) == {
@@ -131,14 +134,14 @@ def test_what_is_known_of_a_model_is_kept_with_it(tmp_path, models, one):
         *("evaluation-cremad.json", "MODEL_CARD.md", "config.toml"),
     }
     assert registry.read(one, "evaluation-cremad.json") == b'{"accuracy": 0.8}'
-    assert found.lineage["command"].startswith("model.deployment.register --model")
+    assert found.lineage["command"].startswith("python -m model register --model")
 
 
-def test_registering_again_changes_nothing_but_what_is_new(tmp_path, models, registry, one):
+def test_registering_again_adds_new_files_only(tmp_path, models, registry, one):
     before = registry.version(one)
     (tmp_path / "evaluation.json").write_text("{}")
     arguments = ("--model", models[0], "--registry", registry.uri, "--evaluation", tmp_path / "evaluation.json")
-    assert command(register, *arguments) == 0
+    assert command("register", *arguments) == 0
     after = registry.version(one)
     assert after.lineage == before.lineage
     assert set(after.files) - set(before.files) == {"evaluation.json"}
@@ -146,22 +149,22 @@ def test_registering_again_changes_nothing_but_what_is_new(tmp_path, models, reg
 
 def test_a_version_never_gets_other_facts(registry, tmp_path, capsys):
     other = model_file(tmp_path, 1, temperature=9.0)
-    assert command(register, "--model", other, "--registry", registry.uri) == 1
+    assert command("register", "--model", other, "--registry", registry.uri) == 1
     assert "other facts (temperature)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ((promote, "0123456789ab"), "has no version '0123456789ab'"),
-        ((promote, "ONE", "--canary", "0.5"), "promote a first version without --canary"),
-        ((rollback,), "no alias 'production'"),
-        ((register, "--model", "nowhere.tflite"), "nowhere"),
+        (("promote", "0123456789ab"), "has no version '0123456789ab'"),
+        (("promote", "ONE", "--canary", "0.5"), "promote a first version without --canary"),
+        (("rollback",), "no alias 'production'"),
+        (("register", "--model", "nowhere.tflite"), "nowhere"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(registry, one, capsys, arguments, told):
-    module, *given = arguments
-    assert command(module, *(one if each == "ONE" else each for each in given), "--registry", registry.uri) == 1
+    name, *given = arguments
+    assert command(name, *(one if each == "ONE" else each for each in given), "--registry", registry.uri) == 1
     assert told in capsys.readouterr().err
     assert registry.releases() == {}
 
@@ -186,7 +189,7 @@ def test_a_named_canary_is_taken_away_once_and_nothing_else_ever(registry, one, 
 @pytest.mark.parametrize("damage", [cut_short, say_otherwise, garble])
 def test_a_model_that_does_not_work_is_not_promoted(registry, one, damage, capsys):
     damage(registry, one)
-    assert command(promote, one, "--registry", registry.uri) == 1
+    assert command("promote", one, "--registry", registry.uri) == 1
     assert one in capsys.readouterr().err
     assert registry.releases() == {}
 
@@ -406,14 +409,14 @@ def test_reports_change_at_once_when_history_is_scored_again(registry, tmp_path,
     assert "1 recordings would be reprocessed" in run(*again, f"{registry.uri}@{two}", "--dry-run")
     assert "after promotion" in run(*again, f"{registry.uri}@{two}")
     assert shown_by(store) == [one]
-    assert command(promote, two, "--registry", registry.uri, "--store", store) == 0
+    assert command("promote", two, "--registry", registry.uri, "--store", store) == 0
     assert shown_by(store) == [two]
-    assert command(rollback, "--registry", registry.uri, "--store", store) == 0
+    assert command("rollback", "--registry", registry.uri, "--store", store) == 0
     assert shown_by(store) == [one]
-    assert command(promote, three, "--registry", registry.uri, "--store", store) == 0
+    assert command("promote", three, "--registry", registry.uri, "--store", store) == 0
     assert shown_by(store) == [one]
-    told = json.loads(run(*again, f"{registry.uri}@production", "--json"))
-    assert told == {"model_version": three, "recordings": 1, "failed": 0, "published": True}
+    result = json.loads(run(*again, f"{registry.uri}@production", "--json"))
+    assert result == {"model_version": three, "recordings": 1, "failed": 0, "published": True}
     assert shown_by(store) == [three]
     counted = DuckDBWarehouse(store).query(
         "SELECT model_version, SUM(calls) AS n FROM model_versions GROUP BY model_version"
@@ -423,9 +426,8 @@ def test_reports_change_at_once_when_history_is_scored_again(registry, tmp_path,
 
 def test_reports_that_cannot_be_changed_do_not_undo_a_promotion(registry, tmp_path, one, capsys):
     (tmp_path / "no.duckdb").write_text("no store")
-    assert command(promote, one, "--registry", registry.uri, "--store", tmp_path / "no.duckdb") == 1
-    told = capsys.readouterr().err
-    assert f"{one} serves, but reports do not show it yet" in told
+    assert command("promote", one, "--registry", registry.uri, "--store", tmp_path / "no.duckdb") == 1
+    assert f"{one} is in production, but reports still use earlier versions" in capsys.readouterr().err
     assert registry.release("production").version == one
 
 
@@ -433,8 +435,8 @@ def test_reports_that_cannot_be_changed_do_not_undo_a_promotion(registry, tmp_pa
     ("arguments", "told"),
     [
         (["recordings"], "callmood analyze recordings"),
-        (["gs://calls", "--model", "x@y"], "name the project"),
-        (["gs://calls", "--project", "p", "--model", "model.networks.tflite"], "write REGISTRY@VERSION"),
+        (["gs://calls", "--model", "x@y"], "set --project"),
+        (["gs://calls", "--project", "p", "--model", "model.tflite"], "use REGISTRY@VERSION"),
     ],
 )
 def test_scoring_again_says_what_it_needs(arguments, told, monkeypatch):
@@ -448,4 +450,4 @@ def test_what_cannot_be_scored_again_is_counted(registry, tmp_path, one):
     calls.mkdir()
     (calls / "broken.wav").write_bytes(b"no audio")
     arguments = ("backfill", calls, "--store", tmp_path / "s.duckdb", "--model", f"{registry.uri}@{one}")
-    assert "1 failed and keep" in run(*arguments, code=1)
+    assert "1 recordings failed and keep" in run(*arguments, code=1)

@@ -17,7 +17,7 @@ from callmood.models.object_store import GcsObjectStore
 from callmood.models.registry import Registry
 from callmood.models.resolver import AliasModelProvider, open_models
 from callmood.services import reprocess
-from model.deployment import promote, register, rollback, versions
+from model.deployment import promote
 
 ROWS = "SELECT model_version FROM recordings WHERE recording_id = @id"
 SHOWN = "SELECT model_version FROM recordings_current WHERE recording_id = @id"
@@ -46,18 +46,18 @@ def registry(stack, models, monkeypatch):
     bucket = stack.bucket.client.create_bucket(f"models-{uuid.uuid4().hex[:8]}")
     uri = f"gs://{bucket.name}/callmood"
     for path in models:
-        assert command(register, "--model", path, "--registry", uri) == 0
-    assert command(promote, version_of(models[0]), "--registry", uri) == 0
+        assert command("register", "--model", path, "--registry", uri) == 0
+    assert command("promote", version_of(models[0]), "--registry", uri) == 0
     return Registry(uri)
 
 
 def test_version_is_promoted_and_rolled_back_in_a_bucket(registry, one, two, capsys):
     at = ("--registry", registry.uri)
-    assert command(promote, two, *at, "--canary", "0.25") == 0
-    assert command(promote, two, *at) == 0
-    assert command(rollback, *at) == 0
+    assert command("promote", two, *at, "--canary", "0.25") == 0
+    assert command("promote", two, *at) == 0
+    assert command("rollback", *at) == 0
     capsys.readouterr()
-    assert command(versions, *at, "--json") == 0
+    assert command("versions", *at, "--json") == 0
     listed = json.loads(capsys.readouterr().out)
     assert [version["version"] for version in listed["versions"]] == [one, two]
     assert [change["what"] for change in listed["history"]] == ["promote", "canary", "promote", "rollback"]
@@ -117,7 +117,7 @@ def test_function_follows_the_alias_and_keeps_the_last_valid_model(stack, regist
         assert json.loads(done.stdout)["published"] is False
         for call in calls:
             assert len(stack.rows(ROWS, call)) == 2, "nothing is scored twice"
-        assert command(promote, two, "--registry", registry.uri, "--dataset", stack.environment["DATASET"]) == 0
+        assert command("promote", two, "--registry", registry.uri, "--dataset", stack.environment["DATASET"]) == 0
         for call in calls:
             assert [row["model_version"] for row in stack.rows(SHOWN, call)] == [two]
 

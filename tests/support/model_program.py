@@ -18,7 +18,7 @@ def model_output(*arguments: object) -> str:
 
 
 def model_error(*arguments: object) -> str:
-    """Run a command that must fail; return the last line on standard error."""
+    """Run a command that must fail; return its standard error."""
     result = run_model(*arguments)
     assert result.exit_code != 0
-    return result.stderr.splitlines()[-1]
+    return result.stderr

@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import sys
+
+from model_program import run_model
 
 from callmood.resources import MODEL
 
@@ -22,17 +25,9 @@ def version_of(path):
     return json.loads(path.with_suffix(".json").read_text())["version"]
 
 
-def command(module, *arguments):
-    """Run a command of model/ in this process; its exit code."""
-    import sys
-    from unittest import mock
-
-    with mock.patch.object(sys, "argv", [module.__name__, *map(str, arguments)]):
-        try:
-            module.main()
-        except SystemExit as left:
-            if isinstance(left.code, str):
-                print(left.code, file=sys.stderr)
-                return 1
-            return left.code or 0
-    return 0
+def command(name, *arguments):
+    """Run a command of `python -m model` in this process, print its output, and return its exit code."""
+    result = run_model(name, *arguments)
+    print(result.stdout, end="")
+    print(result.stderr, end="", file=sys.stderr)
+    return result.exit_code

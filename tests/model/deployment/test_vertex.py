@@ -1,4 +1,4 @@
-"""Vertex AI follows a registry: Google's client library, over a connection, against a server with Vertex AI's rules."""
+"""The mirror in Vertex AI: Google's client library, connected to a server with Vertex AI's rules."""
 
 import builtins
 import uuid
@@ -11,7 +11,7 @@ from stack.services import ServiceMissing, do_without, storage_emulator
 from vertex_made import VertexMade
 
 from callmood.models.registry import Registry, Release
-from model.deployment import promote, register, rollback, vertex
+from model.deployment import vertex
 
 pytest.importorskip("google.cloud.aiplatform_v1", reason="pip install 'callmood[vertex]'")
 
@@ -54,13 +54,13 @@ def test_versions_canary_promotion_and_rollback_are_mirrored(bucket, google, mod
     one, two = map(version_of, models)
     at = ("--registry", f"{bucket}/{uuid.uuid4().hex}")
     where = ("--project", "acme", "--location", "europe-west1", "--image", "i:1", "--endpoint", "calls")
-    assert command(register, "--model", models[0], *at) == 0
-    assert command(promote, one, *at) == 0
-    assert command(vertex, *at, *where, "--api-endpoint", google.url) == 0
-    assert command(register, "--model", models[1], *at) == 0
-    assert command(promote, two, *at, "--canary", "0.2") == 0
-    assert command(promote, two, *at) == 0
-    assert command(rollback, *at) == 0
+    assert command("register", "--model", models[0], *at) == 0
+    assert command("promote", one, *at) == 0
+    assert command("vertex", *at, *where, "--api-endpoint", google.url) == 0
+    assert command("register", "--model", models[1], *at) == 0
+    assert command("promote", two, *at, "--canary", "0.2") == 0
+    assert command("promote", two, *at) == 0
+    assert command("rollback", *at) == 0
     [(name, versions)] = google.vertex.models.items()
     assert name == "projects/acme/locations/europe-west1/models/callmood"
     assert [version["versionAliases"] for version in versions] == [[f"v{one}"], [f"v{two}"]]
@@ -71,49 +71,49 @@ def test_versions_canary_promotion_and_rollback_are_mirrored(bucket, google, mod
     assert [deployed["displayName"] for deployed in endpoint["deployedModels"]] == [one]
 
     asked = len([each for each in google.asked if each.method != "GET"])
-    assert command(vertex, *at) == 0
-    assert len([each for each in google.asked if each.method != "GET"]) == asked, "again changes nothing"
+    assert command("vertex", *at) == 0
+    assert len([each for each in google.asked if each.method != "GET"]) == asked, "a repetition changes nothing"
     assert f"deployed {two}" in capsys.readouterr().out
 
 
-def test_what_vertex_refuses_leaves_the_registry_as_it_was_told(bucket, google, models, capsys):
-    """The registry is what serves; Vertex AI is behind until the command is repeated."""
+def test_error_of_vertex_ai_keeps_the_change_of_the_registry(bucket, google, models, capsys):
+    """Vertex AI is behind the registry until the command is repeated."""
     one = version_of(models[0])
     at = ("--registry", f"{bucket}/{uuid.uuid4().hex}")
-    assert command(register, "--model", models[0], *at) == 0
+    assert command("register", "--model", models[0], *at) == 0
     google.answer = lambda _asked: (403, {"error": {"code": 403, "message": "no right", "status": "PERMISSION_DENIED"}})
     where = ("--project", "acme", "--location", "europe-west1", "--image", "i:1", "--api-endpoint", google.url)
-    assert command(vertex, *at, *where) == 1
+    assert command("vertex", *at, *where) == 1
     assert "no right" in capsys.readouterr().err
-    assert command(promote, one, *at) == 1
+    assert command("promote", one, *at) == 1
     assert Registry(at[1]).releases() == {"production": Release(one)}
     assert "python -m model vertex" in capsys.readouterr().err
     google.answer = google.vertex.answer
-    assert command(vertex, *at) == 0
+    assert command("vertex", *at) == 0
     assert len(google.vertex.models) == 1
-    assert google.vertex.endpoints == {}, "none was asked for"
+    assert google.vertex.endpoints == {}, "no endpoint was configured"
 
 
-def test_a_canary_has_one_percent_at_least():
-    assert vertex.shares(Release("a").with_canary("b", 0.001)) == {"a": 99, "b": 1}
-    assert vertex.shares(Release("a").with_canary("b", 0.999)) == {"a": 1, "b": 99}
+def test_canary_gets_between_1_and_99_percent():
+    assert vertex.traffic_split(Release("a").with_canary("b", 0.001)) == {"a": 99, "b": 1}
+    assert vertex.traffic_split(Release("a").with_canary("b", 0.999)) == {"a": 1, "b": 99}
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        ((), "--project, --location and --image"),
+        ((), "--project, --location, and --image"),
         (("--project", "p", "--location", "Europe", "--image", "i"), "--location"),
         (("--project", "p"), "--location: Field required"),
-        (("--project", "p", "--location", "europe-west1", "--image", "i"), "from Cloud Storage only"),
+        (("--project", "p", "--location", "europe-west1", "--image", "i"), "only from Cloud Storage"),
     ],
 )
-def test_what_is_missing_is_said(tmp_path, arguments, told, capsys):
-    assert command(vertex, "--registry", tmp_path / "registry", *arguments) == 1
-    assert told in capsys.readouterr().err
+def test_missing_or_invalid_option_is_named(tmp_path, arguments, message, capsys):
+    assert command("vertex", "--registry", tmp_path / "registry", *arguments) == 1
+    assert message in capsys.readouterr().err
 
 
-def test_without_the_library_the_error_says_what_to_install(bucket, monkeypatch, capsys):
+def test_missing_library_is_named_with_its_package(bucket, monkeypatch, capsys):
     real = builtins.__import__
 
     def without(name, *given):
@@ -123,5 +123,5 @@ def test_without_the_library_the_error_says_what_to_install(bucket, monkeypatch,
 
     monkeypatch.setattr(builtins, "__import__", without)
     at = ("--registry", f"{bucket}/{uuid.uuid4().hex}")
-    assert command(vertex, *at, "--project", "p", "--location", "europe-west1", "--image", "i") == 1
+    assert command("vertex", *at, "--project", "p", "--location", "europe-west1", "--image", "i") == 1
     assert "pip install 'callmood[vertex]'" in capsys.readouterr().err

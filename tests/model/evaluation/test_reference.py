@@ -1,13 +1,13 @@
-"""A reference made of a corpus, and of a store; and the measurement of drift, on voices that are made."""
+"""References from a corpus and from a store, and the measurement of drift."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 from health_made import calls
+from model_program import model_error, model_output
 from test_monitor import fill
 
 from callmood.emotion.model import load_model
@@ -22,7 +22,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """Clips of two voices that a detector of speech takes for such: pieces of the example calls' customers."""
+    """Clips of two speakers in which speech is detected: parts of the example calls' customers."""
     folder = tmp_path_factory.mktemp("corpus")
     lines = ["path,speaker,emotion"]
     for speaker, call in enumerate(sorted(EXAMPLES.glob("*.wav"))[:2]):
@@ -35,24 +35,19 @@ def corpus(tmp_path_factory):
     return folder
 
 
-def run(monkeypatch, command, *arguments):
-    monkeypatch.setattr(sys, "argv", [command.__name__, *map(str, arguments)])
-    command.main()
-
-
-def test_a_corpus_becomes_a_reference_that_monitor_reads(corpus, tmp_path, monkeypatch):
+def test_reference_from_a_corpus_is_readable_by_monitoring(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(reference, "UTTERANCES", 4)
     out = tmp_path / "emotion.reference.json"
-    run(monkeypatch, reference, "--corpus", "csv", "--root", corpus, "--out", out)
-    made = Reference(out.read_bytes())
-    assert made.model_version == load_model().version
-    assert made.voices == 2
-    assert {len(made.means[name]) for name in MEANS} == {2 * reference.CALLS}
-    assert all(made.counts[name].shape == (2, len(kinds)) for name, kinds in COUNTS.items())
-    assert "secret" not in out.read_text()  # voices are numbers
+    model_output("reference", "--corpus", "csv", "--root", corpus, "--out", out)
+    content = Reference(out.read_bytes())
+    assert content.model_version == load_model().version
+    assert content.voices == 2
+    assert {len(content.means[name]) for name in MEANS} == {2 * reference.CALLS_PER_SPEAKER}
+    assert all(content.counts[name].shape == (2, len(kinds)) for name, kinds in COUNTS.items())
+    assert "secret" not in out.read_text()  # speakers are numbers
 
 
-def test_clips_without_speech_make_no_reference(tmp_path, monkeypatch, capsys):
+def test_clips_without_speech_give_no_reference(tmp_path):
     hum = 0.1 * np.sin(2 * np.pi * 200 * np.arange(16000) / 16000)
     lines = ["path,speaker,emotion"]
     for emotion in EMOTIONS:
@@ -60,62 +55,48 @@ def test_clips_without_speech_make_no_reference(tmp_path, monkeypatch, capsys):
         lines.append(f"{emotion}.wav,one,{emotion}")
     (tmp_path / "clips.csv").write_text("\n".join(lines))
     out = tmp_path / "emotion.reference.json"
-    asked = ("--corpus", "csv", "--root", tmp_path, "--out", out)
-    with pytest.raises(SystemExit, match="none of 0 calls"):
-        run(monkeypatch, reference, *asked)
-    run(monkeypatch, reference, *asked, "--optional")
-    assert "no reference" in capsys.readouterr().out
+    options = ("--corpus", "csv", "--root", tmp_path, "--out", out)
+    assert "none of 0 calls" in model_error("reference", *options)
+    assert "No reference was written" in model_output("reference", *options, "--optional")
     assert not out.exists()
 
 
-def test_the_shipped_reference_is_the_shipped_models():
+def test_shipped_reference_is_of_the_shipped_model():
     shipped = Reference((MODEL / "emotion.reference.json").read_bytes())
     assert shipped.model_version == json.loads((MODEL / "emotion.json").read_text())["version"], (
-        "make it anew: python -m model reference --corpus cremad --root CREMA-D"
+        "create it again: python -m model reference --corpus cremad --root CREMA-D"
     )
     assert shipped.voices >= 60
 
 
-def test_calm_weeks_of_a_store_become_a_reference(tmp_path, monkeypatch):
+def test_reference_from_a_store_uses_the_given_days(tmp_path):
     version = load_model().version
     store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     for day in ("2026-11-01", "2026-11-02", "2026-11-09"):
         fill(store, day, np.random.default_rng(0), 6, version=version)
-    out = tmp_path / "calm.json"
-    run(monkeypatch, reference, "--store", store.path, "--since", "2026-11-01", "--until", "2026-11-07", "--out", out)
-    assert Reference(out.read_bytes()).voices == 12
-    with pytest.raises(SystemExit, match="none of 0 calls"):
-        run(
-            monkeypatch,
-            reference,
-            "--store",
-            store.path,
-            "--since",
-            "2027-01-01",
-            "--until",
-            "2027-01-02",
-            "--out",
-            out,
-        )
-    with pytest.raises(SystemExit, match="which weeks were calm"):
-        run(monkeypatch, reference, "--store", store.path, "--out", out)
+    options = ("--store", store.path, "--out", tmp_path / "stable.json")
+    model_output("reference", *options, "--since", "2026-11-01", "--until", "2026-11-07")
+    assert Reference((tmp_path / "stable.json").read_bytes()).voices == 12
+    message = model_error("reference", *options, "--since", "2027-01-01", "--until", "2027-01-02")
+    assert "none of 0 calls" in message
+    assert "--since and --until" in model_error("reference", *options)
 
 
-def test_days_with_drift_are_told_from_calm_ones():
+def test_drift_raises_an_alarm_and_stable_days_do_not():
     rng = np.random.default_rng(0)
 
     def rows(**changes):
-        return [row | {"voice": f"v{i:02d}"} for i, row in enumerate(calls(90, rng, **changes))]
+        return [row | {"speaker": f"v{i:02d}"} for i, row in enumerate(calls(90, rng, **changes))]
 
-    report = drift.days(rows(), {"louder": rows(shift=2.0, only=("level_dbfs",))}, "1", 10, rng)
-    assert (report["voices"], report["calls_a_day"]) == (90, 30)
-    assert report["found"]["calm"]["days_with_alarm"] <= 0.1
-    assert report["found"]["louder"]["days_with_alarm"] == 1.0
-    assert next(iter(report["found"]["louder"]["by_figure"])) == "level_dbfs"
+    report = drift.simulate_days(rows(), {"louder": rows(shift=2.0, only=("level_dbfs",))}, "1", 10, rng)
+    assert (report["speakers"], report["calls_per_day"]) == (90, 30)
+    assert report["results"]["stable"]["days_with_alarm"] <= 0.1
+    assert report["results"]["louder"]["days_with_alarm"] == 1.0
+    assert next(iter(report["results"]["louder"]["by_metric"])) == "level_dbfs"
 
 
-def test_every_voice_calls_before_any_calls_again():
-    rows = [{"voice": voice, "call": i} for i, voice in enumerate("aaaabbbc")]
-    drawn = drift._one_each(rows, 5, np.random.default_rng(0))
-    assert sorted(row["voice"] for row in drawn[:3]) == ["a", "b", "c"]
-    assert len({row["call"] for row in drawn}) == 5
+def test_every_speaker_calls_once_before_any_calls_again():
+    rows = [{"speaker": speaker, "call": i} for i, speaker in enumerate("aaaabbbc")]
+    sampled = drift._sample_calls(rows, 5, np.random.default_rng(0))
+    assert sorted(row["speaker"] for row in sampled[:3]) == ["a", "b", "c"]
+    assert len({row["call"] for row in sampled}) == 5

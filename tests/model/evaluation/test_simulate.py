@@ -1,63 +1,75 @@
-"""The simulation: what it says must come from who is angry when, and it hears calls as recordings are heard."""
+"""The simulation of angry calls."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
 from model_corpus import write_cremad
+from model_program import model_output
 
 from callmood.audio.stream import open_audio
 from callmood.emotion.model import load_model
 from model.data.corpora import CorpusError
+from model.data.source import source
 from model.evaluation import simulate
-from model.evaluation.simulate import ANGER, NEUTRAL, PLANS, Call, Plan, Truth
+from model.evaluation.simulate import ANGER, NEUTRAL, SCENARIOS, GroundTruth, Scenario, SimulatedCall
 
 LABELS = np.repeat(np.arange(6), 3)
 
 
-def test_a_call_is_mostly_neutral_and_angry_in_one_stretch_or_never():
+def test_call_is_mostly_neutral_with_at_most_one_angry_stretch():
     rng = np.random.default_rng(0)
-    for plan in PLANS.values():
+    for scenario in SCENARIOS.values():
         for _ in range(30):
-            calm = LABELS[simulate.script(LABELS, plan, False, rng)]
-            angry = LABELS[simulate.script(LABELS, plan, True, rng)]
+            calm = LABELS[simulate.sample_utterances(LABELS, scenario, False, rng)]
+            angry = LABELS[simulate.sample_utterances(LABELS, scenario, True, rng)]
             assert ANGER not in calm
-            places = np.flatnonzero(angry == ANGER)
-            assert plan.stretch[0] <= len(places) <= plan.stretch[1]
-            assert np.ptp(places) == len(places) - 1
-            assert plan.utterances[0] <= len(angry) <= plan.utterances[1]
+            positions = np.flatnonzero(angry == ANGER)
+            assert scenario.stretch[0] <= len(positions) <= scenario.stretch[1]
+            assert np.ptp(positions) == len(positions) - 1
+            assert scenario.utterances[0] <= len(angry) <= scenario.utterances[1]
             assert 0.5 < np.mean(calm == NEUTRAL) <= 1
 
 
-def test_what_is_angry_lies_where_the_call_says(tmp_path):
+def test_angry_stretch_has_the_stated_position():
     rng = np.random.default_rng(0)
     tone = np.full(16_000, 0.5, np.float32)
     customer = [(0.5 * tone, False), (tone, True), (tone, True), (0.5 * tone, False)]
-    call = simulate.record("one", customer, [0.1 * tone], rng)
+    call = simulate.assemble_call("one", customer, [0.1 * tone], rng)
     with open_audio(call.audio) as stream:
-        agent, heard = np.concatenate(list(stream.blocks()), axis=1)
-    loud = np.flatnonzero(np.abs(heard) > 0.4) / 16_000
+        agent, recorded = np.concatenate(list(stream.blocks()), axis=1)
+    loud = np.flatnonzero(np.abs(recorded) > 0.4) / 16_000
     assert call.angry_s == pytest.approx((loud[0], loud[-1]), abs=0.01)
     assert np.max(np.abs(agent)) == pytest.approx(0.05, abs=0.01)
-    assert not np.any((np.abs(agent) > 0.01) & (np.abs(heard) > 0.01))
+    assert not np.any((np.abs(agent) > 0.01) & (np.abs(recorded) > 0.01))
 
 
 def row(score, start_s=None, end_s=None):
     return {"anger_score": score, "anger_start_s": start_s, "anger_end_s": end_s}
 
 
-def test_the_figures_by_hand():
-    truth = [Truth("a", (0.0, 4.0)), Truth("a", None), Truth("b", (10.0, 14.0)), Truth("b", None)]
+def test_metrics_of_four_calls():
+    truth = [
+        GroundTruth("a", (0.0, 4.0)),
+        GroundTruth("a", None),
+        GroundTruth("b", (10.0, 14.0)),
+        GroundTruth("b", None),
+    ]
     rows = [row(0.9, 2.0, 4.0), row(0.1), row(0.3), row(0.5, 1.0, 2.0)]
-    figures, bounds = simulate.judge(truth, rows)
-    assert figures == {"auc": 0.75, "recall": 0.5, "overlap": 0.25, "stretch_found": 0.5, "stretch_false": 0.5}
-    assert bounds["auc"] == [0, 1]  # all of it b's calls, or a's
-    assert simulate.judge(truth[:2], rows[:2])[1] == {}
+    metrics, bounds = simulate.score(truth, rows)
+    assert metrics == {
+        "auc": 0.75,
+        "recall": 0.5,
+        "overlap": 0.25,
+        "stretch_recall": 0.5,
+        "stretch_false_positive_rate": 0.5,
+    }
+    assert bounds["auc"] == [0, 1]  # only the calls of b, or only those of a
+    assert simulate.score(truth[:2], rows[:2])[1] == {}
 
 
-def test_calls_of_which_nothing_was_heard_are_not_angry():
-    assert simulate.judge([Truth("a", (0.0, 4.0)), Truth("a", None)], [row(None), row(0.2)])[0]["auc"] == 0
+def test_call_without_a_score_counts_as_not_angry():
+    assert simulate.score([GroundTruth("a", (0.0, 4.0)), GroundTruth("a", None)], [row(None), row(0.2)])[0]["auc"] == 0
 
 
 @pytest.fixture(scope="module")
@@ -65,31 +77,31 @@ def cremad(tmp_path_factory):
     return write_cremad(tmp_path_factory.mktemp("data") / "cremad", speakers=3, takes=2)
 
 
-def test_from_a_corpus_to_a_report(cremad, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(PLANS, "short", Plan((4, 4), (2, 2)))
+def test_command_writes_a_report(cremad, tmp_path, monkeypatch):
+    monkeypatch.setitem(SCENARIOS, "short", Scenario((4, 4), (2, 2)))
     out = tmp_path / "calls.json"
     arguments = ["--corpus", "cremad", "--root", cremad, "--split", "all", "--calls", 2, "--json", out]
-    monkeypatch.setattr(sys, "argv", ["simulate", *map(str, arguments)])
-    simulate.main()
+    printed = model_output("simulate", *arguments)
     report = json.loads(out.read_text())
     assert (report["calls"], report["angry_calls"], report["speakers"]) == (6, 3, 3)
-    assert (report["model"], report["channel"], report["plan"]) == (load_model().version, "telephone", "short")
-    assert report["intervals"].keys() == {"auc", "recall", "overlap", "stretch_found", "stretch_false"}
-    assert "6 calls" in capsys.readouterr().out
+    assert (report["model"], report["channel"], report["scenario"]) == (load_model().version, "telephone", "short")
+    assert report["intervals"].keys() == set(simulate.METRIC_TITLES)
+    assert "6 calls" in printed
 
 
-def test_speakers_who_are_never_angry_make_no_calls(cremad):
-    clips = [clip for clip in simulate.source(None, "cremad", cremad, "all").clips if clip.emotion != "anger"]
+def test_speakers_without_angry_clips_are_not_eligible(cremad):
+    clips = [clip for clip in source(None, "cremad", cremad, "all").clips if clip.emotion != "anger"]
     with pytest.raises(CorpusError, match="no speaker has two angry and two neutral clips"):
-        simulate.able(clips)
+        simulate.eligible_speakers(clips)
 
 
-def test_the_same_seed_makes_the_same_calls(cremad):
-    clips = simulate.source(None, "cremad", cremad, "valid").clips
+def test_same_seed_gives_the_same_calls(cremad):
+    clips = source(None, "cremad", cremad, "valid").clips
 
-    def made(seed):
-        return next(simulate.calls(clips, simulate.able(clips), Plan((3, 3), (2, 2)), "clean", 1, seed))
+    def first_call(seed):
+        speakers = simulate.eligible_speakers(clips)
+        return next(simulate.simulate_calls(clips, speakers, Scenario((3, 3), (2, 2)), "clean", 1, seed))
 
-    assert isinstance(made(1), Call)
-    assert made(1) == made(1)
-    assert made(1) != made(2)
+    assert isinstance(first_call(1), SimulatedCall)
+    assert first_call(1) == first_call(1)
+    assert first_call(1) != first_call(2)

@@ -1,12 +1,12 @@
-"""The way of `./run retrain`: which steps are taken, in which order, and what ends it."""
-
-import sys
+"""The command `retrain`: the order of steps, and the end after a failure."""
 
 import pytest
+from model_program import run_model
 
 pytest.importorskip("keras", reason="needs what training needs: pip install -e '.[train,test]'")
 
 from model.pipeline import retrain, steps
+from model.pipeline.build import StepError
 
 MAIN_STEPS = steps.main_steps()
 NAMES = [step.name for step in MAIN_STEPS]
@@ -19,11 +19,11 @@ def run_pipeline(failing=None):
     def run(name):
         names.append(name)
         if name == failing:
-            raise retrain.StepFailed(name)
+            raise StepError(name)
 
     try:
         return names, retrain.run_pipeline(MAIN_STEPS, run)
-    except retrain.StepFailed:
+    except StepError:
         return names, None
 
 
@@ -41,26 +41,25 @@ def test_any_other_failure_ends_the_pipeline(step):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ([], "give --data DIR"),
         (["--quick", "--from", "train"], "name it with --run"),
-        (["--data", "nowhere"], "nowhere has no folder that is named like a corpus"),
+        (["--data", "nowhere"], "nowhere contains no corpus of human speech"),
     ],
 )
-def test_what_makes_no_sense_is_said_in_a_sentence(arguments, told, tmp_path, monkeypatch, capsys):
+def test_invalid_options_are_rejected(arguments, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["retrain", *arguments])
-    with pytest.raises(SystemExit) as end:
-        retrain.main()
-    assert told in f"{end.value.code} {capsys.readouterr().err}"
+    result = run_model("retrain", *arguments)
+    assert result.exit_code != 0
+    assert message in " ".join(result.stderr.split())
     assert not list(tmp_path.iterdir())
 
 
-def test_a_corpus_that_the_recipe_is_made_for_is_missed(tmp_path, monkeypatch, capsys):
+def test_missing_corpus_of_the_configuration_is_named(tmp_path):
     (tmp_path / "data/cremad").mkdir(parents=True)
-    places = ("--run", str(tmp_path / "run"), "--registry", str(tmp_path / "registry"))
-    monkeypatch.setattr(sys, "argv", ["retrain", "--data", str(tmp_path / "data"), *places])
-    with pytest.raises(SystemExit, match="ingest"):  # the other one is half there
-        retrain.main()
-    assert "Without the corpus synthetic, for which" in capsys.readouterr().out
+    folders = ("--run", tmp_path / "run", "--registry", tmp_path / "registry")
+    result = run_model("retrain", "--data", tmp_path / "data", *folders)
+    assert result.exit_code == 1
+    assert "ingest" in result.stderr  # the other corpus is incomplete
+    assert "The corpus synthetic is missing" in result.stdout

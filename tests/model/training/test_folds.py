@@ -1,4 +1,4 @@
-"""Speakers and corpora are held out once each, and never learned from then."""
+"""Division of a manifest into folds."""
 
 from collections import Counter
 
@@ -22,7 +22,7 @@ def speakers(rows, split):
     return {(row.corpus, row.speaker) for row in rows if row.split == split}
 
 
-def test_every_speaker_is_held_out_once_and_not_learned_from():
+def test_every_speaker_is_held_out_once_and_is_not_in_training():
     folds = by_speaker(ROWS, 4)
     out = Counter(speaker for fold in folds for speaker in speakers(fold.rows, "test"))
     assert out == dict.fromkeys(speakers(ROWS, "valid"), 1)
@@ -32,9 +32,9 @@ def test_every_speaker_is_held_out_once_and_not_learned_from():
         assert {corpus for corpus, _ in speakers(fold.rows, "test")} == {"one", "two"}
 
 
-def test_folds_depend_on_names_alone():
-    forth, back = by_speaker(ROWS, 3), by_speaker(ROWS[::-1], 3)
-    assert [speakers(fold.rows, "test") for fold in forth] == [speakers(fold.rows, "test") for fold in back]
+def test_folds_depend_on_speaker_names_only():
+    forward, reversed_ = by_speaker(ROWS, 3), by_speaker(ROWS[::-1], 3)
+    assert [speakers(fold.rows, "test") for fold in forward] == [speakers(fold.rows, "test") for fold in reversed_]
 
 
 def test_every_corpus_is_held_out_once():
@@ -44,45 +44,45 @@ def test_every_corpus_is_held_out_once():
     ]
 
 
-SAID = [
+WITH_SENTENCES = [
     row("cremad", f"10{s:02}", f"10{s:02}_{text}_ANG_XX") for s in range(11) for text in ("DFA", "IEO", "IOM", "ITS")
 ]
 
 
-def test_nobody_learned_from_has_said_what_is_tested():
-    folds = by_text(SAID, 3)
+def test_no_training_speaker_says_a_test_sentence():
+    folds = by_text(WITH_SENTENCES, 3)
     assert [fold.name for fold in folds] == ["texts-1-of-3", "texts-2-of-3", "texts-3-of-3"]
     for fold in folds:
-        said = {split: {row.clip[5:8] for row in fold.rows if row.split == split} for split in ("train", "test")}
-        assert said["train"]
-        assert said["test"]
-        assert not said["train"] & said["test"]
+        sentences = {split: {row.clip[5:8] for row in fold.rows if row.split == split} for split in ("train", "test")}
+        assert sentences["train"]
+        assert sentences["test"]
+        assert not sentences["train"] & sentences["test"]
         assert not speakers(fold.rows, "train") & speakers(fold.rows, "test")
     tested = {row.clip[5:8] for fold in folds for row in fold.rows if row.split == "test"}
     assert tested == {"DFA", "IEO", "IOM", "ITS"}
 
 
 @pytest.mark.parametrize(
-    ("corpus", "clip", "said"),
+    ("corpus", "clip", "text"),
     [
         ("cremad", "1001_DFA_ANG_XX", "DFA"),
         ("ravdess", "03-01-05-01-02-01-12", "02"),
         ("tess", "OAF_back_angry", "back"),
         ("emodb", "03a01Fa", "a01"),
-        ("savee", "DC_a01", None),  # most of its sentences are said in one emotion only
+        ("savee", "DC_a01", None),  # most of its sentences have only one emotion
         ("mine", "calls/1.wav", None),
     ],
 )
-def test_what_is_said(corpus, clip, said):
-    assert sentence(corpus, clip) == said
+def test_sentence_of_a_clip(corpus, clip, text):
+    assert sentence(corpus, clip) == text
 
 
-def test_too_little_is_refused():
-    with pytest.raises(ConfigError, match="4 sentences cannot be dealt into 5 folds"):
-        by_text(SAID, 5)
-    with pytest.raises(ConfigError, match="clips of one, two is not known"):
+def test_too_few_speakers_sentences_or_corpora_are_rejected():
+    with pytest.raises(ConfigError, match="cannot divide 4 sentences into 5 folds"):
+        by_text(WITH_SENTENCES, 5)
+    with pytest.raises(ConfigError, match="sentences of one, two are unknown"):
         by_text(ROWS, 2)
-    with pytest.raises(ConfigError, match="15 speakers cannot be dealt into 16 folds"):
+    with pytest.raises(ConfigError, match="cannot divide 15 speakers into 16 folds"):
         by_speaker(ROWS, 16)
-    with pytest.raises(ConfigError, match="no corpus but one"):
+    with pytest.raises(ConfigError, match="has only one corpus, one"):
         by_corpus(ROWS[:33])

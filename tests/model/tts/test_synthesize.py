@@ -17,7 +17,7 @@ from model.data import ingest, manifest, validate
 from model.data.corpora import CORPORA, CorpusError, has_human_speakers, read
 from model.data.source import source
 from model.evaluation.measure import measure
-from model.export.parity import some_clips
+from model.export.parity import sample_clips
 from model.training.folds import by_corpus, by_speaker, by_text
 from model.tts import synthesize
 
@@ -108,8 +108,8 @@ def test_nothing_is_measured_on_them(rows, folder, tmp_path):
     assert [clip.speaker for clip in source(tmp_path / "both.parquet", None, None, "all").clips] == ["1001"]
     with pytest.raises(CorpusError, match="no clip is of a person"):
         source(None, "synthetic", folder, "all")
-    assert {clip.corpus for clip in some_clips([*rows, person])} == {"cremad"}
-    with pytest.raises(CorpusError, match=r"like it: cremad, emodb, ravdess, savee, tess, csv$"):
+    assert {clip.corpus for clip in sample_clips([*rows, person])} == {"cremad"}
+    with pytest.raises(CorpusError, match=r"a folder named cremad, emodb, ravdess, savee, tess, csv$"):
         measure(None, folder.parent, tmp_path, tmp_path, None)
 
 
@@ -121,7 +121,7 @@ def test_they_stop_no_training_and_are_not_counted_as_speakers(rows):
 
     both = ACTORS + [replace(row, speaker=f"{row.speaker}{k}") for row in rows for k in range(20)]
     weights = {"synthetic": 0.5}
-    learn, watch = features.chosen(
+    learn, watch = features.select_clips(
         both, Data(conditions=[["clean whole"]], held_out_speakers=2, sample_weights=weights)
     )
     assert {clip.corpus for clip in watch} == {"cremad"}
@@ -132,11 +132,11 @@ def test_they_stop_no_training_and_are_not_counted_as_speakers(rows):
     few = Data(
         conditions=[["clean whole"]], held_out_speakers=1, speakers=3, clips_per_speaker=1, sample_weights=weights
     )
-    assert Counter(clip.corpus for clip in features.chosen(both, few)[0]) == {"cremad": 2, "synthetic": 3}
+    assert Counter(clip.corpus for clip in features.select_clips(both, few)[0]) == {"cremad": 2, "synthetic": 3}
     without = Data(conditions=[["clean whole"]], held_out_speakers=2)  # which does not say how much they count
-    assert {clip.corpus for clip in features.chosen(both, without)[0]} == {"cremad"}
+    assert {clip.corpus for clip in features.select_clips(both, without)[0]} == {"cremad"}
     with pytest.raises(ConfigError, match="4 speakers"):
-        features.chosen(both, Data(conditions=[["clean whole"]], held_out_speakers=4))
+        features.select_clips(both, Data(conditions=[["clean whole"]], held_out_speakers=4))
 
 
 def test_what_all_of_them_have_in_common_is_not_learned(rows):
@@ -182,7 +182,7 @@ def test_they_are_heard_where_people_are_calm_and_count_as_the_configuration_say
         sound = tmp_path / f"{emotion}.wav"
         soundfile.write(sound, 0.3 * np.sin(np.arange(9000) * 0.2 * (number + 1)), 16_000)
         clips.append(replace(clips[0], path=sound, corpus="cremad", speaker="1001", emotion=emotion, name=emotion))
-    heard = features.listen(Ear(), clips, conf, tmp_path / "cache")
+    heard = features.load_dataset(Ear(), clips, conf, tmp_path / "cache")
     assert heard.sample_weights.tolist() == [*[0.25] * len(rows), 1, 1] * 2
     for room in np.split(heard.features, 2):
         assert room[: len(rows)].mean(axis=0) == pytest.approx(room[len(rows)], rel=1e-5)
@@ -195,7 +195,7 @@ def test_training_goes_by_how_much_a_clip_counts(tmp_path):
     )
     from model import config
     from model.features.dataset import Dataset
-    from model.networks.network import Network, relative_head, scaled
+    from model.networks.network import Network, relative_head, scaling_encoder
 
     places = np.array([[1, 0]] * 40 + [[1, 0]] * 20 + [[0, 1]] * 20, np.float32)
     labels = np.array([0] * 40 + [4] * 40)
@@ -213,10 +213,10 @@ def test_training_goes_by_how_much_a_clip_counts(tmp_path):
         weights = np.array([1.0] * 40 + [count] * 20 + [1.0] * 20, np.float32)
         targets = np.eye(6, dtype=np.float32)[labels]
         heard = Dataset(places, np.ones(80, np.float32), labels, targets, np.arange(80), weights)
-        network = Network(None, scaled(2), relative_head(2, conf.head))
+        network = Network(None, scaling_encoder(2), relative_head(2, conf.head))
         network.adapt(heard)
         train.fit(network, heard, None, conf, tmp_path / str(count), lambda _: None)
-        logits, _ = train.judge(network, heard, conf.baselines)
+        logits, _ = train.predict_logits(network, heard, conf.baselines)
         angry.append(np.exp(logits[0, 0]) / np.exp(logits[0]).sum())
     assert angry[0] == pytest.approx(2 / 3, abs=0.1)
     assert angry[1] > 0.9
@@ -227,7 +227,7 @@ def test_how_much_their_clips_count():
         "model.training.train", reason="needs what training needs: pip install -e '.[train,test]'"
     )
     labels = np.array([0, 0, 4, 4, 4, 4])
-    weight = train.even_weights(labels, np.array([1, 1, 1, 0.25, 0.25, 0.5], np.float32))
+    weight = train.balanced_weights(labels, np.array([1, 1, 1, 0.25, 0.25, 0.5], np.float32))
     assert weight.tolist() == pytest.approx([1.5, 1.5, 1.5, 0.375, 0.375, 0.75])
     assert weight.mean() == pytest.approx(1)
 

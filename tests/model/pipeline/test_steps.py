@@ -1,4 +1,4 @@
-"""The chain of steps: what each becomes, and which way is taken."""
+"""The steps of the pipeline and their commands."""
 
 import shlex
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from model.pipeline import steps
+from model.pipeline.steps import StepOptions
 
 ROOT = Path(__file__).parents[3]
 STEPS = steps.steps()
@@ -20,19 +21,17 @@ def test_pipeline_order_and_failure_step():
     assert [step.name for step in STEPS if step not in steps.main_steps()] == ["rollback"]
 
 
-def test_every_blank_of_every_step_has_a_value(monkeypatch):
-    monkeypatch.setattr(steps, "version", lambda _: "f305841e9432")
-    parser = steps.argparse.ArgumentParser()
-    steps.options(parser)
-    args = parser.parse_args(["--run", "gs://acme/7", "--corpora", "cremad=gs://acme/c", "--results", "acme.callmood"])
-    filled = {step.name: steps.command(step, steps.blanks(args, step)) for step in STEPS}
-    assert not [word for words in filled.values() for word in words if "{" in word]
-    assert filled["ingest"][1:5] == ["--corpus", "cremad", "--root", "gs://acme/c"]
-    assert filled["train"][-2:] == ["gs://acme/7", "--resume"]
-    assert filled["canary"] == ["promote", "f305841e9432", "--canary", "0.1", "--registry", "registry"]
+def test_every_placeholder_of_every_step_has_a_value(monkeypatch):
+    monkeypatch.setattr(steps, "exported_version", lambda _: "f305841e9432")
+    options = StepOptions("gs://acme/7", corpora="cremad=gs://acme/c", results="acme.callmood")
+    commands = {step.name: steps.complete_command(step, options) for step in STEPS}
+    assert not [word for words in commands.values() for word in words if "{" in word]
+    assert commands["ingest"][1:5] == ["--corpus", "cremad", "--root", "gs://acme/c"]
+    assert commands["train"][-2:] == ["gs://acme/7", "--resume"]
+    assert commands["canary"] == ["promote", "f305841e9432", "--canary", "0.1", "--registry", "registry"]
 
 
-def test_a_step_becomes_its_command(tmp_path):
+def test_step_executes_its_command(tmp_path):
     words = [sys.executable, "-m", "model", "step", "validate", "--run", str(tmp_path)]
     path = {"PYTHONPATH": f"{ROOT / 'functions'}:{ROOT}"}
     done = subprocess.run(words, cwd=ROOT, env=path, capture_output=True, text=True, check=False)
@@ -42,7 +41,7 @@ def test_a_step_becomes_its_command(tmp_path):
     assert "manifest.parquet does not exist" in done.stderr
 
 
-def test_a_step_that_needs_a_model_says_which_comes_first(tmp_path):
+def test_step_without_an_exported_model_names_the_step_to_run_first(tmp_path):
     words = [sys.executable, "-m", "model", "step", "canary", "--run", str(tmp_path)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1

@@ -1,0 +1,112 @@
+"""Commands that compute features, and train, tune, and cross-validate models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from model.cli.options import FEATURE_CACHE, checkpoint_option, input_option, output_option
+
+app = typer.Typer()
+
+ConfigOption = Annotated[Path, input_option("--config", help="Configuration; see model/configs.")]
+ManifestOption = Annotated[Path, input_option("--manifest", help="Manifest from the command ingest.")]
+CacheOption = Annotated[Path, checkpoint_option("--cache", help="Folder of cached features.")]
+
+
+@app.command("features")
+def features(config: ConfigOption, manifest: ManifestOption, cache: CacheOption = FEATURE_CACHE) -> None:
+    """Compute and cache the features that training reads.
+
+    The command train computes missing features too.
+    """
+    from model import config as configurations
+    from model.data import manifest as manifests
+    from model.training.extract import compute_features
+
+    arrays, clips = compute_features(configurations.read(config), manifests.read(manifest), cache)
+    print(f"{arrays} feature arrays of {clips} clips in {cache}")
+
+
+@app.command("train")
+def train(
+    config: ConfigOption,
+    manifest: ManifestOption,
+    run: Annotated[Path, checkpoint_option("--run", help="Folder for the results.")],
+    cache: CacheOption = FEATURE_CACHE,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the run in RUN, if there is one.")] = False,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            "--log",
+            metavar="ADDRESS",
+            envvar="EXPERIMENT_LOG",
+            help="Log each epoch to MLflow (sqlite:///runs/mlflow.db) or Vertex AI "
+            "(vertex://PROJECT/LOCATION/EXPERIMENT).",
+        ),
+    ] = None,
+) -> None:
+    """Train a model."""
+    from model import config as configurations
+    from model.data import manifest as manifests
+    from model.training import runs
+    from model.training.train import train
+
+    conf, rows = configurations.read(config), manifests.read(manifest)
+    runs.start(run, conf, manifest, resume)
+    train(conf, rows, run, cache, log)
+    print(f"Next: python -m model export --run {run} --out {run / 'emotion.tflite'}")
+
+
+@app.command("tune")
+def tune(
+    config: Annotated[Path, input_option("--config", help="Configuration to tune; see model/configs.")],
+    space: Annotated[Path, input_option("--space", help="Search space; see model/spaces.")],
+    manifest: ManifestOption,
+    study: Annotated[Path, checkpoint_option("--study", help="The study, an SQLite file.")],
+    cache: CacheOption = FEATURE_CACHE,
+    trials: Annotated[
+        int | None, typer.Option("--trials", help="Total number of trials; default: that of the search space.")
+    ] = None,
+) -> None:
+    """Try configurations, and keep the best one.
+
+    The results are beside the study: the best configuration (.toml), all trials (.json), and plots (.svg).
+    """
+    from model import config as configurations
+    from model.data import manifest as manifests
+    from model.training import search_space
+    from model.training.tune import tune, write_results
+
+    base, rows = configurations.read(config), manifests.read(manifest)
+    search = search_space.read(space, base)
+    for line in write_results(tune(base, search, rows, study, cache, trials or search.trials), search, base, study):
+        print(line)
+
+
+@app.command("crossvalidate")
+def crossvalidate(
+    config: ConfigOption,
+    manifest: Annotated[Path, input_option("--manifest", help="Manifest; all its splits are used.")],
+    run: Annotated[Path, checkpoint_option("--run", help="Folder with a folder for each fold.")],
+    json: Annotated[Path, output_option("--json", help="Write the summary to this file.")],
+    by: Annotated[
+        Literal["speaker", "corpus", "text"],
+        typer.Option("--by", help="Hold out speakers, corpora, or speakers and sentences."),
+    ] = "speaker",
+    folds: Annotated[int, typer.Option("--folds", help="Number of folds; ignored with --by corpus.")] = 5,
+    cache: CacheOption = FEATURE_CACHE,
+) -> None:
+    """Train and test a configuration several times, each time on other speakers."""
+    from rich.console import Console
+
+    from model import config as configurations
+    from model.data import manifest as manifests
+    from model.evaluation.crossvalidate import crossvalidate, show
+    from model.files import write_json
+
+    report = crossvalidate(configurations.read(config), manifests.read(manifest), by, folds, run, cache)
+    show(report, Console())
+    write_json(json, report)
