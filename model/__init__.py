@@ -1,1 +1,1 @@
-"""Corpora, training, evaluation and export of the emotion model; the shipped models lie here too."""
+"""Corpora, training, evaluation, and deployment of the emotion model, with the shipped model files."""

@@ -33,12 +33,12 @@ class Source:
 
 
 def source(manifest_file: Path | None, corpus: str | None, root: Path | None, split: str | None) -> Source:
-    """Find the clips that the options ask for; made-up voices are passed over.
+    """Select human clips of a manifest or a corpus.
 
     Raises
     ------
     CorpusError
-        The options do not say which, there is no such clip, or some cannot be read.
+        The options are ambiguous, no clip matches, or clips cannot be read.
     """
     left_out: Counter[str] = Counter()
     if manifest_file and not corpus and not root:

@@ -1,1 +1,1 @@
-"""Compute and cache what training reads."""
+"""Compute and cache training features."""

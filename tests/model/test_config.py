@@ -1,4 +1,4 @@
-"""Configurations: what stands in model/configs can be used, and what is wrong in one's own is named."""
+"""Training configurations: the ones in model/configs, and errors in others."""
 
 from pathlib import Path
 
@@ -16,15 +16,15 @@ SMALL = '[architecture]\nname = "whisper_probe"\n[data]\nconditions = [["telepho
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_what_is_written_is_read_back(path, tmp_path):
+def test_written_configuration_is_read_back(path, tmp_path):
     conf = config.read(path)
     config.write(conf, tmp_path / "config.toml")
     assert config.read(tmp_path / "config.toml") == conf
-    assert repr(config.read(tmp_path / "config.toml")) == repr(conf)  # kept features go by it
+    assert repr(config.read(tmp_path / "config.toml")) == repr(conf)  # part of the feature cache's key
     assert config.read(tmp_path / "config.toml").digest() == conf.digest()
 
 
-def test_a_digest_is_of_everything(tmp_path):
+def test_digest_depends_on_every_key(tmp_path):
     (tmp_path / "one.toml").write_text(SMALL)
     (tmp_path / "other.toml").write_text("seed = 1\n" + SMALL)
     one, other = (config.read(tmp_path / f"{name}.toml") for name in ("one", "other"))
@@ -33,7 +33,7 @@ def test_a_digest_is_of_everything(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         ("[training]\nepoch = 3", "training.epoch: Extra inputs"),
         ("[training]\nmixup = -1", "training.mixup"),
@@ -51,18 +51,18 @@ def test_a_digest_is_of_everything(tmp_path):
         ("seed = ", "is not a TOML file"),
     ],
 )
-def test_what_is_wrong_is_named(more, said, tmp_path):
+def test_invalid_configuration_is_reported(more, message, tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(more if more.startswith(("[arch", "seed")) else SMALL + more)
-    if said is None:
+    if message is None:
         assert config.read(file).training.patience == 3
         return
     with pytest.raises(ConfigError) as error:
         config.read(file)
     assert str(file) in str(error.value)
-    assert said in str(error.value)
+    assert message in str(error.value)
 
 
-def test_a_file_that_is_not_there():
+def test_missing_file_is_reported():
     with pytest.raises(ConfigError, match=r"none\.toml does not exist"):
         config.read(Path("none.toml"))

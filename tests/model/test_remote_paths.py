@@ -1,4 +1,4 @@
-"""Steps of the model's making on `gs://` addresses: real commands, the real client, fake-gcs-server."""
+"""Commands with `gs://` addresses: real commands, the real client, and fake-gcs-server."""
 
 import json
 import os
@@ -17,15 +17,15 @@ from model.data import manifest
 
 ROOT = Path(__file__).parents[2]
 
-# Else the library goes on asking for the bucket's own metadata when the emulator has gone.
+# Otherwise the library requests the bucket's metadata after the emulator has stopped.
 QUIET = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    """A bucket, and what a command needs in its environment to reach it."""
+    """Yield a bucket and the environment variables that commands need."""
     try:
-        # Nobody listens for its events.
+        # No service receives its events.
         with storage_emulator(tmp_path_factory.mktemp("logs"), "127.0.0.1:1", "none") as url:
             environment = {"STORAGE_EMULATOR_HOST": url, "GOOGLE_CLOUD_PROJECT": "demo", QUIET: "true"}
             with pytest.MonkeyPatch.context() as patched:
@@ -45,7 +45,7 @@ def bucket(cloud, tmp_path, monkeypatch):
 
 
 def step(machine, *arguments):
-    """Run a command on a machine of its own: nothing of earlier steps is there but what lies in the bucket."""
+    """Run a command with an own scratch folder, as on another machine."""
     machine.mkdir(exist_ok=True)
     return subprocess.run(
         [sys.executable, *arguments],
@@ -67,11 +67,11 @@ def names(bucket):
     return {blob.name for blob in bucket.list_blobs()}
 
 
-def test_a_corpus_in_a_bucket_becomes_a_manifest_that_another_machine_checks(bucket, tmp_path, monkeypatch):
+def test_manifest_of_a_remote_corpus_is_readable_on_another_machine(bucket, tmp_path, monkeypatch):
     upload(bucket, write_corpus(tmp_path / "cremad", CREMAD), "corpora/cremad")
     out = "gs://acme/runs/7/manifest.parquet"
     read = ["-m", "model", "ingest", "--corpus", "cremad", "--root", "gs://acme/corpora/cremad", "--out", out]
-    for _ in range(2):  # a step may be run again
+    for _ in range(2):  # commands are repeatable
         done = step(tmp_path / "one", *read)
         assert done.returncode == 0, done.stderr
         assert {name for name in names(bucket) if name.startswith("runs")} == {"runs/7/manifest.parquet"}
@@ -82,7 +82,7 @@ def test_a_corpus_in_a_bucket_becomes_a_manifest_that_another_machine_checks(buc
     assert all(Path(row.path).is_file() for row in rows)
 
 
-def test_a_step_that_fails_puts_back_its_report_and_nothing_else(bucket, tmp_path):
+def test_failed_command_uploads_its_report_only(bucket, tmp_path):
     corpus = write_corpus(tmp_path / "cremad", CREMAD)
     upload(bucket, corpus, "corpora/cremad")
     out = "gs://acme/runs/8/manifest.parquet"
@@ -99,14 +99,14 @@ def test_a_step_that_fails_puts_back_its_report_and_nothing_else(bucket, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("root", "told"),
+    ("root", "message"),
     [
         ("gs://acme/nothing", "gs://acme/nothing does not exist"),
         ("gs://nobody/cremad", "nobody"),
         ("gs://", "gs://BUCKET"),
     ],
 )
-def test_what_is_not_there_is_told_in_a_line(bucket, tmp_path, root, told):
+def test_missing_object_is_reported_in_one_line(bucket, tmp_path, root, message):
     done = step(
         tmp_path / "one",
         "-m",
@@ -120,11 +120,11 @@ def test_what_is_not_there_is_told_in_a_line(bucket, tmp_path, root, told):
         "gs://acme/m.parquet",
     )
     assert done.returncode == 2
-    assert told in done.stderr.splitlines()[-1]
+    assert message in done.stderr.splitlines()[-1]
     assert not names(bucket)
 
 
-def test_a_file_brings_what_belongs_to_it_and_a_folder_all_that_is_below(bucket):
+def test_input_includes_files_with_the_same_stem_and_subfolders(bucket):
     for name in ("m/emotion.tflite", "m/emotion.json", "m/emotion.reference.json", "m/emotions.json", "m/old/a/b.txt"):
         bucket.blob(name).upload_from_string(name)
     model = remote_paths.input_path("gs://acme/m/emotion.tflite")
@@ -137,7 +137,7 @@ def test_a_file_brings_what_belongs_to_it_and_a_folder_all_that_is_below(bucket)
     assert (remote_paths.input_path("gs://acme/m/old/") / "a/b.txt").read_text() == "m/old/a/b.txt"
 
 
-def test_only_what_changed_travels(bucket):
+def test_only_changed_files_are_transferred(bucket):
     for name in ("kept/1", "kept/2"):
         bucket.blob(name).upload_from_string(name)
     generations = {blob.name: blob.generation for blob in bucket.list_blobs()}
@@ -155,13 +155,13 @@ def test_only_what_changed_travels(bucket):
 @pytest.mark.parametrize(
     ("end", "left"), [("pass", {"kept/c", "made/m"}), ("sys.exit(3)", {"kept/c"}), ("1 / 0", {"kept/c"})]
 )
-def test_what_was_made_is_put_back_where_all_went_well_and_what_is_kept_always(bucket, tmp_path, end, left):
+def test_outputs_are_uploaded_after_success_and_checkpoints_always(bucket, tmp_path, end, left):
     done = step(tmp_path / "one", "-c", COMMAND.replace("END", end))
     assert names(bucket) == left, done.stderr
 
 
-def test_a_step_that_is_told_to_stop_keeps_what_it_has(bucket, tmp_path):
-    """As Cloud Run does at a time-out, and Vertex AI when it takes a machine back."""
+def test_checkpoints_are_uploaded_after_sigterm(bucket, tmp_path):
+    """Cloud Run sends SIGTERM at a timeout, Vertex AI before it preempts a machine."""
     (tmp_path / "one").mkdir()
     child = subprocess.Popen(
         [sys.executable, "-c", COMMAND.replace("END", "print('ready', flush=True); time.sleep(60)")],
@@ -188,7 +188,7 @@ with remote_paths.transfers():
 """
 
 
-def test_no_address_leaves_its_folder():
+def test_address_outside_the_scratch_folder_is_rejected():
     for address in ("gs://acme/../../etc/passwd", "gs://..", "gs://"):
         with pytest.raises(remote_paths.RemotePathError, match="invalid address"):
             remote_paths.local(address)

@@ -1,4 +1,4 @@
-"""Tiny corpora of tones in the layouts that publishers hand out, every clip another tone."""
+"""Tiny corpora in their publishers' layouts; every clip is another tone."""
 
 from itertools import count
 
@@ -13,7 +13,7 @@ ACTORS = (
 VOTES = (
     '"","A","D","F","H","N","S","fileName","numResponses"\n'
     '"100001",6,1,0,0,2,0,"1002_DFA_ANG_XX",9\n'
-    '"200001",0,0,0,0,9,0,"1002_DFA_ANG_XX",9\n'  # seen, not heard
+    '"200001",0,0,0,0,9,0,"1002_DFA_ANG_XX",9\n'  # video only
 )
 CODES = ("ANG", "DIS", "FEA", "HAP", "NEU", "SAD")
 CREMAD = [f"AudioWAV/{actor}_DFA_{code}_XX.wav" for actor in (1001, 1002) for code in CODES]
@@ -33,7 +33,7 @@ _pitches = count(100)
 
 
 def tone(path, rate=16000, seconds=0.3, level=0.3):
-    """Write a tone that no other file has."""
+    """Write a tone with a unique pitch."""
     path.parent.mkdir(parents=True, exist_ok=True)
     hz = next(_pitches)
     soundfile.write(path, level * np.sin(2 * np.pi * hz * np.arange(int(seconds * rate)) / rate), rate)

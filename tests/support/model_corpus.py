@@ -1,4 +1,4 @@
-"""A tiny corpus in CREMA-D's layout: each emotion is a pitch, so that a head can learn it."""
+"""A tiny corpus in CREMA-D's layout with one pitch per emotion, so that a head can be trained on it."""
 
 from model.tts import tones
 

@@ -1,4 +1,4 @@
-"""Corpora as a user has them on disk, through `model.data.ingest` into a manifest."""
+"""Ingestion of corpora in their layouts on disk into a manifest."""
 
 import shutil
 from collections import Counter
@@ -50,7 +50,7 @@ def refused(tmp_path, corpus, root):
         ("emodb", 12, "boredom: 2", ("08", "female", 34, None)),
     ],
 )
-def test_an_official_layout_becomes_a_manifest(ingested, tmp_path, corpus, clips, excluded, person):
+def test_published_layout_is_ingested(ingested, tmp_path, corpus, clips, excluded, person):
     names, rate = OFFICIAL[corpus]
     rows, printed = ingested((corpus, write_corpus(tmp_path / corpus, names, rate)))
     assert len(rows) == clips
@@ -76,19 +76,19 @@ def test_an_official_layout_becomes_a_manifest(ingested, tmp_path, corpus, clips
         ("emodb", "08a01T", "sadness"),
     ],
 )
-def test_names_tell_emotions(tmp_path, corpus, clip, emotion):
+def test_emotion_comes_from_file_name(tmp_path, corpus, clip, emotion):
     reading = read(corpus, write_corpus(tmp_path, *OFFICIAL[corpus]))
     assert {found.name: found.emotion for found in reading.clips}[clip] == emotion
 
 
-def test_cremads_votes_are_those_of_the_voice_alone(ingested, tmp_path):
+def test_cremad_votes_are_audio_only(ingested, tmp_path):
     rows, _ = ingested(("cremad", write_corpus(tmp_path / "cremad", CREMAD)))
     votes = {row.clip: row.votes for row in rows}
     assert votes["1002_DFA_ANG_XX"] == dict(zip(EMOTIONS, (6, 1, 0, 0, 2, 0), strict=True))
     assert votes["1002_DFA_SAD_XX"] is None
 
 
-def test_cremads_splits_are_the_public_ones(tmp_path):
+def test_cremad_uses_the_public_splits(tmp_path):
     root = write_corpus(tmp_path, CREMAD)
     for actor in ("1009", "1083"):
         with (root / "VideoDemographics.csv").open("a") as file:
@@ -98,13 +98,13 @@ def test_cremads_splits_are_the_public_ones(tmp_path):
     assert splits == {"1001": "test", "1002": "train", "1009": "valid", "1083": "test"}
 
 
-def test_song_is_excluded(tmp_path):
+def test_songs_are_excluded(tmp_path):
     root = write_corpus(tmp_path, RAVDESS)
     tone(root / "Actor_01/03-02-05-01-01-01-01.wav")
     assert read("ravdess", root).excluded == {"surprise": 2, "song": 1}
 
 
-def test_savee_in_one_folder_is_the_same_corpus(tmp_path):
+def test_both_savee_layouts_give_the_same_clips(tmp_path):
     write_corpus(tmp_path / "nested", SAVEE)
     flat = tmp_path / "flat"
     flat.mkdir()
@@ -116,7 +116,7 @@ def test_savee_in_one_folder_is_the_same_corpus(tmp_path):
     assert sorted(facts[0]) == sorted(facts[1])
 
 
-def test_corpora_go_into_one_manifest(ingested, tmp_path):
+def test_several_corpora_are_ingested_into_one_manifest(ingested, tmp_path):
     pairs = [(corpus, write_corpus(tmp_path / corpus, *OFFICIAL[corpus])) for corpus in ("emodb", "savee")]
     rows, printed = ingested(*pairs)
     assert Counter(row.corpus for row in rows) == {"emodb": 12, "savee": 12}
@@ -125,24 +125,24 @@ def test_corpora_go_into_one_manifest(ingested, tmp_path):
     assert columns == list(manifest.COLUMNS)
 
 
-def test_a_folder_that_is_missing_is_named(tmp_path):
+def test_missing_folder_is_reported(tmp_path):
     assert f"{tmp_path / 'nowhere'} does not exist" in refused(tmp_path, "tess", tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("corpus", OFFICIAL)
-def test_a_folder_without_clips_says_how_the_corpus_is_laid_out(tmp_path, corpus):
+def test_empty_folder_is_reported_with_the_expected_layout(tmp_path, corpus):
     (tmp_path / "empty").mkdir()
     assert "empty" in refused(tmp_path, corpus, tmp_path / "empty")
 
 
-def test_a_corpus_without_its_list_of_actors_is_half_there(tmp_path):
+def test_missing_actor_list_is_reported(tmp_path):
     root = write_corpus(tmp_path / "cremad", CREMAD)
     (root / "VideoDemographics.csv").unlink()
     assert "VideoDemographics.csv does not exist" in refused(tmp_path, "cremad", root)
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "defect"),
     [
         (b"", "are empty"),
         (b"RIFF\x24\x00\x00\x00WAVE", "truncated"),
@@ -150,22 +150,22 @@ def test_a_corpus_without_its_list_of_actors_is_half_there(tmp_path):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "git lfs pull"),
     ],
 )
-def test_clips_that_are_no_audio_are_named(tmp_path, content, told):
+def test_invalid_clips_are_reported(tmp_path, content, defect):
     root = write_corpus(tmp_path / "cremad", CREMAD)
     (root / CREMAD[3]).write_bytes(content)
     message = refused(tmp_path, "cremad", root)
-    assert told in message
+    assert defect in message
     assert str(root / CREMAD[3]) in message
 
 
-def test_a_clip_that_was_cut_off_is_named(tmp_path):
+def test_truncated_clip_is_reported(tmp_path):
     root = write_corpus(tmp_path / "savee", SAVEE)
     (root / SAVEE[2]).write_bytes((root / SAVEE[2]).read_bytes()[:5000])
     assert f"{root / SAVEE[2]}: truncated" in refused(tmp_path, "savee", root)
 
 
 @pytest.mark.parametrize("left", ["Actor_03", "Actor_02/03-01-08-01-01-01-02.wav.part"])
-def test_what_a_stopped_copy_leaves_is_named(tmp_path, left):
+def test_incomplete_download_is_reported(tmp_path, left):
     root = write_corpus(tmp_path / "ravdess", RAVDESS)
     (root / left).write_bytes(b"RIFF") if left.endswith("part") else (root / left).mkdir()
     message = refused(tmp_path, "ravdess", root)
@@ -173,13 +173,13 @@ def test_what_a_stopped_copy_leaves_is_named(tmp_path, left):
     assert str(root / left) in message
 
 
-def test_files_of_another_corpus_are_named(tmp_path):
+def test_files_of_another_corpus_are_reported(tmp_path):
     root = write_corpus(tmp_path / "mixed", RAVDESS)
     tone(root / "OAF_back_angry.wav")
     assert str(root / "OAF_back_angry.wav") in refused(tmp_path, "ravdess", root)
 
 
-def test_a_clip_that_is_there_twice_is_named(tmp_path):
+def test_duplicate_clips_are_reported(tmp_path):
     root = write_corpus(tmp_path / "twice", RAVDESS)
     shutil.copytree(root / "Actor_01", root / "copy/Actor_01")
     message = refused(tmp_path, "ravdess", root)
@@ -187,7 +187,7 @@ def test_a_clip_that_is_there_twice_is_named(tmp_path):
     assert "copy/Actor_01/03-01-01-01-01-01-01.wav" in message
 
 
-def test_a_manifest_that_was_there_stays_when_a_corpus_is_refused(ingested, tmp_path):
+def test_existing_manifest_is_kept_after_an_error(ingested, tmp_path):
     root = write_corpus(tmp_path / "cremad", CREMAD)
     before, _ = ingested(("cremad", root))
     (root / CREMAD[0]).write_bytes(b"no audio")
@@ -196,14 +196,14 @@ def test_a_manifest_that_was_there_stays_when_a_corpus_is_refused(ingested, tmp_
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.parquet"]
 
 
-def test_nothing_half_written_is_left_where_the_manifest_cannot_go(tmp_path):
+def test_no_partial_manifest_is_left_after_a_write_error(tmp_path):
     (tmp_path / "out/manifest.parquet").mkdir(parents=True)
     root = write_corpus(tmp_path / "savee", SAVEE)
     assert "manifest.parquet" in model_error("ingest", *arguments(tmp_path, ("savee", root)))
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.parquet"]
 
 
-def test_something_else_is_no_manifest(tmp_path):
+def test_file_that_is_not_a_manifest_is_reported(tmp_path):
     (tmp_path / "m.parquet").write_text("clip,path\n")
     with pytest.raises(CorpusError, match="is not a manifest"):
         manifest.read(tmp_path / "m.parquet")
@@ -211,7 +211,7 @@ def test_something_else_is_no_manifest(tmp_path):
 
 @pytest.fixture
 def calls(tmp_path):
-    """A company's list of calls, of the lines given."""
+    """Write a company's list of calls with the given lines."""
 
     def write(*lines, header="path,speaker,emotion,sex,age"):
         for name in ("a", "b", "c"):
@@ -222,7 +222,7 @@ def calls(tmp_path):
     return write
 
 
-def test_a_companys_own_list(ingested, calls):
+def test_company_list_is_ingested(ingested, calls):
     root = calls("clips/a.wav,ann, Anger ,female,40", "clips/b.wav,bob,neutral,,", "clips/c.wav,bob,surprise,male,")
     rows, printed = ingested(("csv", root))
     assert [(row.speaker, row.emotion, row.sex, row.age) for row in rows] == [
@@ -234,24 +234,24 @@ def test_a_companys_own_list(ingested, calls):
     assert "excluded, surprise: 1" in printed
 
 
-def test_a_companys_own_splits_are_kept(ingested, calls):
+def test_splits_of_a_company_list_are_kept(ingested, calls):
     rows, _ = ingested(
         ("csv", calls("clips/a.wav,ann,anger,test", "clips/b.wav,bob,fear,train", header="path,speaker,emotion,split"))
     )
     assert [row.split for row in rows] == ["test", "train"]
 
 
-def test_a_list_as_excel_writes_it_in_germany(ingested, calls):
+def test_list_with_semicolons_is_ingested(ingested, calls):
     root = calls("clips/a.wav;ann;anger", "clips/b.wav;bob;fear", header="path;speaker;emotion")
     assert [row.emotion for row in ingested(("csv", root))[0]] == ["anger", "fear"]
 
 
-def test_a_call_that_is_listed_twice_is_named(tmp_path, calls):
+def test_duplicate_list_rows_are_reported(tmp_path, calls):
     root = calls("clips/a.wav,ann,anger,,", "clips/a.wav,ann,fear,,")
     assert "1 clips are duplicates" in refused(tmp_path, "csv", root)
 
 
-def test_a_corpus_goes_in_once(tmp_path):
+def test_ingesting_a_corpus_twice_is_an_error(tmp_path):
     root = write_corpus(tmp_path / "savee", SAVEE)
     result = run_model("ingest", *arguments(tmp_path, ("savee", root), ("savee", root)))
     assert result.exit_code == 1
@@ -259,7 +259,7 @@ def test_a_corpus_goes_in_once(tmp_path):
     assert not list(tmp_path.glob("out/*"))
 
 
-def test_every_wrong_line_is_told(tmp_path, calls):
+def test_every_invalid_line_is_reported(tmp_path, calls):
     root = calls(
         "clips/a.wav,ann,angry,female,40",
         "clips/b.wav,bob,neutral,male,forty",
@@ -273,19 +273,19 @@ def test_every_wrong_line_is_told(tmp_path, calls):
     assert "line 5: sex 'woman' is not one of female, male" in message
 
 
-def test_a_list_without_a_needed_column_or_with_a_missing_clip_is_refused(tmp_path, calls):
+def test_missing_column_or_clip_is_reported(tmp_path, calls):
     assert "lacks the column emotion" in refused(tmp_path, "csv", calls(header="path,speaker"))
     missing = refused(tmp_path, "csv", calls("clips/z.wav,ann,anger,,"))
     assert "clips/z.wav" in missing
 
 
-def test_a_list_that_is_named_like_another_corpus_is_refused(tmp_path, calls):
-    """Its clips would be taken for made-up ones, or for what may be shipped."""
+def test_list_with_the_name_of_another_corpus_is_rejected(tmp_path, calls):
+    """Otherwise its clips would count as synthetic, or as permitted for a shipped model."""
     root = calls("clips/a.wav,ann,anger,,").rename(tmp_path / "calls/synthetic.csv")
     assert "synthetic is taken" in refused(tmp_path, "csv", root)
 
 
-def test_every_published_corpus_has_a_card_that_says_whether_it_may_ship():
+def test_every_published_corpus_has_a_card_with_its_permission():
     cards = {path.stem: path.read_text() for path in CARDS.glob("*.md")}
     assert cards.keys() == CORPORA.keys() - {"csv"}
     for name, card in cards.items():
@@ -293,7 +293,7 @@ def test_every_published_corpus_has_a_card_that_says_whether_it_may_ship():
 
 
 @pytest.mark.parametrize(("corpus", "clips", "excluded"), [("cremad", 5884, {}), ("emodb", 454, {"boredom": 81})])
-def test_the_shared_corpora(data_root, corpus, clips, excluded):
+def test_shared_corpora_are_complete(data_root, corpus, clips, excluded):
     reading = read(corpus, data_root / corpus)
     assert len(reading.clips) == clips
     assert reading.excluded == excluded

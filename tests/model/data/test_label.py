@@ -1,4 +1,4 @@
-"""A set to label: what is chosen, what its clips hold, and that nothing half-written is left."""
+"""Sampling of clips to label, and the folder with clips and page."""
 
 import csv
 from collections import Counter
@@ -34,7 +34,7 @@ def segment(number, call, **p):
     return {"segment_id": str(number), "recording_id": call, **{f"p_{e}": p.get(e, 0.02) for e in EMOTIONS}}
 
 
-def test_a_clip_is_the_customers_segment_and_nothing_else(store, tmp_path):
+def test_clip_contains_exactly_the_customers_segment(store, tmp_path):
     assert run(store, "--out", tmp_path / "set").exit_code == 0
     rows = rows_of(tmp_path / "set")
     assert len(rows) == 4 * SEGMENTS
@@ -46,7 +46,7 @@ def test_a_clip_is_the_customers_segment_and_nothing_else(store, tmp_path):
         assert loudest == pytest.approx(tone_frequency(call, i), abs=1)
 
 
-def test_a_customer_is_one_speaker_in_all_calls_and_is_not_named(store, tmp_path):
+def test_customer_is_one_pseudonymous_speaker_in_all_calls(store, tmp_path):
     assert run(store, "--out", tmp_path / "set").exit_code == 0
     rows = rows_of(tmp_path / "set")
     by_call = {row["call_date"]: row["speaker"] for row in rows}
@@ -55,7 +55,7 @@ def test_a_customer_is_one_speaker_in_all_calls_and_is_not_named(store, tmp_path
     assert "c1" not in {row["speaker"] for row in rows}
 
 
-def test_the_random_ones_are_a_plain_sample_of_all():
+def test_random_sampling_is_uniform():
     rows = [segment(i, f"call {i % 7}", neutral=0.9) for i in range(50)]
     times = Counter()
     for seed in range(400):
@@ -69,7 +69,7 @@ def test_the_random_ones_are_a_plain_sample_of_all():
     assert len(times) == 50
 
 
-def test_the_rest_are_what_it_is_least_sure_of_and_surest_of_every_emotion_in_turn():
+def test_other_clips_have_the_lowest_and_highest_confidence():
     unsure = [segment(f"u{i}", f"call {i}", anger=0.46, neutral=0.44 - i / 100) for i in range(3)]
     sure = [segment(f"{e}{i}", f"call {i}", **{e: 0.9 - i / 100}) for e in ("anger", "sadness") for i in range(5)]
     chosen = labeling.sample(sure + unsure, 6, 0.0, np.random.default_rng(0))
@@ -78,7 +78,7 @@ def test_the_rest_are_what_it_is_least_sure_of_and_surest_of_every_emotion_in_tu
     assert sorted(high_confidence) in (["anger0", "anger1", "sadness0"], ["anger0", "sadness0", "sadness1"])
 
 
-def test_calls_take_turns():
+def test_sampling_alternates_between_calls():
     rows = [segment(i, f"call {i // 5}", anger=0.46, neutral=0.45 - i / 1000) for i in range(20)]
     chosen = labeling.sample(rows, 8, 0.0, np.random.default_rng(0))
     uncertain = [row["recording_id"] for row, kind in chosen if kind == "uncertain"]
@@ -86,14 +86,14 @@ def test_calls_take_turns():
 
 
 @pytest.mark.parametrize(("share", "kind"), [(1.0, "random"), (0.0, "uncertain")])
-def test_few_segments_are_all_chosen_once(store, share, kind):
+def test_all_segments_are_sampled_once_if_there_are_few(store, share, kind):
     rows = labeling.candidates(store, EVER)
     chosen = labeling.sample(rows, 1000, share, np.random.default_rng(0))
     assert len({row["segment_id"] for row, _ in chosen}) == len(chosen) == 4 * SEGMENTS
     assert kind in {kind for _, kind in chosen}
 
 
-def test_a_recording_that_is_gone_or_replaced_is_left_out_and_named(store, tmp_path):
+def test_deleted_or_replaced_recording_is_skipped_and_reported(store, tmp_path):
     (tmp_path / "calls/0.wav").unlink()
     soundfile.write(tmp_path / "calls/1.wav", np.zeros(8000), 8000)
     result = run(store, "--out", tmp_path / "set")
@@ -104,7 +104,7 @@ def test_a_recording_that_is_gone_or_replaced_is_left_out_and_named(store, tmp_p
     assert {row["call_date"] for row in rows_of(tmp_path / "set")} == {"2026-11-03", "2026-11-04"}
 
 
-def test_with_no_recording_left_nothing_is_written(store, tmp_path):
+def test_nothing_is_written_without_readable_recordings(store, tmp_path):
     for path in (tmp_path / "calls").iterdir():
         path.unlink()
     before = sorted(tmp_path.iterdir())
@@ -114,7 +114,7 @@ def test_with_no_recording_left_nothing_is_written(store, tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_a_folder_with_labels_is_not_overwritten(store, tmp_path):
+def test_folder_with_labels_is_not_overwritten(store, tmp_path):
     (tmp_path / "set").mkdir()
     (tmp_path / "set/labels.csv").write_text("work of an afternoon")
     result = run(store, "--out", tmp_path / "set")
@@ -124,10 +124,10 @@ def test_a_folder_with_labels_is_not_overwritten(store, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [(["--since", "2027-01-01"], "nothing to label"), (["--store", "none.duckdb"], "store none.duckdb does not exist")],
 )
-def test_what_cannot_be_done_is_said(store, tmp_path, arguments, said):
+def test_missing_store_or_segments_are_reported(store, tmp_path, arguments, message):
     result = run(store, "--out", tmp_path / "set", *arguments)
     assert result.exit_code == 1
-    assert said in result.stderr
+    assert message in result.stderr

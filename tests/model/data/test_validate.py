@@ -1,4 +1,4 @@
-"""What `model.data.validate` finds in a manifest, on clips made to have it."""
+"""Checks of a manifest, on clips with defects."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ from model.data.corpora import read
 
 @pytest.fixture
 def rows(tmp_path):
-    """Two CREMA-D actors with a clip of each emotion; one each in "test" and "train"."""
+    """Rows of two CREMA-D actors with a clip of each emotion; one in "test", one in "train"."""
     clips = read("cremad", write_corpus(tmp_path / "cremad", CREMAD)).clips
     return [manifest.row(clip, seconds) for clip, seconds in zip(clips, ingest.durations(clips), strict=True)]
 
@@ -40,7 +40,7 @@ def found(report):
     return {check: facts["found"] for check, facts in report["checks"].items() if facts["found"]}
 
 
-def test_a_corpus_in_order_passes(rows, validated):
+def test_valid_corpus_passes(rows, validated):
     code, report, printed = validated(rows)
     assert code == 0
     assert report["ok"]
@@ -89,7 +89,7 @@ def damage(path, what):
         *(("low rate", "sample_rate"), ("other rate", "sample_rate")),
     ],
 )
-def test_a_bad_clip_is_found_and_named(rows, validated, what, check):
+def test_defective_clip_is_reported(rows, validated, what, check):
     damage(Path(rows[4].path), what)
     code, report, printed = validated(rows)
     assert found(report) == ({check: 1} if check else {})
@@ -100,14 +100,14 @@ def test_a_bad_clip_is_found_and_named(rows, validated, what, check):
         assert rows[4].path in printed
 
 
-def test_a_corpus_that_is_all_below_the_lowest_rate(rows, validated):
+def test_low_sample_rate_of_all_clips_is_reported(rows, validated):
     for row in rows:
         tone(Path(row.path), rate=6000)
     assert found(validated(rows)[1]) == {"sample_rate": 12}
 
 
 @pytest.mark.parametrize(("copy_of", "check", "code"), [(1, "conflicting_duplicate", 1), (6, "duplicate", 0)])
-def test_the_same_sound_twice(rows, validated, copy_of, check, code):
+def test_duplicate_audio_is_reported(rows, validated, copy_of, check, code):
     shutil.copy(rows[0].path, rows[copy_of].path)  # 0 and 6 are anger, 1 is disgust
     ended, report, _ = validated(rows)
     assert ended == code
@@ -115,7 +115,7 @@ def test_the_same_sound_twice(rows, validated, copy_of, check, code):
     assert report["findings"][0]["clips"] == [rows[0].path, rows[copy_of].path]
 
 
-def test_a_speaker_in_two_splits(rows, validated):
+def test_speaker_in_two_splits_is_reported(rows, validated):
     moved = [replace(row, split="train", speaker="1002") if row.speaker == "1001" else row for row in rows]
     assert validated(moved)[0] == 0
     moved[0] = replace(moved[0], split="valid")
@@ -126,18 +126,18 @@ def test_a_speaker_in_two_splits(rows, validated):
     assert len(finding["clips"]) == 12
 
 
-def test_speakers_of_two_corpora_may_have_one_name(rows, validated):
+def test_speakers_of_two_corpora_may_share_a_name(rows, validated):
     other = [replace(row, corpus="acme", split="valid") for row in rows]
     assert "speaker_in_two_splits" not in found(validated(rows + other)[1])
 
 
-def test_an_emotion_that_is_absent_or_rare(rows, validated):
+def test_missing_emotion_is_reported(rows, validated):
     code, report, _ = validated([row for row in rows if (row.speaker, row.emotion) != ("1002", "fear")])
     assert code == 1
     assert [f["message"] for f in report["findings"]] == ["cremad, train: 1 of anger, 0 of fear"]
 
 
-def test_a_speaker_who_outweighs_the_others(rows, tmp_path, validated):
+def test_dominant_speaker_is_reported(rows, tmp_path, validated):
     many = [
         replace(rows[i % 6], clip=f"more{i}", path=str(tone(tmp_path / f"more{i}.wav")), speaker="1003")
         for i in range(66)
@@ -147,7 +147,7 @@ def test_a_speaker_who_outweighs_the_others(rows, tmp_path, validated):
     assert [f["message"] for f in report["findings"]] == ["cremad: 1003 has 66 clips, the median speaker 6"]
 
 
-def test_what_is_known_and_allowed_only_warns(rows, validated):
+def test_allowed_check_is_a_warning(rows, validated):
     neutral = [row for row in rows if row.emotion == "neutral"]
     assert validated(neutral)[0] == 1
     code, report, printed = validated(neutral, "--allow", "class_imbalance")
@@ -157,14 +157,14 @@ def test_what_is_known_and_allowed_only_warns(rows, validated):
     assert "warning: class_imbalance" in printed
 
 
-def test_the_readme_tells_all_checks():
+def test_readme_documents_all_checks():
     readme = (MODEL / "README.md").read_text()
     for check, (level, meaning) in validate.CHECKS.items():
         assert f"| `{check}` | {level} | {meaning} |" in readme
 
 
 @pytest.mark.parametrize("content", [None, b"PAR1 but no Parquet"])
-def test_without_a_manifest_nothing_is_written(tmp_path, content):
+def test_invalid_manifest_is_reported_and_nothing_is_written(tmp_path, content):
     path = tmp_path / "manifest.parquet"
     if content:
         path.write_bytes(content)
@@ -174,7 +174,7 @@ def test_without_a_manifest_nothing_is_written(tmp_path, content):
     assert not (tmp_path / "report.json").exists()
 
 
-def test_a_sample_of_the_shared_corpora_can_be_heard(data_root):
+def test_sample_of_shared_corpora_is_valid(data_root):
     for corpus in ("cremad", "emodb"):
         clips = read(corpus, data_root / corpus).clips[::150]
         sounds = [validate.measure(manifest.row(clip, 1.0)) for clip in clips]

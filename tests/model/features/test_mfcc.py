@@ -1,4 +1,4 @@
-"""Cepstral coefficients against librosa's. These need Keras (extra `train`)."""
+"""Mel-frequency cepstral coefficients compared with librosa. Needs Keras (extra `train`)."""
 
 import librosa
 import numpy as np
@@ -23,14 +23,14 @@ def by_librosa(mel, n):
 
 @pytest.mark.parametrize("n", [13, 20])
 @pytest.mark.parametrize("seconds", [0.6, 2.5])
-def test_are_librosas(seconds, n):
+def test_coefficients_equal_librosas(seconds, n):
     mel = log_mel(voice(seconds))
     found = np.asarray(Mfcc(n)(mel[None], np.ones((1, len(mel)), np.float32)))
     np.testing.assert_allclose(found[0], by_librosa(mel, n), atol=2e-3)
 
 
 @pytest.mark.parametrize("filling", [0.0, 7.0])
-def test_padding_changes_nothing(filling):
+def test_padding_has_no_influence(filling):
     mels = [log_mel(voice(seconds, seed=i)) for i, seconds in enumerate((0.5, 1.0, 0.73))]
     together, mask = np.full((3, 110, 80), filling, np.float32), np.zeros((3, 110), np.float32)
     for i, mel in enumerate(mels):
@@ -41,7 +41,7 @@ def test_padding_changes_nothing(filling):
         assert (found[i, len(mel) :] == 0).all()
 
 
-def test_a_saved_network_has_them_again(tmp_path):
+def test_layer_survives_saving_and_loading(tmp_path):
     mel, mask = keras.Input((None, 80)), keras.Input((None,))
     network = keras.Model([mel, mask], Mfcc(5)(mel, mask))
     network.save(tmp_path / "network.keras")
@@ -51,7 +51,7 @@ def test_a_saved_network_has_them_again(tmp_path):
     assert again.output_shape == (None, None, 15)
 
 
-def test_runs_as_tflite():
+def test_layer_runs_in_tflite():
     tf = pytest.importorskip("tensorflow")
     network = keras.Sequential([keras.Input((None, 80))])
     layer = Mfcc()

