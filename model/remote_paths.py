@@ -33,7 +33,7 @@ _fetched: dict[Path, tuple[int, int]] = {}
 
 
 class RemotePathError(OSError):
-    """An object or bucket in Cloud Storage does not exist, is not accessible, or does not respond; the message names it."""
+    """An object or bucket in Cloud Storage does not exist, cannot be accessed, or does not respond."""
 
 
 def scratch() -> Path:

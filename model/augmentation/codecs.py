@@ -49,7 +49,7 @@ class Codec:
 _STEADY = {"application": "voip", "vbr": "off"}
 
 CODECS = {
-    # telephone networks: landlines (G.711), DECT (G.726), IP telephones (G.722, G.723.1, Opus), mobile telephones (GSM, AMR)
+    # landlines (G.711), DECT (G.726), IP telephones (G.722, G.723.1, Opus), mobile telephones (GSM, AMR)
     "mu_law": Codec("WAV", "ULAW", 8_000, 64_000),
     "a_law": Codec("WAV", "ALAW", 8_000, 64_000),
     "g726_32": Codec("wav", "g726", 8_000, 32_000),

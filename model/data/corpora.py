@@ -30,7 +30,7 @@ class Corpus:
     may_ship : bool
         Whether the license permits training of a shipped model; see `model/cards/`.
     human_speech : bool
-        Whether people speak. Synthetic speech is used for training only, never for evaluation, tuning, or early stopping.
+        Whether people speak. Synthetic speech is for training only, never for evaluation, tuning, or early stopping.
     """
 
     read_clips: Callable[[Path], Iterator[Clip]]

@@ -1,7 +1,7 @@
 """Read corpora into one manifest.
 
-Labels come from file names and lists, durations from the clips' headers. The manifest is written only if all clips of all
-corpora are readable.
+Labels come from file names and lists, durations from the clips' headers. The manifest is written only if all clips of
+all corpora are readable.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Sample clips of a company's own calls for labeling.
 
-The output folder contains the clips, `clips.csv`, and a page to label them in. `python -m model ingest --corpus csv` reads
-the labels that the page saves. docs/your-own-calls.md describes the steps.
+The output folder contains the clips, `clips.csv`, and a page to label them in. `python -m model ingest --corpus csv`
+reads the labels that the page saves. docs/your-own-calls.md describes the steps.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ UNFINISHED = {".part", ".crdownload", ".filepart"}  # suffixes of interrupted do
 
 
 def cremad(root: Path) -> Iterator[Clip]:
-    """Read CREMA-D: `AudioWAV/1001_DFA_ANG_XX.wav`, `VideoDemographics.csv`, and votes if `processedResults/` exists."""
+    """Read CREMA-D: `AudioWAV/1001_DFA_ANG_XX.wav`, `VideoDemographics.csv`, optional votes in `processedResults/`."""
     if (root / "clips.csv").exists():
         yield from prepared(root, "cremad", "en")
         return

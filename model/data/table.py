@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 from zlib import crc32
 
 from callmood.types import EMOTIONS
 from model.data.clip import Clip, CorpusError, itemized
+from model.types import Split
 
 OTHER_EMOTIONS = ("surprise", "boredom")
-SPLITS = ("train", "valid", "test")
+SPLITS = get_args(Split)
 SEXES = ("female", "male")
 VALID_DIVISOR = 5  # one in five speakers is "valid" if a company's list has no splits
 

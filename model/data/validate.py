@@ -1,7 +1,7 @@
 """Check the clips of a manifest before training.
 
-Every clip is decoded once. An allowed check is reported as a warning, for example the class imbalance of calls, which are
-mostly neutral.
+Every clip is decoded once. An allowed check is reported as a warning, for example the class imbalance of calls, which
+are mostly neutral.
 """
 
 from __future__ import annotations

@@ -25,10 +25,10 @@ def dct(n: int) -> NDArray[np.float32]:
 class Mfcc(keras.layers.Layer):  # type: ignore[misc]  # Keras is untyped
     """Convert log-mel spectrograms (b, t, 80) and masks (b, t) to coefficients and deltas, (b, t, 3 n).
 
-    The coefficients equal `librosa.feature.mfcc` of the spectrogram in decibels. A delta is the least-squares slope over
-    nine frames (Furui, IEEE Transactions on Acoustics, Speech, and Signal Processing, 1986); a clip's first and last
-    frames repeat beyond its ends. The last n values are deltas of deltas. Padding (mask 0) has no influence and results
-    in zeros.
+    The coefficients equal `librosa.feature.mfcc` of the spectrogram in decibels. A delta is the least-squares slope
+    over nine frames (Furui, IEEE Transactions on Acoustics, Speech, and Signal Processing, 1986); a clip's first and
+    last frames repeat beyond its ends. The last n values are deltas of deltas. Padding (mask 0) has no influence and
+    results in zeros.
 
     Parameters
     ----------

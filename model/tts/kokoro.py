@@ -1,7 +1,7 @@
 """Text-to-speech with control of intonation, pitch, tempo, and brightness.
 
-The voices are Kokoro's (82 M parameters, int8, Apache-2.0). Its network predicts phoneme durations and contours of pitch
-and energy, then generates audio from them. This module splits the network between the two parts and modifies the
+The voices are Kokoro's (82 M parameters, int8, Apache-2.0). Its network predicts phoneme durations and contours of
+pitch and energy, then generates audio from them. This module splits the network between the two parts and modifies the
 prediction. The network itself generates the audio, which avoids vocoder artifacts.
 """
 

@@ -2,8 +2,9 @@
 
 All CREMA-D speakers say the same twelve sentences. This corpus contains over a thousand others in five languages, all
 neutral, so that a model learns that words are not emotions (docs/experiments/training-data.md). Each voice combines a
-timbre and an intonation of Kokoro's voices with another pitch and tempo. An interrupted run continues, and existing clips
-are kept: after a change of `sentences.toml`, start with an empty folder. The same packages produce the same clips.
+timbre and an intonation of Kokoro's voices with another pitch and tempo. An interrupted run continues, and existing
+clips are kept: after a change of `sentences.toml`, start with an empty folder. The same packages produce the same
+clips.
 """
 
 from __future__ import annotations

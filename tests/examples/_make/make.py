@@ -24,7 +24,7 @@ SOUND_DBFS = -28.0
 ECHO_DB, ECHO_S = -40.0, 0.06
 
 # Directions and sizes follow what differs between angry or happy and neutral clips of the same speaker and sentence in
-# CREMA-D; README.md has the figures, and says what was chosen by ear of the model.
+# CREMA-D. README.md contains the measurements and the styles that the model classified as intended.
 STYLES = {
     "neutral": voices.SpeakingStyle(),
     "anger": voices.SpeakingStyle(tempo=1.0, pitch=1.5, level=14.0, tilt=12.0, intonation="bm_george"),
@@ -34,7 +34,7 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Interval:
-    """What sounds from start to end of one party's side."""
+    """An interval of speech, tone, or music on one party's side."""
 
     start_s: float
     end_s: float
@@ -47,7 +47,7 @@ class Interval:
 
 @dataclass
 class Side:
-    """One party's side of the line as it grows: (start, samples) of all that sounds, and its truth."""
+    """One party's side during mixing: (start, samples) of all sounds, and their ground truth."""
 
     pieces: list[tuple[float, telephone.Samples]]
     truth: list[Interval]
@@ -57,16 +57,16 @@ class Side:
 
 
 def perform(call: Call, kokoro: voices.Kokoro) -> dict[str, Side]:
-    """Let both parties speak, one after the other where nobody interrupts."""
+    """Synthesize the script; the parties take turns except for interruptions."""
     rng = np.random.default_rng(zlib.crc32(call.id.encode()))
     sides = {who: Side([], []) for who in LEVELS_DBFS}
     now = 0.6
     for line in call.script:
         if isinstance(line, Utterance):
             style = STYLES[line.emotion]
-            said = kokoro.synthesize(line.text, call.voices[line.who], style, line.strength)
+            speech = kokoro.synthesize(line.text, call.voices[line.who], style, line.strength)
             level = LEVELS_DBFS[line.who] + line.strength * style.level
-            spoken = telephone.at_level(telephone.carried(said, voices.SAMPLE_RATE), level)
+            spoken = telephone.at_level(telephone.carried(speech, voices.SAMPLE_RATE), level)
             parts = telephone.spans(spoken)
             wait = -rng.uniform(0.6, 0.9) if line.interrupts else rng.uniform(0.25, 0.6)
             start = round(now + wait - parts[0][0], 2)
@@ -85,7 +85,7 @@ def perform(call: Call, kokoro: voices.Kokoro) -> dict[str, Side]:
 
 
 def play(sound: Sound, side: Side, start: float) -> float:
-    """Put a sound of the line on one side; returns when it ends."""
+    """Add a sound to one side; return its end in seconds."""
     kind, make = telephone.SOUNDS[sound.name]
     samples = telephone.at_level(telephone.band(make(sound.seconds)), SOUND_DBFS)
     side.pieces.append((start, samples))
@@ -95,21 +95,21 @@ def play(sound: Sound, side: Side, start: float) -> float:
 
 
 def record(sides: dict[str, Side], call: Call) -> np.ndarray:
-    """What the recorder hears: (n, channels) in [-1, 1], each side with its noise and a faint echo of the other."""
+    """Mix the recording: (n, channels) in [-1, 1], each side with its noise and a faint echo of the other."""
     rng = np.random.default_rng(zlib.crc32(call.name.encode()))
     rate = telephone.SAMPLE_RATE
     n = int((max(side.end_s() for side in sides.values()) + 0.8) * rate)
-    heard = {}
+    signals = {}
     for who, side in sides.items():
-        heard[who] = np.zeros(n)
+        signals[who] = np.zeros(n)
         for start, samples in side.pieces:
-            heard[who][int(start * rate) :][: len(samples)] += samples[: n - int(start * rate)]
+            signals[who][int(start * rate) :][: len(samples)] += samples[: n - int(start * rate)]
     delay, echo = int(ECHO_S * rate), 10 ** (ECHO_DB / 20)
     other = {"agent": "customer", "customer": "agent"}
     lines = {}
-    for who in heard:
-        lines[who] = heard[who] + telephone.noise(n, NOISE_DBFS[who], rng)
-        lines[who][delay:] += echo * heard[other[who]][: n - delay]
+    for who in signals:
+        lines[who] = signals[who] + telephone.noise(n, NOISE_DBFS[who], rng)
+        lines[who][delay:] += echo * signals[other[who]][: n - delay]
     channels = (
         [lines["agent"] + lines["customer"]] if call.channels == ("mixed",) else [lines[c] for c in call.channels]
     )
@@ -117,7 +117,7 @@ def record(sides: dict[str, Side], call: Call) -> np.ndarray:
 
 
 def truth(call: Call, sides: dict[str, Side], duration_s: float) -> dict:
-    """The ground-truth timeline that lies beside the recording."""
+    """Return the ground truth of a recording."""
     channels = []
     for index, role in enumerate(call.channels):
         held = [i for who, side in sides.items() if role in (who, "mixed") for i in side.truth]
@@ -139,7 +139,7 @@ def truth(call: Call, sides: dict[str, Side], duration_s: float) -> dict:
 
 
 def wav(codes: np.ndarray) -> bytes:
-    """A WAV file of mu-law codes, shape (n, channels): 18-byte `fmt `, `fact`, `data` (RFC 2361, format 7)."""
+    """Return a WAV file of mu-law codes, shape (n, channels): 18-byte `fmt `, `fact`, `data` (RFC 2361, format 7)."""
     n, channels = codes.shape
     rate = telephone.SAMPLE_RATE
     fmt = struct.pack("<HHIIHHH", 7, channels, rate, rate * channels, channels, 8, 0)
@@ -150,7 +150,7 @@ def wav(codes: np.ndarray) -> bytes:
 
 
 def build(call: Call, kokoro: voices.Kokoro, folder: Path) -> list[Path]:
-    """Write one call's recording and timeline."""
+    """Write one call's recording and ground truth."""
     sides = perform(call, kokoro)
     codes = telephone.mu_law(record(sides, call))
     paths = [folder / f"{call.name}.wav", folder / f"{call.name}.json"]
@@ -161,11 +161,11 @@ def build(call: Call, kokoro: voices.Kokoro, folder: Path) -> list[Path]:
 
 
 def main() -> None:
-    """Command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--voices", type=Path, default=ARCHIVE, help="npm's kokoro-js archive (default: in .cache)")
     parser.add_argument("--out", type=Path, default=HERE.parent, help="folder to write to (default: tests/examples)")
-    parser.add_argument("--only", nargs="+", metavar="ID", help="build these calls only, and leave the manifest alone")
+    parser.add_argument("--only", nargs="+", metavar="ID", help="build only these calls, without the manifest")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     kokoro = voices.Kokoro(args.voices)
