@@ -48,7 +48,7 @@ def validate(
         list[str] | None, typer.Option("--allow", metavar="CHECK", help="Report this check as a warning; repeat.")
     ] = None,
 ) -> None:
-    """Check the clips that a model is to be trained on.
+    """Check the clips of a manifest before training.
 
     Exit codes: 0 no errors; 1 a check failed; 2 the manifest cannot be read.
     """
@@ -95,7 +95,7 @@ def label(
     ] = EPOCH,
     seed: Annotated[int, typer.Option("--seed")] = 0,
 ) -> None:
-    """Sample clips of your own calls and write a page to label them in."""
+    """Sample clips of your own calls for labeling."""
     from callmood.settings import LocalSettings, load_settings
     from model.data.labeling import label, open_warehouse
 
@@ -115,7 +115,7 @@ def synthesize(
     clips: Annotated[int, typer.Option("--clips", min=1, max=1000, help="Clips of each voice.")] = 16,
     processes: Annotated[int, typer.Option("--processes", min=1, help="Voices to synthesize in parallel.")] = 1,
 ) -> None:
-    """Make the corpus of synthetic neutral speech."""
+    """Synthesize the corpus of calm speech."""
     from model.tts.synthesize import synthesize
 
     synthesize(voices, out, speakers, clips, processes)

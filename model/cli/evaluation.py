@@ -21,7 +21,7 @@ from model.files import MODEL_DIR
 from model.types import Channel, CorpusName, Crop
 
 if TYPE_CHECKING:
-    from model.data.source import Source
+    from model.data.selection import ClipSelection
 
 app = typer.Typer()
 
@@ -43,10 +43,10 @@ CacheOption = Annotated[Path, checkpoint_option("--cache", help="Folder of cache
 SeedOption = Annotated[int, typer.Option("--seed")]
 
 
-def _source(manifest: Path | None, corpus: str | None, root: Path | None, split: str | None) -> Source:
-    from model.data.source import source
+def _source(manifest: Path | None, corpus: str | None, root: Path | None, split: str | None) -> ClipSelection:
+    from model.data.selection import find_clips
 
-    return source(manifest, corpus, root, split)
+    return find_clips(manifest, corpus, root, split)
 
 
 def _baseline(value: object) -> str:

@@ -21,7 +21,7 @@ from callmood.emotion.model import EmotionModel
 from callmood.types import EMOTIONS
 from model.augmentation.conditions import AcousticCondition
 from model.data.corpora import Clip
-from model.data.source import Source
+from model.data.selection import ClipSelection
 from model.evaluation.metrics import Predictions, assess
 from model.export.parity import UNIFORM_PRIOR
 from model.features.embedding_cache import embeddings
@@ -130,14 +130,14 @@ def predict(
 
 
 def evaluate(
-    model: EmotionModel, source: Source, baseline: str, condition: AcousticCondition, cache: Path
+    model: EmotionModel, source: ClipSelection, baseline: str, condition: AcousticCondition, cache: Path
 ) -> dict[str, Any]:
     """Evaluate a model on clips.
 
     Parameters
     ----------
     model : EmotionModel
-    source : Source
+    source : ClipSelection
     baseline : str
         Name of the baseline; see `baseline_sampler`.
     condition : AcousticCondition
@@ -154,7 +154,7 @@ def evaluate(
         "model": model.version,
         "corpora": sorted({clip.corpus for clip in source.clips}),
         "splits": list(source.splits),
-        "excluded": source.left_out,
+        "excluded": source.excluded,
         "baseline": baseline,
         "channel": condition.channel,
         "crop": condition.crop,

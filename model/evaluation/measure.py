@@ -13,7 +13,7 @@ from rich.console import Console
 from callmood.emotion.model import EmotionModel
 from model.augmentation.conditions import AcousticCondition
 from model.data.corpora import CORPORA, CorpusError, has_human_speakers
-from model.data.source import Source, source
+from model.data.selection import ClipSelection, find_clips
 from model.evaluation import evaluate, simulate
 from model.files import write_json
 
@@ -30,7 +30,7 @@ Measurement = Callable[[], dict[str, Any]]
 """Return a report."""
 
 
-def measurements(model: EmotionModel, corpus: str, clips: Source, cache: Path) -> dict[str, Measurement]:
+def measurements(model: EmotionModel, corpus: str, clips: ClipSelection, cache: Path) -> dict[str, Measurement]:
     """Return the measurements on one corpus, by report name."""
     named: dict[str, Measurement] = {}
     for baseline, condition in EVALUATIONS:
@@ -68,7 +68,7 @@ def measure(model: EmotionModel, data: Path, out: Path, cache: Path, console: Co
     if not available:
         raise CorpusError(f"{data} contains no corpus; add a folder named {', '.join(known)}")
     for corpus in available:
-        clips = source(None, corpus, data / corpus, None)
+        clips = find_clips(None, corpus, data / corpus, None)
         for name, measurement in measurements(model, corpus, clips, cache).items():
             file = out / f"{name}.json"
             if not _is_current(file, model.version):

@@ -12,7 +12,7 @@ from callmood.emotion.model import load_model
 from callmood.types import EMOTIONS
 from model.augmentation.conditions import AcousticCondition
 from model.data.corpora import Clip
-from model.data.source import source
+from model.data.selection import find_clips
 from model.evaluation import evaluate
 from model.evaluation.metrics import assess
 from model.features import embedding_cache
@@ -113,10 +113,13 @@ def test_unreadable_clips_are_named_and_nothing_is_written(tmp_path, fails):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--corpus", "cremad"], "say which clips"),
+        (["--corpus", "cremad"], "use either --manifest"),
         (["--corpus", "cremad", "--root", "nowhere"], "nowhere does not exist"),
         (["--manifest", "nowhere.parquet"], "nowhere.parquet does not exist"),
-        (["--corpus", "cremad", "--root", "CREMAD", "--split", "test"], "no clip is test; there are 6 train, 6 valid"),
+        (
+            ["--corpus", "cremad", "--root", "CREMAD", "--split", "test"],
+            "no clip is in split test; there are 6 train, 6 valid",
+        ),
         (["--corpus", "cremad", "--root", "CREMAD", "--model", "no.tflite"], "cannot load the emotion model no.tflite"),
     ],
 )
@@ -158,7 +161,7 @@ def test_baseline_is_of_the_same_speaker():
 
 
 def test_embeddings_are_cached_by_the_content_of_clips(cremad, tmp_path, monkeypatch):
-    clips = source(None, "cremad", cremad, "all").clips
+    clips = find_clips(None, "cremad", cremad, "all").clips
     condition = AcousticCondition("clean", "whole")
     model, decoded = load_model(), []
 

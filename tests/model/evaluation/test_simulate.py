@@ -10,7 +10,7 @@ from model_program import model_output
 from callmood.audio.stream import open_audio
 from callmood.emotion.model import load_model
 from model.data.corpora import CorpusError
-from model.data.source import source
+from model.data.selection import find_clips
 from model.evaluation import simulate
 from model.evaluation.simulate import ANGER, NEUTRAL, SCENARIOS, GroundTruth, Scenario, SimulatedCall
 
@@ -90,13 +90,13 @@ def test_command_writes_a_report(cremad, tmp_path, monkeypatch):
 
 
 def test_speakers_without_angry_clips_are_not_eligible(cremad):
-    clips = [clip for clip in source(None, "cremad", cremad, "all").clips if clip.emotion != "anger"]
+    clips = [clip for clip in find_clips(None, "cremad", cremad, "all").clips if clip.emotion != "anger"]
     with pytest.raises(CorpusError, match="no speaker has two angry and two neutral clips"):
         simulate.eligible_speakers(clips)
 
 
 def test_same_seed_gives_the_same_calls(cremad):
-    clips = source(None, "cremad", cremad, "valid").clips
+    clips = find_clips(None, "cremad", cremad, "valid").clips
 
     def first_call(seed):
         speakers = simulate.eligible_speakers(clips)

@@ -15,7 +15,7 @@ import soundfile
 
 from model.data import ingest, manifest, validate
 from model.data.corpora import CORPORA, CorpusError, has_human_speakers, read
-from model.data.source import source
+from model.data.selection import find_clips
 from model.evaluation.measure import measure
 from model.export.parity import sample_clips
 from model.training.folds import by_corpus, by_speaker, by_text
@@ -105,9 +105,9 @@ def test_synthetic_speech_is_in_the_training_set_of_every_fold_only(rows):
 def test_evaluation_excludes_synthetic_speech(rows, folder, tmp_path):
     person = replace(rows[0], corpus="cremad", speaker="1001")
     manifest.write([*rows, person], tmp_path / "both.parquet")
-    assert [clip.speaker for clip in source(tmp_path / "both.parquet", None, None, "all").clips] == ["1001"]
-    with pytest.raises(CorpusError, match="no clip is of a person"):
-        source(None, "synthetic", folder, "all")
+    assert [clip.speaker for clip in find_clips(tmp_path / "both.parquet", None, None, "all").clips] == ["1001"]
+    with pytest.raises(CorpusError, match="no clip contains human speech"):
+        find_clips(None, "synthetic", folder, "all")
     assert {clip.corpus for clip in sample_clips([*rows, person])} == {"cremad"}
     with pytest.raises(CorpusError, match=r"a folder named cremad, emodb, ravdess, savee, tess, csv$"):
         measure(None, folder.parent, tmp_path, tmp_path, None)
