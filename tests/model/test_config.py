@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("tomli_w", reason="needs what training needs: pip install -e '.[train,test]'")
+pytest.importorskip("tomli_w", reason="needs the extra train: pip install -e '.[train,test]'")
 
 from model import config
 from model.augmentation.conditions import AcousticCondition

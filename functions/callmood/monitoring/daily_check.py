@@ -191,7 +191,7 @@ def retrain_message(day: date, model_version: str, metrics: Sequence[str]) -> di
     Examples
     --------
     >>> retrain_message(date(2026, 11, 20), "f305841e9432", ["embedding_proj_2", "noise_db"])
-    {'reason': 'drift', 'day': '2026-11-20', 'model_version': 'f305841e9432', 'metrics': ['noise_db', 'embedding_proj_2']}
+    {'reason': 'drift', 'day': '2026-11-20', 'model_version': 'f305841e9432', 'metrics': ['embedding_proj_2', 'noise_db']}
     """
     return {"reason": "drift", "day": day.isoformat(), "model_version": model_version, "metrics": sorted(metrics)}
 

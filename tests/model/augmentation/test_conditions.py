@@ -1,4 +1,4 @@
-"""What a corpus's clips are turned into before they are learned from."""
+"""Acoustic conditions of training clips."""
 
 import numpy as np
 import pytest

@@ -225,6 +225,6 @@ def test_folder_without_sounds_is_reported(tmp_path):
     channel = read_channel([{"kind": "background", "folder": str(tmp_path)}])
     with pytest.raises(CorpusError, match=f"{tmp_path} contains no sound files"):
         sample_channel(channel, RNG(0))
-    (tmp_path / "torn.wav").write_bytes(b"RIFF")
-    with pytest.raises(CorpusError, match=r"torn\.wav cannot be read"):
+    (tmp_path / "damaged.wav").write_bytes(b"RIFF")
+    with pytest.raises(CorpusError, match=r"damaged\.wav cannot be read"):
         sample_channel(channel, RNG(0))

@@ -8,7 +8,7 @@ from voices import voice
 
 from callmood.emotion.log_mel import log_mel
 
-pytest.importorskip("keras", reason="needs what training needs: pip install -e '.[train,test]'")
+pytest.importorskip("keras", reason="needs the extra train: pip install -e '.[train,test]'")
 
 import keras
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-pytest.importorskip("keras", reason="needs what training needs: pip install -e '.[train,test]'")
+pytest.importorskip("keras", reason="needs the extra train: pip install -e '.[train,test]'")
 
 import keras
 from voices import voice

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("tensorflow", reason="needs what training needs: pip install -e '.[train,test]'")
+pytest.importorskip("tensorflow", reason="needs the extra train: pip install -e '.[train,test]'")
 
 from callmood.emotion.model import load_model
 
@@ -33,7 +33,7 @@ def test_quick_build_on_synthetic_tones(tmp_path, training_cache):
 
 
 def test_folder_without_human_speech_is_rejected(tmp_path):
-    (tmp_path / "calm").mkdir()
+    (tmp_path / "synthetic").mkdir()
     done = build("--quick", "--data", tmp_path)
     assert done.returncode == 1
     assert f"error: {tmp_path} contains no corpus of human speech; add a folder named cremad, " in done.stderr

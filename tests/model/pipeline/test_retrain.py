@@ -3,7 +3,7 @@
 import pytest
 from model_program import run_model
 
-pytest.importorskip("keras", reason="needs what training needs: pip install -e '.[train,test]'")
+pytest.importorskip("keras", reason="needs the extra train: pip install -e '.[train,test]'")
 
 from model.pipeline import retrain, steps
 from model.pipeline.build import StepError

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-pytest.importorskip("tensorflow", reason="needs what training needs: pip install -e '.[train,test]'")
+pytest.importorskip("tensorflow", reason="needs the extra train: pip install -e '.[train,test]'")
 
 from model_corpus import write_cremad
 from model_program import model_error, model_output, run_model

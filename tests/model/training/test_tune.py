@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-pytest.importorskip("tensorflow", reason="needs what training needs: pip install -e '.[train,test]'")
+pytest.importorskip("tensorflow", reason="needs the extra train: pip install -e '.[train,test]'")
 
 import optuna
 from model_corpus import write_cremad

@@ -115,7 +115,7 @@ def test_evaluation_excludes_synthetic_speech(rows, folder, tmp_path):
 
 def test_synthetic_voices_are_not_held_out_or_counted_as_speakers(rows):
     features = pytest.importorskip(
-        "model.training.extract", reason="needs what training needs: pip install -e '.[train,test]'"
+        "model.training.extract", reason="needs the extra train: pip install -e '.[train,test]'"
     )
     from model.config import ConfigError, Data
 
@@ -141,19 +141,19 @@ def test_synthetic_voices_are_not_held_out_or_counted_as_speakers(rows):
 
 def test_mean_of_synthetic_embeddings_is_aligned_with_human_neutral_speech(rows):
     features = pytest.importorskip(
-        "model.training.extract", reason="needs what training needs: pip install -e '.[train,test]'"
+        "model.training.extract", reason="needs the extra train: pip install -e '.[train,test]'"
     )
     neutral = [replace(row, emotion="neutral", clip=f"{row.clip}N") for row in ACTORS]
     clips = [row.as_clip() for row in (*ACTORS, *rows, *neutral)]
-    drawn = np.random.default_rng(0).normal(size=(len(clips), 5))
-    made_up = np.array([clip.corpus == "synthetic" for clip in clips])
-    drawn[made_up] += 7.0
-    there = features.mean_aligned(drawn, clips)
-    assert there[made_up].mean(axis=0) == pytest.approx(drawn[-len(neutral) :].mean(axis=0))
-    np.testing.assert_array_equal(there[~made_up], drawn[~made_up])
-    np.testing.assert_allclose(np.diff(there[made_up], axis=0), np.diff(drawn[made_up], axis=0))
-    actors_alone = features.mean_aligned(drawn[: len(ACTORS)], clips[: len(ACTORS)])
-    np.testing.assert_array_equal(actors_alone, drawn[: len(ACTORS)])
+    embedded = np.random.default_rng(0).normal(size=(len(clips), 5))
+    synthetic = np.array([clip.corpus == "synthetic" for clip in clips])
+    embedded[synthetic] += 7.0
+    aligned = features.mean_aligned(embedded, clips)
+    assert aligned[synthetic].mean(axis=0) == pytest.approx(embedded[-len(neutral) :].mean(axis=0))
+    np.testing.assert_array_equal(aligned[~synthetic], embedded[~synthetic])
+    np.testing.assert_allclose(np.diff(aligned[synthetic], axis=0), np.diff(embedded[synthetic], axis=0))
+    actors_alone = features.mean_aligned(embedded[: len(ACTORS)], clips[: len(ACTORS)])
+    np.testing.assert_array_equal(actors_alone, embedded[: len(ACTORS)])
 
 
 class LevelEmbedder:
@@ -167,7 +167,7 @@ class LevelEmbedder:
 
 def test_dataset_aligns_and_weights_synthetic_speech(rows, tmp_path):
     features = pytest.importorskip(
-        "model.training.extract", reason="needs what training needs: pip install -e '.[train,test]'"
+        "model.training.extract", reason="needs the extra train: pip install -e '.[train,test]'"
     )
     from model import config
 
@@ -190,9 +190,7 @@ def test_dataset_aligns_and_weights_synthetic_speech(rows, tmp_path):
 
 def test_training_uses_sample_weights(tmp_path):
     """Half of the neutral clips have the embedding of the angry ones; with a low weight, that embedding is angry."""
-    train = pytest.importorskip(
-        "model.training.train", reason="needs what training needs: pip install -e '.[train,test]'"
-    )
+    train = pytest.importorskip("model.training.train", reason="needs the extra train: pip install -e '.[train,test]'")
     from model import config
     from model.features.dataset import Dataset
     from model.networks.network import Network, relative_head, scaling_encoder
@@ -223,9 +221,7 @@ def test_training_uses_sample_weights(tmp_path):
 
 
 def test_weights_balance_emotions_and_keep_sample_weights():
-    train = pytest.importorskip(
-        "model.training.train", reason="needs what training needs: pip install -e '.[train,test]'"
-    )
+    train = pytest.importorskip("model.training.train", reason="needs the extra train: pip install -e '.[train,test]'")
     labels = np.array([0, 0, 4, 4, 4, 4])
     weight = train.balanced_weights(labels, np.array([1, 1, 1, 0.25, 0.25, 0.5], np.float32))
     assert weight.tolist() == pytest.approx([1.5, 1.5, 1.5, 0.375, 0.375, 0.75])
