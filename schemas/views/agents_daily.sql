@@ -1,73 +1,81 @@
--- Whom did the day wear out, and who turned hard calls around? One row an agent and day, about customers' emotion and
--- talk times; an agent's own emotion appears only where the deployer opted in to inferring it.
--- Of fewer than ${min_calls_per_group} calls a row tells the number and no more: so few say little about an agent.
+-- Which agents took the most negative calls, and which of these calls recovered? One row per agent and day, about the
+-- customers' emotion and about talk time. The agent's own emotion is NULL unless the deployer enabled its inference.
+-- With fewer than ${min_calls_per_group} calls, only the number of calls is shown.
 WITH
--- Hard calls in a row have the same number of other calls before them.
-numbered AS (
+-- Consecutive negative calls have the same number of other calls before them.
+runs AS (
   SELECT
     *,
     COUNT(IF(is_negative_call, NULL, 1)) OVER (
       PARTITION BY call_date, agent_id ORDER BY started_at, recording_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS others_before
+    ) AS run_id
   FROM `${dataset}.calls`
   WHERE agent_id IS NOT NULL
 ),
-in_runs AS (
+run_lengths AS (
   SELECT
     *,
-    COUNT(IF(is_negative_call, 1, NULL)) OVER (PARTITION BY call_date, agent_id, others_before) AS hard_run
-  FROM numbered
+    COUNT(IF(is_negative_call, 1, NULL)) OVER (PARTITION BY call_date, agent_id, run_id) AS negative_run
+  FROM runs
 ),
-days AS (
+agent_days AS (
   SELECT
     call_date,
     agent_id,
     COUNT(*) AS calls,
     COUNT(*) < ${min_calls_per_group} AS is_suppressed,
-    SUM(duration_s) AS duration_s,
-    SUM(agent_talk_s) AS agent_talk_s,
-    SUM(customer_talk_s) AS customer_talk_s,
-    -- Of the calls in which both have a channel of their own.
-    SUM(agent_talk_ratio * (agent_talk_s + customer_talk_s))
-      / NULLIF(SUM(agent_talk_s + customer_talk_s), 0) AS agent_talk_ratio,
-    SUM(silence_s) AS silence_s,
-    MAX(longest_silence_s) AS longest_silence_s,
-    SUM(interruptions_by_agent) AS interruptions_by_agent,
-    SUM(interruptions_by_customer) AS interruptions_by_customer,
-    SUM(customer_emotion_s) AS customer_emotion_s,
-    SUM(negative_s) AS negative_s,
-    SUM(anger_s) / 60 AS anger_minutes,
-    COUNTIF(is_negative_call) AS negative_calls,
-    MAX(hard_run) AS longest_negative_run,
-    COUNTIF(escalated) AS escalated_calls,
-    COUNTIF(recovered) AS recovered_calls,
-    SUM(agent_emotion_s) AS agent_emotion_s,
-    SUM(agent_negative_s) AS agent_negative_s
-  FROM in_runs
+    STRUCT(
+      SUM(duration_s) AS duration_s,
+      SUM(agent_talk_s) AS agent_talk_s,
+      SUM(customer_talk_s) AS customer_talk_s,
+      -- Over calls with a channel for each party.
+      SUM(agent_talk_ratio * (agent_talk_s + customer_talk_s))
+        / NULLIF(SUM(agent_talk_s + customer_talk_s), 0) AS agent_talk_ratio,
+      SUM(silence_s) AS silence_s,
+      MAX(longest_silence_s) AS longest_silence_s,
+      CAST(SUM(interruptions_by_agent) AS INT64) AS interruptions_by_agent,
+      CAST(SUM(interruptions_by_customer) AS INT64) AS interruptions_by_customer,
+      SUM(customer_emotion_s) AS customer_emotion_s,
+      SUM(negative_s) AS negative_s,
+      SAFE_DIVIDE(SUM(negative_s), SUM(customer_emotion_s)) AS negativity,
+      SUM(anger_s) / 60 AS anger_minutes,
+      COUNTIF(is_negative_call) AS negative_calls,
+      MAX(negative_run) AS longest_negative_run,
+      COUNTIF(escalated) AS escalated_calls,
+      COUNTIF(recovered) AS recovered_calls,
+      SAFE_DIVIDE(COUNTIF(recovered), COUNTIF(is_negative_call)) AS recovered_share,
+      SAFE_DIVIDE(SUM(agent_negative_s), SUM(agent_emotion_s)) AS agent_negativity
+    ) AS measures
+  FROM run_lengths
   GROUP BY call_date, agent_id
+),
+-- All fields of a NULL struct are NULL.
+masked AS (
+  SELECT call_date, agent_id, calls, is_suppressed, IF(is_suppressed, NULL, measures) AS measures
+  FROM agent_days
 )
 SELECT
   call_date,
   agent_id,
   calls,
   is_suppressed,
-  IF(is_suppressed, NULL, duration_s) AS duration_s,
-  IF(is_suppressed, NULL, agent_talk_s) AS agent_talk_s,
-  IF(is_suppressed, NULL, customer_talk_s) AS customer_talk_s,
-  IF(is_suppressed, NULL, agent_talk_ratio) AS agent_talk_ratio,
-  IF(is_suppressed, NULL, silence_s) AS silence_s,
-  IF(is_suppressed, NULL, longest_silence_s) AS longest_silence_s,
-  IF(is_suppressed, NULL, CAST(interruptions_by_agent AS INT64)) AS interruptions_by_agent,
-  IF(is_suppressed, NULL, CAST(interruptions_by_customer AS INT64)) AS interruptions_by_customer,
-  IF(is_suppressed, NULL, customer_emotion_s) AS customer_emotion_s,
-  IF(is_suppressed, NULL, negative_s) AS negative_s,
-  IF(is_suppressed, NULL, SAFE_DIVIDE(negative_s, customer_emotion_s)) AS negativity,
-  IF(is_suppressed, NULL, anger_minutes) AS anger_minutes,
-  IF(is_suppressed, NULL, negative_calls) AS negative_calls,
-  IF(is_suppressed, NULL, longest_negative_run) AS longest_negative_run,
-  IF(is_suppressed, NULL, escalated_calls) AS escalated_calls,
-  IF(is_suppressed, NULL, recovered_calls) AS recovered_calls,
-  IF(is_suppressed, NULL, SAFE_DIVIDE(recovered_calls, negative_calls)) AS recovered_share,
-  IF(is_suppressed, NULL, SAFE_DIVIDE(agent_negative_s, agent_emotion_s)) AS agent_negativity
-FROM days
+  measures.duration_s,
+  measures.agent_talk_s,
+  measures.customer_talk_s,
+  measures.agent_talk_ratio,
+  measures.silence_s,
+  measures.longest_silence_s,
+  measures.interruptions_by_agent,
+  measures.interruptions_by_customer,
+  measures.customer_emotion_s,
+  measures.negative_s,
+  measures.negativity,
+  measures.anger_minutes,
+  measures.negative_calls,
+  measures.longest_negative_run,
+  measures.escalated_calls,
+  measures.recovered_calls,
+  measures.recovered_share,
+  measures.agent_negativity
+FROM masked

@@ -1,14 +1,18 @@
--- What did the model hear, and what did people hear? One row a labeled segment of a current analysis, with the newest
--- label. A label belongs to a stretch of a recording, so that it also judges the model that analyses it next.
-WITH labels AS (
+-- Which emotion did the model predict, and which did people annotate? One row per annotated segment of a current
+-- analysis, with the newest annotation. An annotation refers to a time range of a recording, so it also evaluates model
+-- versions that analyze the recording later.
+WITH
+latest_annotations AS (
   SELECT *
   FROM `${dataset}.annotations`
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY call_date, recording_id, channel, start_s, end_s ORDER BY annotated_at DESC, annotation_id
+    -- BigQuery does not partition by FLOAT64.
+    PARTITION BY call_date, recording_id, channel, CAST(start_s AS STRING), CAST(end_s AS STRING)
+    ORDER BY annotated_at DESC, annotation_id
   ) = 1
 ),
-heard AS (
+predictions AS (
   SELECT
     *,
     CASE GREATEST(p_anger, p_disgust, p_fear, p_happiness, p_neutral, p_sadness)
@@ -23,26 +27,26 @@ heard AS (
   WHERE emotion IS NOT NULL
 )
 SELECT
-  h.call_date,
-  h.recording_id,
-  h.segment_id,
-  h.queue,
-  h.model_version,
-  h.channel,
-  h.start_s,
-  h.end_s,
-  h.confidence,
-  h.emotion,
-  h.predicted_emotion,
-  l.emotion AS annotated_emotion,
-  IF(l.emotion IN ('surprise', 'boredom'), NULL, h.predicted_emotion = l.emotion) AS is_correct,
-  l.sampling,
-  l.annotated_by,
-  l.annotated_at
-FROM labels AS l
-JOIN heard AS h
-  ON h.call_date = l.call_date
-  AND h.recording_id = l.recording_id
-  AND h.channel = l.channel
-  AND h.start_s = l.start_s
-  AND h.end_s = l.end_s
+  p.call_date,
+  p.recording_id,
+  p.segment_id,
+  p.queue,
+  p.model_version,
+  p.channel,
+  p.start_s,
+  p.end_s,
+  p.confidence,
+  p.emotion,
+  p.predicted_emotion,
+  a.emotion AS annotated_emotion,
+  IF(a.emotion IN ('surprise', 'boredom'), NULL, p.predicted_emotion = a.emotion) AS is_correct,
+  a.sampling,
+  a.annotated_by,
+  a.annotated_at
+FROM latest_annotations AS a
+JOIN predictions AS p
+  ON p.call_date = a.call_date
+  AND p.recording_id = a.recording_id
+  AND p.channel = a.channel
+  AND p.start_s = a.start_s
+  AND p.end_s = a.end_s

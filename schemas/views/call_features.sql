@@ -1,5 +1,6 @@
--- What went into the model, and what came out, in one call? One row a call whose customer was judged. Means are over
--- segments, and n_ counts segments. The table drift_checks compares days of such rows with what the model knows.
+-- Which input did the model receive in a call, and which output did it return? One row per call with an inferred
+-- customer emotion. Means are over segments; columns that begin with n_ count segments. Drift checks compare days of
+-- these rows with a reference.
 SELECT
   call_date,
   recording_id,

@@ -1,6 +1,6 @@
--- How did a call unfold? Ten-second bins, one row a bin and role, from the first second to the last, silent ones too.
+-- How does a call develop? Bins of ten seconds over the whole recording: one row per bin and role, also without speech.
 WITH
-voices AS (
+call_roles AS (
   SELECT call_date, recording_id, analysis_id, call_id, queue, agent_id, duration_s, customer_talk_s, role
   FROM `${dataset}.recordings_current`
   CROSS JOIN UNNEST(['agent', 'customer', 'mixed']) AS role
@@ -8,39 +8,39 @@ voices AS (
 ),
 bins AS (
   SELECT *, 10 * bin AS bin_start_s, LEAST(10 * (bin + 1), duration_s) AS bin_end_s
-  FROM voices
+  FROM call_roles
   CROSS JOIN UNNEST(GENERATE_ARRAY(0, CAST(CEIL(duration_s / 10) AS INT64) - 1)) AS bin
 ),
--- A segment gives every bin it touches the seconds it spends there: two bins at most, since none is longer than a bin.
-placed AS (
+-- A segment is shorter than a bin, so it overlaps at most two.
+segments AS (
   SELECT *, CAST(FLOOR(start_s / 10) AS INT64) AS first_bin
   FROM `${dataset}.segments_current`
 ),
-pieces AS (
+segment_bins AS (
   SELECT
     *,
-    first_bin + step AS bin,
-    LEAST(end_s, 10 * (first_bin + step + 1)) - GREATEST(start_s, 10 * (first_bin + step)) AS seconds
-  FROM placed
-  CROSS JOIN UNNEST([0, 1]) AS step
-  WHERE end_s > 10 * (first_bin + step)
+    first_bin + bin_offset AS bin,
+    LEAST(end_s, 10 * (first_bin + bin_offset + 1)) - GREATEST(start_s, 10 * (first_bin + bin_offset)) AS overlap_s
+  FROM segments
+  CROSS JOIN UNNEST([0, 1]) AS bin_offset
+  WHERE end_s > 10 * (first_bin + bin_offset)
 ),
-heard AS (
+bin_sums AS (
   SELECT
     call_date,
     analysis_id,
     role,
     bin,
-    SUM(seconds) AS talk_s,
-    SUM(IF(negativity IS NULL, 0, seconds)) AS emotion_s,
-    SUM(seconds * p_anger) AS anger_s,
-    SUM(seconds * p_disgust) AS disgust_s,
-    SUM(seconds * p_fear) AS fear_s,
-    SUM(seconds * p_happiness) AS happiness_s,
-    SUM(seconds * p_neutral) AS neutral_s,
-    SUM(seconds * p_sadness) AS sadness_s,
-    SUM(seconds * negativity) AS negative_s
-  FROM pieces
+    SUM(overlap_s) AS talk_s,
+    SUM(IF(negativity IS NULL, 0, overlap_s)) AS emotion_s,
+    SUM(overlap_s * p_anger) AS anger_s,
+    SUM(overlap_s * p_disgust) AS disgust_s,
+    SUM(overlap_s * p_fear) AS fear_s,
+    SUM(overlap_s * p_happiness) AS happiness_s,
+    SUM(overlap_s * p_neutral) AS neutral_s,
+    SUM(overlap_s * p_sadness) AS sadness_s,
+    SUM(overlap_s * negativity) AS negative_s
+  FROM segment_bins
   GROUP BY call_date, analysis_id, role, bin
 )
 SELECT
@@ -54,15 +54,15 @@ SELECT
   b.bin,
   CAST(b.bin_start_s AS FLOAT64) AS bin_start_s,
   b.bin_end_s,
-  IFNULL(h.talk_s, 0) AS talk_s,
-  IFNULL(h.talk_s, 0) / (b.bin_end_s - b.bin_start_s) AS talk_share,
-  SAFE_DIVIDE(h.anger_s, h.emotion_s) AS p_anger,
-  SAFE_DIVIDE(h.disgust_s, h.emotion_s) AS p_disgust,
-  SAFE_DIVIDE(h.fear_s, h.emotion_s) AS p_fear,
-  SAFE_DIVIDE(h.happiness_s, h.emotion_s) AS p_happiness,
-  SAFE_DIVIDE(h.neutral_s, h.emotion_s) AS p_neutral,
-  SAFE_DIVIDE(h.sadness_s, h.emotion_s) AS p_sadness,
-  SAFE_DIVIDE(h.negative_s, h.emotion_s) AS negativity
+  IFNULL(s.talk_s, 0) AS talk_s,
+  IFNULL(s.talk_s, 0) / (b.bin_end_s - b.bin_start_s) AS talk_share,
+  SAFE_DIVIDE(s.anger_s, s.emotion_s) AS p_anger,
+  SAFE_DIVIDE(s.disgust_s, s.emotion_s) AS p_disgust,
+  SAFE_DIVIDE(s.fear_s, s.emotion_s) AS p_fear,
+  SAFE_DIVIDE(s.happiness_s, s.emotion_s) AS p_happiness,
+  SAFE_DIVIDE(s.neutral_s, s.emotion_s) AS p_neutral,
+  SAFE_DIVIDE(s.sadness_s, s.emotion_s) AS p_sadness,
+  SAFE_DIVIDE(s.negative_s, s.emotion_s) AS negativity
 FROM bins AS b
-LEFT JOIN heard AS h
-  ON h.call_date = b.call_date AND h.analysis_id = b.analysis_id AND h.role = b.role AND h.bin = b.bin
+LEFT JOIN bin_sums AS s
+  ON s.call_date = b.call_date AND s.analysis_id = b.analysis_id AND s.role = b.role AND s.bin = b.bin

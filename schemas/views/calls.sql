@@ -1,87 +1,88 @@
--- How did each call go, how did the customer sound from start to end, and which calls should somebody hear?
--- A call is one recording. Every definition, with its reason and an example: docs/metrics.md.
+-- How did each call go, how did the customer's emotion change, and which calls need review? One row per call: a call is
+-- one recording. docs/metrics.md defines and explains every metric.
 WITH
--- Every segment, with its seconds if they tell the customer's emotion.
-speech AS (
-  SELECT *, IF(is_customer AND negativity IS NOT NULL, duration_s, NULL) AS heard_s
+-- customer_s is the length of a segment with an inferred emotion of the customer; otherwise NULL.
+segments AS (
+  SELECT *, IF(is_customer AND negativity IS NOT NULL, duration_s, NULL) AS customer_s
   FROM `${dataset}.turns`
 ),
--- The customer's seconds in it before each quarter and each third of the recording was over.
-passed AS (
+-- Seconds of each customer segment before the end of each quarter and of the first two thirds of the recording.
+split_segments AS (
   SELECT
     *,
-    LEAST(GREATEST(recording_s / 4 - start_s, 0), heard_s) AS by_q1_s,
-    LEAST(GREATEST(recording_s / 2 - start_s, 0), heard_s) AS by_q2_s,
-    LEAST(GREATEST(recording_s * 3 / 4 - start_s, 0), heard_s) AS by_q3_s,
-    LEAST(GREATEST(recording_s / 3 - start_s, 0), heard_s) AS by_start_s,
-    LEAST(GREATEST(recording_s * 2 / 3 - start_s, 0), heard_s) AS by_middle_s
-  FROM speech
+    LEAST(GREATEST(recording_s / 4 - start_s, 0), customer_s) AS until_q1_s,
+    LEAST(GREATEST(recording_s / 2 - start_s, 0), customer_s) AS until_q2_s,
+    LEAST(GREATEST(recording_s * 3 / 4 - start_s, 0), customer_s) AS until_q3_s,
+    LEAST(GREATEST(recording_s / 3 - start_s, 0), customer_s) AS until_third_1_s,
+    LEAST(GREATEST(recording_s * 2 / 3 - start_s, 0), customer_s) AS until_third_2_s
+  FROM segments
 ),
-sums AS (
+call_sums AS (
   SELECT
     call_date,
     analysis_id,
     GREATEST(MAX(silence_before_s), 0) AS longest_silence_s,
-    COUNTIF(is_interruption AND role = 'agent') AS by_agent,
-    COUNTIF(is_interruption AND role = 'customer') AS by_customer,
-    SUM(heard_s) AS customer_emotion_s,
-    SUM(IF(emotion = 'anger', heard_s, 0)) AS anger_s,
-    SUM(IF(emotion = 'disgust', heard_s, 0)) AS disgust_s,
-    SUM(IF(emotion = 'fear', heard_s, 0)) AS fear_s,
-    SUM(IF(emotion = 'happiness', heard_s, 0)) AS happiness_s,
-    SUM(IF(emotion = 'neutral', heard_s, 0)) AS neutral_s,
-    SUM(IF(emotion = 'sadness', heard_s, 0)) AS sadness_s,
-    SUM(IF(emotion = 'uncertain', heard_s, 0)) AS uncertain_s,
-    SUM(negativity * heard_s) AS negative_s,
+    COUNTIF(is_interruption AND role = 'agent') AS interruptions_by_agent,
+    COUNTIF(is_interruption AND role = 'customer') AS interruptions_by_customer,
+    SUM(customer_s) AS customer_emotion_s,
+    SUM(IF(emotion = 'anger', customer_s, 0)) AS anger_s,
+    SUM(IF(emotion = 'disgust', customer_s, 0)) AS disgust_s,
+    SUM(IF(emotion = 'fear', customer_s, 0)) AS fear_s,
+    SUM(IF(emotion = 'happiness', customer_s, 0)) AS happiness_s,
+    SUM(IF(emotion = 'neutral', customer_s, 0)) AS neutral_s,
+    SUM(IF(emotion = 'sadness', customer_s, 0)) AS sadness_s,
+    SUM(IF(emotion = 'uncertain', customer_s, 0)) AS uncertain_s,
+    SUM(negativity * customer_s) AS negative_s,
     SUM(IF(role = 'agent' AND negativity IS NOT NULL, duration_s, 0)) AS agent_emotion_s,
     SUM(IF(role = 'agent', negativity * duration_s, 0)) AS agent_negative_s,
     MIN(IF(is_customer AND emotion = 'anger', start_s, NULL)) AS first_anger_s,
-    SUM(by_q1_s) AS q1_s,
-    SUM(by_q2_s - by_q1_s) AS q2_s,
-    SUM(by_q3_s - by_q2_s) AS q3_s,
-    SUM(heard_s - by_q3_s) AS q4_s,
-    SUM(negativity * by_q1_s) AS q1_negative_s,
-    SUM(negativity * (by_q2_s - by_q1_s)) AS q2_negative_s,
-    SUM(negativity * (by_q3_s - by_q2_s)) AS q3_negative_s,
-    SUM(negativity * (heard_s - by_q3_s)) AS q4_negative_s,
-    SUM(by_start_s) AS start_s,
-    SUM(by_middle_s - by_start_s) AS middle_s,
-    SUM(heard_s - by_middle_s) AS end_s,
-    SUM(negativity * by_start_s) AS start_negative_s,
-    SUM(negativity * (by_middle_s - by_start_s)) AS middle_negative_s,
-    SUM(negativity * (heard_s - by_middle_s)) AS end_negative_s,
-    -- Long and negative weighs most; of two alike the earlier one.
+    SUM(until_q1_s) AS q1_s,
+    SUM(until_q2_s - until_q1_s) AS q2_s,
+    SUM(until_q3_s - until_q2_s) AS q3_s,
+    SUM(customer_s - until_q3_s) AS q4_s,
+    SUM(negativity * until_q1_s) AS q1_negative_s,
+    SUM(negativity * (until_q2_s - until_q1_s)) AS q2_negative_s,
+    SUM(negativity * (until_q3_s - until_q2_s)) AS q3_negative_s,
+    SUM(negativity * (customer_s - until_q3_s)) AS q4_negative_s,
+    SUM(until_third_1_s) AS third_1_s,
+    SUM(until_third_2_s - until_third_1_s) AS third_2_s,
+    SUM(customer_s - until_third_2_s) AS third_3_s,
+    SUM(negativity * until_third_1_s) AS third_1_negative_s,
+    SUM(negativity * (until_third_2_s - until_third_1_s)) AS third_2_negative_s,
+    SUM(negativity * (customer_s - until_third_2_s)) AS third_3_negative_s,
+    -- Negativity times seconds; the small term prefers the earlier of two equal segments.
     MAX_BY(
       STRUCT(
         start_s AS start_s, p_anger AS p_anger, p_disgust AS p_disgust, p_fear AS p_fear, p_sadness AS p_sadness
       ),
-      negativity * heard_s - start_s * 1e-9
+      negativity * customer_s - start_s * 1e-9
     ) AS peak
-  FROM passed
+  FROM split_segments
   GROUP BY call_date, analysis_id
 ),
--- A third counts with five seconds of the customer's voice or more.
-measured AS (
+-- A third without 5 seconds of the customer's speech has no negativity.
+call_negativity AS (
   SELECT
     *,
     negative_s / customer_emotion_s AS negativity,
-    IF(start_s >= 5, start_negative_s / start_s, NULL) AS negativity_start,
-    IF(middle_s >= 5, middle_negative_s / middle_s, NULL) AS negativity_middle,
-    IF(end_s >= 5, end_negative_s / end_s, NULL) AS negativity_end,
+    IF(third_1_s >= 5, third_1_negative_s / third_1_s, NULL) AS negativity_start,
+    IF(third_2_s >= 5, third_2_negative_s / third_2_s, NULL) AS negativity_middle,
+    IF(third_3_s >= 5, third_3_negative_s / third_3_s, NULL) AS negativity_end,
     NULLIF(GREATEST(peak.p_anger, peak.p_disgust, peak.p_fear, peak.p_sadness), 0) AS peak_probability
-  FROM sums
+  FROM call_sums
 ),
-compared AS (
+call_changes AS (
   SELECT
     *,
     negativity_end - negativity_start AS negativity_change,
     IFNULL(negativity_end >= 0.4, FALSE) AS ended_negative,
     GREATEST(IFNULL(negativity_start, 0), IFNULL(negativity_middle, 0), IFNULL(negativity_end, 0)) AS worst_third
-  FROM measured
+  FROM call_negativity
 ),
--- Hard: a third of it negative, or ten seconds of anger. Escalated: negative at the end, and more so than at the start.
--- Recovered: hard, yet at the end not negative, and less so than at its worst.
-judged AS (
+-- Negative call: a third with a negativity of 0.4 or more, or 10 seconds of anger. Escalated: negative at the end, and
+-- more negative than at the start. Recovered: a negative call that is not negative at the end, and less negative than
+-- in its worst third.
+call_flags AS (
   SELECT
     *,
     IF(customer_emotion_s > 0, worst_third >= 0.4 OR anger_s >= 10, NULL) AS is_negative_call,
@@ -92,11 +93,11 @@ judged AS (
         AND IFNULL(worst_third - negativity_end >= 0.2, FALSE),
       NULL
     ) AS recovered
-  FROM compared
+  FROM call_changes
 ),
--- Anger is believed of two segments in a row rather than of one: a segment's score is the mean of its own log odds and
--- of those of the angrier of its two neighbors, as a probability.
-odds AS (
+-- Two consecutive angry segments are more reliable than one. The anger score of a segment is the mean of its own log
+-- odds and those of its angrier neighbor, as a probability.
+anger_log_odds AS (
   SELECT
     call_date,
     analysis_id,
@@ -105,34 +106,41 @@ odds AS (
     end_s,
     p_anger,
     LN(GREATEST(LEAST(p_anger, 0.9995), 0.0005) / (1 - GREATEST(LEAST(p_anger, 0.9995), 0.0005))) AS log_odds
-  FROM speech
-  WHERE heard_s IS NOT NULL
+  FROM segments
+  WHERE customer_s IS NOT NULL
 ),
 neighbors AS (
-  SELECT *, LAG(log_odds) OVER in_turn AS before, LEAD(log_odds) OVER in_turn AS behind
-  FROM odds
-  WINDOW in_turn AS (PARTITION BY call_date, analysis_id ORDER BY start_s, channel)
+  SELECT *, LAG(log_odds) OVER by_time AS previous_log_odds, LEAD(log_odds) OVER by_time AS next_log_odds
+  FROM anger_log_odds
+  WINDOW by_time AS (PARTITION BY call_date, analysis_id ORDER BY start_s, channel)
 ),
-scored AS (
+anger_scores AS (
   SELECT
     *,
     1 / (
-      1 + EXP(-(log_odds + COALESCE(GREATEST(IFNULL(before, behind), IFNULL(behind, before)), log_odds)) / 2)
+      1 + EXP(
+        -(
+          log_odds + COALESCE(
+            GREATEST(IFNULL(previous_log_odds, next_log_odds), IFNULL(next_log_odds, previous_log_odds)), log_odds
+          )
+        ) / 2
+      )
     ) AS score
   FROM neighbors
 ),
--- An angry stretch: segments in a row that all score 0.3 or more, none of which is calm by itself. Both bounds were set
--- on simulated calls: docs/decisions/0007-call-flags.md
-stretches AS (
+-- An angry stretch: consecutive segments with a score of 0.3 or more and a probability of anger of 0.1 or more. Both
+-- thresholds were set on simulated calls: docs/decisions/0007-call-flags.md
+stretch_segments AS (
   SELECT
     *,
     score >= 0.3 AND p_anger >= 0.1 AS is_angry,
+    -- All segments of a stretch have the same number of other segments before them.
     SUM(IF(score >= 0.3 AND p_anger >= 0.1, 0, 1)) OVER (
       PARTITION BY call_date, analysis_id ORDER BY start_s, channel ROWS UNBOUNDED PRECEDING
-    ) AS calm_before
-  FROM scored
+    ) AS stretch_id
+  FROM anger_scores
 ),
-stretched AS (
+stretches AS (
   SELECT
     call_date,
     analysis_id,
@@ -140,19 +148,19 @@ stretched AS (
     MAX(IF(is_angry, score, NULL)) AS angry_score,
     MIN(IF(is_angry, start_s, NULL)) AS start_s,
     MAX(IF(is_angry, end_s, NULL)) AS end_s
-  FROM stretches
-  GROUP BY call_date, analysis_id, calm_before
+  FROM stretch_segments
+  GROUP BY call_date, analysis_id, stretch_id
 ),
-angriest AS (
+angriest_stretches AS (
   SELECT
     call_date,
     analysis_id,
     MAX(score) AS anger_score,
     MAX_BY(STRUCT(start_s AS start_s, end_s AS end_s), angry_score - start_s * 1e-9) AS stretch
-  FROM stretched
+  FROM stretches
   GROUP BY call_date, analysis_id
 ),
-labeled AS (
+call_labels AS (
   SELECT
     call_date,
     analysis_id,
@@ -183,77 +191,79 @@ SELECT
   r.duration_s - r.agent_talk_s AS agent_silence_s,
   r.duration_s - r.customer_talk_s AS customer_silence_s,
   r.silence_s,
-  j.longest_silence_s,
+  f.longest_silence_s,
   r.overlap_s,
-  IF(r.agent_talk_s + r.customer_talk_s >= 0, IFNULL(j.by_agent, 0), NULL) AS interruptions_by_agent,
-  IF(r.agent_talk_s + r.customer_talk_s >= 0, IFNULL(j.by_customer, 0), NULL) AS interruptions_by_customer,
+  IF(r.agent_talk_s + r.customer_talk_s >= 0, IFNULL(f.interruptions_by_agent, 0), NULL) AS interruptions_by_agent,
+  IF(
+    r.agent_talk_s + r.customer_talk_s >= 0, IFNULL(f.interruptions_by_customer, 0), NULL
+  ) AS interruptions_by_customer,
   SAFE_DIVIDE(r.agent_talk_s, r.agent_talk_s + r.customer_talk_s) AS agent_talk_ratio,
-  IFNULL(j.customer_emotion_s, 0) AS customer_emotion_s,
-  IFNULL(j.anger_s, 0) AS anger_s,
-  IFNULL(j.disgust_s, 0) AS disgust_s,
-  IFNULL(j.fear_s, 0) AS fear_s,
-  IFNULL(j.happiness_s, 0) AS happiness_s,
-  IFNULL(j.neutral_s, 0) AS neutral_s,
-  IFNULL(j.sadness_s, 0) AS sadness_s,
-  IFNULL(j.uncertain_s, 0) AS uncertain_s,
-  j.anger_s / j.customer_emotion_s AS anger_share,
-  j.disgust_s / j.customer_emotion_s AS disgust_share,
-  j.fear_s / j.customer_emotion_s AS fear_share,
-  j.happiness_s / j.customer_emotion_s AS happiness_share,
-  j.neutral_s / j.customer_emotion_s AS neutral_share,
-  j.sadness_s / j.customer_emotion_s AS sadness_share,
-  j.uncertain_s / j.customer_emotion_s AS uncertain_share,
-  IFNULL(j.negative_s, 0) AS negative_s,
-  j.negativity,
-  j.negativity_start,
-  j.negativity_middle,
-  j.negativity_end,
-  j.negativity_change,
-  j.q1_negative_s / NULLIF(j.q1_s, 0) AS negativity_q1,
-  j.q2_negative_s / NULLIF(j.q2_s, 0) AS negativity_q2,
-  j.q3_negative_s / NULLIF(j.q3_s, 0) AS negativity_q3,
-  j.q4_negative_s / NULLIF(j.q4_s, 0) AS negativity_q4,
-  j.peak.start_s AS peak_start_s,
-  CASE j.peak_probability
-    WHEN j.peak.p_anger THEN 'anger'
-    WHEN j.peak.p_disgust THEN 'disgust'
-    WHEN j.peak.p_fear THEN 'fear'
-    WHEN j.peak.p_sadness THEN 'sadness'
+  IFNULL(f.customer_emotion_s, 0) AS customer_emotion_s,
+  IFNULL(f.anger_s, 0) AS anger_s,
+  IFNULL(f.disgust_s, 0) AS disgust_s,
+  IFNULL(f.fear_s, 0) AS fear_s,
+  IFNULL(f.happiness_s, 0) AS happiness_s,
+  IFNULL(f.neutral_s, 0) AS neutral_s,
+  IFNULL(f.sadness_s, 0) AS sadness_s,
+  IFNULL(f.uncertain_s, 0) AS uncertain_s,
+  f.anger_s / f.customer_emotion_s AS anger_share,
+  f.disgust_s / f.customer_emotion_s AS disgust_share,
+  f.fear_s / f.customer_emotion_s AS fear_share,
+  f.happiness_s / f.customer_emotion_s AS happiness_share,
+  f.neutral_s / f.customer_emotion_s AS neutral_share,
+  f.sadness_s / f.customer_emotion_s AS sadness_share,
+  f.uncertain_s / f.customer_emotion_s AS uncertain_share,
+  IFNULL(f.negative_s, 0) AS negative_s,
+  f.negativity,
+  f.negativity_start,
+  f.negativity_middle,
+  f.negativity_end,
+  f.negativity_change,
+  f.q1_negative_s / NULLIF(f.q1_s, 0) AS negativity_q1,
+  f.q2_negative_s / NULLIF(f.q2_s, 0) AS negativity_q2,
+  f.q3_negative_s / NULLIF(f.q3_s, 0) AS negativity_q3,
+  f.q4_negative_s / NULLIF(f.q4_s, 0) AS negativity_q4,
+  f.peak.start_s AS peak_start_s,
+  CASE f.peak_probability
+    WHEN f.peak.p_anger THEN 'anger'
+    WHEN f.peak.p_disgust THEN 'disgust'
+    WHEN f.peak.p_fear THEN 'fear'
+    WHEN f.peak.p_sadness THEN 'sadness'
   END AS peak_emotion,
-  j.peak_probability,
-  j.first_anger_s,
+  f.peak_probability,
+  f.first_anger_s,
   a.anger_score,
   a.stretch.start_s AS anger_start_s,
   a.stretch.end_s AS anger_end_s,
-  j.is_negative_call,
-  j.escalated,
-  j.recovered,
-  j.is_negative_call AND NOT j.recovered AS needs_attention,
+  f.is_negative_call,
+  f.escalated,
+  f.recovered,
+  f.is_negative_call AND NOT f.recovered AS needs_attention,
   IF(
-    j.is_negative_call AND NOT j.recovered,
+    f.is_negative_call AND NOT f.recovered,
     ARRAY_TO_STRING(
       [
         CASE
-          WHEN j.escalated THEN FORMAT(
+          WHEN f.escalated THEN FORMAT(
             'more negative at the end (%.0f%%) than at the start (%.0f%%)',
-            100 * j.negativity_end, 100 * j.negativity_start
+            100 * f.negativity_end, 100 * f.negativity_start
           )
-          WHEN j.ended_negative THEN FORMAT('negative at the end (%.0f%%)', 100 * j.negativity_end)
-          WHEN j.worst_third >= 0.4 THEN FORMAT('negative for a third of the call (%.0f%%)', 100 * j.worst_third)
+          WHEN f.ended_negative THEN FORMAT('negative at the end (%.0f%%)', 100 * f.negativity_end)
+          WHEN f.worst_third >= 0.4 THEN FORMAT('negative for a third of the call (%.0f%%)', 100 * f.worst_third)
         END,
-        IF(j.anger_s >= 10, FORMAT('angry for %.0f s', j.anger_s), NULL)
+        IF(f.anger_s >= 10, FORMAT('angry for %.0f s', f.anger_s), NULL)
       ],
       '; '
     ),
     NULL
   ) AS attention_reason,
-  IFNULL(j.agent_emotion_s, 0) AS agent_emotion_s,
-  IFNULL(j.agent_negative_s, 0) AS agent_negative_s,
+  IFNULL(f.agent_emotion_s, 0) AS agent_emotion_s,
+  IFNULL(f.agent_negative_s, 0) AS agent_negative_s,
   r.segment_count,
   NULLIF(ARRAY_TO_STRING(r.warnings, ', '), '') AS warnings,
   r.model_version,
   r.analyzed_at
 FROM `${dataset}.recordings_current` AS r
-LEFT JOIN judged AS j ON j.call_date = r.call_date AND j.analysis_id = r.analysis_id
-LEFT JOIN angriest AS a ON a.call_date = r.call_date AND a.analysis_id = r.analysis_id
-LEFT JOIN labeled AS l ON l.call_date = r.call_date AND l.analysis_id = r.analysis_id
+LEFT JOIN call_flags AS f ON f.call_date = r.call_date AND f.analysis_id = r.analysis_id
+LEFT JOIN angriest_stretches AS a ON a.call_date = r.call_date AND a.analysis_id = r.analysis_id
+LEFT JOIN call_labels AS l ON l.call_date = r.call_date AND l.analysis_id = r.analysis_id

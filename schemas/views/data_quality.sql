@@ -1,6 +1,6 @@
--- How far can the other reports be trusted? One row a day of calls or failures: what could not be analyzed, what was odd,
--- what was not known, and how long rows took to come.
-WITH facts AS (
+-- How reliable are the other reports? One row per day with calls or failures: failures, warnings, missing metadata, and
+-- the time from upload to rows.
+WITH observations AS (
   SELECT
     call_date,
     'call' AS kind,
@@ -48,5 +48,5 @@ SELECT
   APPROX_QUANTILES(lag_s, 100)[OFFSET(50)] AS median_lag_s,
   APPROX_QUANTILES(lag_s, 100)[OFFSET(95)] AS p95_lag_s,
   MAX(lag_s) AS longest_lag_s
-FROM facts
+FROM observations
 GROUP BY call_date

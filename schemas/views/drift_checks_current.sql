@@ -1,4 +1,5 @@
--- Is the model still heard as it was trained? Every check once: the newest of each day, model version, queue and figure.
+-- Has the data drifted from the model's reference? One row per check: the newest of each day, model version, queue, and
+-- metric.
 SELECT
   *,
   statistic / threshold AS threshold_ratio

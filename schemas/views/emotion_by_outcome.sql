@@ -1,11 +1,11 @@
--- Do calls in which an emotion is heard sell, churn or please otherwise than calls without it? One row a day, outcome,
--- emotion, and whether it was heard, that is for five seconds or more. Outcomes come from the table that you load.
--- The interval is Wilson's for outcomes that are 0 or 1, else the normal one, from 30 calls on; both at 95 %. Over
--- several days sum calls, total and total_of_squares (docs/metrics.md).
--- A row that rests on fewer than ${min_calls_per_group} calls of a single agent tells their number and no more.
+-- Do calls with an emotion end in another outcome than calls without it? One row per day, outcome, emotion, and
+-- presence of the emotion: 5 seconds or more. You load the outcomes into the table `outcomes`.
+-- The interval is Wilson's for outcomes that are 0 or 1; otherwise it is the normal interval, from 30 calls on. Both
+-- have a level of 95 %. For several days, sum calls, total, and sum_of_squares (docs/metrics.md).
+-- With fewer than ${min_calls_per_group} calls of a single agent, only the number of calls is shown.
 WITH
--- One row a call, also where it was recorded in pieces.
-spoken AS (
+-- A call with several recordings is one row.
+calls_by_id AS (
   SELECT
     call_date,
     call_id,
@@ -23,37 +23,65 @@ spoken AS (
   WHERE call_id IS NOT NULL AND customer_emotion_s > 0
   GROUP BY call_date, call_id
 ),
-known AS (
+latest_outcomes AS (
   SELECT call_id, outcome, value
   FROM `${dataset}.outcomes`
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (PARTITION BY call_id, outcome ORDER BY known_at DESC, value) = 1
 ),
-sums AS (
+outcome_days AS (
   SELECT
-    spoken.call_date,
-    known.outcome,
-    heard.emotion,
-    heard.is_present,
+    c.call_date,
+    o.outcome,
+    e.emotion,
+    e.is_present,
     COUNT(*) AS calls,
-    SUM(known.value) AS total,
-    SUM(known.value * known.value) AS total_of_squares,
-    LOGICAL_AND(known.value IN (0, 1)) AS is_binary,
-    MIN(spoken.first_agent_id) = MAX(spoken.last_agent_id) AND COUNT(*) < ${min_calls_per_group} AS is_suppressed
-  FROM spoken
-  JOIN known ON known.call_id = spoken.call_id
-  CROSS JOIN UNNEST(spoken.emotions) AS heard
-  GROUP BY spoken.call_date, known.outcome, heard.emotion, heard.is_present
+    MIN(c.first_agent_id) = MAX(c.last_agent_id) AND COUNT(*) < ${min_calls_per_group} AS is_suppressed,
+    SUM(o.value) AS total,
+    SUM(o.value * o.value) AS sum_of_squares,
+    LOGICAL_AND(o.value IN (0, 1)) AS is_binary
+  FROM calls_by_id AS c
+  JOIN latest_outcomes AS o ON o.call_id = c.call_id
+  CROSS JOIN UNNEST(c.emotions) AS e
+  GROUP BY c.call_date, o.outcome, e.emotion, e.is_present
 ),
-spread AS (
+intervals AS (
   SELECT
     *,
     total / calls AS mean,
     -- Wilson (1927): center and half width for z = 1.96.
     (total + 1.96 * 1.96 / 2) / (calls + 1.96 * 1.96) AS wilson_center,
     1.96 / (calls + 1.96 * 1.96) * SQRT(GREATEST(total * (calls - total) / calls, 0) + 1.96 * 1.96 / 4) AS wilson_half,
-    1.96 * SQRT(GREATEST(total_of_squares - total * total / calls, 0) / NULLIF(calls - 1, 0) / calls) AS normal_half
-  FROM sums
+    1.96 * SQRT(GREATEST(sum_of_squares - total * total / calls, 0) / NULLIF(calls - 1, 0) / calls) AS normal_half
+  FROM outcome_days
+),
+outcome_measures AS (
+  SELECT
+    call_date,
+    outcome,
+    emotion,
+    is_present,
+    calls,
+    is_suppressed,
+    STRUCT(
+      total AS total,
+      sum_of_squares AS sum_of_squares,
+      mean AS mean,
+      CASE
+        WHEN is_binary THEN wilson_center - wilson_half
+        WHEN calls >= 30 THEN mean - normal_half
+      END AS low,
+      CASE
+        WHEN is_binary THEN wilson_center + wilson_half
+        WHEN calls >= 30 THEN mean + normal_half
+      END AS high
+    ) AS measures
+  FROM intervals
+),
+-- All fields of a NULL struct are NULL.
+masked AS (
+  SELECT call_date, outcome, emotion, is_present, calls, is_suppressed, IF(is_suppressed, NULL, measures) AS measures
+  FROM outcome_measures
 )
 SELECT
   call_date,
@@ -62,17 +90,9 @@ SELECT
   is_present,
   calls,
   is_suppressed,
-  IF(is_suppressed, NULL, total) AS total,
-  IF(is_suppressed, NULL, total_of_squares) AS total_of_squares,
-  IF(is_suppressed, NULL, mean) AS mean,
-  CASE
-    WHEN is_suppressed THEN NULL
-    WHEN is_binary THEN wilson_center - wilson_half
-    WHEN calls >= 30 THEN mean - normal_half
-  END AS low,
-  CASE
-    WHEN is_suppressed THEN NULL
-    WHEN is_binary THEN wilson_center + wilson_half
-    WHEN calls >= 30 THEN mean + normal_half
-  END AS high
-FROM spread
+  measures.total,
+  measures.sum_of_squares,
+  measures.mean,
+  measures.low,
+  measures.high
+FROM masked

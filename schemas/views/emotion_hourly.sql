@@ -1,4 +1,5 @@
--- When do customers sound worst? One row a day and hour in which calls began: a weekday-by-hour heat map sums the rows.
+-- At which hours do customers sound most negative? One row per day and hour of the start of calls. A heat map by
+-- weekday and hour sums these rows.
 SELECT
   call_date,
   weekday,

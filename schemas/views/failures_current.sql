@@ -1,5 +1,5 @@
--- Which recordings could not be analyzed, and why? One row each, gone once the recording, or a newer generation of it,
--- was analyzed after all or erased.
+-- Which recordings could not be analyzed, and why? One row per recording, until this or a newer generation of it is
+-- analyzed, or the recording is erased.
 SELECT
   f.failure_id,
   DATE(f.failed_at, '${time_zone}') AS failed_date,
@@ -17,5 +17,5 @@ WHERE
     SELECT 1 FROM `${dataset}.recordings` AS r WHERE r.uri = f.uri AND r.generation >= f.generation
   )
   AND NOT EXISTS (SELECT 1 FROM `${dataset}.erasures` AS e WHERE e.recording_id = f.recording_id)
--- A repeated event repeats its failure; a newer generation's failure takes the place of an older one's.
+-- Repeated events repeat a failure. The failure of a newer generation replaces that of an older one.
 QUALIFY ROW_NUMBER() OVER (PARTITION BY IFNULL(f.uri, f.failure_id) ORDER BY f.generation DESC, f.failed_at DESC) = 1

@@ -1,4 +1,4 @@
--- Who cut in on whom, and when? One row an interruption, of calls in which both parties have a channel of their own.
+-- When did one party interrupt the other? One row per interruption, in calls with a channel for each party.
 SELECT
   call_date,
   recording_id,

@@ -1,6 +1,7 @@
--- Which versions made the numbers, how fast, and how sure were they? One row a day, model version and software version.
+-- Which versions produced the results, how fast, and with which confidence? One row per day, model version, and
+-- software version.
 WITH
-segments AS (
+speech AS (
   SELECT
     call_date,
     analysis_id,
@@ -27,5 +28,5 @@ SELECT
   MIN(r.analyzed_at) AS first_analyzed_at,
   MAX(r.analyzed_at) AS last_analyzed_at
 FROM `${dataset}.recordings_current` AS r
-LEFT JOIN segments AS s ON s.call_date = r.call_date AND s.analysis_id = r.analysis_id
+LEFT JOIN speech AS s ON s.call_date = r.call_date AND s.analysis_id = r.analysis_id
 GROUP BY r.call_date, r.model_version, r.software_version

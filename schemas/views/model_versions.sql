@@ -1,5 +1,5 @@
--- Would another model version say the same? One row a day and version, over everything that it analyzed: a canary's share
--- of the calls, and calls scored again that are not shown yet. Customers' speech only.
+-- How do the results of model versions differ? One row per day and version, over all calls that the version analyzed,
+-- including a canary's share and staged results. Customers' speech only.
 WITH
 analyses AS (
   SELECT *
@@ -15,7 +15,7 @@ segments AS (
   WHERE emotion IS NOT NULL AND role != 'agent'
   QUALIFY ROW_NUMBER() OVER (PARTITION BY call_date, segment_id ORDER BY analyzed_at DESC) = 1
 ),
-heard AS (
+speech AS (
   SELECT
     s.call_date,
     s.analysis_id,
@@ -32,7 +32,7 @@ heard AS (
     SUM(IF(s.emotion = 'uncertain', s.duration_s, 0)) AS uncertain_s
   FROM segments AS s
   JOIN analyses AS a ON a.call_date = s.call_date AND a.analysis_id = s.analysis_id
-  -- The mixed channel is the customer's where the customer has none.
+  -- Without a customer channel, a mixed channel stands for the customer.
   WHERE s.role = 'customer' OR a.customer_talk_s IS NULL
   GROUP BY s.call_date, s.analysis_id
 )
@@ -41,20 +41,20 @@ SELECT
   a.model_version,
   COUNT(*) AS calls,
   COUNTIF(c.analysis_id IS NOT NULL) AS published_calls,
-  CAST(IFNULL(SUM(h.segments), 0) AS INT64) AS segments,
-  IFNULL(SUM(h.emotion_s), 0) AS customer_emotion_s,
-  SAFE_DIVIDE(SUM(h.confidence_s), SUM(h.emotion_s)) AS mean_confidence,
-  SAFE_DIVIDE(SUM(h.negative_s), SUM(h.emotion_s)) AS negativity,
-  SAFE_DIVIDE(SUM(h.anger_s), SUM(h.emotion_s)) AS anger_share,
-  SAFE_DIVIDE(SUM(h.disgust_s), SUM(h.emotion_s)) AS disgust_share,
-  SAFE_DIVIDE(SUM(h.fear_s), SUM(h.emotion_s)) AS fear_share,
-  SAFE_DIVIDE(SUM(h.happiness_s), SUM(h.emotion_s)) AS happiness_share,
-  SAFE_DIVIDE(SUM(h.neutral_s), SUM(h.emotion_s)) AS neutral_share,
-  SAFE_DIVIDE(SUM(h.sadness_s), SUM(h.emotion_s)) AS sadness_share,
-  SAFE_DIVIDE(SUM(h.uncertain_s), SUM(h.emotion_s)) AS uncertain_share,
+  CAST(IFNULL(SUM(s.segments), 0) AS INT64) AS segments,
+  IFNULL(SUM(s.emotion_s), 0) AS customer_emotion_s,
+  SAFE_DIVIDE(SUM(s.confidence_s), SUM(s.emotion_s)) AS mean_confidence,
+  SAFE_DIVIDE(SUM(s.negative_s), SUM(s.emotion_s)) AS negativity,
+  SAFE_DIVIDE(SUM(s.anger_s), SUM(s.emotion_s)) AS anger_share,
+  SAFE_DIVIDE(SUM(s.disgust_s), SUM(s.emotion_s)) AS disgust_share,
+  SAFE_DIVIDE(SUM(s.fear_s), SUM(s.emotion_s)) AS fear_share,
+  SAFE_DIVIDE(SUM(s.happiness_s), SUM(s.emotion_s)) AS happiness_share,
+  SAFE_DIVIDE(SUM(s.neutral_s), SUM(s.emotion_s)) AS neutral_share,
+  SAFE_DIVIDE(SUM(s.sadness_s), SUM(s.emotion_s)) AS sadness_share,
+  SAFE_DIVIDE(SUM(s.uncertain_s), SUM(s.emotion_s)) AS uncertain_share,
   MIN(a.analyzed_at) AS first_analyzed_at,
   MAX(a.analyzed_at) AS last_analyzed_at
 FROM analyses AS a
-LEFT JOIN heard AS h ON h.call_date = a.call_date AND h.analysis_id = a.analysis_id
+LEFT JOIN speech AS s ON s.call_date = a.call_date AND s.analysis_id = a.analysis_id
 LEFT JOIN `${dataset}.recordings_current` AS c ON c.call_date = a.call_date AND c.analysis_id = a.analysis_id
 GROUP BY a.call_date, a.model_version

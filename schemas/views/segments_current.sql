@@ -1,4 +1,4 @@
--- Which segments count, once each? Those of the analyses in recordings_current, however often an event came.
+-- Which segments count? Those of the analyses in recordings_current, once each, also if an event was repeated.
 SELECT
   s.*,
   s.role = 'customer' OR (s.role = 'mixed' AND r.customer_talk_s IS NULL) AS is_customer,

@@ -1,8 +1,8 @@
--- Are calls getting better or worse? One row a day with calls: the day, the seven days that end with it, and how these
--- compare with the seven days before.
--- A row looks back thirteen days, so a filter on call_date cannot spare BigQuery older partitions: it reads the few
--- columns that it needs of all of them. The windows themselves run over one row a day. To bound the cost of a dashboard,
--- schedule a query that keeps the result (docs/looker-studio.md).
+-- Do calls become more or less negative? One row per day with calls: the day, the seven days that end with it, and the
+-- difference from the seven days before.
+-- A row looks back thirteen days, so a filter on call_date does not exclude older partitions: BigQuery reads the
+-- required columns of all of them. The windows run over one row per day. To bound the cost of a dashboard, schedule a
+-- query that stores the result (docs/looker-studio.md).
 WITH
 days AS (
   SELECT

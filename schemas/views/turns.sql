@@ -1,16 +1,17 @@
--- Who spoke when, after how long a silence, and cutting in on whom? Every segment that counts, one row each.
--- To interrupt is to begin a stretch of a second or more when the other party has spoken for half a second and goes on
--- for as long. A segment that begins where the same party's last one ended only continues it.
-WITH latest AS (
+-- Who spoke when, after how much silence, and who interrupted whom? One row per current segment.
+-- An interruption is a segment of 1 second or more that starts while the other party speaks: at least 0.5 seconds after
+-- the start of that party's segment, and at least 0.5 seconds before its end. A segment that starts where the previous
+-- one of the same party ended continues it.
+WITH previous_segments AS (
   SELECT
     *,
-    LAST_VALUE(IF(role = 'agent', start_s, NULL) IGNORE NULLS) OVER before AS agent_start_s,
-    LAST_VALUE(IF(role = 'agent', end_s, NULL) IGNORE NULLS) OVER before AS agent_end_s,
-    LAST_VALUE(IF(role = 'customer', start_s, NULL) IGNORE NULLS) OVER before AS customer_start_s,
-    LAST_VALUE(IF(role = 'customer', end_s, NULL) IGNORE NULLS) OVER before AS customer_end_s,
-    LAST_VALUE(IF(role = 'mixed', end_s, NULL) IGNORE NULLS) OVER before AS mixed_end_s
+    LAST_VALUE(IF(role = 'agent', start_s, NULL) IGNORE NULLS) OVER preceding_segments AS agent_start_s,
+    LAST_VALUE(IF(role = 'agent', end_s, NULL) IGNORE NULLS) OVER preceding_segments AS agent_end_s,
+    LAST_VALUE(IF(role = 'customer', start_s, NULL) IGNORE NULLS) OVER preceding_segments AS customer_start_s,
+    LAST_VALUE(IF(role = 'customer', end_s, NULL) IGNORE NULLS) OVER preceding_segments AS customer_end_s,
+    LAST_VALUE(IF(role = 'mixed', end_s, NULL) IGNORE NULLS) OVER preceding_segments AS mixed_end_s
   FROM `${dataset}.segments_current`
-  WINDOW before AS (
+  WINDOW preceding_segments AS (
     PARTITION BY call_date, analysis_id ORDER BY start_s, channel
     ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
   )
@@ -29,4 +30,4 @@ SELECT
     END,
     FALSE
   ) AS is_interruption
-FROM latest
+FROM previous_segments

@@ -1,6 +1,6 @@
--- Which moments should somebody listen to first? Customers' segments that sound more negative than not. The longer one
--- comes first of two that sound alike: a model is less sure of half a second, and there is less to hear in it.
-WITH ranked AS (
+-- Which moments should be reviewed first? Customer segments with a negativity of 0.5 or more, ranked by negativity
+-- times seconds: predictions for long segments are more reliable.
+WITH ranked_segments AS (
   SELECT
     *,
     GREATEST(p_anger, p_disgust, p_fear, p_sadness) AS probability,
@@ -36,4 +36,4 @@ SELECT
   negativity,
   negativity * duration_s AS negative_s,
   level_dbfs
-FROM ranked
+FROM ranked_segments
