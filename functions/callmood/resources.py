@@ -1,9 +1,13 @@
-"""Where the files lie that are no code: schemas and models."""
+"""Paths of the data files: schemas, views, models, and example calls."""
 
+from importlib.resources import files
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-"""Path: the checkout, or the unpacked archive of a deployed function; both hold `schemas/` and `model/`."""
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_WHEEL = Path(str(files("callmood"))) / "_data"
+_IS_WHEEL = _WHEEL.is_dir()
+_ROOT = _WHEEL if _IS_WHEEL else _CHECKOUT  # a checkout, or the unpacked archive of a deployed function
 
-SCHEMAS = ROOT / "schemas"
-MODEL = ROOT / "model"
+SCHEMAS = _ROOT / "schemas"
+MODEL = _ROOT / "model"
+EXAMPLES = _ROOT / ("examples" if _IS_WHEEL else "tests/examples")

@@ -11,7 +11,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from callmood import __version__
-from callmood.cli import analyze, bucket, erase, monitor, operations, query, realtime, report
+from callmood.cli import analyze, bucket, demo, erase, monitor, operations, query, realtime, report
 from callmood.cli.output import err, out
 from callmood.errors import CallmoodError
 
@@ -45,7 +45,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for group in (analyze, query, report, realtime, erase, monitor, bucket, operations):
+for group in (demo, analyze, query, report, realtime, erase, monitor, bucket, operations):
     app.add_typer(group.commands)
 
 

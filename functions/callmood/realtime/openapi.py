@@ -7,11 +7,14 @@ from typing import Any
 from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
-from callmood import __version__
 from callmood.realtime.problem_details import MEDIA_TYPE, PROBLEMS, ProblemDetails
 from callmood.realtime.scoring import Prediction, PredictRequest, PredictResponse
 
 _REFERENCE = "#/components/schemas/{model}"
+
+
+API_VERSION = "1.0"
+"""str: version of the HTTP interface."""
 
 
 class Health(BaseModel):
@@ -43,7 +46,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "callmood",
-            "version": __version__,
+            "version": API_VERSION,
             "description": "Score recordings. The WebSocket /stream scores real-time audio: docs/realtime.md.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
