@@ -49,12 +49,18 @@ for group in (demo, analyze, query, report, realtime, erase, monitor, bucket, op
     app.add_typer(group.commands)
 
 
+def _print_version(requested: bool) -> None:
+    if requested:
+        out.print(f"callmood {__version__}", highlight=False)
+        raise typer.Exit
+
+
 @app.callback()
 def _main(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version),
+    ] = False,
 ) -> None:
     if isinstance(sys.stdout, TextIOWrapper):  # a file name can contain characters that the terminal cannot show
         sys.stdout.reconfigure(errors="backslashreplace")
-    if version:
-        out.print(f"callmood {__version__}", highlight=False)
-        raise typer.Exit
