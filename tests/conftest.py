@@ -1,4 +1,4 @@
-"""Fixtures that more than one test module uses."""
+"""Fixtures that several test modules use, and the tiers of tests."""
 
 import os
 from contextlib import suppress
@@ -6,14 +6,30 @@ from pathlib import Path
 
 import pytest
 
-# After TensorFlow, which the tests of training load, tflite-runtime loads no model any more; before it, both work.
-with suppress(ImportError):  # it has no wheel for this Python
+# tflite-runtime must be loaded before TensorFlow, which the tests of training import; otherwise it loads no model.
+with suppress(ImportError):  # not available for this Python
     import tflite_runtime.interpreter  # noqa: F401
 
 
 pytest_plugins = ["chromium"]
 
-os.environ["COLUMNS"] = "80"  # tables are folded alike in every window
+os.environ["COLUMNS"] = "80"  # tables wrap alike in every terminal
+
+# Folders whose tests start a service, a browser, or another process, or train a model.
+_SLOW = (
+    *("cloud_functions/", "composer/", "docs/test_site", "images/", "infra/", "model/", "packaging/"),
+    *("realtime/", "report/", "stack/"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the slow tier, and keep tests that share a service or a trained model in one xdist worker."""
+    root = Path(__file__).parent
+    for item in items:
+        path = item.path.relative_to(root)
+        if path.as_posix().startswith(_SLOW):
+            item.add_marker(pytest.mark.slow)
+        item.add_marker(pytest.mark.xdist_group("stack" if path.parts[0] in ("stack", "views") else str(path)))
 
 
 @pytest.fixture(scope="session")

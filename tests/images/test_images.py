@@ -65,7 +65,9 @@ def test_what_it_copies_is_there_and_sent_and_nothing_else_is(file):
 
 def test_the_pins_are_what_the_project_asks_for():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = [line for extra in ("train", "vertex", "local", "realtime") for line in project["optional-dependencies"][extra]]
+    asked = [
+        line for extra in ("train", "vertex", "local", "realtime") for line in project["optional-dependencies"][extra]
+    ]
     asked += [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and line[0] not in "#-"]
     for requirement in map(Requirement, asked):
         pin = PINS.get(requirement.name.lower())
