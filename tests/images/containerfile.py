@@ -1,7 +1,7 @@
-"""Container files, read and followed without a container engine.
+"""Parse container files, and build them without a container engine.
 
-Each stage gets a folder in the place of its file system: an absolute path of the image lies below it. What a `RUN`
-does to the operating system itself is left out, and is named in `SYSTEM`.
+Each stage has a folder as its root: absolute paths of the image are relative to it. `RUN` commands in `SYSTEM_COMMANDS`
+change the operating system, and are skipped.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-SYSTEM = ("useradd",)
+SYSTEM_COMMANDS = ("useradd",)
 
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction: its name, its flags such as `from`, and the rest of it."""
+    """An instruction: its name, its flags such as `from`, and its text."""
 
     name: str
     flags: dict[str, str]
@@ -29,29 +29,29 @@ class Instruction:
 
     @property
     def words(self) -> list[str]:
-        """Its words: of a JSON list, or of a line."""
+        """Return the words of a JSON list or of a shell command."""
         return json.loads(self.text) if self.text.startswith("[") else shlex.split(self.text)
 
 
 def read(path: Path) -> list[Instruction]:
-    """Instructions of a container file, with its ARGs' defaults filled in."""
+    """Return the instructions of a container file, with the defaults of its ARGs."""
     text = re.sub(r"^\s*#.*\n", "", path.read_text(), flags=re.M)
-    found, known = [], {}
+    instructions, args = [], {}
     for line in re.sub(r"\\\n\s*", "", text).splitlines():
         name, _, rest = line.strip().partition(" ")
         flags = dict(re.findall(r"--(\w+)=(\S+)", re.match(r"(--\w+=\S+\s+)*", rest)[0]))
         rest = re.sub(r"^(--\w+=\S+\s+)*", "", rest)
-        rest = re.sub(r"\$\{(\w+)\}", lambda match: known[match[1]], rest) if name == "FROM" else rest
+        rest = re.sub(r"\$\{(\w+)\}", lambda match: args[match[1]], rest) if name == "FROM" else rest
         if name == "ARG":
-            known.update([rest.split("=", 1)])
+            args.update([rest.split("=", 1)])
         elif name:
-            found.append(Instruction(name, flags, rest))
-    return found
+            instructions.append(Instruction(name, flags, rest))
+    return instructions
 
 
 @dataclass
 class Stage:
-    """A stage that is being made: its folder, and what its instructions have set."""
+    """A stage during a build: its root, and the values that its instructions set."""
 
     root: Path
     workdir: str = "/"
@@ -60,26 +60,26 @@ class Stage:
     command: list[str] = field(default_factory=list)
     user: str = "root"
 
-    def here(self, text: str) -> str:
-        """Put the image's own absolute paths in a text below the stage's folder."""
+    def localize(self, text: str) -> str:
+        """Replace absolute paths of the image in a text by paths under the root."""
         return re.sub(r"(?<![\w.}/])/(?=(opt|app|src)\b)", f"{self.root}/", text)
 
     def path(self, text: str) -> Path:
-        """Path of the image, in the stage's folder."""
+        """Return the local path of a path of the image."""
         return self.root / str(PurePosixPath(self.workdir, text)).lstrip("/")
 
     def run(self, words: list[str], **options: object) -> subprocess.Popen[str]:
-        """Start a command as the image would: nothing of this process's environment but where programs are."""
+        """Start a command like the image does, without the environment variables of this process except PATH."""
         environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(self.root)}
         environment |= {name: os.environ[name] for name in os.environ if name.startswith("PIP_") or "CERT" in name}
-        environment |= {name: self.here(value) for name, value in self.environment.items()}
+        environment |= {name: self.localize(value) for name, value in self.environment.items()}
         cwd = self.path(".")
         cwd.mkdir(parents=True, exist_ok=True)
-        return subprocess.Popen([self.here(word) for word in words], cwd=cwd, env=environment, text=True, **options)
+        return subprocess.Popen([self.localize(word) for word in words], cwd=cwd, env=environment, text=True, **options)
 
 
 def build(file: Path, context: Path, folder: Path) -> Stage:
-    """Follow a container file; its last stage."""
+    """Build a container file, and return its last stage."""
     stages: dict[str, Stage] = {}
     stage = Stage(folder)
     for instruction in read(file):
@@ -100,22 +100,22 @@ def build(file: Path, context: Path, folder: Path) -> Stage:
             stage.command = instruction.words
         elif name == "COPY":
             copy(instruction, context, stages, stage)
-        elif name == "RUN" and not text.startswith(SYSTEM):
-            # The python of the image is the one that runs this.
+        elif name == "RUN" and not text.startswith(SYSTEM_COMMANDS):
+            # The interpreter of this process replaces the Python of the image.
             done = stage.run(["/bin/sh", "-c", re.sub(r"^python\b", sys.executable, text)])
             assert done.wait() == 0, text
     return stage
 
 
 def copy(instruction: Instruction, context: Path, stages: dict[str, Stage], stage: Stage) -> None:
-    """Copy files and folders' contents, from the context or from another stage."""
+    """Copy files and the contents of folders from the context or from another stage."""
     *sources, target = instruction.words
     for source in sources:
         origin = stages[instruction.flags["from"]].path(source) if "from" in instruction.flags else context / source
-        place = stage.path(target)
+        destination = stage.path(target)
         if origin.is_dir():
-            shutil.copytree(origin, place, symlinks=True, dirs_exist_ok=True)
+            shutil.copytree(origin, destination, symlinks=True, dirs_exist_ok=True)
         else:
-            place = place / origin.name if target.endswith("/") else place
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(origin, place)
+            destination = destination / origin.name if target.endswith("/") else destination
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(origin, destination)

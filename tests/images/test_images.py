@@ -1,4 +1,4 @@
-"""The container files: lint, pins, and that what they name is there. `./run test-images` follows them for real."""
+"""The container files: lint, pins, and copied files. `./run test-images` builds them."""
 
 import re
 import subprocess
@@ -25,30 +25,30 @@ def hadolint(path):
     return subprocess.run([found, "--no-color", path], capture_output=True, text=True, check=False)
 
 
-def test_there_is_nothing_to_lint(file, tmp_path):
+def test_hadolint_reports_nothing(file, tmp_path):
     done = hadolint(file)
     assert done.returncode == 0, done.stdout
-    careless = tmp_path / "Containerfile"
-    careless.write_text("FROM python\nRUN cd /tmp && pip install flask\n")
-    assert "DL3006" in hadolint(careless).stdout  # an untagged image
+    invalid = tmp_path / "Containerfile"
+    invalid.write_text("FROM python\nRUN cd /tmp && pip install flask\n")
+    assert "DL3006" in hadolint(invalid).stdout  # an untagged image
 
 
-def test_every_stage_begins_at_one_pinned_image(file):
+def test_stages_have_the_same_pinned_base_image(file):
     bases = {instruction.text.partition(" AS ")[0] for instruction in read(file) if instruction.name == "FROM"}
     assert len(bases) == 1
     assert re.fullmatch(r"docker\.io/library/python:3\.11\.\d+-slim-\w+", bases.pop())
 
 
-def test_it_runs_as_nobody_in_particular(file):
+def test_image_runs_as_unprivileged_user(file):
     instructions = read(file)
     last = max(number for number, instruction in enumerate(instructions) if instruction.name == "FROM")
     (user,) = [instruction.text for instruction in instructions[last:] if instruction.name == "USER"]
-    assert int(user) > 1000  # a number: Kubernetes and Vertex AI can tell that it is not root
+    assert int(user) > 1000  # with a numeric ID, Kubernetes and Vertex AI can verify that the user is not root
     after = instructions.index(next(each for each in instructions if each.name == "USER"))
     assert not {"RUN", "COPY"} & {instruction.name for instruction in instructions[after:]}
 
 
-def test_what_it_copies_is_there_and_sent_and_nothing_else_is(file):
+def test_build_context_contains_the_copied_files_only(file):
     copied = {
         source
         for instruction in read(file)
@@ -63,13 +63,13 @@ def test_what_it_copies_is_there_and_sent_and_nothing_else_is(file):
     assert {line for line in allowed if not any(Path(source).is_relative_to(line) for source in copied)} == set()
 
 
-def test_the_pins_are_what_the_project_asks_for():
+def test_pins_satisfy_the_requirements_of_the_project():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = [
+    required = [
         line for extra in ("train", "vertex", "local", "realtime") for line in project["optional-dependencies"][extra]
     ]
-    asked += [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and line[0] not in "#-"]
-    for requirement in map(Requirement, asked):
+    required += [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and line[0] not in "#-"]
+    for requirement in map(Requirement, required):
         pin = PINS.get(requirement.name.lower())
         here = requirement.marker is None or requirement.marker.evaluate({"python_version": "3.11"})
         assert not here or pin is None or pin in requirement.specifier, f"{pin} is pinned; see infra/images/README.md"

@@ -1,4 +1,4 @@
-"""Follow the container files for real: `./run test-images`. It installs TensorFlow anew, which takes some minutes."""
+"""Build and run the images without a container engine: `./run test-images`. Installing TensorFlow takes minutes."""
 
 import subprocess
 import time
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def context(tmp_path_factory):
-    """What is sent to a build: files that git tracks, as they are now."""
+    """Return the build context: the files that git tracks, with their current content."""
     folder = tmp_path_factory.mktemp("context")
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     archive = subprocess.run(["tar", "-cT", "-"], cwd=ROOT, input=listed.encode(), capture_output=True, check=True)
@@ -22,27 +22,28 @@ def context(tmp_path_factory):
     return folder
 
 
-def finished(stage, *arguments):
-    """Run the image with these arguments: what it printed."""
-    child = stage.run([*stage.entrypoint, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    printed, _ = child.communicate(timeout=900)
-    assert child.returncode == 0, printed
-    return printed
+def run(image, command):
+    """Run a command in the image, and return its output."""
+    child = image.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    output, _ = child.communicate(timeout=900)
+    assert child.returncode == 0, output
+    return output
 
 
-def test_the_training_image_takes_every_step(context, tmp_path):
+def test_training_image_runs_the_steps_of_the_pipeline(context, tmp_path):
     image = build(ROOT / "infra/images/train.Containerfile", context, tmp_path / "image")
-    assert "ingest" in finished(image, *image.command)
-    made_up = tmp_path / "made-up"
-    finished(image, "model.tts.tones", str(made_up))
+    assert "ingest" in run(image, [*image.entrypoint, *image.command])
+    corpus = tmp_path / "corpus"
+    python, *_ = image.entrypoint
+    run(image, [python, "-c", f"from model.tts import tones; tones.write_corpus(tones.Path({str(corpus)!r}))"])
     options = ["--run", str(tmp_path / "run"), "--config", "model/configs/quick.toml"]
-    options += ["--corpora", f"csv={made_up}", "--registry", str(tmp_path / "registry")]
-    for step in ("ingest", "validate", "features", "train", "export", "evaluate", "register"):
-        finished(image, "step", step, *options)
+    options += ["--corpora", f"csv={corpus}", "--registry", str(tmp_path / "registry")]
+    for step in ("ingest", "validate", "features", "train", "export", "evaluate", "evaluate-telephone", "register"):
+        run(image, [*image.entrypoint, "step", step, *options])
     assert list((tmp_path / "registry/versions").glob("*/emotion.tflite"))
 
 
-def test_the_serving_image_answers_where_vertex_ai_asks(context, tmp_path):
+def test_serving_image_answers_the_health_route_of_vertex_ai(context, tmp_path):
     image = build(ROOT / "infra/images/serve.Containerfile", context, tmp_path / "image")
     port = free_port()
     image.environment |= {"AIP_HTTP_PORT": str(port), "AIP_HEALTH_ROUTE": "/health", "AIP_PREDICT_ROUTE": "/predict"}
