@@ -33,7 +33,7 @@ CorpusOption = Annotated[str | None, choice_option("--corpus", choices=get_args(
 RootOption = Annotated[Path | None, input_option("--root", help="Its folder; for csv, the folder or the file.")]
 SplitOption = Annotated[
     Literal["train", "valid", "test", "all"] | None,
-    typer.Option("--split", help="Split of the clips; default: all except train, or train if there are no others."),
+    typer.Option("--split", help="Split of the clips; default: all except train, or train if it is the only split."),
 ]
 AllSplitsOption = Annotated[
     Literal["train", "valid", "test", "all"], typer.Option("--split", help="Split of the clips.")

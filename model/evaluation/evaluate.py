@@ -192,7 +192,7 @@ def show(report: dict[str, Any], console: Console) -> None:
     absent = [emotion for emotion in EMOTIONS if emotion not in report["emotions"]]
     if absent:
         console.print(
-            f"There are no clips of {' or '.join(absent)}. Predictions of them count as errors, and UAR excludes them."
+            f"Without clips: {', '.join(absent)}. Predictions of these emotions are errors, and UAR excludes them."
         )
 
 

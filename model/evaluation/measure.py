@@ -61,7 +61,7 @@ def measure(model: EmotionModel, data: Path, out: Path, cache: Path, console: Co
     Raises
     ------
     CorpusError
-        There is no corpus, or a corpus cannot be read.
+        The folder contains no corpus, or a corpus cannot be read.
     """
     known = [corpus for corpus in CORPORA if has_human_speakers(corpus)]
     available = [corpus for corpus in known if (data / corpus).is_dir()]

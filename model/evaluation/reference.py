@@ -112,7 +112,7 @@ def build_reference(rows: Iterable[JsonRow], version: str, origin: str) -> bytes
     Raises
     ------
     CallmoodError
-        There are no rows, or they lack columns of newer rows.
+        The rows are empty, or lack columns of newer rows.
     """
     rows = list(rows)
     complete = [row for row in rows if all(row[name] is not None for name in MEANS)]

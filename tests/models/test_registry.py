@@ -154,7 +154,7 @@ def test_a_version_never_gets_other_facts(registry, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (("promote", "0123456789ab"), "has no version '0123456789ab'"),
         (("promote", "ONE", "--canary", "0.5"), "promote a first version without --canary"),
@@ -162,10 +162,10 @@ def test_a_version_never_gets_other_facts(registry, tmp_path, capsys):
         (("register", "--model", "nowhere.tflite"), "nowhere"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(registry, one, capsys, arguments, told):
+def test_what_cannot_be_done_is_said_in_a_sentence(registry, one, capsys, arguments, message):
     name, *given = arguments
     assert command(name, *(one if each == "ONE" else each for each in given), "--registry", registry.uri) == 1
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert registry.releases() == {}
 
 
@@ -432,16 +432,16 @@ def test_reports_that_cannot_be_changed_do_not_undo_a_promotion(registry, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["recordings"], "callmood analyze recordings"),
         (["gs://calls", "--model", "x@y"], "set --project"),
         (["gs://calls", "--project", "p", "--model", "model.tflite"], "use REGISTRY@VERSION"),
     ],
 )
-def test_scoring_again_says_what_it_needs(arguments, told, monkeypatch):
+def test_scoring_again_says_what_it_needs(arguments, message, monkeypatch):
     monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
-    assert told in " ".join(run("backfill", *arguments, code=2).split())
+    assert message in " ".join(run("backfill", *arguments, code=2).split())
 
 
 def test_what_cannot_be_scored_again_is_counted(registry, tmp_path, one):

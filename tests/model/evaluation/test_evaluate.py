@@ -94,7 +94,7 @@ def test_corpus_without_splits_metadata_or_all_emotions(tmp_path, run, channel):
     assert found["excluded"] == {"surprise": 2}
     assert list(found["emotions"]) == ["anger", "neutral"]
     assert found["groups"].keys() == {"sex", "duration"}
-    assert "There are no clips of disgust or fear or happiness or sadness" in " ".join(found["printed"].split())
+    assert "Without clips: disgust, fear, happiness, sadness." in " ".join(found["printed"].split())
 
 
 def test_unreadable_clips_are_named_and_nothing_is_written(tmp_path, fails):

@@ -108,7 +108,7 @@ name = "whisper_probe"
 
 [data]
 held_out_speakers = 1
-rooms = [["clean whole"], ["telephone speech"]]
+conditions = [["clean whole"], ["telephone speech"]]
 
 [training]
 epochs = 8
