@@ -13,6 +13,7 @@ from model_corpus import write_cremad
 from model_program import model_error, model_output, run_model
 from voices import voice
 
+from callmood.emotion.baseline import estimate_baseline
 from callmood.emotion.log_mel import log_mel
 from callmood.emotion.model import RUNTIMES, load_model
 from model import config
@@ -152,7 +153,7 @@ def test_exported_model_has_learned(trained):
     clips = [voice(3.0, seed=7, pitch_hz=105 + 40 * number) * np.float32(0.4 + 0.1 * number) for number in range(6)]
     embedded = np.stack([model.embed(clip) for clip in clips])
     p = model.classify(
-        embedded, model.baseline(embedded, np.full(6, 3.0, np.float32)), dict.fromkeys(model.labels, 1 / 6)
+        embedded, estimate_baseline(embedded, np.full(6, 3.0, np.float32)), dict.fromkeys(model.labels, 1 / 6)
     )
     assert (p.argmax(axis=1) == np.arange(6)).sum() >= 4
 
@@ -276,7 +277,7 @@ def test_existing_run_is_not_overwritten(root, trained):
 
 def test_failed_command_writes_nothing(root, tmp_path):
     inputs = ["--config", root / "small.toml", "--manifest", "none.parquet"]
-    assert "none.parquet is not there" in model_error("train", *inputs, "--run", tmp_path / "run")
+    assert "none.parquet does not exist" in model_error("train", *inputs, "--run", tmp_path / "run")
     (root / "greedy.toml").write_text(CONFIG.replace("held_out_speakers = 1", "held_out_speakers = 3"))
     result = run_training(root, tmp_path / "greedy", config="greedy.toml")
     assert "has 3 speakers in train, and data" in error(result)
