@@ -41,8 +41,8 @@ class AlertError(CallmoodError):
     """A webhook did not take an alert; the call's rows are written all the same."""
 
 
-class FeedbackError(CallmoodError):
-    """A file of labels cannot be taken over; the message names its lines."""
+class AnnotationError(CallmoodError):
+    """A file of annotations cannot be imported; the message lists its errors."""
 
 
 class BadRecording(CallmoodError):

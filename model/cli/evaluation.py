@@ -230,7 +230,7 @@ def reference(
         print("Create one from your own calls with python -m model reference --store to monitor drift.")
         return
     write(content, out)
-    print(f"{Reference(content).voices} speakers in {out}")
+    print(f"{Reference(content).speakers} speakers in {out}")
 
 
 @app.command("card")

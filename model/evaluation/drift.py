@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from callmood.emotion.model import EmotionModel
-from callmood.monitoring.drift import COUNTS, MEANS, Reference, compare
+from callmood.monitoring.drift import COUNT_METRICS, MEAN_METRICS, Reference, compare
 from callmood.types import JsonRow
 from model.augmentation.conditions import AcousticCondition
 from model.augmentation.telephone import Noise, SpeechCodec
@@ -34,7 +34,7 @@ DRIFTS = {
 """dict of str to AcousticCondition: changes of the telephone channel."""
 
 DAY_SHARE = 1 / 3  # of the speakers call on a day, once each; the others are the reference
-TESTS = len(MEANS) + len(COUNTS)
+TESTS = len(MEAN_METRICS) + len(COUNT_METRICS)
 
 
 def measure(

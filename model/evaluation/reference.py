@@ -24,7 +24,7 @@ from callmood.analysis.rows import analysis_rows
 from callmood.config import AnalysisConfig
 from callmood.emotion.model import EmotionModel
 from callmood.errors import CallmoodError
-from callmood.monitoring.drift import COUNTS, MEANS
+from callmood.monitoring.drift import COUNT_METRICS, MEAN_METRICS
 from callmood.settings import ReportSettings, load_settings
 from callmood.types import EMOTIONS, SAMPLE_RATE, CallMetadata, JsonRow, ObjectRef, Recording
 from callmood.warehouse.base import Warehouse
@@ -115,18 +115,18 @@ def build_reference(rows: Iterable[JsonRow], version: str, origin: str) -> bytes
         The rows are empty, or lack columns of newer rows.
     """
     rows = list(rows)
-    complete = [row for row in rows if all(row[name] is not None for name in MEANS)]
+    complete = [row for row in rows if all(row[name] is not None for name in MEAN_METRICS)]
     if not complete:
         raise CallmoodError(
             f"none of {len(rows)} calls of model {version} has all metrics; analyze calls again with this version"
         )
     speakers = {speaker: number for number, speaker in enumerate(dict.fromkeys(row["speaker"] for row in complete))}
-    columns = {name: [round(row[name], 3) for row in complete] for name in MEANS}
-    columns |= {name: [[row[column] for column in kinds] for row in complete] for name, kinds in COUNTS.items()}
+    columns = {name: [round(row[name], 3) for row in complete] for name in MEAN_METRICS}
+    columns |= {name: [[row[column] for column in kinds] for row in complete] for name, kinds in COUNT_METRICS.items()}
     content = {
         "model_version": version,
-        "made_of": origin,
-        "voice": [speakers[row["speaker"]] for row in complete],
+        "source": origin,
+        "speaker": [speakers[row["speaker"]] for row in complete],
         **columns,
     }
     return (json.dumps(content, separators=(",", ":")) + "\n").encode()

@@ -3,7 +3,7 @@
 import duckdb
 import pandas as pd
 import pytest
-from calls_made import call, heard
+from call_rows import call, classified
 from typer.testing import CliRunner
 
 from callmood.cli.app import app
@@ -16,7 +16,7 @@ def path(tmp_path):
     path = tmp_path / "calls.duckdb"
     store = DuckDBWarehouse(path)
     for name, anger in (('it\'s, "quoted"\nand =1+1', 0.9), ("calm", 0.1)):
-        rows = call(name, customer=[heard(3, 30, anger=anger)])
+        rows = call(name, customer=[classified(3, 30, anger=anger)])
         write_analysis(store, rows["segments"], rows["recordings"][0])
     return path
 

@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 import flask
 import numpy as np
 import pytest
-from health_made import reference_of
+from call_feature_rows import METRICS, append_calls, reference_content
 from monitoring_service import monitoring
-from test_monitor import FIGURES, fill
 
 from callmood.cloud_functions import handlers, requests
 from callmood.cloud_functions.clients import Clients
@@ -39,10 +38,10 @@ def week(tmp_path_factory):
     rng = np.random.default_rng(0)
     folder = tmp_path_factory.mktemp("week")
     earlier, store = DuckDBWarehouse(folder / "earlier.duckdb"), DuckDBWarehouse(folder / "calls.duckdb")
-    fill(earlier, "2026-10-01", rng, 120)
-    (folder / "calm.json").write_bytes(reference_of(earlier.query("SELECT * FROM call_features")))
+    append_calls(earlier, "2026-10-01", rng, 120)
+    (folder / "calm.json").write_bytes(reference_content(earlier.query("SELECT * FROM call_features")))
     for day in range(1, 7):
-        fill(store, f"2026-11-0{day}", rng, 25, shift=2.0 if day > 3 else 0.0)
+        append_calls(store, f"2026-11-0{day}", rng, 25, shift=2.0 if day > 3 else 0.0)
     return folder
 
 
@@ -83,9 +82,9 @@ def test_a_day_ends_in_rows_and_in_metrics(made):
     function, service = made
     assert ask(function, {"day": "2026-11-01"}) == 204
     rows = function.store.query("SELECT * FROM drift_checks_current")
-    assert len(rows) == 2 * FIGURES
+    assert len(rows) == 2 * METRICS
     points = service.points()
-    assert len(points) == 2 * FIGURES
+    assert len(points) == 2 * METRICS
     for row in rows:
         labels = {"metric": row["metric"], "model_version": "1", "queue": row["queue"] or ""}
         value = points["custom.googleapis.com/callmood/threshold_ratio", *sorted(labels.items())]

@@ -1,111 +1,123 @@
-"""Drift: quiet on calm days of any size, found where something has changed, no surer than there are calls."""
+"""Drift detection: false alarms are rare for any number of calls, changes are detected, few calls prove nothing."""
 
 import numpy as np
 import pytest
-from health_made import EMOTION_SHARES, calls, made_reference, reference_of
+from call_feature_rows import EMOTION_SHARES, METRICS, feature_rows, random_reference, reference_content
 from scipy.stats import ks_2samp
 
 from callmood.errors import ModelError
-from callmood.monitoring.drift import COUNTS, FALSE_ALARMS, MEANS, Reference, compare, ks_distance, ks_limit, stability
+from callmood.monitoring.drift import (
+    COUNT_METRICS,
+    FALSE_ALARM_RATE,
+    MEAN_METRICS,
+    Reference,
+    compare,
+    ks_distance,
+    ks_threshold,
+    population_stability,
+)
 
-TESTS = len(MEANS) + len(COUNTS)
 
-
-def alarms(rows, reference, tests=TESTS):
-    return {finding.metric for finding in compare(rows, reference, tests) if finding.is_drift}
+def drifts(rows, reference, tests=METRICS):
+    return {result.metric for result in compare(rows, reference, tests) if result.is_drift}
 
 
 @pytest.fixture(scope="module")
 def many():
-    return calls(1200, np.random.default_rng(0))
+    return feature_rows(1200, np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 30, 1000])
-def test_fewer_than_two_calm_days_in_a_hundred_alarm(many, n):
+def test_fewer_than_two_of_a_hundred_days_without_drift_raise_an_alarm(many, n):
     rng = np.random.default_rng(n)
-    alarmed = 0
+    alarms = 0
     for _ in range(100):
         drawn = [many[i] for i in rng.permutation(len(many))]
-        alarmed += bool(alarms(drawn[:n], Reference(reference_of(drawn[n : n + 150]))))
-    assert alarmed < 2
+        alarms += bool(drifts(drawn[:n], Reference(reference_content(drawn[n : n + 150]))))
+    assert alarms < 2
 
 
 @pytest.mark.parametrize("n", [60, 400])
-def test_a_figure_that_has_moved_is_found_and_no_other(n):
+def test_only_shifted_metrics_are_detected(n):
     rng = np.random.default_rng(1)
-    found = alarms(calls(n, rng, shift=1.5, only=("noise_db", "embedding_proj_3")), made_reference(rng))
+    found = drifts(feature_rows(n, rng, shift=1.5, only=("noise_db", "embedding_proj_3")), random_reference(rng))
     assert found == {"noise_db", "embedding_proj_3"}
 
 
-def test_another_mix_of_emotions_is_found():
+def test_changed_emotion_mix_is_detected():
     rng = np.random.default_rng(2)
     angry = np.array(EMOTION_SHARES)[[4, 1, 2, 3, 0, 5, 6]]
-    assert alarms(calls(80, rng, emotions=angry), made_reference(rng)) == {"emotions"}
+    assert drifts(feature_rows(80, rng, emotions=angry), random_reference(rng)) == {"emotions"}
 
 
-def test_a_shift_too_small_to_matter_is_none_however_many_calls_show_it():
+def test_small_shift_is_not_drift_for_any_number_of_calls():
     rng = np.random.default_rng(3)
-    findings = compare(calls(1500, rng, shift=0.3), made_reference(rng, 1500), TESTS)
-    assert {finding.threshold for finding in findings} == {0.25}
-    assert not any(finding.is_drift for finding in findings)
+    results = compare(feature_rows(1500, rng, shift=0.3), random_reference(rng, 1500), METRICS)
+    assert {result.threshold for result in results} == {0.25}
+    assert not any(result.is_drift for result in results)
 
 
-def test_few_calls_prove_nothing():
+def test_few_calls_are_not_drift():
     rng = np.random.default_rng(4)
-    reference = made_reference(rng)
-    assert alarms(calls(3, rng, shift=3.0), reference) == set()
-    assert alarms(calls(30, rng, shift=3.0), reference) >= {"level_dbfs", "noise_db"}
+    reference = random_reference(rng)
+    assert drifts(feature_rows(3, rng, shift=3.0), reference) == set()
+    assert drifts(feature_rows(30, rng, shift=3.0), reference) >= {"level_dbfs", "noise_db"}
 
 
-def test_many_calls_of_one_voice_count_as_one():
+def test_calls_of_one_speaker_count_as_one_observation():
     rng = np.random.default_rng(5)
-    rows = calls(120, rng)
-    alone, few = Reference(reference_of(rows)), Reference(reference_of(rows, voices=10))
-    assert (alone.voices, few.voices) == (120, 10)
-    limits = [[f.threshold for f in compare(calls(50, rng), one, TESTS) if f.test == "ks"] for one in (alone, few)]
-    assert min(limits[1]) > 1.5 * max(limits[0])
+    rows = feature_rows(120, rng)
+    many_speakers, few_speakers = Reference(reference_content(rows)), Reference(reference_content(rows, speakers=10))
+    assert (many_speakers.speakers, few_speakers.speakers) == (120, 10)
+    thresholds = [
+        [result.threshold for result in compare(feature_rows(50, rng), reference, METRICS) if result.test == "ks"]
+        for reference in (many_speakers, few_speakers)
+    ]
+    assert min(thresholds[1]) > 1.5 * max(thresholds[0])
 
 
-def test_more_tests_a_day_ask_for_more_of_each():
+def test_thresholds_grow_with_the_number_of_tests():
     rng = np.random.default_rng(6)
-    reference, rows = made_reference(rng), calls(40, rng)
-    few, many = ([f.threshold for f in compare(rows, reference, tests)] for tests in (TESTS, 20 * TESTS))
+    reference, rows = random_reference(rng), feature_rows(40, rng)
+    few, many = ([r.threshold for r in compare(rows, reference, tests)] for tests in (METRICS, 20 * METRICS))
     assert all(more >= less for less, more in zip(few, many, strict=True))
     assert max(many) > max(few)
 
 
-def test_calls_without_projections_are_compared_by_what_they_have():
+def test_calls_without_projections_are_compared_by_the_other_metrics():
     rng = np.random.default_rng(7)
-    rows = [row | {"embedding_proj_1": None, "noise_db": None} for row in calls(30, rng)]
-    figures = {finding.metric for finding in compare(rows, made_reference(rng), TESTS)}
-    assert figures == {*MEANS, *COUNTS} - {"embedding_proj_1", "noise_db"}
+    rows = [row | {"embedding_proj_1": None, "noise_db": None} for row in feature_rows(30, rng)]
+    metrics = {result.metric for result in compare(rows, random_reference(rng), METRICS)}
+    assert metrics == {*MEAN_METRICS, *COUNT_METRICS} - {"embedding_proj_1", "noise_db"}
 
 
-def test_the_distance_is_scipys():
+def test_distance_equals_scipy():
     rng = np.random.default_rng(8)
     one, other = rng.normal(size=37), np.sort(rng.normal(0.5, 1, size=91).round(1))
     assert ks_distance(one.round(1), other) == pytest.approx(ks_2samp(one.round(1), other).statistic)
 
 
-def test_chance_exceeds_the_limits_as_rarely_as_they_say(many):
+def test_thresholds_are_exceeded_at_the_stated_rate(many):
     rng = np.random.default_rng(9)
     distances = [ks_distance(rng.normal(size=40), np.sort(rng.normal(size=60))) for _ in range(1000)]
-    assert 0.5 * 0.05 < np.mean(np.array(distances) > ks_limit(40, 60, 0.05)) < 1.2 * 0.05
-    levels = np.array([[call[column] for column in COUNTS["levels"]] for call in many])
+    assert 0.5 * 0.05 < np.mean(np.array(distances) > ks_threshold(40, 60, 0.05)) < 1.2 * 0.05
+    levels = np.array([[call[column] for column in COUNT_METRICS["levels"]] for call in many])
     drawn = [levels[rng.permutation(len(levels))[:150]] for _ in range(500)]
-    beyond = [index > limit for index, limit in (stability(each[:60], each[60:], 0.05) for each in drawn)]
-    assert 0.01 < np.mean(beyond) < 0.08
-    assert FALSE_ALARMS < 0.02
+    exceeded = [
+        index > threshold for index, threshold in (population_stability(each[:60], each[60:], 0.05) for each in drawn)
+    ]
+    assert 0.01 < np.mean(exceeded) < 0.08
+    assert FALSE_ALARM_RATE < 0.02
 
 
-def test_an_emotion_that_nobody_had_before_is_no_infinity():
+def test_index_of_a_new_category_is_finite():
     counts = np.tile([10.0, 0.0], (50, 1))
-    index, limit = stability(np.tile([0.0, 10.0], (50, 1)), counts, 0.001)
-    assert np.isfinite([index, limit]).all()
-    assert index > max(limit, 0.25)
+    index, threshold = population_stability(np.tile([0.0, 10.0], (50, 1)), counts, 0.001)
+    assert np.isfinite([index, threshold]).all()
+    assert index > max(threshold, 0.25)
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"model_version": "1", "made_of": "", "voice": [1]}'])
-def test_what_is_no_reference_is_refused(content):
-    with pytest.raises(ModelError, match="no reference"):
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b'{"model_version": "1", "source": "", "speaker": [1]}'])
+def test_invalid_reference_is_rejected(content):
+    with pytest.raises(ModelError, match="Invalid reference"):
         Reference(content)

@@ -1,6 +1,6 @@
 """Playable audio of calls whose recording is in a bucket or damaged."""
 
-from rows_made import commit_row
+from table_rows import commit_row
 
 from callmood.report.audio import provide_audio
 

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from report_site import build_site, page_url
-from rows_made import commit_row, segment_row
 from synthetic_store import create_store
+from table_rows import commit_row, segment_row
 from typer.testing import CliRunner
 
 from callmood.analysis.rows import erasure_row

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from rows_made import commit_row, segment_row
 from synthetic_store import create_store
+from table_rows import commit_row, segment_row
 
 import callmood
 from callmood.analysis.rows import erasure_row

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from rows_made import commit_row, segment_row
+from table_rows import commit_row, segment_row
 
 from callmood.services.erase import erase_recordings, find_recordings
 from callmood.sources.folder import file_ref

@@ -4,7 +4,7 @@ import json
 
 import fastavro
 import pytest
-from calls_made import call, erasure, heard, spoken
+from call_rows import call, classified, erasure, unclassified
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +12,9 @@ from callmood.services.publish import ATTRIBUTES, analysis_message, attributes, 
 from callmood.warehouse.base import write_analysis
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
-ANGRY = call("angry", customer=[heard(10, 18, anger=0.9), heard(40, 50, anger=0.8)], agent=[spoken(0, 9)])
+ANGRY = call(
+    "angry", customer=[classified(10, 18, anger=0.9), classified(40, 50, anger=0.8)], agent=[unclassified(0, 9)]
+)
 
 
 def message_of(rows):
@@ -33,7 +35,7 @@ def test_message_of_a_negative_call_has_reason_and_peak():
 
 
 def test_message_without_customer_emotion_has_default_values():
-    message = message_of(call("agent only", agent=[spoken(0, 9)], queue=None, agent_id=None, call_id=None))
+    message = message_of(call("agent only", agent=[unclassified(0, 9)], queue=None, agent_id=None, call_id=None))
     assert is_valid(message)
     assert (message["customer_emotion_s"], message["peak_emotion"], message["needs_attention"]) == (0.0, "", False)
     assert {"queue", "agent_id", "peak_emotion", "attention_reason"}.isdisjoint(attributes(message))
@@ -46,7 +48,7 @@ def test_message_of_a_silent_call_is_valid():
 
 def test_message_does_not_depend_on_other_calls_in_the_store(tmp_path):
     store = DuckDBWarehouse(tmp_path / "calls.duckdb")
-    others = call("other", agent=[spoken(0, 9)]), call("calm", customer=[heard(3, 9)])
+    others = call("other", agent=[unclassified(0, 9)]), call("calm", customer=[classified(3, 9)])
     for rows in (*others, ANGRY):
         write_analysis(store, rows["segments"], rows["recordings"][0])
     assert call_message(store, ANGRY["recordings"][0]) == message_of(ANGRY)
@@ -70,7 +72,7 @@ def test_erased_call_has_no_message(tmp_path):
 def test_message_of_any_call_is_valid_and_within_pubsub_limits(queue, spans):
     segments, now = [], 0.0
     for length, pause, anger, sadness in spans:
-        segments.append(heard(now, now + length, anger=anger, sadness=sadness))
+        segments.append(classified(now, now + length, anger=anger, sadness=sadness))
         now += length + pause
     message = message_of(call("any", customer=segments, duration_s=now, queue=queue))
     assert is_valid(message)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from dataset import make_dataset
+from bigquery_dataset import create_dataset
 from google.cloud import pubsub_v1, storage
 from google.protobuf.duration_pb2 import Duration
 from google.pubsub_v1.types import DeadLetterPolicy, PushConfig, RetryPolicy
@@ -123,7 +123,7 @@ def _start(running, logs):
         publisher, subscriber = pubsub_v1.PublisherClient(), pubsub_v1.SubscriberClient()
         bucket = storage.Client().create_bucket(f"calls-{uuid.uuid4().hex[:8]}")
         client = connect()
-    make_dataset(client, DATASET)
+    create_dataset(client, DATASET)
 
     endpoints = {
         name: running.enter_context(function(name, logs, **environment)) for name in ("analyze", "erase", "dead_letter")

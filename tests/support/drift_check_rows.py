@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from callmood.monitoring.drift import COUNTS, MEANS
+from callmood.monitoring.drift import COUNT_METRICS, MEAN_METRICS
 
 LAST_DAY = date(2026, 11, 20)
 
@@ -33,7 +33,7 @@ def write_drift_checks(store, days=30):
 
     for days_ago in range(days):
         day = LAST_DAY - timedelta(days=days_ago)
-        for metric in (*MEANS, *COUNTS):
+        for metric in (*MEAN_METRICS, *COUNT_METRICS):
             is_noisy = metric == "noise_db" and day == LAST_DAY
             statistic = 0.5 if is_noisy else float(rng.uniform(0.02, 0.2))
             add(day, metric, "ks", statistic, threshold=0.3, reference="abc")

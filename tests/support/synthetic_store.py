@@ -3,7 +3,7 @@
 import duckdb
 import numpy as np
 import pandas as pd
-from rows_made import commit_row
+from table_rows import commit_row
 
 from callmood.types import EMOTIONS
 from callmood.warehouse.duckdb import DuckDBWarehouse

@@ -2,7 +2,7 @@
 
 import numpy as np
 import soundfile
-from rows_made import commit_row, segment_row
+from table_rows import commit_row, segment_row
 
 from callmood.sources.folder import file_ref
 from callmood.types import EMOTIONS

@@ -3,10 +3,10 @@
 import uuid
 
 import pytest
-from dataset import make_dataset
-from day import DAY
-from filled import BERLIN, fill
+from bigquery_dataset import create_dataset
+from example_days import DAY
 from stack.services import PROJECT, ServiceMissing, bigquery_emulator, do_without
+from warehouse_data import BERLIN, fill
 
 from callmood.warehouse.bigquery import BigQueryWarehouse, connect
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -35,7 +35,7 @@ def local_day(tmp_path_factory):
 def cloud_day(bigquery_client):
     """The same in a dataset."""
     dataset = f"{PROJECT}.views_{uuid.uuid4().hex[:8]}"
-    make_dataset(bigquery_client, dataset, **BERLIN)
+    create_dataset(bigquery_client, dataset, **BERLIN)
     warehouse = BigQueryWarehouse(dataset, bigquery_client)
     fill(warehouse, DAY)
     return warehouse

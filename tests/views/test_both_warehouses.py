@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 import pytest
-from filled import assert_alike, in_order
+from warehouse_data import assert_equal_rows, sort_rows
 
 from callmood.warehouse.schema import views
 
@@ -20,9 +20,9 @@ TYPES = {
 
 @pytest.mark.parametrize("view", views())
 def test_both_give_the_same_rows(local_reports, cloud_reports, view):
-    local, cloud = in_order(local_reports.rows(view)), in_order(cloud_reports.rows(view))
+    local, cloud = sort_rows(local_reports.rows(view)), sort_rows(cloud_reports.rows(view))
     assert local, "the days have rows for every view"
-    assert_alike(local, cloud)
+    assert_equal_rows(local, cloud)
 
 
 @pytest.mark.parametrize("view", views())

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from calls_made import call, heard, spoken, together
-from day import DAY, ESCALATES
-from filled import fill
+from call_rows import call, classified, merge, unclassified
+from example_days import DAY, ESCALATES
+from warehouse_data import fill
 
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
@@ -38,8 +38,8 @@ def computed(tmp_path_factory):
     example = call(
         "example",
         duration_s=120,
-        customer=[heard(start, end, label, anger=negativity) for start, end, label, negativity in CUSTOMER],
-        agent=[spoken(*span) for span in AGENT],
+        customer=[classified(start, end, label, anger=negativity) for start, end, label, negativity in CUSTOMER],
+        agent=[unclassified(*span) for span in AGENT],
     )
     fill(store, example)
     [row] = store.query("SELECT * FROM calls")
@@ -69,7 +69,7 @@ def test_both_warehouses_are_tested_on_the_same_example():
 @pytest.mark.parametrize("sql", re.findall(r"```sql\n(.*?)```", PAGE, re.S))
 def test_the_pages_sql_runs(tmp_path, sql):
     store = DuckDBWarehouse(tmp_path / "days.duckdb", min_calls_per_group=1)
-    fill(store, together(DAY))
+    fill(store, merge(DAY))
     assert store.query(sql)
 
 

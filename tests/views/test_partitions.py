@@ -5,9 +5,9 @@ from datetime import date
 
 import duckdb
 import pytest
-from calls_made import call, heard, spoken, together
-from day import DAY
-from filled import BERLIN, assert_alike, fill, in_order
+from call_rows import call, classified, merge, unclassified
+from example_days import DAY
+from warehouse_data import BERLIN, assert_equal_rows, fill, sort_rows
 
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from callmood.warehouse.schema import tables, views
@@ -58,9 +58,9 @@ def test_a_filter_on_the_day_reaches_every_scan_of_recordings_and_segments(local
         assert reached or columns == {"uri", "generation"}, f"{view} reads {columns} of {table} whole"
 
 
-OTHER_DAYS = together(
+OTHER_DAYS = merge(
     *(
-        call(name, at=f"2026-{day}T09:00:00+00:00", customer=[heard(0, 6, anger=0.9)], agent=[spoken(8, 12)])
+        call(name, at=f"2026-{day}T09:00:00+00:00", customer=[classified(0, 6, anger=0.9)], agent=[unclassified(8, 12)])
         for name in ("escalates", "calm", "other")
         for day in ("10-30", "11-05")
     )
@@ -70,11 +70,11 @@ OTHER_DAYS = together(
 @pytest.fixture(scope="module")
 def more_days(tmp_path_factory):
     store = DuckDBWarehouse(tmp_path_factory.mktemp("other") / "days.duckdb", **BERLIN)
-    fill(store, together(DAY, OTHER_DAYS))
+    fill(store, merge(DAY, OTHER_DAYS))
     return store
 
 
 @pytest.mark.parametrize("view", sorted(set(views()) - set(WHOLE)))
 def test_rows_of_other_days_change_nothing(local_reports, more_days, view):
-    monday = in_order(more_days.query(f"SELECT * FROM {view} WHERE call_date = DATE '2026-11-02'"))
-    assert_alike(monday, in_order(local_reports.rows(view, call_date=MONDAY)))
+    monday = sort_rows(more_days.query(f"SELECT * FROM {view} WHERE call_date = DATE '2026-11-02'"))
+    assert_equal_rows(monday, sort_rows(local_reports.rows(view, call_date=MONDAY)))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import google.auth
 import pytest
-from dataset import make_dataset
-from day import DAY
-from filled import BERLIN, fill
+from bigquery_dataset import create_dataset
+from example_days import DAY
 from google.auth.credentials import AnonymousCredentials
 from stack.services import PROJECT
+from warehouse_data import BERLIN, fill
 
 from callmood.warehouse.bigquery import BigQueryWarehouse
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -26,7 +26,7 @@ SHELL = {"PYTHONPATH": str(ROOT / "functions"), "COLUMNS": "200"}
 @pytest.fixture
 def reports_dataset(bigquery_client):
     name = f"{PROJECT}.{DATASET}"
-    make_dataset(bigquery_client, name, **BERLIN)
+    create_dataset(bigquery_client, name, **BERLIN)
     warehouse = BigQueryWarehouse(name, bigquery_client)
     fill(warehouse, {table: DAY[table] for table in ("recordings", "segments")})
     return warehouse

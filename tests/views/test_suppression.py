@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from calls_made import call, heard, together
-from filled import fill
+from call_rows import call, classified, merge
+from warehouse_data import fill
 
 from callmood.resources import SCHEMAS
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -24,12 +24,13 @@ def store(tmp_path_factory):
     labels = [{"key": "product", "value": "tv"}]
     times = ["2026-11-02T09:00:00+00:00", *(f"2026-11-03T09:0{n}:00+00:00" for n in range(6))]
     calls = [
-        call(f"c{n}", at=at, labels=labels, customer=[heard(0, 6)], agent=[heard(7, 9)]) for n, at in enumerate(times)
+        call(f"c{n}", at=at, labels=labels, customer=[classified(0, 6)], agent=[classified(7, 9)])
+        for n, at in enumerate(times)
     ]
     outcomes = [
         {"call_id": f"c{n}", "outcome": "sale", "value": 1.0, "known_at": "2026-11-05T00:00:00+00:00"} for n in range(7)
     ]
-    fill(store, together(*calls, {"outcomes": outcomes}))
+    fill(store, merge(*calls, {"outcomes": outcomes}))
     return store
 
 

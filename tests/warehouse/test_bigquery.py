@@ -1,8 +1,8 @@
 """The warehouse in BigQuery: what it sends over the wire, and what it makes of BigQuery's answers."""
 
 import pytest
-from rows_made import commit_row, segment_row
 from scripted_http import scripted_http
+from table_rows import commit_row, segment_row
 
 from callmood.errors import SchemaError, WarehouseError
 from callmood.warehouse import bigquery

@@ -4,9 +4,9 @@ from datetime import UTC, date, datetime
 
 import pandas as pd
 import pytest
-from filled import fill
-from rows_made import commit_row
 from scripted_http import scripted_http
+from table_rows import commit_row
+from warehouse_data import fill
 
 from callmood.errors import QueryError
 from callmood.warehouse.bigquery import BigQueryWarehouse

@@ -2,8 +2,8 @@
 
 import duckdb
 import pytest
-from day import DAY
-from filled import BERLIN, assert_alike, fill, in_order
+from example_days import DAY
+from warehouse_data import BERLIN, assert_equal_rows, fill, sort_rows
 
 from callmood.analysis.rows import row_id
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -113,7 +113,7 @@ def test_views_of_a_migrated_store_have_the_same_rows(old, current):
     migrated = DuckDBWarehouse(old, **BERLIN)
     for view in views():
         sql = f"SELECT * FROM {view}"
-        assert_alike(in_order(migrated.query(sql)), in_order(current.query(sql)))
+        assert_equal_rows(sort_rows(migrated.query(sql)), sort_rows(current.query(sql)))
 
 
 def test_migrated_store_has_only_current_names(old, current):

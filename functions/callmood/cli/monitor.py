@@ -37,19 +37,19 @@ def monitor(
     Write the results to the table drift_checks. Exit code 1: at least one metric has drifted.
     """
     from callmood.monitoring.daily_check import check_day
-    from callmood.monitoring.reference import references
+    from callmood.monitoring.reference import reference_loader
     from callmood.settings import DriftSettings, load_settings
 
     settings = load_settings(DriftSettings)
     local_store = open_store(store)
     days = [each.date() for each in day or ()] or [row["call_date"] for row in local_store.query(_UNCHECKED_DAYS)]
-    reference_of = references(settings.model_uri, settings.reference_uri)
+    load_reference = reference_loader(settings.model_uri, settings.reference_uri)
     rows = []
     for each in days:
         checks = check_day(
             local_store,
             each,
-            reference_of,
+            load_reference,
             min_calls_per_group=settings.min_calls_per_group,
             checked_at=datetime.now(UTC),
         )
@@ -85,9 +85,9 @@ def import_labels(
     ] = None,
 ) -> None:
     """Import the labels of human annotators, so that `monitor` can measure the accuracy of the model."""
-    from callmood.monitoring.annotations import read_labels
+    from callmood.monitoring.annotations import read_annotations
 
-    rows = read_labels(labels, datetime.now(UTC))
+    rows = read_annotations(labels, datetime.now(UTC))
     warehouse = open_warehouse(store, dataset)
     if rows:
         warehouse.append("annotations", rows)

@@ -153,32 +153,32 @@ def monitor(day: date, settings: MonitorSettings, clients: Clients) -> None:
     clients : Clients
         Shared clients.
     """
-    from callmood.monitoring.daily_check import check_day, days_of_drift, drifting, retrain_message
-    from callmood.monitoring.reference import references
+    from callmood.monitoring.daily_check import check_day, count_drift_days, drifted_metrics, retraining_message
+    from callmood.monitoring.reference import reference_loader
 
     reports = clients.warehouse(settings.reports_dataset or settings.dataset)
     rows = check_day(
         reports,
         day,
-        references(settings.model_uri, settings.reference_uri, lambda: clients.storage),
+        reference_loader(settings.model_uri, settings.reference_uri, lambda: clients.storage),
         min_calls_per_group=settings.min_calls_per_group,
         checked_at=datetime.now(UTC),
     )
     if rows:
         clients.warehouse(settings.dataset).append("drift_checks", rows)
     if rows and settings.metrics_prefix:
-        from callmood.monitoring.metrics import publish as publish_metrics
+        from callmood.monitoring.metrics import publish_metrics
 
         project = os.environ["GOOGLE_CLOUD_PROJECT"]
         publish_metrics(clients.metrics, project, settings.metrics_prefix, rows, datetime.now(UTC))
-    for version, drifted in drifting(rows).items():
-        days = days_of_drift(reports, day, version)
+    for version, drifted in drifted_metrics(rows).items():
+        days = count_drift_days(reports, day, version)
         fields = {"drift": sorted(drifted), "drift_days": days, "model_version": version, "day": day.isoformat()}
         log.warning("Calls have drifted: %s.", ", ".join(sorted(drifted)), extra={"fields": fields})
         if settings.retrain_topic and days == settings.retrain_after_days:
             from callmood.services.publish import publish
 
-            publish(clients.publisher, settings.retrain_topic, retrain_message(day, version, drifted))
+            publish(clients.publisher, settings.retrain_topic, retraining_message(day, version, drifted))
     log.info("Checked.", extra={"fields": {"day": day.isoformat(), "checks": len(rows)}})
 
 

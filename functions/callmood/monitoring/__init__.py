@@ -1,1 +1,1 @@
-"""Detect drift and measure accuracy."""
+"""Detect drift of calls from a model's reference, and measure accuracy on annotated segments."""

@@ -1,4 +1,4 @@
-"""What `monitor` found, as metrics in Cloud Monitoring: dashboards draw them, alert policies watch them."""
+"""Write the results of drift checks to Cloud Monitoring, for dashboards and alert policies."""
 
 from __future__ import annotations
 
@@ -10,45 +10,48 @@ from google.cloud.monitoring_v3.types import TimeSeries
 
 from callmood.types import JsonRow
 
-_AT_ONCE = 200  # time series a request may have: https://cloud.google.com/monitoring/quotas
+_SERIES_PER_REQUEST = 200  # https://cloud.google.com/monitoring/quotas
 
 
-def publish(client: MetricServiceClient, project: str, prefix: str, rows: Sequence[JsonRow], at: datetime) -> None:
-    """Write one point for each check: how near it is to an alarm, or how often the model was right.
+def publish_metrics(
+    client: MetricServiceClient, project: str, prefix: str, rows: Sequence[JsonRow], at: datetime
+) -> None:
+    """Write one point per check: the threshold ratio of a metric, or the accuracy.
 
     Parameters
     ----------
     client : MetricServiceClient
-        The client.
+        Client of Cloud Monitoring.
     project : str
-        Whose metrics they are.
+        Project that stores the metrics.
     prefix : str
-        Such as ``custom.googleapis.com/callmood``; ``/threshold_ratio`` (above 1 is drift) and ``/accuracy`` follow.
+        Prefix of metric types, such as ``custom.googleapis.com/callmood``. ``/threshold_ratio`` (above 1 is drift) or
+        ``/accuracy`` is appended.
     rows : sequence of dict
         Rows of `drift_checks`.
     at : datetime
-        Now, with its time zone: Cloud Monitoring takes no points of days ago.
+        Current time with its time zone: Cloud Monitoring rejects points that are days old.
 
     Raises
     ------
     google.api_core.exceptions.GoogleAPIError
-        Cloud Monitoring did not take them.
+        Cloud Monitoring did not accept the points.
     """
-    series = [_series(prefix, row, at) for row in rows]
-    for first in range(0, len(series), _AT_ONCE):
-        client.create_time_series(name=f"projects/{project}", time_series=series[first : first + _AT_ONCE])
+    series = [_time_series(prefix, row, at) for row in rows]
+    for first in range(0, len(series), _SERIES_PER_REQUEST):
+        client.create_time_series(name=f"projects/{project}", time_series=series[first : first + _SERIES_PER_REQUEST])
 
 
-def _series(prefix: str, row: JsonRow, at: datetime) -> TimeSeries:
+def _time_series(prefix: str, row: JsonRow, at: datetime) -> TimeSeries:
     labels = {"model_version": row["model_version"], "queue": row["queue"] or ""}
     if row["test"] == "wilson":
-        kind, value = "accuracy", row["statistic"]
+        name, value = "accuracy", row["statistic"]
     else:
-        kind, value = "threshold_ratio", row["statistic"] / row["threshold"]
+        name, value = "threshold_ratio", row["statistic"] / row["threshold"]
         labels["metric"] = row["metric"]
     return TimeSeries(
         {
-            "metric": {"type": f"{prefix}/{kind}", "labels": labels},
+            "metric": {"type": f"{prefix}/{name}", "labels": labels},
             "resource": {"type": "global"},
             "points": [{"interval": {"end_time": at}, "value": {"double_value": value}}],
         }

@@ -1,4 +1,4 @@
-"""Where the calls lie that `monitor` compares with: beside the model, or where `REFERENCE_URI` says."""
+"""Find the reference of a model version: next to the model, in its registry, or at `REFERENCE_URI`."""
 
 from __future__ import annotations
 
@@ -16,53 +16,57 @@ from callmood.resources import MODEL
 if TYPE_CHECKING:
     from google.cloud.storage import Client
 
-NAME = "emotion.reference.json"
-"""str: the reference's name beside the shipped model, and in a registry's version."""
+REFERENCE_NAME = "emotion.reference.json"
+"""str: file name of the reference next to the shipped model, and in a registry's version."""
 
 log = logging.getLogger(__name__)
 
 
-def references(
+def reference_loader(
     model_uri: str | None, reference_uri: str | None = None, storage: Callable[[], Client] | None = None
 ) -> Callable[[str], Reference | None]:
-    """How the reference of a model's version is found.
+    """Return a function that loads the reference of a model version.
 
     Parameters
     ----------
     model_uri : str or None
-        Emotion model: a file has its reference beside it; a registry has one reference per version.
+        Emotion model. The reference of a file is next to it; a registry has one reference per version.
     reference_uri : str, optional
         Reference file; default: that of the model.
     storage : callable, optional
-        Gives the client for a ``gs://`` address.
+        Returns the client for a ``gs://`` address.
 
     Returns
     -------
     callable
-        From version to reference; None, and a warning, where there is none of this version. Raises ModelError where
-        what is there is no reference.
+        Takes a model version. Returns its reference, or None, with a warning in the log, if there is none. Raises
+        ModelError if the file is not a reference.
     """
 
     @cache
-    def reference_of(version: str) -> Reference | None:
+    def load(version: str) -> Reference | None:
         try:
-            reference = Reference(_content(model_uri, reference_uri, version, storage))
+            reference = Reference(_read(model_uri, reference_uri, version, storage))
         except (FileNotFoundError, RegistryError) as error:
-            log.warning("Calls of model %s are not compared, for it has no reference: %s", version, error)
+            log.warning("Calls of model %s are not checked for drift: no reference found: %s", version, error)
             return None
         if reference.model_version == version:
             return reference
-        log.warning("Calls of model %s are not compared: the reference is of %s.", version, reference.model_version)
+        log.warning(
+            "Calls of model %s are not checked for drift: the reference belongs to model %s.",
+            version,
+            reference.model_version,
+        )
         return None
 
-    return reference_of
+    return load
 
 
-def _content(model_uri: str | None, uri: str | None, version: str, storage: Callable[[], Client] | None) -> bytes:
+def _read(model_uri: str | None, uri: str | None, version: str, storage: Callable[[], Client] | None) -> bytes:
     if not uri:
         address = parse_address(model_uri)
         if address:
-            return Registry(address[0], storage).read(version, NAME)
+            return Registry(address[0], storage).read(version, REFERENCE_NAME)
         uri = (model_uri or str(MODEL / "emotion.tflite")).removesuffix(".tflite") + ".reference.json"
     folder, _, name = uri.rpartition("/")
     return open_object_store(folder or ".", storage).read(name)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from models_made import command, model_file, version_of
-from rows_made import commit_row, segment_row
+from table_rows import commit_row, segment_row
 
 from callmood.models.registry import Registry
 from callmood.warehouse.duckdb import DuckDBWarehouse

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from health_made import calls
+from call_feature_rows import append_calls, feature_rows
 from model_program import model_error, model_output
-from test_monitor import fill
 
 from callmood.emotion.model import load_model
-from callmood.monitoring.drift import COUNTS, MEANS, Reference
+from callmood.monitoring.drift import COUNT_METRICS, MEAN_METRICS, Reference
 from callmood.resources import MODEL
 from callmood.types import EMOTIONS
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -41,9 +40,9 @@ def test_reference_from_a_corpus_is_readable_by_monitoring(corpus, tmp_path, mon
     model_output("reference", "--corpus", "csv", "--root", corpus, "--out", out)
     content = Reference(out.read_bytes())
     assert content.model_version == load_model().version
-    assert content.voices == 2
-    assert {len(content.means[name]) for name in MEANS} == {2 * reference.CALLS_PER_SPEAKER}
-    assert all(content.counts[name].shape == (2, len(kinds)) for name, kinds in COUNTS.items())
+    assert content.speakers == 2
+    assert {len(content.means[name]) for name in MEAN_METRICS} == {2 * reference.CALLS_PER_SPEAKER}
+    assert all(content.counts[name].shape == (2, len(kinds)) for name, kinds in COUNT_METRICS.items())
     assert "secret" not in out.read_text()  # speakers are numbers
 
 
@@ -66,17 +65,17 @@ def test_shipped_reference_is_of_the_shipped_model():
     assert shipped.model_version == json.loads((MODEL / "emotion.json").read_text())["version"], (
         "create it again: python -m model reference --corpus cremad --root CREMA-D"
     )
-    assert shipped.voices >= 60
+    assert shipped.speakers >= 60
 
 
 def test_reference_from_a_store_uses_the_given_days(tmp_path):
     version = load_model().version
     store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     for day in ("2026-11-01", "2026-11-02", "2026-11-09"):
-        fill(store, day, np.random.default_rng(0), 6, version=version)
+        append_calls(store, day, np.random.default_rng(0), 6, version=version)
     options = ("--store", store.path, "--out", tmp_path / "stable.json")
     model_output("reference", *options, "--since", "2026-11-01", "--until", "2026-11-07")
-    assert Reference((tmp_path / "stable.json").read_bytes()).voices == 12
+    assert Reference((tmp_path / "stable.json").read_bytes()).speakers == 12
     message = model_error("reference", *options, "--since", "2027-01-01", "--until", "2027-01-02")
     assert "none of 0 calls" in message
     assert "--since and --until" in model_error("reference", *options)
@@ -86,7 +85,7 @@ def test_drift_raises_an_alarm_and_stable_days_do_not():
     rng = np.random.default_rng(0)
 
     def rows(**changes):
-        return [row | {"speaker": f"v{i:02d}"} for i, row in enumerate(calls(90, rng, **changes))]
+        return [row | {"speaker": f"v{i:02d}"} for i, row in enumerate(feature_rows(90, rng, **changes))]
 
     report = drift.simulate_days(rows(), {"louder": rows(shift=2.0, only=("level_dbfs",))}, "1", 10, rng)
     assert (report["speakers"], report["calls_per_day"]) == (90, 30)

@@ -1,4 +1,4 @@
-"""Labels taken over from a set's CSV file: all of them or none, and what is wrong is named by its line."""
+"""Annotations imported from a CSV file: all lines or none; errors name their line."""
 
 import csv
 from datetime import UTC, datetime
@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from callmood.cli.app import app
-from callmood.errors import FeedbackError
-from callmood.monitoring.annotations import read_labels
+from callmood.errors import AnnotationError
+from callmood.monitoring.annotations import read_annotations
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -35,7 +35,7 @@ def write(path, *lines, delimiter=",", encoding="utf-8"):
 
 
 @pytest.mark.parametrize(("delimiter", "encoding"), [(",", "utf-8"), (";", "utf-8-sig")])
-def test_a_label_becomes_a_row_of_the_store(tmp_path, delimiter, encoding):
+def test_annotated_line_becomes_a_row(tmp_path, delimiter, encoding):
     store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     file = write(tmp_path / "labels.csv", {}, {"emotion": "", "start_s": "40"}, delimiter=delimiter, encoding=encoding)
     run = CliRunner().invoke(app, ["import-labels", str(file), "--store", str(store.path)])
@@ -46,37 +46,41 @@ def test_a_label_becomes_a_row_of_the_store(tmp_path, delimiter, encoding):
     assert (row["annotated_by"], row["sampling"], row["call_date"].isoformat()) == ("Ada", "random", "2026-11-02")
 
 
-def test_the_same_label_has_the_same_id_and_another_listeners_another(tmp_path):
+def test_id_depends_on_segment_and_annotator(tmp_path):
     file = write(tmp_path / "labels.csv", {}, {}, {"annotated_by": "Bo"}, {"annotated_by": ""})
-    ids = [row["annotation_id"] for row in read_labels(file, NOW)]
+    ids = [row["annotation_id"] for row in read_annotations(file, NOW)]
     assert ids[0] == ids[1]
     assert len(set(ids)) == 3
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("change", "message"),
     [
-        ({"emotion": "rage"}, "line 3: emotion 'rage' is none of anger"),
-        ({"sampling": "me"}, "line 3: sampling 'me'"),
+        ({"emotion": "rage"}, "line 3: unknown emotion 'rage'; choose one of anger"),
+        ({"sampling": "me"}, "line 3: unknown sampling 'me'"),
         ({"start_s": "34,144"}, "line 3: could not convert"),
         ({"call_date": "2. 11."}, "line 3: Invalid isoformat"),
     ],
 )
-def test_a_line_that_makes_no_sense_is_named_and_none_is_taken(tmp_path, wrong, told):
+def test_invalid_line_is_named_and_nothing_is_imported(tmp_path, change, message):
     store = DuckDBWarehouse(tmp_path / "calls.duckdb")
-    file = write(tmp_path / "labels.csv", {}, wrong)
-    with pytest.raises(FeedbackError, match=told):
-        read_labels(file, NOW)
+    file = write(tmp_path / "labels.csv", {}, change)
+    with pytest.raises(AnnotationError, match=message):
+        read_annotations(file, NOW)
     assert CliRunner().invoke(app, ["import-labels", str(file), "--store", str(store.path)]).exit_code == 2
     assert store.query("SELECT * FROM annotations") == []
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
-    [(None, "cannot be read"), (b"a,b\n1,2\n", "has no column recording_id"), (b"\xff\xfe", "no CSV file in UTF-8")],
+    ("content", "message"),
+    [
+        (None, "cannot be read"),
+        (b"a,b\n1,2\n", "lacks the columns recording_id"),
+        (b"\xff\xfe", "not a CSV file in UTF-8"),
+    ],
 )
-def test_what_is_no_such_file_is_said_so(tmp_path, content, told):
+def test_file_of_another_kind_is_an_error(tmp_path, content, message):
     if content is not None:
         (tmp_path / "labels.csv").write_bytes(content)
-    with pytest.raises(FeedbackError, match=told):
-        read_labels(tmp_path / "labels.csv", NOW)
+    with pytest.raises(AnnotationError, match=message):
+        read_annotations(tmp_path / "labels.csv", NOW)

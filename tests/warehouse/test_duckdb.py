@@ -2,7 +2,7 @@
 
 import duckdb
 import pytest
-from rows_made import commit_row, segment_row
+from table_rows import commit_row, segment_row
 
 from callmood.errors import QueryError, SchemaError, WarehouseError
 from callmood.warehouse.base import write_analysis

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from calls_made import EMOTIONS, call, heard, spoken, together
-from filled import fill
+from call_rows import EMOTIONS, call, classified, merge, unclassified
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from warehouse_data import fill
 
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from callmood.warehouse.schema import tables
@@ -30,10 +30,10 @@ def segments(channel, role):
         start = round(at + pause, 3)
         at = round(start + length, 3)
         if role == "agent":
-            made.append(spoken(start, at))
+            made.append(unclassified(start, at))
         else:
             probabilities = {e: w / sum(weights) for e, w in zip(EMOTIONS, weights, strict=True)}
-            made.append(heard(start, at, None if certain else "uncertain", **probabilities))
+            made.append(classified(start, at, None if certain else "uncertain", **probabilities))
     return made
 
 
@@ -75,7 +75,7 @@ def store():
 @given(made=calls())
 def test_shares_parts_and_bins_add_up(store, made):
     store.empty()
-    fill(store, together(*made))
+    fill(store, merge(*made))
     rows = store.query("SELECT * FROM calls")
     assert len(rows) == len(made)
     bins = store.query("SELECT * FROM call_timeline")

@@ -4,13 +4,13 @@ import hashlib
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from rows_made import commit_row, segment_row
+from table_rows import commit_row, segment_row
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
 CHANNELS = {"agent": 0, "customer": 1, "mixed": 0}
 
 
-def heard(start_s, end_s, label=None, **probabilities):
+def classified(start_s, end_s, label=None, **probabilities):
     """A segment with its emotion: what is not said of the probabilities is neutral."""
     probabilities = {**dict.fromkeys(EMOTIONS, 0.0), **probabilities}
     probabilities["neutral"] += 1 - sum(probabilities.values())
@@ -24,7 +24,7 @@ def heard(start_s, end_s, label=None, **probabilities):
     }
 
 
-def spoken(start_s, end_s):
+def unclassified(start_s, end_s):
     """A segment without emotion."""
     return {"start_s": float(start_s), "end_s": float(end_s)} | dict.fromkeys(
         ("emotion", "confidence", *(f"p_{emotion}" for emotion in EMOTIONS))
@@ -142,7 +142,7 @@ def failure(name, code="not_audio", at="2026-11-02T12:00:00+00:00", generation=1
     }
 
 
-def together(*parts):
+def merge(*parts):
     """Rows by table, of several calls."""
     rows = {}
     for part in parts:

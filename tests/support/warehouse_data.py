@@ -10,12 +10,12 @@ def fill(warehouse, rows):
         warehouse.append(table, more)
 
 
-def in_order(rows):
+def sort_rows(rows):
     """Rows in an order that does not hang on the last digit of a number."""
     return sorted(rows, key=lambda row: [str(value) for value in row.values() if not isinstance(value, float)])
 
 
-def assert_alike(one, other):
+def assert_equal_rows(one, other):
     """The same rows, but for the last digits of sums, whose order no warehouse promises."""
     assert len(one) == len(other)
     for left, right in zip(one, other, strict=True):

@@ -1,6 +1,6 @@
 """A few days of calls, small enough to work every figure out by hand; the time zone is Berlin's (UTC+1 in November)."""
 
-from calls_made import call, erasure, failure, heard, spoken, together
+from call_rows import call, classified, erasure, failure, merge, unclassified
 
 
 def labels(**values):
@@ -15,19 +15,19 @@ ESCALATES = call(
     customer_id="c1",
     labels=labels(product="tv", campaign="winter"),
     customer=[
-        heard(2, 8, anger=0.1),
-        heard(20, 26, sadness=0.2),
-        heard(50, 58, anger=0.2, disgust=0.1),
-        heard(85, 93, anger=0.7, sadness=0.1),
-        heard(100, 104, "uncertain", anger=0.3, fear=0.2),
+        classified(2, 8, anger=0.1),
+        classified(20, 26, sadness=0.2),
+        classified(50, 58, anger=0.2, disgust=0.1),
+        classified(85, 93, anger=0.7, sadness=0.1),
+        classified(100, 104, "uncertain", anger=0.3, fear=0.2),
     ],
     agent=[
-        spoken(8.5, 16.5),
-        spoken(16.5, 19.5),  # goes on with the last
-        spoken(27, 35),
-        spoken(60, 66),
-        spoken(90, 95),  # interrupts: the customer has spoken for 5 s and goes on for 3 s
-        spoken(101, 101.6),  # "mhm"
+        unclassified(8.5, 16.5),
+        unclassified(16.5, 19.5),  # goes on with the last
+        unclassified(27, 35),
+        unclassified(60, 66),
+        unclassified(90, 95),  # interrupts: the customer has unclassified for 5 s and goes on for 3 s
+        unclassified(101, 101.6),  # "mhm"
     ],
 )
 
@@ -36,16 +36,16 @@ RECOVERS = call(
     duration_s=90,
     at="2026-11-02T09:10:00+00:00",
     labels=labels(product="tv"),
-    customer=[heard(0, 8, anger=0.6), heard(40, 46, fear=0.3), heard(70, 78, happiness=0.9, anger=0.05)],
-    agent=[spoken(10, 18), spoken(50, 58), spoken(80, 84)],
+    customer=[classified(0, 8, anger=0.6), classified(40, 46, fear=0.3), classified(70, 78, happiness=0.9, anger=0.05)],
+    agent=[unclassified(10, 18), unclassified(50, 58), unclassified(80, 84)],
 )
 
 CALM = call(
     "calm",
     at="2026-11-02T09:20:00+00:00",
     labels=labels(product="phone"),
-    customer=[heard(5, 10, happiness=0.8), heard(50, 56)],
-    agent=[spoken(12, 20)],
+    customer=[classified(5, 10, happiness=0.8), classified(50, 56)],
+    agent=[unclassified(12, 20)],
 )
 
 # Negativity 0.05 at both ends; 12 of the middle's 36 s are angry: (12 * 0.5 + 24 * 0.05) / 36 = 0.2.
@@ -54,17 +54,17 @@ ANGRY_MIDDLE = call(
     duration_s=180,
     at="2026-11-02T09:30:00+00:00",
     customer=[
-        heard(0, 8, anger=0.05),
-        *(heard(start, start + 6, "anger", anger=0.5) for start in (60, 70)),
-        *(heard(start, start + 8, sadness=0.05) for start in (80, 90, 100)),
-        heard(150, 158, fear=0.05),
+        classified(0, 8, anger=0.05),
+        *(classified(start, start + 6, "anger", anger=0.5) for start in (60, 70)),
+        *(classified(start, start + 8, sadness=0.05) for start in (80, 90, 100)),
+        classified(150, 158, fear=0.05),
     ],
-    agent=[spoken(20, 28)],
+    agent=[unclassified(20, 28)],
 )
 
-BRIEF = call("brief", at="2026-11-02T09:40:00+00:00", customer=[heard(1, 2, anger=0.9)], agent=[])
+BRIEF = call("brief", at="2026-11-02T09:40:00+00:00", customer=[classified(1, 2, anger=0.9)], agent=[])
 
-AGENT_ONLY = call("agent_only", at="2026-11-02T09:50:00+00:00", customer=[], agent=[spoken(0, 8)])
+AGENT_ONLY = call("agent_only", at="2026-11-02T09:50:00+00:00", customer=[], agent=[unclassified(0, 8)])
 
 NO_SPEECH = call("no_speech", at="2026-11-02T10:00:00+00:00", agent_id="a2", queue="sales", customer=[], agent=[])
 
@@ -75,7 +75,7 @@ MONO = call(
     agent_id=None,
     queue=None,
     uploaded_at="2026-11-02T10:10:00+00:00",
-    mixed=[heard(0, 6, anger=0.5), heard(10, 14)],
+    mixed=[classified(0, 6, anger=0.5), classified(10, 14)],
 )
 
 # The customer has a channel, so the mixed one does not stand for the customer.
@@ -85,8 +85,8 @@ CONFERENCE = call(
     agent_id="a2",
     queue="sales",
     labels=labels(product="tv"),
-    customer=[heard(0, 4, happiness=0.9)],
-    mixed=[heard(20, 28, anger=0.9)],
+    customer=[classified(0, 4, happiness=0.9)],
+    mixed=[classified(20, 28, anger=0.9)],
 )
 
 # Who speaks when: the customer breaks into the agent's long stretch twice, the second time as it ends.
@@ -95,8 +95,8 @@ INTERRUPTS = call(
     at="2026-11-02T10:30:00+00:00",
     agent_id="a2",
     queue="sales",
-    agent=[spoken(0, 8), spoken(20, 28), spoken(40, 41)],
-    customer=[heard(5, 7), heard(27.8, 30), heard(40.2, 42), heard(50, 50.8)],
+    agent=[unclassified(0, 8), unclassified(20, 28), unclassified(40, 41)],
+    customer=[classified(5, 7), classified(27.8, 30), classified(40.2, 42), classified(50, 50.8)],
 )
 
 # Inferred for the agent too, where the deployer opted in: (4 * 0.2 + 4 * 0.4) / 8 = 0.3.
@@ -105,8 +105,8 @@ OPTED_IN = call(
     at="2026-11-02T10:40:00+00:00",
     agent_id="a2",
     queue="sales",
-    agent=[heard(0, 4, anger=0.2), heard(10, 14, sadness=0.4)],
-    customer=[heard(5, 9)],
+    agent=[classified(0, 4, anger=0.2), classified(10, 14, sadness=0.4)],
+    customer=[classified(5, 9)],
 )
 
 FIFTH = call(
@@ -114,29 +114,33 @@ FIFTH = call(
     at="2026-11-02T10:50:00+00:00",
     agent_id="a2",
     queue="sales",
-    customer=[heard(0, 6)],
-    agent=[spoken(10, 15)],
+    customer=[classified(0, 6)],
+    agent=[unclassified(10, 15)],
 )
 
 # Half past midnight in Berlin: the next day's first hour.
 AT_NIGHT = call(
-    "at_night", at="2026-11-02T23:30:00+00:00", call_date="2026-11-03", agent_id="a3", customer=[heard(0, 6, anger=0.4)]
+    "at_night",
+    at="2026-11-02T23:30:00+00:00",
+    call_date="2026-11-03",
+    agent_id="a3",
+    customer=[classified(0, 6, anger=0.4)],
 )
 
-TWICE = together(
-    call("twice", model="1", at="2026-11-04T09:00:00+00:00", customer=[heard(0, 6, anger=0.9)], agent=[]),
+TWICE = merge(
+    call("twice", model="1", at="2026-11-04T09:00:00+00:00", customer=[classified(0, 6, anger=0.9)], agent=[]),
     call(
         "twice",
         model="2",
         at="2026-11-04T09:00:00+00:00",
         analyzed_at="2026-11-09T00:00:00+00:00",
-        customer=[heard(0, 6, anger=0.1)],
+        customer=[classified(0, 6, anger=0.1)],
         agent=[],
     ),
 )
 
 # Version "p" is shown; "o" was before it; "v" scored again and is held back, but alone has what came later.
-RESCORED = together(
+REANALYZED = merge(
     *(
         call(
             "rescored",
@@ -145,8 +149,8 @@ RESCORED = together(
             agent_id="a8",
             queue="again",
             analyzed_at=f"2026-11-{day:02d}T00:00:00+00:00",
-            customer=[heard(0, 6, anger=anger), heard(10, 14, "uncertain", anger=anger / 2)],
-            agent=[heard(20, 28, anger=1.0)],
+            customer=[classified(0, 6, anger=anger), classified(10, 14, "uncertain", anger=anger / 2)],
+            agent=[classified(20, 28, anger=1.0)],
         )
         for model, day, anger in (("o", 5, 0.2), ("p", 6, 0.4), ("v", 20, 0.9))
     ),
@@ -157,7 +161,7 @@ RESCORED = together(
         agent_id="a8",
         queue="again",
         analyzed_at="2026-11-06T01:00:00+00:00",  # as long after the upload as the other
-        mixed=[heard(0, 5, sadness=0.6)],
+        mixed=[classified(0, 5, sadness=0.6)],
     ),
 )
 
@@ -172,34 +176,34 @@ def release(version, state, day):
     }
 
 
-RELEASES = together(release("o", "published", 3), release("p", "published", 4), release("v", "staged", 19))
+RELEASES = merge(release("o", "published", 3), release("p", "published", 4), release("v", "staged", 19))
 
 # The newer generation counts, though the older was analyzed once more.
-OVERWRITTEN = together(
-    call("overwritten", generation=2, at="2026-11-04T10:00:00+00:00", customer=[heard(0, 5)], agent=[]),
+OVERWRITTEN = merge(
+    call("overwritten", generation=2, at="2026-11-04T10:00:00+00:00", customer=[classified(0, 5)], agent=[]),
     call(
         "overwritten",
         generation=1,
         at="2026-11-04T10:00:00+00:00",
         analyzed_at="2026-11-09T00:00:00+00:00",
-        customer=[heard(0, 5, anger=0.9)],
+        customer=[classified(0, 5, anger=0.9)],
         agent=[],
     ),
 )
 
-COPY = call("copy", at="2026-11-02T09:20:00+00:00", call_id=None, customer=[heard(5, 10)], agent=[]) | {}
+COPY = call("copy", at="2026-11-02T09:20:00+00:00", call_id=None, customer=[classified(5, 10)], agent=[]) | {}
 COPY["recordings"][0]["content_sha256"] = CALM["recordings"][0]["content_sha256"]
 
-FORGOTTEN = together(
-    call("forgotten", at="2026-11-04T11:00:00+00:00", customer=[heard(0, 5, anger=0.9)], agent=[]),
+ERASED = merge(
+    call("forgotten", at="2026-11-04T11:00:00+00:00", customer=[classified(0, 5, anger=0.9)], agent=[]),
     erasure("forgotten"),
     failure("forgotten"),
 )
 
 # The generation that was deleted hides the one before it, too.
-DELETED = together(
-    call("deleted", generation=1, at="2026-11-04T12:00:00+00:00", customer=[heard(0, 5)], agent=[]),
-    call("deleted", generation=2, at="2026-11-04T12:00:00+00:00", customer=[heard(0, 5)], agent=[]),
+DELETED = merge(
+    call("deleted", generation=1, at="2026-11-04T12:00:00+00:00", customer=[classified(0, 5)], agent=[]),
+    call("deleted", generation=2, at="2026-11-04T12:00:00+00:00", customer=[classified(0, 5)], agent=[]),
     erasure("deleted", "object_deleted", generation=2),
 )
 
@@ -208,15 +212,15 @@ SLOW = call(
     at="2026-11-04T12:30:00+00:00",
     analyzed_at="2026-11-04T12:41:00+00:00",
     agent_id="a2",
-    customer=[heard(0, 6)],
+    customer=[classified(0, 6)],
     agent=[],
 )
 
 UNCOMMITTED = {
-    "segments": call("uncommitted", at="2026-11-04T13:00:00+00:00", customer=[heard(0, 5)], agent=[])["segments"]
+    "segments": call("uncommitted", at="2026-11-04T13:00:00+00:00", customer=[classified(0, 5)], agent=[])["segments"]
 }
 
-FAILURES = together(
+FAILURES = merge(
     failure("broken"),
     failure("broken"),
     failure("at_midnight", "too_long", at="2026-11-02T23:30:00+00:00"),
@@ -234,7 +238,7 @@ def _trend_day(day, calls, negativity):
             at=f"2026-{day}T12:00:{number:02d}+00:00",
             agent_id="a9",
             queue="trend",
-            customer=[heard(0, 5, anger=negativity), heard(10, 15, anger=negativity)],
+            customer=[classified(0, 5, anger=negativity), classified(10, 15, anger=negativity)],
             agent=[],
         )
         for number in range(calls)
@@ -242,7 +246,7 @@ def _trend_day(day, calls, negativity):
 
 
 # Fourteen days before and more: October 20 is 13 days before November 2.
-TREND = together(
+TREND = merge(
     *_trend_day("10-19", 9, 0.9),
     *_trend_day("10-20", 1, 0.1),
     *_trend_day("10-26", 3, 0.3),
@@ -258,7 +262,7 @@ OUTCOMES = {
             ("calm", "sale", 1, 3),
             ("angry_middle", "sale", 0, 3),
             ("brief", "sale", 0, 3),
-            ("agent_only", "sale", 1, 3),  # the customer was not heard
+            ("agent_only", "sale", 1, 3),  # the customer was not classified
             ("unknown", "sale", 1, 3),
             *(("trend-10-26-" + number, "csat", value, 3) for number, value in (("0", 2), ("1", 4), ("2", 3))),
         ]
@@ -267,20 +271,20 @@ OUTCOMES = {
 
 
 def label(call, number, emotion, at="2026-11-05T09:00:00+00:00", **values):
-    """What somebody heard in one of a call's segments."""
+    """What somebody classified in one of a call's segments."""
     segment = call["segments"][number]
     place = {name: segment[name] for name in ("recording_id", "call_date", "channel", "start_s", "end_s")}
     label_id = f"{segment['segment_id'][:16]}{at[8:10]}"
     return {"annotation_id": label_id, **place, "emotion": emotion, "sampling": "random", "annotated_at": at} | values
 
 
-FEEDBACK = {
+ANNOTATIONS = {
     "annotations": [
         label(ESCALATES, 0, "anger", annotated_by="ada"),
         label(ESCALATES, 0, "neutral", at="2026-11-06T09:00:00+00:00", annotated_by="ada"),  # a second thought
         label(RECOVERS, 0, "sadness"),
         label(CALM, 0, "surprise", sampling="uncertain"),
-        label(FORGOTTEN, 0, "anger"),
+        label(ERASED, 0, "anger"),
     ]
 }
 
@@ -302,7 +306,7 @@ def check(metric, test, at="2026-11-03T04:30:00+00:00", day="2026-11-02", **valu
     }
 
 
-HEALTH = {
+DRIFT_CHECKS = {
     "drift_checks": [
         check("noise_db", "ks", statistic=0.2, threshold=0.4, reference="abc"),
         check("noise_db", "ks", at="2026-11-04T04:30:00+00:00", statistic=0.3, threshold=0.4, reference="abc"),
@@ -312,7 +316,7 @@ HEALTH = {
     ]
 }
 
-DAY = together(
+DAY = merge(
     ESCALATES,
     ESCALATES,  # the event came twice
     RECOVERS,
@@ -328,17 +332,17 @@ DAY = together(
     FIFTH,
     AT_NIGHT,
     TWICE,
-    RESCORED,
+    REANALYZED,
     RELEASES,
     OVERWRITTEN,
     COPY,
-    FORGOTTEN,
+    ERASED,
     DELETED,
     SLOW,
     UNCOMMITTED,
     FAILURES,
     TREND,
     OUTCOMES,
-    FEEDBACK,
-    HEALTH,
+    ANNOTATIONS,
+    DRIFT_CHECKS,
 )

@@ -3,9 +3,9 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from calls_made import call, heard, together
-from day import CALM, ESCALATES, RESCORED, release
-from filled import fill
+from call_rows import call, classified, merge
+from example_days import CALM, ESCALATES, REANALYZED, release
+from warehouse_data import fill
 
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
@@ -149,7 +149,7 @@ def test_calls(reports, call_id, expected):
 )
 def test_the_angriest_stretch(tmp_path, angers, score, stretch):
     store = DuckDBWarehouse(tmp_path / "calls.duckdb")
-    fill(store, call("any", customer=[heard(10 * i, 10 * i + 8, anger=anger) for i, anger in enumerate(angers)]))
+    fill(store, call("any", customer=[classified(10 * i, 10 * i + 8, anger=anger) for i, anger in enumerate(angers)]))
     [row] = store.query("SELECT anger_score, anger_start_s, anger_end_s FROM calls")
     start_s, end_s = stretch or (None, None)
     assert row == about(anger_score=score) | {"anger_start_s": start_s, "anger_end_s": end_s}
@@ -346,7 +346,7 @@ def test_model_versions_are_compared_over_all_that_they_analyzed(reports):
 )
 def test_what_is_shown_of_a_call_that_was_scored_again(tmp_path, stated, shown):
     store = DuckDBWarehouse(tmp_path / "releases.duckdb")
-    fill(store, together(RESCORED, *(release(*each) for each in stated)))
+    fill(store, merge(REANALYZED, *(release(*each) for each in stated)))
     rows = store.query("SELECT call_id, model_version FROM recordings_current ORDER BY call_id")
     assert [(row["call_id"], row["model_version"]) for row in rows] == [("new", "v"), ("rescored", shown)]
 
@@ -369,8 +369,8 @@ def test_scores_have_the_normal_interval(tmp_path):
     store = DuckDBWarehouse(tmp_path / "scores.duckdb")
     fill(
         store,
-        together(
-            *(call(f"c{n}", agent_id=f"a{n % 3}", customer=[heard(0, 6)], agent=[]) for n in range(30)),
+        merge(
+            *(call(f"c{n}", agent_id=f"a{n % 3}", customer=[classified(0, 6)], agent=[]) for n in range(30)),
             {
                 "outcomes": [
                     {"call_id": f"c{n}", "outcome": "csat", "value": score, "known_at": "2026-11-03T00:00:00+00:00"}

@@ -7,7 +7,7 @@ from callmood.warehouse.dialect import render, view_templates
 from callmood.warehouse.schema import tables
 
 
-def make_dataset(client, name, **variables):
+def create_dataset(client, name, **variables):
     """Make it; `variables` fill in the views."""
     dataset = client.create_dataset(name)
     for table in tables().values():
