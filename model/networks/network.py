@@ -13,6 +13,9 @@ from callmood.types import EMOTIONS
 from model import config
 from model.features.dataset import Dataset
 
+ENCODER_NAME = "body"
+"""str: name of the encoder in Keras. Exported files contain it, so another name changes the versions of models."""
+
 BATCH = 256
 """int: clips per batch when `Network.embed` computes embeddings."""
 
@@ -75,4 +78,4 @@ def relative_head(size: int, options: config.Head) -> keras.Model:
 def scaling_encoder(size: int) -> keras.Model:
     """Build an encoder that only scales features to standard deviations of the training set (`Network.adapt`)."""
     features, mask = keras.Input((size,), name="features"), keras.Input((None,), name="mask")
-    return keras.Model([features, mask], keras.layers.Normalization()(features), name="embedding_encoder")
+    return keras.Model([features, mask], keras.layers.Normalization()(features), name=ENCODER_NAME)

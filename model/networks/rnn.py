@@ -6,7 +6,7 @@ import keras
 
 from model.config import Head, Rnn
 from model.networks import layers
-from model.networks.network import Network, relative_head
+from model.networks.network import ENCODER_NAME, Network, relative_head
 
 
 def build(options: Rnn, head: Head) -> Network:
@@ -14,5 +14,5 @@ def build(options: Rnn, head: Head) -> Network:
     mel, mask, x = layers.spectrogram(options)
     x, mask_out = layers.time_convolution(x, mask, options.units)
     x = layers.recurrent(x, mask_out, options.units)
-    encoder = keras.Model([mel, mask], layers.embedding(x, mask_out, options.size), name="embedding_encoder")
+    encoder = keras.Model([mel, mask], layers.embedding(x, mask_out, options.size), name=ENCODER_NAME)
     return Network(None, encoder, relative_head(options.size, head))

@@ -6,7 +6,7 @@ import keras
 
 from callmood.emotion.log_mel import N_MELS
 from model.config import Head, WhisperProbe, WhisperTuned
-from model.networks.network import Network, relative_head, scaling_encoder
+from model.networks.network import ENCODER_NAME, Network, relative_head, scaling_encoder
 from model.networks.whisper_encoder import BLOCKS, EMBEDDING, build_encoder
 from model.networks.whisper_weights import encoder_weights
 
@@ -27,5 +27,5 @@ def build_tuned(options: WhisperTuned, head: Head) -> Network:
         layer.trainable = False
     scale = keras.layers.BatchNormalization(momentum=0.9, center=False, scale=False)
     mel, mask = keras.Input((None, N_MELS), name="features"), keras.Input((None,), name="mask")
-    encoder = keras.Model([mel, mask], scale(whisper([mel, mask])), name="embedding_encoder")
+    encoder = keras.Model([mel, mask], scale(whisper([mel, mask])), name=ENCODER_NAME)
     return Network(None, encoder, relative_head(EMBEDDING, head))
