@@ -1,10 +1,11 @@
-"""Docs say what the code does: tables in docs/ are what the code says, docstrings' examples are run."""
+"""Documentation is complete and current: generated tables, commands, settings, packages, links, and examples."""
 
 import doctest
 import importlib
 import json
 import pkgutil
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,40 +16,115 @@ from write_docs import PAGES, openapi, rewritten
 import callmood
 from callmood.cli.app import app
 from callmood.config import AnalysisConfig
+from model.cli.app import app as model_app
 
 ROOT = Path(__file__).parents[2]
 MODULES = [module.name for module in pkgutil.walk_packages(callmood.__path__, "callmood.")]
+DOCUMENTS = subprocess.run(
+    ["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
+).stdout.splitlines()
+CURRENT = [name for name in DOCUMENTS if name != "CHANGELOG.md"]  # the changelog names removed commands too
+
+
+def read(*names):
+    return "\n".join((ROOT / name).read_text(encoding="utf-8") for name in names)
+
+
+def code(names):
+    """Code blocks and code spans of pages."""
+    text = read(*names)
+    blocks = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
+    return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))])
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_table_in_the_docs_is_what_the_code_says(page):
-    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+def test_generated_tables_are_current(page):
+    text = read(f"docs/{page}")
     assert rewritten(page, text) == text, f"docs/{page} is out of date: run ./run docs"
 
 
-def test_the_openapi_document_is_what_the_server_says():
-    assert (ROOT / "docs" / "openapi.json").read_text(encoding="utf-8") == openapi(), "out of date: run ./run docs"
+def test_openapi_document_is_current():
+    assert read("docs/openapi.json") == openapi(), "docs/openapi.json is out of date: run ./run docs"
 
 
 def test_every_command_is_documented_with_an_example_and_its_exit_codes():
-    described = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    described = read("docs/commands.md")
     commands = get_command(app).commands
     assert commands
     for name in commands:
-        assert f"`callmood {name}" in described, f"docs/commands.md does not tell of callmood {name}"
+        assert f"`callmood {name}" in described, f"docs/commands.md does not describe callmood {name}"
         shown = CliRunner().invoke(app, [name, "--help"]).output
         assert "Example:" in shown
         assert f"callmood {name}" in shown.split("Example:")[1]
     assert "Exit codes" in CliRunner().invoke(app, ["--help"]).output
 
 
+def test_every_model_command_is_documented():
+    described = read(*DOCUMENTS)
+    undocumented = [
+        name
+        for name in sorted(get_command(model_app).commands)
+        if not re.search(rf"python -m model {name}(?![\w-])", described)
+    ]
+    assert undocumented == []
+
+
+@pytest.mark.parametrize(
+    ("program", "command"),
+    [(r"(?:\S*/)?callmood", get_command(app)), (r"(?:\S+ )*python -m model", get_command(model_app))],
+    ids=["callmood", "model"],
+)
+def test_documented_commands_exist(program, command):
+    used = set(re.findall(rf"^ *{program} ([a-z][a-z-]+)", code(CURRENT), re.MULTILINE))
+    assert used
+    assert used - set(command.commands) == set()
+
+
+def test_documented_run_commands_exist():
+    used = set(re.findall(r"^ *\./run ([a-z][a-z-]+)", code(CURRENT), re.MULTILINE))
+    existing = set(re.findall(r"^  ([a-z-]+)\)$", read("run"), re.MULTILINE))
+    assert used - existing == set()
+
+
+def test_every_setting_is_documented():
+    described = read("docs/settings.md")
+    settings = importlib.import_module("callmood.settings")
+    kinds = [kind for kind in vars(settings).values() if isinstance(kind, type) and hasattr(kind, "model_fields")]
+    names = {name.upper() for kind in kinds for name in kind.model_fields}
+    assert names
+    assert {name for name in names if f"`{name}`" not in described} == set()
+
+
+@pytest.mark.parametrize("root", ["functions/callmood", "model"])
+def test_every_package_is_listed_in_contributing(root):
+    described = read("CONTRIBUTING.md")
+    packages = [path.parent.name for path in (ROOT / root).glob("*/__init__.py")]
+    assert packages
+    assert [name for name in sorted(packages) if f"| `{name}` |" not in described] == []
+
+
+def test_contributing_describes_the_path_of_a_recording_in_ten_lines():
+    section = read("CONTRIBUTING.md").split("## The path of one recording\n")[1].split("\n## ")[0]
+    assert len(section.strip().splitlines()) <= 10
+    modules = re.findall(r"`([a-z_]+/[a-z_]+)`", section)
+    assert len(modules) >= 10
+    assert [name for name in modules if not (ROOT / "functions/callmood" / f"{name}.py").is_file()] == []
+
+
+def test_readme_is_short_and_names_two_commands():
+    text = read("README.md")
+    assert len(text.splitlines()) <= 150
+    assert "./run demo" in text
+    assert "./run test" in text
+
+
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_in_docstrings_are_true(name):
+def test_docstring_examples_are_correct(name):
     result = doctest.testmod(importlib.import_module(name), optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
     assert result.failed == 0
 
 
-def test_the_demo_pattern_in_the_docs_reads_a_real_name():
+def test_documented_filename_pattern_reads_a_real_name():
     """The environment example for a foreign recorder's names, as it stands in docs/settings.md."""
     from callmood.sources.metadata import call_metadata
 
@@ -62,11 +138,8 @@ def test_the_demo_pattern_in_the_docs_reads_a_real_name():
     )
 
 
-@pytest.mark.parametrize(
-    "page", sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-)
-def test_links_lead_somewhere(page):
-    text = (ROOT / page).read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+@pytest.mark.parametrize("page", DOCUMENTS)
+def test_links_lead_to_files(page):
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", read(page)):
         if "://" not in target:
-            assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}, which is not there"
+            assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}, which does not exist"

@@ -1,10 +1,12 @@
 """Write the tables in docs/ that the code knows best, between their markers: `./run docs`."""
 
 import json
+import sys
 from pathlib import Path
 
 from audio_files import formats_table
 from looker_pictures import drawings
+from typer.main import get_command
 
 from callmood.analysis.analyzer import WARNINGS
 from callmood.errors import FAILURE_CODES
@@ -15,7 +17,8 @@ from callmood.services.publish import ATTRIBUTES, result_schema
 from callmood.settings import APPLICATIONS
 from callmood.warehouse.schema import tables, views
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 BEGIN, END = "<!-- written by ./run docs -->\n", "<!-- end -->\n"
 
 
@@ -80,6 +83,16 @@ def described(source, fields, *before):
     return "\n".join(lines)
 
 
+def model_commands_table():
+    sys.path.append(str(ROOT))
+    from model.cli.app import app
+
+    lines = ["| command | what it does |", "|---|---|"]
+    for name, command in sorted(get_command(app).commands.items()):
+        lines.append(f"| `python -m model {name}` | {(command.help or '').partition(chr(10))[0]} |")
+    return "\n".join(lines)
+
+
 def results_table():
     lines = ["| field | type | what it holds | attribute |", "|---|---|---|---|"]
     for field in result_schema()["fields"]:
@@ -91,6 +104,7 @@ def results_table():
 PAGES = {
     "alerts.md": results_table,
     "formats.md": formats_table,
+    "model-commands.md": model_commands_table,
     "realtime.md": problems_table,
     "settings.md": settings_table,
     "failures.md": failures_table,
