@@ -11,7 +11,7 @@ from callmood.types import EMOTIONS
 from model.data import published, table
 from model.data.clip import Clip, CorpusError, itemized, load
 
-__all__ = ["CORPORA", "Clip", "Corpus", "CorpusError", "CorpusContents", "load", "has_human_speakers", "read"]
+__all__ = ["CORPORA", "Clip", "Corpus", "CorpusContents", "CorpusError", "has_human_speakers", "load", "read"]
 
 
 @dataclass(frozen=True)
