@@ -89,7 +89,7 @@ def test_docs_name_existing_views_and_columns():
     elsewhere = {"report_readers", "looker_studio_urls", "trends_kept", "outcomes", "callmood"}
     for name in re.findall(r"`([a-z_]+)`", PAGE):
         assert name in names | elsewhere, name
-    types = PAGE.split("## 2. Types")[1].split("## 3.")[0]
+    types = PAGE.split("## 2. Set the types")[1].split("## 3.")[0]
     view = None
     for source, fields in re.findall(r"^\| (?:`(\w+)`|) \| (`.*?`) \|", types, re.M):
         view = source or view

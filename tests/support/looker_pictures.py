@@ -1,11 +1,11 @@
-"""Plans of the pages of docs/looker-studio.md, numbered as its steps; `./run docs` draws them."""
+"""Layouts of the pages in docs/looker-studio.md, with the numbers of its steps; `./run docs` draws them."""
 
 import math
 import statistics
 from xml.sax.saxutils import escape
 
 INK, SOFT, LINE, PAPER, PAGE, ACCENT = "#1c2126", "#4f5963", "#d3d1cb", "#ffffff", "#f6f5f2", "#2f5d7c"
-# The page's own colors of emotions, and of a heat map from calm to negative.
+# Colors of the emotions as in the report, and of a heat map from neutral to negative.
 EMOTIONS = {
     "anger": "#b8312f",
     "disgust": "#bd8410",
@@ -39,7 +39,7 @@ def numbered(number, x, y):
 
 
 def box(number, x, y, width, height, title):
-    """A chart's frame with its number and title."""
+    """The frame of a chart, with its number and title."""
     frame = rect(x, y, width, height, stroke=LINE, round_=6)
     return [frame, *numbered(number, x + 20, y + 21), text(x + 38, y + 26, title, 14, weight=600)]
 
@@ -63,7 +63,7 @@ def controls(*names):
 
 
 def scorecards():
-    names = ("Calls", "Worth hearing", "Negativity", "Escalated", "Recovered")
+    names = ("Calls", "Needs review", "Negativity", "Escalated", "Recovered")
     figures = (("1,284", "▲ 6%"), ("97", "▼ 11%"), ("18%", "▼ 2%"), ("41", "▲ 3%"), ("63", "▲ 9%"))
     parts = [*box(2, 24, 76, 1152, 110, "Scorecards, compared with the previous period")]
     for place, (name, (figure, change)) in enumerate(zip(names, figures, strict=True)):
@@ -78,7 +78,7 @@ def scorecards():
 
 def emotions():
     shares = (0.05, 0.02, 0.03, 0.04, 0.12, 0.62, 0.12)
-    parts, x = [*box(3, 24, 202, 1152, 100, "How customers' speech divides: 100% stacked bar")], 48.0
+    parts, x = [*box(3, 24, 202, 1152, 100, "Emotions in customers' speech: 100% stacked bar")], 48.0
     for (name, color), share in zip(EMOTIONS.items(), shares, strict=True):
         width = 1104 * share
         parts.append(rect(round(x, 1), 242, round(width, 1), 26, color))
@@ -100,7 +100,7 @@ def trend():
     )
     circles = [f'<circle cx="{x:g}" cy="{y:g}" r="3" fill="{SOFT}"/>' for x, y in dots]
     return [
-        *box(4, 24, 318, 720, 250, "Negativity: each day, and the seven days that end with it"),
+        *box(4, 24, 318, 720, 250, "Negativity: each day, and the mean of seven days"),
         *circles,
         line(week),
     ]
@@ -117,7 +117,7 @@ def heat_map():
 
 
 def table(number, x, y, width, height, title, columns, rows):
-    """Columns are (name, offset); a number in a row is drawn as a bar of that share."""
+    """Columns are (name, offset); a float in a row becomes a bar of that share."""
     parts = [*box(number, x, y, width, height, title)]
     for name, offset in columns:
         parts.append(text(x + offset, y + 56, name, 12, SOFT))
@@ -166,7 +166,7 @@ def overview():
             568,
             200,
             "Queues",
-            [("queue", 20), ("calls", 160), ("negativity", 230), ("worth hearing", 430)],
+            [("queue", 20), ("calls", 160), ("negativity", 230), ("needs review", 430)],
             queues,
         ),
         table(
@@ -175,7 +175,7 @@ def overview():
             584,
             568,
             200,
-            "Agents, from five calls on",
+            "Agents with five calls or more",
             [("agent", 20), ("calls", 160), ("negativity", 230), ("recovered", 430)],
             agents,
         ),
@@ -185,8 +185,8 @@ def overview():
             800,
             1152,
             170,
-            "Calls worth hearing",
-            [("began", 20), ("call", 160), ("queue", 280), ("why", 430), ("listen", 1000)],
+            "Calls to review",
+            [("started", 20), ("call", 160), ("queue", 280), ("reason", 430), ("listen", 1000)],
             calls,
         ),
     )
@@ -206,10 +206,10 @@ def one_call():
         "One call",
         controls("Call"),
         [
-            *box(2, 24, 76, 1152, 280, "How negative the customer sounds, ten seconds at a time"),
+            *box(2, 24, 76, 1152, 280, "Negativity of the customer in bins of ten seconds"),
             line(points, "#b4534a", 3),
         ],
-        [*box(3, 24, 372, 1152, 180, "Who speaks: share of each ten seconds, agent and customer"), *talk],
+        [*box(3, 24, 372, 1152, 180, "Talk share of agent and customer in bins of ten seconds"), *talk],
         table(
             4,
             24,
@@ -217,12 +217,12 @@ def one_call():
             1152,
             160,
             "Worst moments",
-            [("rank", 20), ("listen", 120), ("sounds like", 260), ("negativity", 420), ("negative seconds", 660)],
+            [("rank", 20), ("listen", 120), ("emotion", 260), ("negativity", 420), ("negative seconds", 660)],
             moments,
         ),
     )
 
 
 def drawings():
-    """Every picture: file name and content."""
+    """All pictures: file name and content."""
     return dict((overview(), one_call()))

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from audio_files import formats_table
+from command_docs import commands_reference
 from looker_pictures import drawings
 from typer.main import get_command
 
@@ -103,6 +104,7 @@ def results_table():
 
 PAGES = {
     "alerts.md": results_table,
+    "commands.md": commands_reference,
     "formats.md": formats_table,
     "model-commands.md": model_commands_table,
     "realtime.md": problems_table,

@@ -59,7 +59,9 @@ def backfill(
     """Analyze existing recordings of a bucket: publish an event for each recording.
 
     With --model, reprocess all recordings with that model version. Reports switch to the new results at once, when all
-    recordings are processed and the version is in production. Stop with Ctrl-C; repeat the command to resume.
+    recordings are processed and the version is in production. Exit code 1: a recording failed.
+
+    Stop with Ctrl-C; repeat the command to resume.
     """
     if not uri.startswith("gs://"):
         if model is None:
