@@ -21,8 +21,11 @@ WHOLE = {
     "failures_current": "failures have no day of a call; the table is small",
 }
 
+# `to_duckdb` translates a join with UNNEST only if the query has no other join.
+JOINS_UNNEST = {"emotion_by_label", "emotion_by_outcome"}
 
-def scans(plan, reached=False):
+
+def scans(plan, reached, exempt):
     """(table, columns, whether the filter on the day reached it) of every scan in a plan."""
     for node in plan:
         extra = node.get("extra_info", {})
@@ -30,11 +33,11 @@ def scans(plan, reached=False):
             columns = extra.get("Projections", [])
             columns = {columns} if isinstance(columns, str) else set(columns)
             yield extra["Table"].rpartition(".")[2], columns, reached or "call_date" in str(extra.get("Filters"))
-        # DuckDB lets no filter pass an UNNEST, for which it numbers the rows; BigQuery does.
+        # DuckDB does not push a filter through a join with UNNEST, for which it numbers the rows. BigQuery does.
         at_unnest = (
             "call_date" in str(extra.get("Expression")) and _first_of(node)["name"].strip() == "STREAMING_WINDOW"
         )
-        yield from scans(node["children"], reached or at_unnest)
+        yield from scans(node["children"], reached or (at_unnest and exempt), exempt)
 
 
 def _first_of(node):
@@ -51,7 +54,7 @@ def test_a_filter_on_the_day_reaches_every_scan_of_recordings_and_segments(local
         [(_, plan)] = connection.execute(
             f"EXPLAIN (FORMAT json) SELECT * FROM {view} WHERE call_date = DATE '2026-11-02'"
         ).fetchall()
-    found = [scan for scan in scans(json.loads(plan)) if scan[0] in PARTITIONED]
+    found = [scan for scan in scans(json.loads(plan), False, view in JOINS_UNNEST) if scan[0] in PARTITIONED]
     assert found
     for table, columns, reached in found:
         # A failure of the day stands until its recording is analyzed, on whatever day.

@@ -102,3 +102,30 @@ def test_views_come_after_what_they_read(tmp_path):
     (tmp_path / "b.sql").write_text("SELECT * FROM `${dataset}.c`")
     (tmp_path / "c.sql").write_text("SELECT 1 AS x")
     assert list(view_templates(tmp_path)) == ["c", "b", "a"]
+
+
+PAIRS = [(1, "a"), (1, "b")]
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("SELECT id, tag FROM t CROSS JOIN UNNEST(tags) AS tag", PAIRS),
+        ("SELECT x.id, tag FROM t AS x CROSS JOIN UNNEST(x.tags) AS tag", PAIRS),
+        ("SELECT id, tag FROM t, UNNEST(tags) AS tag", PAIRS),
+        ("SELECT id FROM t CROSS JOIN UNNEST(tags)", [(1,), (1,)]),
+        ("SELECT id, tag FROM t LEFT JOIN UNNEST(tags) AS tag", [*PAIRS, (2, None), (3, None)]),
+        ("SELECT x.id, n FROM t AS x CROSS JOIN UNNEST(GENERATE_ARRAY(2, x.id)) AS n", [(2, 2), (3, 2), (3, 3)]),
+        ("SELECT id, n FROM t CROSS JOIN UNNEST([7]) AS n", [(1, 7), (2, 7), (3, 7)]),
+        (
+            "SELECT id, tag, n FROM t CROSS JOIN UNNEST(tags) AS tag CROSS JOIN UNNEST([7]) AS n",
+            [(1, "a", 7), (1, "b", 7)],
+        ),
+    ],
+)
+def test_unnest_returns_the_rows_of_a_join(query, rows):
+    with duckdb.connect() as connection:
+        connection.execute(
+            "CREATE TABLE t AS SELECT * FROM (VALUES (1, ['a', 'b']), (2, []), (3, NULL)) AS v(id, tags)"
+        )
+        assert sorted(connection.execute(to_duckdb(query)).fetchall(), key=str) == rows

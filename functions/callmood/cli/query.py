@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from callmood.cli.environment import open_store
 from callmood.cli.options import DEFAULT_STORE, JsonOption, StoreOption, example
-from callmood.cli.output import err, out, print_json, print_rows, print_table
+from callmood.cli.output import err, out, print_rows
 from callmood.errors import CallmoodError
 
 commands = typer.Typer()
@@ -43,15 +43,11 @@ def query(
     as_json: JsonOption = False,
 ) -> None:
     """Query the local store in BigQuery SQL. Tables and views have the same names as in BigQuery."""
-    import pandas as pd
-
-    rows = open_store(store).query(sql)
-    if as_json or fmt is QueryFormat.JSON:
-        print_json(rows)
-    elif fmt is QueryFormat.CSV:
-        pd.DataFrame(rows).to_csv(sys.stdout, index=False)
+    local_store = open_store(store)
+    if fmt is QueryFormat.CSV and not as_json:
+        local_store.query_dataframe(sql).to_csv(sys.stdout, index=False)
     else:
-        print_table(rows)
+        print_rows(local_store.query(sql), as_json=as_json or fmt is QueryFormat.JSON)
 
 
 @commands.command(

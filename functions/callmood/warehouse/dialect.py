@@ -92,9 +92,32 @@ def to_duckdb(sql: str, dataset: str = "callmood", *, time_zone: str = "UTC", mi
             if table.db == dataset.rpartition(".")[2]:
                 table.set("db", None)
                 table.set("catalog", None)
+        for select in list(statements[0].find_all(exp.Select)):
+            _unnest_in_projection(select)
         return _Generator(dialect="duckdb", unsupported_level=ErrorLevel.RAISE).generate(statements[0])
     except SqlglotError as error:
         raise QueryError(f"the local store cannot run this query: {error}") from None
+
+
+def _unnest_in_projection(select: exp.Select) -> None:
+    """Replace ``FROM t CROSS JOIN UNNEST(t.a) AS x`` with ``FROM (SELECT *, UNNEST(t.a) AS x FROM t) AS t``.
+
+    DuckDB pushes a filter, such as one on the day, through the second form only.
+    """
+    source, joins = select.args.get("from_"), select.args.get("joins") or []
+    if source is None or not isinstance(source.this, exp.Table) or len(joins) != 1:
+        return
+    [join] = joins
+    unnest, alias = join.this, join.this.args.get("alias")
+    if not isinstance(unnest, exp.Unnest) or unnest.args.get("offset") or join.kind != "CROSS" or alias is None:
+        return
+    [array], [element] = unnest.expressions, alias.columns
+    if array.find(exp.Column) is None:
+        return
+    elements = exp.alias_(exp.Unnest(expressions=[array.copy()]), element.copy())
+    rows = exp.select("*", elements).from_(source.this.copy())
+    select.set("from_", exp.From(this=rows.subquery(source.this.alias_or_name)))
+    select.set("joins", [])
 
 
 def view_templates(folder: Path) -> dict[str, str]:
