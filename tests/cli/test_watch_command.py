@@ -9,9 +9,11 @@ import time
 import pytest
 import standardwebhooks
 from alerts import ANGRY_PRIOR, SECRET
-from command_line import EXAMPLES
+from command_line import EXAMPLES, run
 from scripted_http import scripted_http
 from stack.services import ROOT
+
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
 @pytest.fixture
@@ -42,3 +44,22 @@ def test_watch_alerts_and_continues_after_a_rejected_alert(receiver, tmp_path):
     for asked in receiver.asked:
         standardwebhooks.Webhook(SECRET).verify(asked.body, dict(asked.headers))
     assert "HTTP 410" in " ".join(printed.split())
+
+
+def test_cost_per_file_does_not_grow_with_the_store(receiver, tmp_path, monkeypatch):
+    """Every query for a file filters by day, recording, or URI; test_partitions covers the views."""
+    queries = []
+
+    class Recorder(DuckDBWarehouse):
+        def query(self, sql, parameters=None):
+            queries.append(sql)
+            return super().query(sql, parameters)
+
+    monkeypatch.setattr("callmood.warehouse.duckdb.DuckDBWarehouse", Recorder)
+    monkeypatch.setattr("callmood.sources.watcher.settled_files", lambda _: EXAMPLES[:2])
+    printed = run("watch", tmp_path, "--store", tmp_path / "s.duckdb", "--alert", receiver.url)
+    assert len(printed.splitlines()) == 3
+    assert len({query for query in queries if "FROM calls" in query}) == 2
+    for query in queries:
+        condition = query.partition("WHERE")[2]
+        assert "call_date = @call_date" in condition or ("FROM calls" not in query and "@" in condition), query
