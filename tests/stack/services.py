@@ -49,9 +49,9 @@ def process(name, command, url, log, ready_after_s=60, **environment):
     """
     with log.open("ab") as output:
         child = subprocess.Popen(
-            list(map(str, command)),
+            [sys.executable, str(_HERE / "supervisor.py"), *map(str, command)],
             env=os.environ | environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,  # closes when this run ends, however it ends: the supervisor then kills the service
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
