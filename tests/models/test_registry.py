@@ -29,13 +29,13 @@ IDS = [ObjectRef("calls", f"{number}.wav", 1).recording_id for number in range(4
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
-    """Three model files of versions of their own."""
+    """Three model files with different versions."""
     return [model_file(tmp_path_factory.mktemp("models"), number) for number in (1, 2, 3)]
 
 
 @pytest.fixture
 def registry(tmp_path, models):
-    """A registry with the three models, in which nothing serves yet."""
+    """A registry with the three models, without a production version."""
     for path in models:
         assert command("register", "--model", path, "--registry", tmp_path / "registry") == 0
     return Registry(str(tmp_path / "registry"))
@@ -57,7 +57,7 @@ def three(models):
 
 
 def serve(registry, *given, canary=None):
-    """Promote versions one after the other, the last as a canary where a share is given."""
+    """Promote versions in order, the last as a canary if a share is given."""
     for version in given:
         promote.promote(registry, "production", version, canary if version == given[-1] else None)
 
@@ -147,7 +147,7 @@ def test_registering_again_adds_new_files_only(tmp_path, models, registry, one):
     assert set(after.files) - set(before.files) == {"evaluation.json"}
 
 
-def test_a_version_never_gets_other_facts(registry, tmp_path, capsys):
+def test_metadata_of_a_registered_version_cannot_change(registry, tmp_path, capsys):
     other = model_file(tmp_path, 1, temperature=9.0)
     assert command("register", "--model", other, "--registry", registry.uri) == 1
     assert "other facts (temperature)" in capsys.readouterr().err
@@ -162,22 +162,22 @@ def test_a_version_never_gets_other_facts(registry, tmp_path, capsys):
         (("register", "--model", "nowhere.tflite"), "nowhere"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence(registry, one, capsys, arguments, message):
+def test_invalid_command_reports_an_error(registry, one, capsys, arguments, message):
     name, *given = arguments
     assert command(name, *(one if each == "ONE" else each for each in given), "--registry", registry.uri) == 1
     assert message in capsys.readouterr().err
     assert registry.releases() == {}
 
 
-def test_a_share_is_a_part(registry, one, two):
+def test_canary_share_is_between_0_and_1(registry, one, two):
     serve(registry, one)
     for share in (0.0, 1.0, 7.0, float("nan")):
         with pytest.raises(RegistryError, match="share"):
             promote.promote(registry, "production", two, share)
-    assert promote.promote(registry, "production", one, 0.5) == Release(one), "it serves all already"
+    assert promote.promote(registry, "production", one, 0.5) == Release(one), "it analyzes all recordings already"
 
 
-def test_a_named_canary_is_taken_away_once_and_nothing_else_ever(registry, one, two):
+def test_rollback_of_a_named_canary_can_be_repeated(registry, one, two):
     serve(registry, one, two)
     serve(registry, one, canary=0.5)
     for canary in (two, one, one):
@@ -187,21 +187,21 @@ def test_a_named_canary_is_taken_away_once_and_nothing_else_ever(registry, one, 
 
 
 @pytest.mark.parametrize("damage", [cut_short, say_otherwise, garble])
-def test_a_model_that_does_not_work_is_not_promoted(registry, one, damage, capsys):
+def test_model_that_fails_its_self_test_is_not_promoted(registry, one, damage, capsys):
     damage(registry, one)
     assert command("promote", one, "--registry", registry.uri) == 1
     assert one in capsys.readouterr().err
     assert registry.releases() == {}
 
 
-def test_a_damaged_list_of_aliases_is_said_so(registry, tmp_path):
+def test_damaged_alias_file_is_reported(registry, tmp_path):
     (tmp_path / "registry" / "aliases.json").write_text('{"aliases": {"production": {}}}')
     with pytest.raises(RegistryError, match=r"aliases\.json is damaged"):
         registry.releases()
 
 
-def test_nobodys_change_is_lost(registry, one, two):
-    """Another promotes between this one's reading and its writing, so it reads again."""
+def test_concurrent_changes_are_both_kept(registry, one, two):
+    """Another process promotes a version between the read and the write, so the change is repeated."""
     asked = []
 
     def changed(present):
@@ -397,8 +397,8 @@ def shown_by(store):
     ]
 
 
-def test_reports_change_at_once_when_history_is_scored_again(registry, tmp_path, one, two, three):
-    """Scored by one, then by two, which is promoted afterwards; then by three, which is in production already."""
+def test_reports_use_reprocessed_calls_after_the_promotion(registry, tmp_path, one, two, three):
+    """Analyzed by one, then by two, which is promoted afterwards; then by three, which is in production already."""
     store, calls = tmp_path / "calls.duckdb", tmp_path / "calls"
     calls.mkdir()
     shutil.copy(EXAMPLES[0], calls)
@@ -424,7 +424,7 @@ def test_reports_change_at_once_when_history_is_scored_again(registry, tmp_path,
     assert {row["model_version"]: row["n"] for row in counted} == {one: 1, two: 1, three: 1}
 
 
-def test_reports_that_cannot_be_changed_do_not_undo_a_promotion(registry, tmp_path, one, capsys):
+def test_promotion_is_kept_if_reports_cannot_be_updated(registry, tmp_path, one, capsys):
     (tmp_path / "no.duckdb").write_text("no store")
     assert command("promote", one, "--registry", registry.uri, "--store", tmp_path / "no.duckdb") == 1
     assert f"{one} is in production, but reports still use earlier versions" in capsys.readouterr().err
