@@ -70,14 +70,19 @@ def test_every_model_command_is_documented():
 
 
 @pytest.mark.parametrize(
-    ("program", "command"),
-    [(r"(?:\S*/)?callmood", get_command(app)), (r"(?:\S+ )*python -m model", get_command(model_app))],
+    ("program", "application"),
+    [(r"(?:\S*/)?callmood", app), (r"(?:\S+ )*python -m model", model_app)],
     ids=["callmood", "model"],
 )
-def test_documented_commands_exist(program, command):
-    used = set(re.findall(rf"^ *{program} ([a-z][a-z-]+)", code(CURRENT), re.MULTILINE))
+def test_documented_commands_and_options_exist(program, application):
+    commands = get_command(application).commands
+    pages = code(CURRENT).replace("\\\n", " ")  # a command that continues on the next line
+    used = re.findall(rf"^ *{program} ([a-z][a-z-]+)([^\n|;#]*)", pages, re.MULTILINE)
     assert used
-    assert used - set(command.commands) == set()
+    for name, arguments in used:
+        assert name in commands, f"{name} {arguments}"
+        options = {option for parameter in commands[name].params for option in parameter.opts} | {"--help"}
+        assert set(re.findall(r"(?<!\S)--[a-z-]+", arguments)) - options == set(), f"{name} {arguments}"
 
 
 def test_documented_run_commands_exist():
