@@ -20,7 +20,7 @@ class Monitoring:
         self.requests = []
 
     def points(self):
-        """What was written: by metric and labels."""
+        """Written points by metric and labels."""
         return {
             (series.metric.type, *sorted(series.metric.labels.items())): series.points[0].value.double_value
             for request in self.requests

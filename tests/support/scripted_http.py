@@ -1,4 +1,4 @@
-"""An HTTP server for tests that answers as it is told, and keeps what it was asked."""
+"""An HTTP server for tests that gives scripted answers and records requests."""
 
 import contextlib
 import json

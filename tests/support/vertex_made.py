@@ -89,7 +89,7 @@ class VertexMade:
             raise invalid("container_spec.image_uri is required")
         for alias in model.get("versionAliases", []):
             if not _ALIAS.fullmatch(alias):
-                raise invalid(f"{alias} is no alias")
+                raise invalid(f"{alias} is not an alias")
         if "parentModel" in body:
             name = body["parentModel"]
             if name not in self.models:
