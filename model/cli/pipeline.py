@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from callmood.resources import EXAMPLES
 from model.cli.options import FEATURE_CACHE, choice_argument, choice_option
 from model.files import MODEL_DIR
 from model.pipeline import steps
@@ -102,10 +103,7 @@ def retrain(
     quick: QuickOption = False,
     run: Annotated[Path | None, typer.Option("--run", help="Folder of the run; default: runs/retrain-TIME.")] = None,
     registry: Annotated[Path, typer.Option("--registry", help="Folder of the registry.")] = Path("runs/registry"),
-    calls: Annotated[
-        Path | None,
-        typer.Option("--calls", help="Folder of recordings to compare the canary on; default: tests/examples."),
-    ] = None,
+    calls: Annotated[Path, typer.Option("--calls", help="Folder of recordings to compare the canary on.")] = EXAMPLES,
     first: Annotated[
         str | None,
         choice_option(
@@ -117,10 +115,10 @@ def retrain(
 
     Exit codes: 0 the model was promoted or rolled back; 1 a step failed, and production is unchanged.
     """
-    from model.pipeline.retrain import EXAMPLE_CALLS, retrain
+    from model.pipeline.retrain import retrain
 
     _check_data(data, quick)
     if first and not run:
         raise typer.BadParameter("--from continues a run; name it with --run")
     folder = run or Path(f"runs/retrain-{datetime.now(UTC):%Y-%m-%dT%H-%M-%S}")
-    print(f"\n{retrain(data, quick, folder, registry, calls or EXAMPLE_CALLS, FEATURE_CACHE, first)}")
+    print(f"\n{retrain(data, quick, folder, registry, calls, FEATURE_CACHE, first)}")

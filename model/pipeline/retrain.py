@@ -21,7 +21,6 @@ from model.pipeline.build import CONFIGS, StepError, find_corpora, print_missing
 from model.tts import tones
 
 SHIPPED = MODEL_DIR / "emotion.tflite"
-EXAMPLE_CALLS = MODEL_DIR.parent / "tests/examples"
 
 QUICK_OPTIONS = ["--config", "model/configs/quick.toml", "--gates", "model/configs/quick_gates.toml"]
 LIMITS = "--limits=--calls 5"  # a folder contains fewer calls than a day
