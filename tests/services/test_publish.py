@@ -1,6 +1,7 @@
 """The message of a call: fields of the `calls` view, valid against the schema of the topic."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import fastavro
 import pytest
@@ -8,6 +9,7 @@ from call_rows import call, classified, erasure, unclassified
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from callmood.errors import SchemaError
 from callmood.services.publish import ATTRIBUTES, analysis_message, attributes, call_message, result_schema
 from callmood.warehouse.base import write_analysis
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -52,6 +54,22 @@ def test_message_does_not_depend_on_other_calls_in_the_store(tmp_path):
     for rows in (*others, ANGRY):
         write_analysis(store, rows["segments"], rows["recordings"][0])
     assert call_message(store, ANGRY["recordings"][0]) == message_of(ANGRY)
+
+
+def test_message_of_the_same_call_again_and_after_an_error_is_the_same():
+    """One store in memory serves all messages of a process; it keeps no rows between them."""
+    first = message_of(ANGRY)
+    with pytest.raises(SchemaError):
+        analysis_message(ANGRY["segments"], {"recording_id": "incomplete"}, "UTC")
+    message_of(call("calm", customer=[classified(3, 9)]))
+    assert message_of(ANGRY) == first
+
+
+def test_messages_of_concurrent_calls_do_not_mix():
+    calls = [call(f"call {n}", customer=[classified(3, 9 + n, anger=0.1)]) for n in range(12)]
+    expected = [message_of(rows) for rows in calls]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(message_of, calls)) == expected
 
 
 def test_erased_call_has_no_message(tmp_path):

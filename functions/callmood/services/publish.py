@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from callmood.errors import PublishError
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from google.cloud.pubsub_v1 import PublisherClient
 
     from callmood.types import JsonRow
+    from callmood.warehouse.duckdb import InMemoryWarehouse
 
 Message = dict[str, Any]
 
@@ -83,7 +82,7 @@ def call_message(warehouse: Warehouse, recording: JsonRow) -> Message | None:
 
 
 def analysis_message(segments: Sequence[JsonRow], commit: JsonRow, time_zone: str) -> Message:
-    """Return the message for a call whose rows are in memory: query the same view over a temporary store.
+    """Return the message for a call whose rows are in memory: query the same view over a store in memory.
 
     Parameters
     ----------
@@ -99,16 +98,22 @@ def analysis_message(segments: Sequence[JsonRow], commit: JsonRow, time_zone: st
     dict
         See `call_message`.
     """
-    # Lazy: only deployments that publish results need DuckDB and SQLGlot.
-    from callmood.warehouse.duckdb import DuckDBWarehouse
-
-    with TemporaryDirectory() as folder:
-        store = DuckDBWarehouse(Path(folder) / "call.duckdb", time_zone)
+    store = _message_store(time_zone)
+    with store.exclusive():
         write_analysis(store, segments, commit)
         message = call_message(store, commit)
     if message is None:
         raise ValueError(f"the calls view omits {commit['recording_id']}, the only recording in its store")
     return message
+
+
+@cache
+def _message_store(time_zone: str) -> InMemoryWarehouse:
+    """Create the store once per process: its tables and views take several times as long as a message."""
+    # Lazy: only deployments that publish results need DuckDB and SQLGlot.
+    from callmood.warehouse.duckdb import InMemoryWarehouse
+
+    return InMemoryWarehouse(time_zone)
 
 
 def attributes(message: Message) -> dict[str, str]:

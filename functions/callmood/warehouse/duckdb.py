@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
@@ -251,6 +252,37 @@ def _unmask(values: Any) -> Any:
     if type(values) is np.ndarray and values.dtype != object:  # neither NULL nor arrays
         return values
     return [value.tolist() if isinstance(value, np.ndarray) else value for value in values.tolist()]
+
+
+class InMemoryWarehouse(DuckDBWarehouse):
+    """A warehouse in memory, for the rows of one call at a time. Safe to share between threads.
+
+    Parameters
+    ----------
+    time_zone : str
+        IANA time zone of days and hours in views.
+    """
+
+    def __init__(self, time_zone: str = "UTC") -> None:
+        self._lock = RLock()
+        self._connection = duckdb.connect()
+        self._connection.execute("SET TimeZone = 'UTC'")
+        super().__init__(Path(":memory:"), time_zone)
+
+    @contextmanager
+    def _connect(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:  # noqa: ARG002 - one connection
+        with self._lock:
+            yield self._connection
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the warehouse for one thread, and delete all rows afterward."""
+        with self._lock:
+            try:
+                yield
+            finally:
+                for name in tables():
+                    self._connection.execute(f'DELETE FROM "{name}"')  # noqa: S608 - a name from the schemas
 
 
 @contextmanager
