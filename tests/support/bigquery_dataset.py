@@ -1,4 +1,4 @@
-"""A dataset in the BigQuery emulator, with its tables and views as Terraform makes them."""
+"""Create a dataset in the BigQuery emulator, with the tables and views that Terraform creates."""
 
 from google.cloud import bigquery
 from stack.services import ROOT
@@ -8,7 +8,7 @@ from callmood.warehouse.schema import tables
 
 
 def create_dataset(client, name, **variables):
-    """Make it; `variables` fill in the views."""
+    """Create the dataset; `variables` are rendered into the views."""
     dataset = client.create_dataset(name)
     for table in tables().values():
         made = bigquery.Table(dataset.table(table.name), schema=[_column(field) for field in table.fields])

@@ -1,4 +1,4 @@
-"""Calls for tests of views: who speaks when and how it sounds in, rows out."""
+"""Rows of calls for tests of views, from the segments of each channel."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -11,21 +11,21 @@ CHANNELS = {"agent": 0, "customer": 1, "mixed": 0}
 
 
 def classified(start_s, end_s, label=None, **probabilities):
-    """A segment with its emotion: what is not said of the probabilities is neutral."""
+    """Return a segment with an emotion. The probability that remains is that of neutral."""
     probabilities = {**dict.fromkeys(EMOTIONS, 0.0), **probabilities}
     probabilities["neutral"] += 1 - sum(probabilities.values())
-    likeliest = max(EMOTIONS, key=probabilities.get)
+    predicted = max(EMOTIONS, key=probabilities.get)
     return {
         "start_s": float(start_s),
         "end_s": float(end_s),
-        "emotion": label or likeliest,
-        "confidence": probabilities[likeliest],
+        "emotion": label or predicted,
+        "confidence": probabilities[predicted],
         **{f"p_{emotion}": probabilities[emotion] for emotion in EMOTIONS},
     }
 
 
 def unclassified(start_s, end_s):
-    """A segment without emotion."""
+    """Return a segment without an emotion."""
     return {"start_s": float(start_s), "end_s": float(end_s)} | dict.fromkeys(
         ("emotion", "confidence", *(f"p_{emotion}" for emotion in EMOTIONS))
     )
@@ -36,7 +36,7 @@ def _id(*parts):
 
 
 def _covered(spans, times):
-    """Seconds, between the first and the last time, in which at least so many of the spans lie: by number."""
+    """Return for 1 and 2 the seconds, up to the last time, that at least so many of the spans cover."""
     covered = dict.fromkeys((1, 2), 0.0)
     edges = sorted({0.0, *times, *(edge for span in spans for edge in span)})
     for left, right in pairwise(edges):
@@ -47,9 +47,9 @@ def _covered(spans, times):
 
 
 def call(name, *, duration_s=60.0, at="2026-11-02T09:00:00+00:00", model="1", generation=1, **given):
-    """Rows of one call's analysis.
+    """Return the rows of the analysis of one call.
 
-    `agent`, `customer` and `mixed` list the segments of each role that has a channel; any other keyword is a column of
+    `agent`, `customer`, and `mixed` list the segments of each role with a channel. Other keywords are columns of
     `recordings`.
     """
     speech = {role: given.pop(role) for role in CHANNELS if role in given}
@@ -143,7 +143,7 @@ def failure(name, code="not_audio", at="2026-11-02T12:00:00+00:00", generation=1
 
 
 def merge(*parts):
-    """Rows by table, of several calls."""
+    """Return the rows of several calls, by table."""
     rows = {}
     for part in parts:
         for table, more in part.items():

@@ -1,4 +1,4 @@
-"""A few days of calls, small enough to work every figure out by hand; the time zone is Berlin's (UTC+1 in November)."""
+"""A few days of calls, small enough to compute every metric by hand. The time zone is Berlin (UTC+1 in November)."""
 
 from call_rows import call, classified, erasure, failure, merge, unclassified
 
@@ -7,7 +7,7 @@ def labels(**values):
     return [{"key": key, "value": value} for key, value in values.items()]
 
 
-# The worked example of docs/metrics.md. Thirds end at 40 and 80 s, quarters at 30, 60 and 90 s.
+# The worked example of docs/metrics.md. Thirds end at 40 and 80 s, quarters at 30, 60, and 90 s.
 ESCALATES = call(
     "escalates",
     duration_s=120,
@@ -23,10 +23,10 @@ ESCALATES = call(
     ],
     agent=[
         unclassified(8.5, 16.5),
-        unclassified(16.5, 19.5),  # goes on with the last
+        unclassified(16.5, 19.5),  # continues the previous one
         unclassified(27, 35),
         unclassified(60, 66),
-        unclassified(90, 95),  # interrupts: the customer has unclassified for 5 s and goes on for 3 s
+        unclassified(90, 95),  # interrupts: the customer has spoken for 5 s and continues for 3 s
         unclassified(101, 101.6),  # "mhm"
     ],
 )
@@ -78,7 +78,7 @@ MONO = call(
     mixed=[classified(0, 6, anger=0.5), classified(10, 14)],
 )
 
-# The customer has a channel, so the mixed one does not stand for the customer.
+# With a customer channel, a mixed channel does not represent the customer.
 CONFERENCE = call(
     "conference",
     at="2026-11-02T10:20:00+00:00",
@@ -89,7 +89,7 @@ CONFERENCE = call(
     mixed=[classified(20, 28, anger=0.9)],
 )
 
-# Who speaks when: the customer breaks into the agent's long stretch twice, the second time as it ends.
+# The customer starts during the agent's segments twice; only the first is an interruption, the second is at its end.
 INTERRUPTS = call(
     "interrupts",
     at="2026-11-02T10:30:00+00:00",
@@ -99,7 +99,7 @@ INTERRUPTS = call(
     customer=[classified(5, 7), classified(27.8, 30), classified(40.2, 42), classified(50, 50.8)],
 )
 
-# Inferred for the agent too, where the deployer opted in: (4 * 0.2 + 4 * 0.4) / 8 = 0.3.
+# Emotion of the agent, which the deployer can enable: (4 * 0.2 + 4 * 0.4) / 8 = 0.3.
 OPTED_IN = call(
     "opted_in",
     at="2026-11-02T10:40:00+00:00",
@@ -118,7 +118,7 @@ FIFTH = call(
     agent=[unclassified(10, 15)],
 )
 
-# Half past midnight in Berlin: the next day's first hour.
+# Half past midnight in Berlin: the first hour of the next day.
 AT_NIGHT = call(
     "at_night",
     at="2026-11-02T23:30:00+00:00",
@@ -139,15 +139,15 @@ TWICE = merge(
     ),
 )
 
-# Version "p" is shown; "o" was before it; "v" scored again and is held back, but alone has what came later.
+# Version "p" is published, "o" was published earlier. "v" is staged, but is the only version of the newer call.
 REANALYZED = merge(
     *(
         call(
-            "rescored",
+            "reanalyzed",
             model=model,
             at="2026-11-05T07:00:00+00:00",
             agent_id="a8",
-            queue="again",
+            queue="reanalysis",
             analyzed_at=f"2026-11-{day:02d}T00:00:00+00:00",
             customer=[classified(0, 6, anger=anger), classified(10, 14, "uncertain", anger=anger / 2)],
             agent=[classified(20, 28, anger=1.0)],
@@ -159,15 +159,15 @@ REANALYZED = merge(
         model="v",
         at="2026-11-05T08:00:00+00:00",
         agent_id="a8",
-        queue="again",
-        analyzed_at="2026-11-06T01:00:00+00:00",  # as long after the upload as the other
+        queue="reanalysis",
+        analyzed_at="2026-11-06T01:00:00+00:00",  # the same lag as the other call
         mixed=[classified(0, 5, sadness=0.6)],
     ),
 )
 
 
 def release(version, state, day):
-    """A version's row in `releases`."""
+    """Return a row of `releases`."""
     changed_at = f"2026-11-{day:02d}T12:00:00+00:00"
     return {
         "releases": [
@@ -178,7 +178,7 @@ def release(version, state, day):
 
 RELEASES = merge(release("o", "published", 3), release("p", "published", 4), release("v", "staged", 19))
 
-# The newer generation counts, though the older was analyzed once more.
+# The newer generation counts, although the older one was analyzed later.
 OVERWRITTEN = merge(
     call("overwritten", generation=2, at="2026-11-04T10:00:00+00:00", customer=[classified(0, 5)], agent=[]),
     call(
@@ -195,12 +195,12 @@ COPY = call("copy", at="2026-11-02T09:20:00+00:00", call_id=None, customer=[clas
 COPY["recordings"][0]["content_sha256"] = CALM["recordings"][0]["content_sha256"]
 
 ERASED = merge(
-    call("forgotten", at="2026-11-04T11:00:00+00:00", customer=[classified(0, 5, anger=0.9)], agent=[]),
-    erasure("forgotten"),
-    failure("forgotten"),
+    call("erased", at="2026-11-04T11:00:00+00:00", customer=[classified(0, 5, anger=0.9)], agent=[]),
+    erasure("erased"),
+    failure("erased"),
 )
 
-# The generation that was deleted hides the one before it, too.
+# A deleted generation also hides the generation before it.
 DELETED = merge(
     call("deleted", generation=1, at="2026-11-04T12:00:00+00:00", customer=[classified(0, 5)], agent=[]),
     call("deleted", generation=2, at="2026-11-04T12:00:00+00:00", customer=[classified(0, 5)], agent=[]),
@@ -224,14 +224,14 @@ FAILURES = merge(
     failure("broken"),
     failure("broken"),
     failure("at_midnight", "too_long", at="2026-11-02T23:30:00+00:00"),
-    failure("twice", "undeliverable"),  # analyzed after all
+    failure("twice", "undeliverable"),  # analyzed later
     failure("replaced", generation=1),
     failure("replaced", "damaged", generation=2, at="2026-11-02T13:00:00+00:00"),
 )
 
 
 def _trend_day(day, calls, negativity):
-    """So many calls with 10 s of the customer's voice each."""
+    """Return this number of calls, each with 10 s of the customer's speech."""
     return [
         call(
             f"trend-{day}-{number}",
@@ -245,7 +245,7 @@ def _trend_day(day, calls, negativity):
     ]
 
 
-# Fourteen days before and more: October 20 is 13 days before November 2.
+# October 20 is 13 days before November 2: the first day of the earlier week.
 TREND = merge(
     *_trend_day("10-19", 9, 0.9),
     *_trend_day("10-20", 1, 0.1),
@@ -270,27 +270,28 @@ OUTCOMES = {
 }
 
 
-def label(call, number, emotion, at="2026-11-05T09:00:00+00:00", **values):
-    """What somebody classified in one of a call's segments."""
+def annotation(call, number, emotion, at="2026-11-05T09:00:00+00:00", **values):
+    """Return an annotation of a segment of a call."""
     segment = call["segments"][number]
-    place = {name: segment[name] for name in ("recording_id", "call_date", "channel", "start_s", "end_s")}
-    label_id = f"{segment['segment_id'][:16]}{at[8:10]}"
-    return {"annotation_id": label_id, **place, "emotion": emotion, "sampling": "random", "annotated_at": at} | values
+    location = {name: segment[name] for name in ("recording_id", "call_date", "channel", "start_s", "end_s")}
+    annotation_id = f"{segment['segment_id'][:16]}{at[8:10]}"
+    row = {"annotation_id": annotation_id, **location, "emotion": emotion, "sampling": "random", "annotated_at": at}
+    return row | values
 
 
 ANNOTATIONS = {
     "annotations": [
-        label(ESCALATES, 0, "anger", annotated_by="ada"),
-        label(ESCALATES, 0, "neutral", at="2026-11-06T09:00:00+00:00", annotated_by="ada"),  # a second thought
-        label(RECOVERS, 0, "sadness"),
-        label(CALM, 0, "surprise", sampling="uncertain"),
-        label(ERASED, 0, "anger"),
+        annotation(ESCALATES, 0, "anger", annotated_by="ada"),
+        annotation(ESCALATES, 0, "neutral", at="2026-11-06T09:00:00+00:00", annotated_by="ada"),  # a correction
+        annotation(RECOVERS, 0, "sadness"),
+        annotation(CALM, 0, "surprise", sampling="uncertain"),
+        annotation(ERASED, 0, "anger"),
     ]
 }
 
 
 def check(metric, test, at="2026-11-03T04:30:00+00:00", day="2026-11-02", **values):
-    """A check of a day's calls."""
+    """Return a check of the calls of a day."""
     return {
         "check_id": f"{day} {metric} {values.get('queue')}",
         "call_date": day,
@@ -318,7 +319,7 @@ DRIFT_CHECKS = {
 
 DAY = merge(
     ESCALATES,
-    ESCALATES,  # the event came twice
+    ESCALATES,  # repeated event
     RECOVERS,
     CALM,
     ANGRY_MIDDLE,

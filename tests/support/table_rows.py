@@ -1,4 +1,4 @@
-"""Rows for tests, complete and valid; keywords replace values."""
+"""Complete and valid rows for tests; keywords replace values."""
 
 
 def commit_row(**changes):

@@ -1,4 +1,4 @@
-"""How warehouses are filled with rows, and their answers compared."""
+"""Fill warehouses with rows, and compare the rows of queries."""
 
 import pytest
 
@@ -11,12 +11,12 @@ def fill(warehouse, rows):
 
 
 def sort_rows(rows):
-    """Rows in an order that does not hang on the last digit of a number."""
+    """Return rows in an order that does not depend on floats."""
     return sorted(rows, key=lambda row: [str(value) for value in row.values() if not isinstance(value, float)])
 
 
 def assert_equal_rows(one, other):
-    """The same rows, but for the last digits of sums, whose order no warehouse promises."""
+    """Compare rows. The last digits of sums may differ, because the order of summation is undefined."""
     assert len(one) == len(other)
     for left, right in zip(one, other, strict=True):
         assert list(left) == list(right)

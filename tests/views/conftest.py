@@ -1,4 +1,4 @@
-"""The views over the same rows in both warehouses: DuckDB by the local store, BigQuery by its emulator."""
+"""The same rows in both warehouses: in a local store, and in the BigQuery emulator."""
 
 import uuid
 
@@ -25,7 +25,7 @@ def bigquery_client(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def local_day(tmp_path_factory):
-    """The days in a local store."""
+    """Return a local store with the example days."""
     store = DuckDBWarehouse(tmp_path_factory.mktemp("store") / "day.duckdb", **BERLIN)
     fill(store, DAY)
     return store
@@ -33,7 +33,7 @@ def local_day(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def cloud_day(bigquery_client):
-    """The same in a dataset."""
+    """Return a dataset with the same rows."""
     dataset = f"{PROJECT}.views_{uuid.uuid4().hex[:8]}"
     create_dataset(bigquery_client, dataset, **BERLIN)
     warehouse = BigQueryWarehouse(dataset, bigquery_client)
@@ -42,14 +42,14 @@ def cloud_day(bigquery_client):
 
 
 class Reports:
-    """Rows of each view, asked for once."""
+    """Rows of views, queried once per view."""
 
     def __init__(self, warehouse):
         self.warehouse = warehouse
         self._rows = {}
 
     def rows(self, view, **values):
-        """All rows of a view whose columns have these values."""
+        """Return all rows of a view with these values."""
         if view not in self._rows:
             self._rows[view] = self.warehouse.query(f"SELECT * FROM {view}")
         return [row for row in self._rows[view] if all(row[name] == value for name, value in values.items())]
@@ -71,5 +71,5 @@ def cloud_reports(cloud_day):
 
 @pytest.fixture(params=["duckdb", "bigquery"])
 def reports(request):
-    """The reports of either warehouse; a test that asks for them runs with both."""
+    """Run a test with each warehouse."""
     return request.getfixturevalue("local_reports" if request.param == "duckdb" else "cloud_reports")

@@ -1,4 +1,4 @@
-"""One definition: DuckDB and BigQuery give the same rows, with the columns that the descriptions tell."""
+"""DuckDB and BigQuery return the same rows, with the columns that the schemas describe."""
 
 from datetime import date, datetime
 
@@ -19,14 +19,14 @@ TYPES = {
 
 
 @pytest.mark.parametrize("view", views())
-def test_both_give_the_same_rows(local_reports, cloud_reports, view):
+def test_both_warehouses_return_the_same_rows(local_reports, cloud_reports, view):
     local, cloud = sort_rows(local_reports.rows(view)), sort_rows(cloud_reports.rows(view))
-    assert local, "the days have rows for every view"
+    assert local, "the example days have rows for every view"
     assert_equal_rows(local, cloud)
 
 
 @pytest.mark.parametrize("view", views())
-def test_every_column_is_described_by_name_order_and_type(reports, view):
+def test_columns_have_the_described_names_order_and_types(reports, view):
     rows = reports.rows(view)
     fields = views()[view].fields
     assert list(rows[0]) == [field.name for field in fields]
@@ -38,8 +38,8 @@ def test_every_column_is_described_by_name_order_and_type(reports, view):
 
 
 @pytest.mark.parametrize("view", views())
-def test_no_column_is_forgotten_by_the_days(local_reports, view):
-    """A column that is NULL in every row here would be tested by nothing."""
+def test_example_days_have_a_value_in_every_column(local_reports, view):
+    """Prevent columns that are NULL in all rows, and therefore untested."""
     empty = {"mixed_talk_s", "direction", "language", "event_id"}
     for field in views()[view].fields:
         if field.name not in empty:

@@ -1,4 +1,4 @@
-"""docs/metrics.md: the worked example is what the views compute, and the SQL in it runs."""
+"""docs/metrics.md: the views compute the values of its example, and its SQL runs."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ PAGE = (Path(__file__).parents[2] / "docs/metrics.md").read_text(encoding="utf-8
 
 
 def table(heading):
-    """Rows of the page's table whose header begins so."""
+    """Return the rows of the table whose header starts with this text."""
     lines = PAGE.split(f"\n{heading}", 1)[1].splitlines()[2:]
     rows = []
     for line in lines:
@@ -29,7 +29,7 @@ CUSTOMER = [
     for start, end, label, negativity in table("| start_s | end_s | label")
 ]
 AGENT = [(float(start), float(end)) for start, end, _ in table("| start_s | end_s | |")]
-FIGURES = {figure: value for figure, value, _ in table("| figure | value")}
+EXPECTED = {metric: value for metric, value, _ in table("| metric | value")}
 
 
 @pytest.fixture(scope="module")
@@ -46,34 +46,34 @@ def computed(tmp_path_factory):
     return row
 
 
-@pytest.mark.parametrize("figure", FIGURES)
-def test_the_worked_example_is_what_the_view_computes(computed, figure):
-    stated, value = FIGURES[figure], computed[figure]
+@pytest.mark.parametrize("metric", EXPECTED)
+def test_view_computes_the_values_of_the_worked_example(computed, metric):
+    expected, value = EXPECTED[metric], computed[metric]
     if isinstance(value, bool):
-        assert stated == str(value).lower()
+        assert expected == str(value).lower()
     elif isinstance(value, str):
-        assert stated == value
+        assert expected == value
     else:
-        assert float(stated) == pytest.approx(value, abs=5e-6)
+        assert float(expected) == pytest.approx(value, abs=5e-6)
 
 
-def test_both_warehouses_are_tested_on_the_same_example():
-    """`day.py` holds the example for both; here it is as the page tells it."""
-    of = {
+def test_example_days_contain_the_worked_example():
+    """Ensure that both warehouses are tested with the example."""
+    intervals = {
         role: [(row["start_s"], row["end_s"]) for row in ESCALATES["segments"] if row["role"] == role]
         for role in ("agent", "customer")
     }
-    assert of == {"agent": AGENT, "customer": [(start, end) for start, end, _, _ in CUSTOMER]}
+    assert intervals == {"agent": AGENT, "customer": [(start, end) for start, end, _, _ in CUSTOMER]}
 
 
 @pytest.mark.parametrize("sql", re.findall(r"```sql\n(.*?)```", PAGE, re.S))
-def test_the_pages_sql_runs(tmp_path, sql):
+def test_sql_of_the_page_runs(tmp_path, sql):
     store = DuckDBWarehouse(tmp_path / "days.duckdb", min_calls_per_group=1)
     fill(store, merge(DAY))
     assert store.query(sql)
 
 
-def test_wilsons_interval_over_several_days_is_that_of_the_view_for_one(tmp_path):
+def test_sql_for_intervals_over_days_equals_the_view_for_one_day(tmp_path):
     store = DuckDBWarehouse(tmp_path / "days.duckdb", min_calls_per_group=1)
     fill(store, DAY)
     sql = next(found for found in re.findall(r"```sql\n(.*?)```", PAGE, re.S) if "emotion_by_outcome" in found)

@@ -1,4 +1,4 @@
-"""A report on some days reads those days: the filter reaches the tables, and other days change nothing."""
+"""Partition pruning: a filter on the day reaches the tables, and rows of other days do not change the result."""
 
 import json
 from datetime import date
@@ -15,10 +15,10 @@ from callmood.warehouse.schema import tables, views
 MONDAY = date(2026, 11, 2)
 PARTITIONED = {name for name, table in tables().items() if table.partition_field == "call_date"}
 
-# What reads all days, and why.
-WHOLE = {
+# Views that read all days, and the reason.
+UNPRUNED = {
     "trends_daily": "a row looks back thirteen days",
-    "failures_current": "failures have no day of a call; the table is small",
+    "failures_current": "failures have no call date; the table is small",
 }
 
 # `to_duckdb` translates a join with UNNEST only if the query has no other join.
@@ -26,7 +26,7 @@ JOINS_UNNEST = {"emotion_by_label", "emotion_by_outcome"}
 
 
 def scans(plan, reached, exempt):
-    """(table, columns, whether the filter on the day reached it) of every scan in a plan."""
+    """Yield (table, columns, whether the filter on the day reaches it) of every scan in a plan."""
     for node in plan:
         extra = node.get("extra_info", {})
         if "Table" in extra:
@@ -45,20 +45,20 @@ def _first_of(node):
     return _first_of(child) if child["name"].strip() == "PROJECTION" else child
 
 
-@pytest.mark.parametrize("view", sorted(set(views()) - set(WHOLE)))
-def test_a_filter_on_the_day_reaches_every_scan_of_recordings_and_segments(local_day, view):
+@pytest.mark.parametrize("view", sorted(set(views()) - set(UNPRUNED)))
+def test_day_filter_reaches_every_scan_of_recordings_and_segments(local_day, view):
     with duckdb.connect(str(local_day.path), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        # It joins rows back by their number in the file, which hides what the plan itself asks for.
+        # These optimizers join rows by their number in the file, which hides the columns that the plan reads.
         connection.execute("SET disabled_optimizers = 'late_materialization, top_n_window_elimination'")
         [(_, plan)] = connection.execute(
             f"EXPLAIN (FORMAT json) SELECT * FROM {view} WHERE call_date = DATE '2026-11-02'"
         ).fetchall()
-    found = [scan for scan in scans(json.loads(plan), False, view in JOINS_UNNEST) if scan[0] in PARTITIONED]
-    assert found
-    for table, columns, reached in found:
-        # A failure of the day stands until its recording is analyzed, on whatever day.
-        assert reached or columns == {"uri", "generation"}, f"{view} reads {columns} of {table} whole"
+    relevant = [scan for scan in scans(json.loads(plan), False, view in JOINS_UNNEST) if scan[0] in PARTITIONED]
+    assert relevant
+    for table, columns, reached in relevant:
+        # A failure of the day is current until its recording is analyzed on any day.
+        assert reached or columns == {"uri", "generation"}, f"{view} reads {columns} of all partitions of {table}"
 
 
 OTHER_DAYS = merge(
@@ -77,7 +77,7 @@ def more_days(tmp_path_factory):
     return store
 
 
-@pytest.mark.parametrize("view", sorted(set(views()) - set(WHOLE)))
-def test_rows_of_other_days_change_nothing(local_reports, more_days, view):
+@pytest.mark.parametrize("view", sorted(set(views()) - set(UNPRUNED)))
+def test_rows_of_other_days_do_not_change_the_result(local_reports, more_days, view):
     monday = sort_rows(more_days.query(f"SELECT * FROM {view} WHERE call_date = DATE '2026-11-02'"))
     assert_equal_rows(monday, sort_rows(local_reports.rows(view, call_date=MONDAY)))

@@ -1,4 +1,4 @@
-"""docs/reading-the-data.md: every block of it runs, from top to bottom, on a store and a dataset of the same days."""
+"""docs/reading-the-data.md: all its blocks run in order, on a store and a dataset with the same rows."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def reports_dataset(bigquery_client):
     return warehouse
 
 
-def test_every_block_of_the_page_runs(tmp_path, monkeypatch, capsys, reports_dataset):
+def test_all_blocks_of_the_page_run(tmp_path, monkeypatch, capsys, reports_dataset):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(google.auth, "default", lambda **_: (AnonymousCredentials(), PROJECT))
     fill(
@@ -47,8 +47,8 @@ def test_every_block_of_the_page_runs(tmp_path, monkeypatch, capsys, reports_dat
         else:
             exec(block.replace('"acme"', f'"{PROJECT}"'), seen)
     printed += capsys.readouterr().out
-    for told in ("angry for 12 s", "gs://calls/escalates.wav", "billing", "anger_minutes"):
-        assert told in printed
+    for text in ("angry for 12 s", "gs://calls/escalates.wav", "billing", "anger_minutes"):
+        assert text in printed
     assert Path("calls.csv").read_text().startswith("call_date,started_at,")
     [row] = DuckDBWarehouse(Path("callmood.duckdb"), **BERLIN).query(
         "SELECT SUM(calls) AS calls FROM emotion_by_outcome WHERE outcome = 'sale' AND emotion = 'anger'"

@@ -1,4 +1,4 @@
-"""What is true of the views whatever the calls are like."""
+"""Properties of the views for random calls."""
 
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +13,7 @@ from warehouse_data import fill
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from callmood.warehouse.schema import tables
 
-# A segment: the pause before it, its length, how its probability is shared out, and whether the label is certain.
+# A segment: the pause before it, its duration, the weights of emotions, and whether its emotion is certain.
 SEGMENT = st.tuples(
     st.floats(0.1, 20).map(lambda s: round(s, 3)),
     st.floats(0.6, 8).map(lambda s: round(s, 3)),
@@ -25,32 +25,32 @@ ROLES = st.sampled_from([("agent", "customer"), ("mixed",), ("customer",), ("age
 
 
 def segments(channel, role):
-    at, made = 0.0, []
+    at, rows = 0.0, []
     for pause, length, weights, certain in channel:
         start = round(at + pause, 3)
         at = round(start + length, 3)
         if role == "agent":
-            made.append(unclassified(start, at))
+            rows.append(unclassified(start, at))
         else:
             probabilities = {e: w / sum(weights) for e, w in zip(EMOTIONS, weights, strict=True)}
-            made.append(classified(start, at, None if certain else "uncertain", **probabilities))
-    return made
+            rows.append(classified(start, at, None if certain else "uncertain", **probabilities))
+    return rows
 
 
 @st.composite
 def calls(draw):
-    made = []
+    rows = []
     for number in range(draw(st.integers(1, 4))):
         roles = draw(ROLES)
         speech = {role: segments(draw(CHANNEL), role) for role in roles}
         end = max((s["end_s"] for channel in speech.values() for s in channel), default=0.0)
         duration = round(end + draw(st.floats(0.001, 15)), 3)
-        made.append(call(f"c{number}", duration_s=duration, **speech))
-    return made
+        rows.append(call(f"c{number}", duration_s=duration, **speech))
+    return rows
 
 
-class InMemory(DuckDBWarehouse):
-    """A store that is made once and emptied between examples: making one takes longer than asking it."""
+class InMemoryWarehouse(DuckDBWarehouse):
+    """A store in memory that is emptied between examples, because creating a store is slow."""
 
     def __init__(self):
         self.connection = duckdb.connect(":memory:")
@@ -68,16 +68,16 @@ class InMemory(DuckDBWarehouse):
 
 @pytest.fixture(scope="module")
 def store():
-    return InMemory()
+    return InMemoryWarehouse()
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(made=calls())
-def test_shares_parts_and_bins_add_up(store, made):
+@given(analyzed=calls())
+def test_shares_quarters_and_bins_add_up(store, analyzed):
     store.empty()
-    fill(store, merge(*made))
+    fill(store, merge(*analyzed))
     rows = store.query("SELECT * FROM calls")
-    assert len(rows) == len(made)
+    assert len(rows) == len(analyzed)
     bins = store.query("SELECT * FROM call_timeline")
     for row in rows:
         check_call(row)

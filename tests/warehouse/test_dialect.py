@@ -1,4 +1,4 @@
-"""BigQuery SQL on the local store: what it means in BigQuery, it means here."""
+"""Translated BigQuery SQL: DuckDB returns the values that BigQuery returns."""
 
 from datetime import date
 
@@ -16,14 +16,14 @@ def store():
         yield connection
 
 
-# The right-hand side is what BigQuery's documentation says of the function.
-MEANINGS = {
+# The expected values follow BigQuery's documentation.
+VALUES = {
     "COUNTIF(x > 1) FROM UNNEST([1, 2, 3]) AS x": 2,
     "COUNTIF(x) FROM UNNEST([CAST(NULL AS BOOL)]) AS x": 0,
     "SAFE_DIVIDE(1, 0)": None,
     "SAFE_DIVIDE(1, 4)": 0.25,
     "7 / 2": 3.5,
-    "0.1 + 0.2": 0.30000000000000004,  # FLOAT64, no decimal
+    "0.1 + 0.2": 0.30000000000000004,  # FLOAT64, not NUMERIC
     "'wav$'": "wav$",
     "REGEXP_CONTAINS('a.wav', r'\\.wav$')": True,
     "EXTRACT(DAYOFWEEK FROM DATE '2024-02-04')": 1,  # a Sunday
@@ -54,24 +54,24 @@ MEANINGS = {
 }
 
 
-@pytest.mark.parametrize("expression", MEANINGS)
-def test_an_expression_means_in_duckdb_what_it_means_in_bigquery(store, expression):
+@pytest.mark.parametrize("expression", VALUES)
+def test_expression_has_the_value_and_type_of_bigquery(store, expression):
     value = store.execute(to_duckdb(f"SELECT {expression}")).fetchone()[0]
-    assert value == MEANINGS[expression]
-    assert type(value) is type(MEANINGS[expression])
+    assert value == VALUES[expression]
+    assert type(value) is type(VALUES[expression])
 
 
 @pytest.mark.parametrize(
     "name",
     ["calls", "callmood.calls", "`callmood.calls`", "`my-project.callmood.calls`", "`my-project`.callmood.calls"],
 )
-def test_every_way_to_name_a_table_finds_it(store, name):
+def test_table_is_found_by_each_form_of_its_name(store, name):
     store.execute("CREATE TABLE calls AS SELECT 7 AS n")
     assert store.execute(to_duckdb(f"SELECT n FROM {name}")).fetchall() == [(7,)]
     assert store.execute(to_duckdb(f"SELECT calls.n FROM {name}")).fetchall() == [(7,)]
 
 
-def test_a_dataset_with_a_project_is_known_by_its_own_name(store):
+def test_dataset_with_a_project_is_recognized(store):
     store.execute("CREATE TABLE calls AS SELECT 7 AS n")
     assert store.execute(to_duckdb("SELECT n FROM `${dataset}.calls`", "my-project.voice")).fetchall() == [(7,)]
 
@@ -79,12 +79,12 @@ def test_a_dataset_with_a_project_is_known_by_its_own_name(store):
 @pytest.mark.parametrize(
     "sql", ["SELEC 1", "SELECT (", "", "SELECT 1; SELECT 2", "SELECT x FROM UNNEST([1]) AS x WITH OFFSET AS o"]
 )
-def test_what_cannot_run_is_refused_with_the_reason(sql):
+def test_unsupported_sql_is_a_query_error(sql):
     with pytest.raises(QueryError, match="local store"):
         to_duckdb(sql)
 
 
-def test_a_template_is_filled_in_as_terraform_fills_it():
+def test_template_variables_are_replaced():
     template = "SELECT '${time_zone}' FROM `${dataset}.calls` WHERE calls >= ${min_calls_per_group} AND uri LIKE '%$'"
     assert (
         render(template, dataset="p.d", time_zone="Asia/Tokyo", min_calls_per_group=7)
@@ -92,12 +92,12 @@ def test_a_template_is_filled_in_as_terraform_fills_it():
     )
 
 
-def test_an_unknown_variable_is_named():
+def test_unknown_variable_is_an_error():
     with pytest.raises(QueryError, match=r"\$\{datset\}"):
         render("SELECT 1 FROM `${datset}.calls`", dataset="d")
 
 
-def test_views_come_after_what_they_read(tmp_path):
+def test_views_follow_the_views_that_they_read(tmp_path):
     (tmp_path / "a.sql").write_text("SELECT * FROM `${dataset}.b`, `${dataset}.table`")
     (tmp_path / "b.sql").write_text("SELECT * FROM `${dataset}.c`")
     (tmp_path / "c.sql").write_text("SELECT 1 AS x")
