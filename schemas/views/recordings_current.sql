@@ -1,6 +1,6 @@
 -- Which analysis of each recording counts? One row per recording: the analysis of its newest generation by the version
--- published last, otherwise the newest analysis. Staged analyses count only if there are no others. Erased recordings
--- are excluded.
+-- published last, otherwise the newest analysis. Staged analyses count only without any others. Erased recordings are
+-- excluded.
 -- Copies of the same bytes on the same day are one call, represented by the first upload. A copy without a call ID
 -- yields to one with a call ID. Copies with different call IDs are different calls, such as two calls without speech.
 WITH

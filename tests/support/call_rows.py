@@ -134,7 +134,7 @@ def failure(name, code="not_audio", at="2026-11-02T12:00:00+00:00", generation=1
                 "object": f"{name}.wav",
                 "generation": generation,
                 "code": code,
-                "message": "These bytes are no audio.",
+                "message": "The file is not audio.",
                 "software_version": "0.1.0",
                 "failed_at": at,
             }
