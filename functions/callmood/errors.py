@@ -1,12 +1,12 @@
-"""Errors that callmood raises: each says what happened, to which recording, and what to do."""
+"""Errors that callmood raises. Each message states the problem, the affected object, and the fix."""
 
 
 class CallmoodError(Exception):
-    """Anything callmood itself raises; catch this to catch them all."""
+    """Base class of all errors of callmood."""
 
 
 class SettingsError(CallmoodError):
-    """A setting is missing or makes no sense; the message names it and what it may be."""
+    """A setting is missing or invalid; the message names it and its valid values."""
 
 
 class ModelError(CallmoodError):
@@ -14,31 +14,31 @@ class ModelError(CallmoodError):
 
 
 class RegistryError(CallmoodError):
-    """The model registry has no such version or alias, or what is asked of it makes no sense."""
+    """A version or alias does not exist in the model registry, or a change of the registry is invalid."""
 
 
 class SchemaError(CallmoodError):
-    """A row does not fit its table's schema; nothing of its batch was written."""
+    """A row does not match the schema of its table; no row of its batch was written."""
 
 
 class WarehouseError(CallmoodError):
-    """The warehouse refused rows or a query for a reason that a retry may cure."""
+    """The warehouse rejected rows or a query; a retry can succeed."""
 
 
 class QueryError(CallmoodError):
-    """A query is no valid BigQuery SQL, or the local store has nothing like what it asks for."""
+    """A query is not valid BigQuery SQL, or the local store does not support it."""
 
 
 class CloudError(CallmoodError):
-    """Something in Google Cloud is not there, not open to us, or does not answer; the message says what to do."""
+    """A Google Cloud resource is missing, not accessible, or unavailable; the message names the fix."""
 
 
 class PublishError(CallmoodError):
-    """A call's message was not published; its rows are written all the same."""
+    """The message of a call was not published; its rows are written."""
 
 
 class AlertError(CallmoodError):
-    """A webhook did not take an alert; the call's rows are written all the same."""
+    """A webhook did not accept an alert; the rows of the call are written."""
 
 
 class AnnotationError(CallmoodError):
@@ -53,7 +53,7 @@ class BadRecording(CallmoodError):
     code : str
         One of `FAILURE_CODES`.
     message : str
-        A plain sentence for the person who reads the failures table.
+        One sentence for readers of the table `failures`.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -65,14 +65,14 @@ class BadRecording(CallmoodError):
 
 
 class BadEvent(CallmoodError):
-    """A message is no Cloud Storage notification, and never will be.
+    """A message is not a valid event: a permanent error.
 
     Parameters
     ----------
     message : str
-        What is wrong with it, without its content.
+        The problem, without the content of the message.
     event_id : str or None
-        Pub/Sub's message id, where it has one.
+        Pub/Sub's message ID, if known.
     """
 
     def __init__(self, message: str, event_id: str | None = None) -> None:
@@ -81,19 +81,19 @@ class BadEvent(CallmoodError):
 
 
 FAILURE_CODES = {
-    "empty_file": "The object holds no bytes.",
-    "not_audio": "The bytes are no audio container that callmood knows.",
-    "damaged": "The container is audio, but its header or stream cannot be read.",
-    "unsupported_codec": "The container is known, its codec is not.",
-    "encrypted": "The recording is encrypted or locked by a password.",
-    "no_audio": "The container is readable but holds no audio stream or no samples.",
+    "empty_file": "The object is empty.",
+    "not_audio": "The content is not in a supported audio container format.",
+    "damaged": "The audio container has an unreadable header or stream.",
+    "unsupported_codec": "The container is supported, but its codec is not.",
+    "encrypted": "The recording is encrypted or protected by a password.",
+    "no_audio": "The container has no audio stream, or the stream has no samples.",
     "invalid_format": "The header states an impossible format, such as a sample rate of zero.",
     "too_long": "The recording is longer than the limit (MAX_DURATION_S).",
     "too_large": "The object is larger than the limit (MAX_SIZE_BYTES).",
     "gone": "The object was deleted or replaced before it could be read.",
-    "forbidden": "The recording may not be read.",
-    "bad_name": "The file's name is no UTF-8.",
-    "bad_event": "A message in the events' topic is no Cloud Storage notification.",
-    "undeliverable": "Every attempt failed; the event ended in the dead letter topic.",
+    "forbidden": "Read access to the recording is denied.",
+    "bad_name": "The file name is not valid UTF-8.",
+    "bad_event": "A message in the topic of events is not a Cloud Storage notification.",
+    "undeliverable": "All attempts failed; the event was dead-lettered.",
 }
-"""dict of str to str: every code in the `failures` table, and what it means."""
+"""dict of str to str: meaning of each code in the table `failures`."""

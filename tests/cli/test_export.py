@@ -1,4 +1,4 @@
-"""Getting data out: `callmood export` to files that pandas reads back."""
+"""`callmood export`: CSV and Parquet files that other tools can read."""
 
 import duckdb
 import pandas as pd
@@ -15,7 +15,7 @@ from callmood.warehouse.duckdb import DuckDBWarehouse
 def path(tmp_path):
     path = tmp_path / "calls.duckdb"
     store = DuckDBWarehouse(path)
-    for name, anger in (('it\'s, "quoted"\nand =1+1', 0.9), ("calm", 0.1)):
+    for name, anger in (('it\'s, "quoted"\nand =1+1', 0.9), ("neutral", 0.1)):
         rows = call(name, customer=[classified(3, 30, anger=anger)])
         write_analysis(store, rows["segments"], rows["recordings"][0])
     return path
@@ -25,19 +25,19 @@ def export(path, *arguments):
     return CliRunner().invoke(app, ["export", *map(str, arguments), "--store", str(path)])
 
 
-def test_a_view_as_csv_reads_back_as_it_is(path, tmp_path):
+def test_csv_of_a_view_has_the_rows_of_the_view(path, tmp_path):
     out = tmp_path / "it's here.csv"
     done = export(path, "calls", out)
     assert (done.exit_code, "2 rows" in done.output) == (0, True)
     read = pd.read_csv(out, parse_dates=["started_at"])
-    asked = pd.DataFrame(DuckDBWarehouse(path).query("SELECT * FROM calls"))
-    assert list(read.columns) == list(asked.columns)
-    assert set(read.call_id) == set(asked.call_id)
-    assert sorted(read.negativity) == pytest.approx(sorted(asked.negativity))
-    assert set(read.started_at) == set(asked.started_at)
+    expected = pd.DataFrame(DuckDBWarehouse(path).query("SELECT * FROM calls"))
+    assert list(read.columns) == list(expected.columns)
+    assert set(read.call_id) == set(expected.call_id)
+    assert sorted(read.negativity) == pytest.approx(sorted(expected.negativity))
+    assert set(read.started_at) == set(expected.started_at)
 
 
-def test_a_table_as_parquet_keeps_its_types(path, tmp_path):
+def test_parquet_of_a_table_keeps_the_types(path, tmp_path):
     out = tmp_path / "rows"
     assert export(path, "recordings", out, "--format", "parquet").exit_code == 0
     types = dict(duckdb.sql(f"SELECT column_name, column_type FROM (DESCRIBE FROM read_parquet('{out}'))").fetchall())
@@ -46,7 +46,7 @@ def test_a_table_as_parquet_keeps_its_types(path, tmp_path):
     assert types["call_date"] == "DATE"
 
 
-def test_a_file_that_exists_is_replaced(path, tmp_path):
+def test_existing_file_is_replaced(path, tmp_path):
     out = tmp_path / "calls.csv"
     out.write_text("older\n" * 1000)
     assert export(path, "calls", out).exit_code == 0
@@ -54,7 +54,7 @@ def test_a_file_that_exists_is_replaced(path, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (
             ("call", "out.csv"),
@@ -64,9 +64,9 @@ def test_a_file_that_exists_is_replaced(path, tmp_path):
         (("calls", "no/such/folder/out.csv"), "cannot be written"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_leaves_nothing(path, tmp_path, monkeypatch, arguments, said):
+def test_invalid_export_is_an_error_and_leaves_no_file(path, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
     done = export(path, *arguments)
     assert done.exit_code == 2
-    assert said in " ".join(done.output.split())
+    assert message in " ".join(done.output.split())
     assert {left.name for left in tmp_path.iterdir()} == {"calls.duckdb"}

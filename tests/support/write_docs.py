@@ -41,7 +41,7 @@ def settings_table():
 
 def codes_table(codes):
     return "\n".join(
-        ["| code | what it means |", "|---|---|", *(f"| `{code}` | {text} |" for code, text in codes.items())]
+        ["| code | meaning |", "|---|---|", *(f"| `{code}` | {text} |" for code, text in codes.items())]
     )
 
 
@@ -54,7 +54,7 @@ def warnings_table():
 
 
 def problems_table():
-    lines = ["| status | code | what it means |", "|---|---|---|"]
+    lines = ["| status | code | meaning |", "|---|---|---|"]
     return "\n".join([*lines, *(f"| {status} | `{code}` | {title} |" for code, (status, title) in PROBLEMS.items())])
 
 
@@ -76,7 +76,7 @@ def described(source, fields, *before):
     """A heading, what the table or view is, and a line for each of the fields."""
     lines = [f"## `{source.name}`", "", " ".join([source.description, *before])]
     if fields:
-        lines += ["", "| column | type | what it holds |", "|---|---|---|"]
+        lines += ["", "| column | type | description |", "|---|---|---|"]
     for field in fields:
         kind = field.type + {"REQUIRED": ", required", "REPEATED": ", repeated"}.get(field.mode, "")
         lines.append(f"| `{field.name}` | {kind} | {field.description} |")
@@ -88,14 +88,14 @@ def model_commands_table():
     sys.path.append(str(ROOT))
     from model.cli.app import app
 
-    lines = ["| command | what it does |", "|---|---|"]
+    lines = ["| command | description |", "|---|---|"]
     for name, command in sorted(get_command(app).commands.items()):
         lines.append(f"| `python -m model {name}` | {(command.help or '').partition(chr(10))[0]} |")
     return "\n".join(lines)
 
 
 def results_table():
-    lines = ["| field | type | what it holds | attribute |", "|---|---|---|---|"]
+    lines = ["| field | type | description | attribute |", "|---|---|---|---|"]
     for field in result_schema()["fields"]:
         also = "yes" if field["name"] in ATTRIBUTES else ""
         lines.append(f"| `{field['name']}` | {field['type']} | {field['doc']} | {also} |")

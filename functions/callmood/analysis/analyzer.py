@@ -26,8 +26,8 @@ ANALYSIS_VERSION = 1
 
 WARNINGS = {
     **stream.WARNINGS,
-    "dual_mono": "Two channels carry the same sound. They are analyzed as one channel with both parties.",
-    "silent_channel": "A channel is empty: nothing was recorded on it.",
+    "dual_mono": "Two channels have the same content. They were analyzed as one channel with both parties.",
+    "silent_channel": "A channel contains no signal.",
     "no_speech": "The recording contains no speech, so it has no segments.",
 }
 """dict of str to str: every code in the `warnings` column of `recordings`, and its meaning."""

@@ -25,15 +25,15 @@ OVER_FULL_SCALE = 2.0
 
 
 WARNINGS = {
-    "truncated": "There is less audio than the header states: the recorder or the upload stopped early.",
-    "decode_errors": "Parts of the stream are damaged and were passed over.",
-    "gaps_filled": "The stream's timestamps leave holes (lost packets, or silence not sent); silence fills them.",
-    "format_changed": "The sample rate or number of channels changes on the way; analyzed up to the change.",
-    "extra_audio_streams": "The container holds several audio streams; only the main one is analyzed.",
-    "non_finite_samples": "Some samples are NaN or infinite; they were set to zero.",
-    "over_full_scale": "Some samples are far beyond full scale and were clipped: the recorder scales them wrongly.",
+    "truncated": "The recording has less audio than its header states: the recorder or the upload stopped early.",
+    "decode_errors": "Parts of the stream are damaged and were skipped.",
+    "gaps_filled": "The timestamps have gaps (lost packets, or suppressed silence), which were filled with silence.",
+    "format_changed": "The sample rate or number of channels changes within the recording, which was analyzed up to the change.",
+    "extra_audio_streams": "The container has several audio streams; only the main stream was analyzed.",
+    "non_finite_samples": "Some samples were NaN or infinite, and were set to zero.",
+    "over_full_scale": "Some samples were far beyond full scale, and were clipped: the recorder uses a wrong scale.",
 }
-"""dict of str to str: what may be odd about a recording's audio, as in the `recordings` table's `warnings`."""
+"""dict of str to str: meaning of the codes in the column `warnings` of the table `recordings`."""
 
 
 class AudioStream:

@@ -60,7 +60,7 @@ class Webhook:
         Parameters
         ----------
         message_id : str
-            The same for every delivery of the same message.
+            Identical in all deliveries of the same message.
         body : bytes
             JSON in UTF-8.
 

@@ -1,7 +1,8 @@
-"""A folder full of bad and odd files goes through the whole pipeline: each bad one leaves one row that says why."""
+"""A folder of invalid and unusual files: each invalid file results in one row of `failures`."""
 
 import pytest
-from test_bad_input import HEARD, REFUSED
+from test_bad_input import HEARD as UNUSUAL
+from test_bad_input import REFUSED as INVALID
 
 from callmood.config import AnalysisConfig
 from callmood.emotion.model import load_model
@@ -22,15 +23,15 @@ NAMES = [
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory):
+def analyzed_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("inbox")
     expected = {}
-    for number, (name, (content, code, _)) in enumerate(REFUSED.items()):
+    for number, (name, (content, code, _)) in enumerate(INVALID.items()):
         path = folder / f"{number} {name.replace('/', ' ')}.wav"
         path.write_bytes(content)
         expected[path.as_uri()] = code
-    for number, (name, (content, *_)) in enumerate(HEARD.items()):
-        path = folder / f"odd {number} {name}"
+    for number, (name, (content, *_)) in enumerate(UNUSUAL.items()):
+        path = folder / f"unusual {number} {name}"
         path.write_bytes(content)
         expected[path.as_uri()] = None
     for name in NAMES:
@@ -49,18 +50,18 @@ def outcome(tmp_path_factory):
     return store, expected
 
 
-def test_each_bad_file_leaves_one_failure_with_its_code(outcome):
-    store, expected = outcome
-    bad = {uri: code for uri, code in expected.items() if code}
-    assert len(bad) >= 40
+def test_each_invalid_file_has_one_failure_with_its_code(analyzed_folder):
+    store, expected = analyzed_folder
+    codes = {uri: code for uri, code in expected.items() if code}
+    assert len(codes) >= 40
     rows = store.query("SELECT uri, code, message FROM failures")
-    assert len(rows) == len(bad)
-    assert {row["uri"]: row["code"] for row in rows} == bad
+    assert len(rows) == len(codes)
+    assert {row["uri"]: row["code"] for row in rows} == codes
     assert all(row["message"] for row in rows)
 
 
-def test_what_is_odd_but_holds_sound_is_a_recording_even_without_speech(outcome):
-    store, expected = outcome
+def test_unusual_audio_without_speech_is_a_recording(analyzed_folder):
+    store, expected = analyzed_folder
     rows = {row["uri"]: row for row in store.query("SELECT * FROM recordings")}
     assert rows.keys() == {uri for uri, code in expected.items() if not code}
     for row in rows.values():
@@ -68,7 +69,7 @@ def test_what_is_odd_but_holds_sound_is_a_recording_even_without_speech(outcome)
         assert "no_speech" in row["warnings"]
 
 
-def test_a_recording_over_the_limit_is_too_long(tmp_path):
+def test_recording_over_the_duration_limit_fails(tmp_path):
     from audio_files import wav
 
     path = tmp_path / "long.wav"
