@@ -150,7 +150,7 @@ def compare_canary(
     since = [
         datetime.fromisoformat(change["at"])
         for change in registry.history()
-        if change["alias"] == PRODUCTION and change["what"] == "canary" and change["version"] == version
+        if change["alias"] == PRODUCTION and change["action"] == "canary" and change["version"] == version
     ][-1]
     parameters: dict[str, object] = {"canary": version, "production": release.version, "since": since}
     parameters["oldest"] = (since - max_age).date() if max_age else date.min

@@ -46,7 +46,7 @@ def promote(registry: Registry, alias: str, version: str, canary: float | None) 
             raise RegistryError(f"the alias {alias} does not exist; promote a first version without --canary")
         return present if version == present.version else present.with_canary(version, canary)
 
-    return registry.change(alias, "promote" if canary is None else "canary", changed)
+    return registry.update(alias, "promote" if canary is None else "canary", changed)
 
 
 def publish_results(version: str, store: Path | None, dataset: str | None) -> None:

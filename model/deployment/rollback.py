@@ -32,4 +32,4 @@ def rollback(registry: Registry, alias: str, canary: str | None = None) -> Relea
             raise RegistryError(f"{registry.uri} has no alias {alias!r}, so there is nothing to roll back")
         return present if canary not in (None, present.canary) else present.rolled_back()
 
-    return registry.change(alias, "rollback", changed)
+    return registry.update(alias, "rollback", changed)

@@ -23,7 +23,7 @@ def lines(registry: Registry) -> Iterator[str]:
     for version in registry.versions():
         yield _version_line(version.lineage, version.files)
     for change in registry.history():
-        yield f"{change['at']}  {change['what']} {change['version']} as {change['alias']}, {change['share']:.0%}"
+        yield f"{change['at']}  {change['action']} {change['version']} as {change['alias']}, {change['share']:.0%}"
     for alias, release in registry.releases().items():
         yield describe(alias, release)
 

@@ -84,7 +84,7 @@ def test_dual_mono_is_one_channel_whatever_its_gain(model, gain):
     both = (AGENT + CUSTOMER) / 2
     analysis = analyze(recording(both, gain * both), model, AnalysisConfig())
     assert "dual_mono" in analysis.warnings
-    assert sorted(analysis.roles) == ["copy", "mixed"]
+    assert sorted(analysis.roles) == ["duplicate", "mixed"]
     assert {segment.role for segment in analysis.segments} == {"mixed"}
     assert analysis.overlap_s == 0
     assert set(analysis.talk_s) == {"mixed"}
@@ -100,7 +100,7 @@ def test_an_empty_channel_is_silent_and_no_error(model):
 def test_an_empty_channel_beside_two_copies_is_silent_all_the_same(model):
     both = (AGENT + CUSTOMER) / 2
     analysis = analyze(recording(both, both, np.zeros_like(both)), model, AnalysisConfig())
-    assert sorted(analysis.roles) == ["copy", "mixed", "silent"]
+    assert sorted(analysis.roles) == ["duplicate", "mixed", "silent"]
     assert "silent_channel" in analysis.warnings
 
 

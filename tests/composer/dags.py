@@ -244,7 +244,12 @@ def test_rejected_canary_is_rolled_back_and_accepted_canary_is_promoted(bag, con
     assert states["rollback"] == TaskInstanceState.SUCCESS
     assert "sounds otherwise" in connected.output["compare-canary"]
     registry = releases(connected)
-    assert registry["releases"]["production"] == {"version": shipped, "canary": None, "share": 0.0, "earlier": []}
+    assert registry["releases"]["production"] == {
+        "version": shipped,
+        "canary": None,
+        "share": 0.0,
+        "previous_versions": [],
+    }
     assert len(registry["versions"]) == 2
 
     run, states, executed = run_dag(connected, 2, canary_limits="--calls 1 --shift 1 --unsure 1 --slower 1000")

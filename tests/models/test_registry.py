@@ -112,8 +112,8 @@ def test_register_promote_and_roll_back(tmp_path, models, one, two, capsys):
     listed = json.loads(capsys.readouterr().out)
     assert [version["version"] for version in listed["versions"]] == [one, two]
     assert [version["parent"] for version in listed["versions"]] == [None, one]
-    assert [change["what"] for change in listed["history"]] == ["promote", "canary", "promote", "rollback"]
-    assert listed["releases"]["production"] == {"version": one, "canary": None, "share": 0.0, "earlier": []}
+    assert [change["action"] for change in listed["history"]] == ["promote", "canary", "promote", "rollback"]
+    assert listed["releases"]["production"] == {"version": one, "canary": None, "share": 0.0, "previous_versions": []}
     assert command("versions", *at) == 0
     assert "rollback" in capsys.readouterr().out
 
@@ -150,7 +150,7 @@ def test_registering_again_adds_new_files_only(tmp_path, models, registry, one):
 def test_metadata_of_a_registered_version_cannot_change(registry, tmp_path, capsys):
     other = model_file(tmp_path, 1, temperature=9.0)
     assert command("register", "--model", other, "--registry", registry.uri) == 1
-    assert "other facts (temperature)" in capsys.readouterr().err
+    assert "other metadata (temperature)" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_concurrent_changes_are_both_kept(registry, one, two):
         asked.append(present)
         return Release(two)
 
-    registry.change("production", "promote", changed)
+    registry.update("production", "promote", changed)
     assert len(asked) == 2
     assert registry.releases() == {"staging": Release(one), "production": Release(two)}
     assert [change["alias"] for change in registry.history()] == ["staging", "production"]
@@ -221,11 +221,11 @@ def test_concurrent_changes_are_both_kept(registry, one, two):
 
 def test_a_rollback_goes_back_one_promotion_at_a_time():
     release = Release("a").promoted("b").promoted("c").with_canary("d", 0.5)
-    assert release.rolled_back() == Release("c", earlier=("b", "a"))
-    assert release.rolled_back().rolled_back() == Release("b", earlier=("a",))
-    with pytest.raises(RegistryError, match="no version served before a"):
+    assert release.rolled_back() == Release("c", previous_versions=("b", "a"))
+    assert release.rolled_back().rolled_back() == Release("b", previous_versions=("a",))
+    with pytest.raises(RegistryError, match="a has no previous version"):
         release.rolled_back().rolled_back().rolled_back().rolled_back()
-    assert Release("a").promoted("b").promoted("a").earlier == ("b",)
+    assert Release("a").promoted("b").promoted("a").previous_versions == ("b",)
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.9])
@@ -289,7 +289,7 @@ def test_a_canary_and_its_end_are_followed(registry, clock, one, two):
 def test_a_look_holds_nobody_up(registry, clock, one, monkeypatch):
     serve(registry, one)
     followed = AliasModelProvider(registry, "production", clock)
-    monkeypatch.setattr(registry, "look", lambda *_: time.sleep(1))
+    monkeypatch.setattr(registry, "read_if_changed", lambda *_: time.sleep(1))
     clock.now += 31
     started = time.perf_counter()
     for recording_id in IDS[:100]:

@@ -60,7 +60,7 @@ def test_version_is_promoted_and_rolled_back_in_a_bucket(registry, one, two, cap
     assert command("versions", *at, "--json") == 0
     listed = json.loads(capsys.readouterr().out)
     assert [version["version"] for version in listed["versions"]] == [one, two]
-    assert [change["what"] for change in listed["history"]] == ["promote", "canary", "promote", "rollback"]
+    assert [change["action"] for change in listed["history"]] == ["promote", "canary", "promote", "rollback"]
     assert registry.release("production").version == one
     assert open_models(f"{registry.uri}@{two}").for_recording("a").version == two
 
@@ -75,7 +75,7 @@ def test_concurrent_promotions_are_both_applied(registry, one, two):
         asked.append(present)
         return present.promoted(two)
 
-    registry.change("production", "promote", changed)
+    registry.update("production", "promote", changed)
     assert len(asked) == 2
     assert {alias: release.version for alias, release in registry.releases().items()} == {
         "production": two,
@@ -90,7 +90,7 @@ def test_reading_an_unchanged_object_downloads_nothing(stack, monkeypatch):
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", google.url)
         client = type(stack.bucket.client)(project="demo")
         google.answer = lambda _asked: (304, b"")
-        assert GcsObjectStore(client, "models", "callmood").read_newer("aliases.json", 7) is None
+        assert GcsObjectStore(client, "models", "callmood").read_if_changed("aliases.json", 7) is None
         [asked] = [asked for asked in google.asked if asked.path.startswith("/download/")]
         assert asked.path.startswith("/download/storage/v1/b/models/o/callmood%2Faliases.json?")
         assert "ifGenerationNotMatch=7" in asked.path

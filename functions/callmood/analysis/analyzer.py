@@ -51,7 +51,7 @@ class Analysis:
     duration_s : float
         Duration of the decoded audio, in seconds.
     roles : tuple of str
-        Role of each channel; ``silent`` for an empty channel, ``copy`` for a duplicate.
+        Role of each channel; ``silent`` for an empty channel, ``duplicate`` for a duplicate channel.
     segments : tuple of Segment
         Sorted by start, then channel.
     talk_s : dict of str to float
@@ -280,4 +280,4 @@ def _merge_duplicates(
 def _reported_role(channel: ChannelAnalyzer, peak: float, kept: Sequence[ChannelAnalyzer]) -> str:
     if peak <= _EMPTY_PEAK:
         return "silent"
-    return channel.role if channel in kept else "copy"
+    return channel.role if channel in kept else "duplicate"

@@ -1,11 +1,11 @@
-"""The model registry: versions with all that is known of them, and names that say which of them serves.
+"""The model registry: model versions with their metadata, and aliases that select the version in use.
 
-A registry is a folder, here or in a bucket:
+A registry is a folder, local or in a bucket:
 
-    aliases.json                      which version each alias means, and how that came about
+    aliases.json                      the release of each alias, and the history of changes
     versions/VERSION/emotion.tflite   with emotion.json, selftest.npz, evaluations, card; lineage.json is written last
 
-A version is the hash of its model file, so it never changes; only `aliases.json` does, as a whole.
+A version is the hash of its model file, so it never changes. Only `aliases.json` changes, as a whole.
 """
 
 from __future__ import annotations
@@ -29,81 +29,81 @@ if TYPE_CHECKING:
 
 PRODUCTION = "production"
 
-_ADDRESS = re.compile(r"(?P<root>.+)@(?P<name>[A-Za-z0-9][A-Za-z0-9_-]*)")
+_REGISTRY_URI = re.compile(r"(?P<root>.+)@(?P<name>[A-Za-z0-9][A-Za-z0-9_-]*)")
 _ALIASES = "aliases.json"
-_MODEL, _FACTS, _SELF_TEST, _LINEAGE = "emotion.tflite", "emotion.json", "selftest.npz", "lineage.json"
-# Two who promote at the same instant are rare, three rarer.
-_ATTEMPTS = 5
+_MODEL, _METADATA, _SELF_TEST, _LINEAGE = "emotion.tflite", "emotion.json", "selftest.npz", "lineage.json"
+_MAX_ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
 class Release:
-    """What an alias means.
+    """The versions that an alias selects.
 
     Parameters
     ----------
     version : str
-        The version that serves.
+        The version in use.
     canary : str or None
-        A version on trial, which serves a share of the recordings.
+        A version that analyzes a share of the recordings instead.
     share : float
         That share, in [0, 1]; 0 without a canary.
-    earlier : tuple of str
-        Versions that served before and were not rolled back, the last one first.
+    previous_versions : tuple of str
+        Versions that were in use before and were not rolled back, newest first.
     """
 
     version: str
     canary: str | None = None
     share: float = 0.0
-    earlier: tuple[str, ...] = ()
+    previous_versions: tuple[str, ...] = ()
 
     def version_for(self, recording_id: str) -> str:
-        """The version that analyses a recording: always the same, so that a delivery repeated changes nothing.
+        """Return the version that analyzes a recording. It depends only on the release and the recording.
 
-        A larger share keeps the recordings of a smaller one.
+        A larger share keeps the recordings of a smaller share.
         """
         if self.canary is None:
             return self.version
-        drawn = int.from_bytes(hashlib.sha256(f"{self.canary}:{recording_id}".encode()).digest()[:8])
-        return self.canary if drawn < self.share * 2**64 else self.version
+        draw = int.from_bytes(hashlib.sha256(f"{self.canary}:{recording_id}".encode()).digest()[:8])
+        return self.canary if draw < self.share * 2**64 else self.version
 
     def promoted(self, version: str) -> Release:
-        """The release in which a version serves all recordings."""
+        """Return the release in which `version` analyzes all recordings."""
         if version == self.version:
             return replace(self, canary=None, share=0.0)
-        return Release(version, earlier=(self.version, *(each for each in self.earlier if each != version)))
+        previous = (self.version, *(each for each in self.previous_versions if each != version))
+        return Release(version, previous_versions=previous)
 
     def with_canary(self, version: str, share: float) -> Release:
-        """The release in which a version serves a share of the recordings.
+        """Return the release in which `version` analyzes a share of the recordings.
 
         Raises
         ------
         RegistryError
-            It serves all of them already, or the share is none.
+            The version already analyzes all recordings, or the share is not between 0 and 1.
         """
         if version == self.version:
-            raise RegistryError(f"{version} serves all recordings already: there is nothing to try")
+            raise RegistryError(f"{version} already analyzes all recordings, so it cannot be a canary")
         if not 0 < share < 1:
-            raise RegistryError(f"a canary's share must be between 0 and 1, such as 0.1 for a tenth, not {share:g}")
+            raise RegistryError(f"the share of a canary must be between 0 and 1, such as 0.1, not {share:g}")
         return replace(self, canary=version, share=share)
 
     def rolled_back(self) -> Release:
-        """The release before: without its canary if it has one, else with the version that served before.
+        """Return the release without its canary, or, without a canary, the release of the previous version.
 
         Raises
         ------
         RegistryError
-            There is none.
+            The release has neither a canary nor a previous version.
         """
         if self.canary:
             return replace(self, canary=None, share=0.0)
-        if not self.earlier:
-            raise RegistryError(f"no version served before {self.version}: promote another one instead")
-        return Release(self.earlier[0], earlier=self.earlier[1:])
+        if not self.previous_versions:
+            raise RegistryError(f"{self.version} has no previous version; promote another version instead")
+        return Release(self.previous_versions[0], previous_versions=self.previous_versions[1:])
 
 
 @dataclass(frozen=True)
-class Registered:
+class RegisteredVersion:
     """A version in the registry.
 
     Parameters
@@ -111,7 +111,7 @@ class Registered:
     version : str
         First 12 hexadecimal digits of the model file's SHA-256.
     lineage : mapping
-        Where it came from: see docs/registry.md.
+        Origin of the version: see docs/registry.md.
     files : tuple of str
         Names of its files.
     """
@@ -121,8 +121,8 @@ class Registered:
     files: tuple[str, ...]
 
 
-def parse_address(uri: str | None) -> tuple[str, str] | None:
-    """Split the address of a version or alias in a registry.
+def parse_registry_uri(uri: str | None) -> tuple[str, str] | None:
+    """Split the URI of a version or alias in a registry.
 
     Parameters
     ----------
@@ -132,16 +132,16 @@ def parse_address(uri: str | None) -> tuple[str, str] | None:
     Returns
     -------
     tuple of (str, str) or None
-        Registry, and alias or version; None for a file.
+        Registry, and alias or version. None for a file.
 
     Examples
     --------
-    >>> parse_address("gs://acme-models/callmood@production")
+    >>> parse_registry_uri("gs://acme-models/callmood@production")
     ('gs://acme-models/callmood', 'production')
-    >>> parse_address("gs://acme@home/emotion.tflite") is None
+    >>> parse_registry_uri("gs://acme@home/emotion.tflite") is None
     True
     """
-    found = _ADDRESS.fullmatch(uri or "")
+    found = _REGISTRY_URI.fullmatch(uri or "")
     return (found["root"], found["name"]) if found else None
 
 
@@ -153,212 +153,216 @@ class Registry:
     uri : str
         ``gs://bucket/prefix``, or a folder.
     storage : callable, optional
-        Gives the client for a ``gs://`` address; default: one of the environment's credentials.
+        Returns the client for a ``gs://`` URI. Default: a client with the credentials of the environment.
     """
 
     def __init__(self, uri: str, storage: Callable[[], Client] | None = None) -> None:
         self.uri = uri
-        self._shelf: ObjectStore = open_object_store(uri, storage)
+        self._store: ObjectStore = open_object_store(uri, storage)
 
     def add(self, files: Mapping[str, bytes], lineage: Mapping[str, Any]) -> bool:
-        """Keep a version.
+        """Add a version, or files to a version.
 
         Parameters
         ----------
         files : mapping of str to bytes
-            Content by name: `emotion.tflite`, `emotion.json`, `selftest.npz`, and whatever else is known of it.
+            Content by name: `emotion.tflite`, `emotion.json`, `selftest.npz`, and optional files.
         lineage : mapping
-            Where it came from, with its `version`.
+            Origin of the version, with its `version`.
 
         Returns
         -------
         bool
-            Whether it is new. A version that is there keeps its model and its lineage; other files are replaced.
+            Whether the version is new. A registered version keeps its model, metadata, and lineage; its other files
+            are replaced.
 
         Raises
         ------
         RegistryError
-            The version is there with other facts, which rows were made by.
+            The version is registered with other metadata.
         """
         version = lineage["version"]
-        new = not self._shelf.names(f"versions/{version}/{_LINEAGE}")
+        new = not self._store.names(f"versions/{version}/{_LINEAGE}")
         if not new:
-            facts, known = (json.loads(each) for each in (files[_FACTS], self.read(version, _FACTS)))
-            if other := sorted(name for name in facts.keys() | known.keys() if facts.get(name) != known.get(name)):
+            metadata, registered = (
+                json.loads(content) for content in (files[_METADATA], self.read(version, _METADATA))
+            )
+            names = metadata.keys() | registered.keys()
+            if changed := sorted(name for name in names if metadata.get(name) != registered.get(name)):
                 raise RegistryError(
-                    f"{version} is registered with other facts ({', '.join(other)}). Rows name a version as what made "
-                    "them, so its facts never change; export a model that differs"
+                    f"{version} is registered with other metadata ({', '.join(changed)}). Rows refer to the version, so "
+                    "its metadata cannot change; export a model with another version"
                 )
         for name, content in files.items():
-            if new or name not in (_MODEL, _FACTS):
-                self._shelf.write(f"versions/{version}/{name}", content)
-        if new:  # last, for it says that all is there
-            self._shelf.write(f"versions/{version}/{_LINEAGE}", (json.dumps(lineage, indent=2) + "\n").encode())
+            if new or name not in (_MODEL, _METADATA):
+                self._store.write(f"versions/{version}/{name}", content)
+        if new:  # written last: it marks the version as complete
+            self._store.write(f"versions/{version}/{_LINEAGE}", (json.dumps(lineage, indent=2) + "\n").encode())
         return new
 
-    def versions(self) -> list[Registered]:
-        """All versions, the first registered first."""
-        names = self._shelf.names("versions/")
-        found = sorted({name.split("/")[1] for name in names if name.endswith(f"/{_LINEAGE}")})
-        known = [self._registered(version, names) for version in found]
-        return sorted(known, key=lambda each: (each.lineage["registered_at"], each.version))
+    def versions(self) -> list[RegisteredVersion]:
+        """Return all versions in the order of registration."""
+        names = self._store.names("versions/")
+        complete = sorted({name.split("/")[1] for name in names if name.endswith(f"/{_LINEAGE}")})
+        versions = [self._registered(version, names) for version in complete]
+        return sorted(versions, key=lambda each: (each.lineage["registered_at"], each.version))
 
-    def version(self, version: str) -> Registered:
-        """One version.
+    def version(self, version: str) -> RegisteredVersion:
+        """Return one version.
 
         Raises
         ------
         RegistryError
-            It is not registered.
+            The version is not registered.
         """
-        names = self._shelf.names(f"versions/{version}/")
+        names = self._store.names(f"versions/{version}/")
         if f"versions/{version}/{_LINEAGE}" not in names:
-            raise RegistryError(f"{self.uri} has no version {version!r}; python -m model versions lists those it has")
+            raise RegistryError(f"{self.uri} has no version {version!r}; python -m model versions lists all versions")
         return self._registered(version, names)
 
-    def _registered(self, version: str, names: list[str]) -> Registered:
+    def _registered(self, version: str, names: list[str]) -> RegisteredVersion:
         folder = f"versions/{version}/"
-        lineage = json.loads(self._shelf.read(folder + _LINEAGE))
-        return Registered(
-            version, lineage, tuple(name.removeprefix(folder) for name in names if name.startswith(folder))
-        )
+        lineage = json.loads(self._store.read(folder + _LINEAGE))
+        files = tuple(name.removeprefix(folder) for name in names if name.startswith(folder))
+        return RegisteredVersion(version, lineage, files)
 
     def read(self, version: str, name: str) -> bytes:
-        """Content of one of a version's files.
+        """Return the content of a file of a version.
 
         Raises
         ------
         RegistryError
-            There is no such file.
+            The file does not exist.
         """
         try:
-            return self._shelf.read(f"versions/{version}/{name}")
+            return self._store.read(f"versions/{version}/{name}")
         except FileNotFoundError as error:
-            raise RegistryError(f"{self.uri} has no {name} of version {version!r}: {error}") from None
+            raise RegistryError(f"{self.uri} has no {name} for version {version!r}: {error}") from None
 
     def load(self, version: str) -> EmotionModel:
-        """Load a version and put it to its self-test.
+        """Load a version and run its self-test.
 
         Raises
         ------
         ModelError
-            It is not there, damaged, another version than it says, or fails.
+            The version does not exist, is damaged, does not match its hash, or fails its self-test.
         """
         try:
-            content, facts, test = (self.read(version, name) for name in (_MODEL, _FACTS, _SELF_TEST))
+            content, metadata, self_test = (self.read(version, name) for name in (_MODEL, _METADATA, _SELF_TEST))
         except RegistryError as error:
             raise ModelError(str(error)) from None
-        model = read_model(content, facts, f"{self.uri}@{version}")
+        model = read_model(content, metadata, f"{self.uri}@{version}")
         if model.version != version:
-            raise ModelError(f"{self.uri} holds {model.version} in the place of {version}; register {version} again")
-        check_self_test(model, test)
+            raise ModelError(f"{self.uri} contains {model.version} as version {version}; register {version} again")
+        check_self_test(model, self_test)
         return model
 
     def releases(self) -> Mapping[str, Release]:
-        """Every alias, and what it means."""
+        """Return the release of every alias."""
         state, _ = self._state()
         return {alias: _release(entry) for alias, entry in state["aliases"].items()}
 
-    def release(self, name: str) -> Release:
-        """What an alias means; a version means itself.
+    def release(self, alias: str) -> Release:
+        """Return the release of an alias. A version is an alias of itself.
 
         Raises
         ------
         RegistryError
-            There is no such alias.
+            The alias does not exist.
         """
-        found = self.look(name)
-        assert found is not None  # nothing was known
+        found = self.read_if_changed(alias)
+        assert found is not None  # without an etag, there is always an answer
         return found[0]
 
-    def look(self, alias: str, stamp: int | None = None) -> tuple[Release, int] | None:
-        """What an alias means, if anything changed since.
+    def read_if_changed(self, alias: str, etag: int | None = None) -> tuple[Release, int] | None:
+        """Return the release of an alias if the aliases have changed.
 
         Parameters
         ----------
         alias : str
             The alias, or a version.
-        stamp : int, optional
-            From the last look.
+        etag : int, optional
+            From the last call.
 
         Returns
         -------
         tuple of (Release, int) or None
-            The release, and the stamp to look with the next time; None where nothing changed.
+            The release, and the etag for the next call. None if nothing has changed.
 
         Raises
         ------
         RegistryError
-            There is no such alias.
+            The alias does not exist.
         """
         if MODEL_VERSION.fullmatch(alias):
-            return (Release(alias), ABSENT) if stamp is None else None
-        found = self._shelf.read_newer(_ALIASES, stamp)
+            return (Release(alias), ABSENT) if etag is None else None
+        found = self._store.read_if_changed(_ALIASES, etag)
         if found is None:
             return None
-        content, stamp = found
-        aliases = self._parsed(content)["aliases"]
+        content, etag = found
+        aliases = self._parse(content)["aliases"]
         if alias not in aliases:
             raise RegistryError(
-                f"{self.uri} has no alias {alias!r} (there are: {', '.join(sorted(aliases)) or 'none yet'}); "
-                f"python -m model promote VERSION --registry {self.uri} --alias {alias} makes it"
+                f"{self.uri} has no alias {alias!r} (it has: {', '.join(sorted(aliases)) or 'none'}); create it with "
+                f"python -m model promote VERSION --registry {self.uri} --alias {alias}"
             )
-        return _release(aliases[alias]), stamp
+        return _release(aliases[alias]), etag
 
-    def change(self, alias: str, what: str, changed: Callable[[Release | None], Release]) -> Release:
-        """Give an alias another meaning, whatever others do at the same time.
+    def update(self, alias: str, action: str, transition: Callable[[Release | None], Release]) -> Release:
+        """Change the release of an alias with compare-and-swap, so that concurrent changes are not lost.
 
         Parameters
         ----------
         alias : str
             The alias.
-        what : str
-            A word for the history: promote, canary or rollback.
-        changed : callable
-            Takes the present release (None where there is no such alias), gives the new one.
+        action : str
+            Name of the action in the history: promote, canary, or rollback.
+        transition : callable
+            Takes the current release (None if the alias does not exist) and returns the new one. It is called again if
+            another process changes the aliases meanwhile.
 
         Returns
         -------
         Release
-            The new one. Where it is what the present one is, nothing is written.
+            The new release. Nothing is written if it equals the current one.
 
         Raises
         ------
         RegistryError
-            `changed` raises it, or others change the aliases again and again.
+            `transition` raises it, or other processes change the aliases during every attempt.
         """
-        for _ in range(_ATTEMPTS):
-            state, stamp = self._state()
-            present = _release(state["aliases"][alias]) if alias in state["aliases"] else None
-            release = changed(present)
-            if release == present:
+        for _ in range(_MAX_ATTEMPTS):
+            state, etag = self._state()
+            current = _release(state["aliases"][alias]) if alias in state["aliases"] else None
+            release = transition(current)
+            if release == current:
                 return release
             state["aliases"][alias] = asdict(release)
             state["history"].append(
                 {
                     "at": datetime.now(UTC).isoformat(timespec="seconds"),
                     "alias": alias,
-                    "what": what,
+                    "action": action,
                     "version": release.canary or release.version,
                     "share": release.share if release.canary else 1.0,
-                    "instead_of": present.version if present else None,
+                    "previous_version": current.version if current else None,
                 }
             )
-            if self._shelf.replace(_ALIASES, (json.dumps(state, indent=2) + "\n").encode(), stamp):
+            if self._store.compare_and_swap(_ALIASES, (json.dumps(state, indent=2) + "\n").encode(), etag):
                 return release
-        raise RegistryError(f"{self.uri}/{_ALIASES} is being changed by others all the time; try again")
+        raise RegistryError(f"{self.uri}/{_ALIASES} was changed by other processes during every attempt; try again")
 
     def history(self) -> list[Mapping[str, Any]]:
-        """What became of the aliases, the first change first."""
+        """Return all changes of aliases, oldest first."""
         return list(self._state()[0]["history"])
 
     def _state(self) -> tuple[dict[str, Any], int]:
-        found = self._shelf.read_newer(_ALIASES)
-        assert found is not None  # nothing was known
-        content, stamp = found
-        return self._parsed(content), stamp
+        found = self._store.read_if_changed(_ALIASES)
+        assert found is not None  # without an etag, there is always an answer
+        content, etag = found
+        return self._parse(content), etag
 
-    def _parsed(self, content: bytes) -> dict[str, Any]:
+    def _parse(self, content: bytes) -> dict[str, Any]:
         if not content:
             return {"aliases": {}, "history": []}
         try:
@@ -367,11 +371,9 @@ class Registry:
                 _release(entry)
             state["history"] += []
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RegistryError(
-                f"{self.uri}/{_ALIASES} is damaged ({error!r}); put an earlier copy in its place"
-            ) from None
+            raise RegistryError(f"{self.uri}/{_ALIASES} is damaged ({error!r}); restore it from a backup") from None
         return dict(state)
 
 
 def _release(entry: Mapping[str, Any]) -> Release:
-    return Release(entry["version"], entry["canary"], float(entry["share"]), tuple(entry["earlier"]))
+    return Release(entry["version"], entry["canary"], float(entry["share"]), tuple(entry["previous_versions"]))

@@ -1,4 +1,4 @@
-"""Which model analyses which recording: one file, or what an alias of a registry says at the time."""
+"""Select the model that analyzes a recording: one file, or the current release of an alias in a registry."""
 
 from __future__ import annotations
 
@@ -13,84 +13,83 @@ from typing import TYPE_CHECKING, Protocol
 from callmood.emotion.model import EmotionModel, load_model, read_model
 from callmood.errors import ModelError, RegistryError
 from callmood.models.object_store import open_object_store
-from callmood.models.registry import Registry, Release, parse_address
+from callmood.models.registry import Registry, Release, parse_registry_uri
 
 if TYPE_CHECKING:
     from google.cloud.storage import Client
 
-# A changed alias is noticed within a minute: a look every half minute, and as long again to load what it finds.
-_LOOK_EVERY_S = 30.0
-# Who was idle for longer waits for the look, so that no model serves much longer than its alias names it; not for ever.
-_STALE_AFTER_S = 60.0
-_PATIENCE_S = 5.0
+# A change takes effect within a minute: up to one interval until it is seen, and as long again to load the model.
+_REFRESH_INTERVAL_S = 30.0
+# An instance that was idle for longer waits for the refresh, but not longer than the timeout.
+_MAX_STALENESS_S = 60.0
+_REFRESH_TIMEOUT_S = 5.0
 
 log = logging.getLogger(__name__)
 
 
 class ModelProvider(Protocol):
-    """What is asked for the model of a recording. Safe to share between threads."""
+    """Selects models. Safe to share between threads."""
 
     def for_recording(self, recording_id: str) -> EmotionModel:
-        """The model that is to analyze a recording; the same each time, as long as no release changes."""
+        """Return the model that analyzes a recording. It changes only when the release changes."""
         ...
 
     def for_version(self, version: str) -> EmotionModel:
-        """The model of a version, whatever serves.
+        """Return the model of a version, whether or not the version is in use.
 
         Raises
         ------
         ModelError
-            It cannot be had here.
+            The version is not available.
         """
         ...
 
 
 def open_models(uri: str | None, storage: Callable[[], Client] | None = None) -> ModelProvider:
-    """Make ready the models that `MODEL_URI` names.
+    """Open the models that `MODEL_URI` selects.
 
     Parameters
     ----------
     uri : str or None
-        ``gs://bucket/path/name.tflite``, a local path, or None for the one beside the code; or a version or alias of a
-        registry, such as ``gs://bucket/models@production``.
+        ``gs://bucket/path/name.tflite``, a local path, a version or alias of a registry, such as
+        ``gs://bucket/models@production``, or None for the shipped model.
     storage : callable, optional
-        Gives the client for a ``gs://`` address; default: one of the environment's credentials.
+        Returns the client for a ``gs://`` URI. Default: a client with the credentials of the environment.
 
     Returns
     -------
-    Models
-        With a first model loaded.
+    ModelProvider
+        With the current model loaded.
 
     Raises
     ------
     ModelError
-        The file is no model, or not there; or no version of the alias can be used.
+        The file does not exist or is not a model, or the alias has no usable version.
     RegistryError
-        The registry has no such alias.
+        The alias does not exist.
     google.api_core.exceptions.GoogleAPIError
-        Cloud Storage did not answer, or refused.
+        Cloud Storage did not answer, or denied access.
     """
-    address = parse_address(uri)
-    return (
-        AliasModelProvider(Registry(address[0], storage), address[1])
-        if address
-        else StaticModelProvider(_open_file(uri, storage))
-    )
+    address = parse_registry_uri(uri)
+    if address:
+        root, alias = address
+        return AliasModelProvider(Registry(root, storage), alias)
+    return StaticModelProvider(_open_file(uri, storage))
 
 
 def _open_file(uri: str | None, storage: Callable[[], Client] | None) -> EmotionModel:
     if not uri or not uri.startswith("gs://"):
         return load_model(Path(uri) if uri else None)
     folder, _, name = uri.rpartition("/")
-    shelf = open_object_store(folder, storage)
+    store = open_object_store(folder, storage)
     try:
-        return read_model(shelf.read(name), shelf.read(f"{name.removesuffix('.tflite')}.json"), uri)
+        return read_model(store.read(name), store.read(f"{name.removesuffix('.tflite')}.json"), uri)
     except FileNotFoundError as error:
         raise ModelError(f"cannot load the emotion model {uri}: {error}") from None
 
 
 class StaticModelProvider:
-    """One file for all recordings.
+    """Use one model for all recordings.
 
     Parameters
     ----------
@@ -101,130 +100,133 @@ class StaticModelProvider:
     def __init__(self, model: EmotionModel) -> None:
         self._model = model
 
-    def for_recording(self, recording_id: str) -> EmotionModel:  # noqa: ARG002 - all are alike
-        """The one model."""
+    def for_recording(self, recording_id: str) -> EmotionModel:  # noqa: ARG002 - the same for all
+        """Return the model."""
         return self._model
 
     def for_version(self, version: str) -> EmotionModel:
-        """The one model, if that is its version."""
+        """Return the model if it has this version."""
         if version != self._model.version:
             raise ModelError(
-                f"version {version} is asked for, and only {self._model.version} is here: MODEL_URI names one file; "
-                "let it name an alias of a registry (docs/registry.md)"
+                f"version {version} was requested, but MODEL_URI names one file, of version {self._model.version}; "
+                "set MODEL_URI to an alias of a registry (docs/registry.md)"
             )
         return self._model
 
 
 @dataclass(frozen=True)
-class _Served:
-    """A release with its models: those that are used, which are not those that are meant where one is broken."""
+class _LoadedRelease:
+    """A release with the models in use. They differ from the release's versions if a version is unusable."""
 
     release: Release
     model: EmotionModel
     canary: EmotionModel | None
 
     def for_recording(self, recording_id: str) -> EmotionModel:
-        chosen = self.release.version_for(recording_id)
-        return self.canary if self.canary and chosen == self.release.canary else self.model
+        version = self.release.version_for(recording_id)
+        return self.canary if self.canary and version == self.release.canary else self.model
 
-    def loaded(self) -> dict[str, EmotionModel]:
+    def models(self) -> dict[str, EmotionModel]:
         return {model.version: model for model in (self.model, self.canary) if model}
 
 
 class AliasModelProvider:
-    """The models of an alias, followed as it changes.
+    """Follow an alias of a registry as it changes.
 
-    A look at the registry is one conditional read, and happens beside the analysis, not before it. A model that cannot
-    be loaded or fails its self-test is not used: the one in use stays, or one that served before takes its place, and
-    the log says so with severity ERROR and the field `model_fault`.
+    A refresh is one conditional read in a background thread. A model that cannot be loaded or fails its self-test is
+    not used: the model in use remains, or a previous version replaces it. The log reports it with severity ERROR and
+    the field `model_fault`.
 
     Parameters
     ----------
     registry : Registry
         The registry.
     alias : str
-        An alias or version in it.
+        An alias or version in the registry.
     clock : callable
-        Seconds, for the time between looks.
+        Returns the time in seconds, for the refresh interval.
     """
 
     def __init__(self, registry: Registry, alias: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._registry, self._alias, self._clock = registry, alias, clock
         self._lock = Lock()
-        self._other: EmotionModel | None = None
-        self._looked_at = clock()
-        found = registry.look(alias)
-        assert found is not None  # nothing was known
-        release, self._stamp = found
-        self._served = self._load(release, {})
+        self._requested: EmotionModel | None = None  # the last model that `for_version` loaded
+        self._refreshed_at = clock()
+        found = registry.read_if_changed(alias)
+        assert found is not None  # without an etag, there is always an answer
+        release, self._etag = found
+        self._loaded = self._load(release, {})
 
     def for_recording(self, recording_id: str) -> EmotionModel:
-        """The model that is to analyze a recording."""
-        self._look_if_due()
-        return self._served.for_recording(recording_id)
+        """Return the model that analyzes a recording."""
+        self._refresh_if_due()
+        return self._loaded.for_recording(recording_id)
 
     def for_version(self, version: str) -> EmotionModel:
-        """The model of a version; the last one asked for stays loaded."""
+        """Return the model of a version. The last requested model stays loaded."""
         with self._lock:
-            known = self._served.loaded() | ({self._other.version: self._other} if self._other else {})
-            if version not in known:
-                self._other = known[version] = self._registry.load(version)
-            return known[version]
+            available = self._loaded.models()
+            if self._requested:
+                available[self._requested.version] = self._requested
+            if version not in available:
+                self._requested = available[version] = self._registry.load(version)
+            return available[version]
 
-    def _look_if_due(self) -> None:
-        waited_s = self._clock() - self._looked_at
-        if waited_s < _LOOK_EVERY_S:
+    def _refresh_if_due(self) -> None:
+        age_s = self._clock() - self._refreshed_at
+        if age_s < _REFRESH_INTERVAL_S:
             return
-        self._looked_at = self._clock()
-        look = Thread(target=self._look, name="registry", daemon=True)
-        look.start()
-        if waited_s > _STALE_AFTER_S:
-            look.join(_PATIENCE_S)
+        self._refreshed_at = self._clock()
+        thread = Thread(target=self._refresh, name="registry", daemon=True)
+        thread.start()
+        if age_s > _MAX_STALENESS_S:
+            thread.join(_REFRESH_TIMEOUT_S)
 
-    def _look(self) -> None:
+    def _refresh(self) -> None:
         with self._lock:
             try:
-                found = self._registry.look(self._alias, self._stamp)
+                found = self._registry.read_if_changed(self._alias, self._etag)
                 if found is None:
                     return
-                release, stamp = found
-                self._served = self._load(release, self._served.loaded())
-                self._stamp = stamp
-                log.info("Follows the registry.", extra={"fields": {"model_version": self._served.model.version}})
+                release, etag = found
+                self._loaded = self._load(release, self._loaded.models())
+                self._etag = etag
+                log.info("Updated the model.", extra={"fields": {"model_version": self._loaded.model.version}})
             except (ModelError, RegistryError) as error:
-                self._complain(self._alias, error, self._served.model.version)
-            except Exception:  # Cloud Storage's troubles: the next look is soon
-                log.warning("Could not look at the registry; goes on with the models at hand.", exc_info=True)
+                _log_unusable(self._alias, error, self._loaded.model.version)
+            except Exception:  # an error of Cloud Storage: the next refresh is soon
+                log.warning("Could not read the registry. The loaded models stay in use.", exc_info=True)
 
-    def _load(self, release: Release, loaded: dict[str, EmotionModel]) -> _Served:
-        """Load what a release needs; what is loaded already is kept."""
-        model = self._first_good([release.version, *loaded, *release.earlier], loaded)
+    def _load(self, release: Release, loaded: dict[str, EmotionModel]) -> _LoadedRelease:
+        """Load the models of a release. Models in `loaded` are not loaded again."""
+        model = self._first_usable([release.version, *loaded, *release.previous_versions], loaded)
         canary = None
         if release.canary:
             try:
                 canary = loaded.get(release.canary) or self._registry.load(release.canary)
             except ModelError as error:
-                self._complain(release.canary, error, model.version)
-        return _Served(release, model, canary)
+                _log_unusable(release.canary, error, model.version)
+        return _LoadedRelease(release, model, canary)
 
-    def _first_good(self, versions: list[str], loaded: dict[str, EmotionModel]) -> EmotionModel:
-        faults: list[tuple[str, ModelError]] = []
+    def _first_usable(self, versions: list[str], loaded: dict[str, EmotionModel]) -> EmotionModel:
+        unusable: list[tuple[str, ModelError]] = []
         for version in versions:
             try:
                 model = loaded.get(version) or self._registry.load(version)
             except ModelError as error:
-                faults.append((version, error))
+                unusable.append((version, error))
                 continue
-            for bad, fault in faults:
-                self._complain(bad, fault, version)
+            for other, reason in unusable:
+                _log_unusable(other, reason, version)
             return model
-        raise ModelError("; ".join(str(fault) for _, fault in faults))
+        raise ModelError("; ".join(str(reason) for _, reason in unusable))
 
-    def _complain(self, bad: str, error: Exception, used: str) -> None:
-        log.error(
-            "%s is not used: %s. %s is used.",
-            bad,
-            error,
-            used,
-            extra={"fields": {"model_fault": bad, "model_version": used}},
-        )
+
+def _log_unusable(version: str, error: Exception, used: str) -> None:
+    log.error(
+        "Model %s is unusable: %s. Model %s is used instead.",
+        version,
+        error,
+        used,
+        extra={"fields": {"model_fault": version, "model_version": used}},
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from callmood.errors import RegistryError
 from callmood.models.object_store import open_object_store
-from callmood.models.registry import Registry, parse_address
+from callmood.models.registry import Registry, parse_registry_uri
 from callmood.monitoring.drift import Reference
 from callmood.resources import MODEL
 
@@ -64,7 +64,7 @@ def reference_loader(
 
 def _read(model_uri: str | None, uri: str | None, version: str, storage: Callable[[], Client] | None) -> bytes:
     if not uri:
-        address = parse_address(model_uri)
+        address = parse_registry_uri(model_uri)
         if address:
             return Registry(address[0], storage).read(version, REFERENCE_NAME)
         uri = (model_uri or str(MODEL / "emotion.tflite")).removesuffix(".tflite") + ".reference.json"

@@ -17,7 +17,7 @@ from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.cloud.storage import Client as StorageClient
 
 from callmood.errors import CallmoodError, ModelError, RegistryError
-from callmood.models.registry import Registry, parse_address
+from callmood.models.registry import Registry, parse_registry_uri
 from callmood.resources import SCHEMAS
 from callmood.sources.sidecar import is_sidecar
 from callmood.types import ObjectRef
@@ -206,7 +206,7 @@ def _check_functions(deployment: Deployment) -> Iterator[CheckResult]:
 
 def _check_model(deployment: Deployment) -> Iterator[CheckResult]:
     """Check that the versions in production and canary load and pass their self-tests."""
-    address = parse_address(deployment.model)
+    address = parse_registry_uri(deployment.model)
     if address is None:
         return
     uri, alias = address

@@ -98,7 +98,9 @@ class Prediction(BaseModel):
 
     offset_s: float = Field(description="Start of the chunk in its call; 0 for a recording.")
     duration_s: float
-    channel_roles: list[str] = Field(description="Role of each channel; `silent` or `copy` for a channel without one.")
+    channel_roles: list[str] = Field(
+        description="Role of each channel; `silent` for an empty channel, `duplicate` for a duplicate channel."
+    )
     segments: list[ScoredSegment]
     warnings: list[str] = Field(description="Warning codes (docs/warnings.md).")
     model_version: str

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from callmood.analysis.rows import release_row
 from callmood.errors import CloudError, RegistryError
-from callmood.models.registry import PRODUCTION, Registry, parse_address
+from callmood.models.registry import PRODUCTION, Registry, parse_registry_uri
 from callmood.warehouse.base import Warehouse
 
 _POLL_INTERVAL_S = 10.0
@@ -35,7 +35,7 @@ def resolve_version(uri: str) -> tuple[Registry, str]:
     ModelError
         The version cannot be loaded, or fails its self-test.
     """
-    address = parse_address(uri)
+    address = parse_registry_uri(uri)
     if address is None:
         raise RegistryError(f"{uri!r} does not name a version of a registry; use REGISTRY@VERSION (docs/registry.md)")
     registry = Registry(address[0])
