@@ -1,17 +1,12 @@
 """Properties of the views for random calls."""
 
-from contextlib import contextmanager
-from pathlib import Path
-
-import duckdb
 import pytest
 from call_rows import EMOTIONS, call, classified, merge, unclassified
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from warehouse_data import fill
 
-from callmood.warehouse.duckdb import DuckDBWarehouse
-from callmood.warehouse.schema import tables
+from callmood.warehouse.duckdb import InMemoryWarehouse
 
 # A segment: the pause before it, its duration, the weights of emotions, and whether its emotion is certain.
 SEGMENT = st.tuples(
@@ -49,23 +44,6 @@ def calls(draw):
     return rows
 
 
-class InMemoryWarehouse(DuckDBWarehouse):
-    """A store in memory that is emptied between examples, because creating a store is slow."""
-
-    def __init__(self):
-        self.connection = duckdb.connect(":memory:")
-        self.connection.execute("SET TimeZone = 'UTC'")
-        super().__init__(Path(":memory:"))
-
-    @contextmanager
-    def _connect(self, *, read_only=False):
-        yield self.connection
-
-    def empty(self):
-        for table in tables():
-            self.connection.execute(f'TRUNCATE "{table}"')
-
-
 @pytest.fixture(scope="module")
 def store():
     return InMemoryWarehouse()
@@ -74,11 +52,11 @@ def store():
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(analyzed=calls())
 def test_shares_quarters_and_bins_add_up(store, analyzed):
-    store.empty()
-    fill(store, merge(*analyzed))
-    rows = store.query("SELECT * FROM calls")
+    with store.exclusive():
+        fill(store, merge(*analyzed))
+        rows = store.query("SELECT * FROM calls")
+        bins = store.query("SELECT * FROM call_timeline")
     assert len(rows) == len(analyzed)
-    bins = store.query("SELECT * FROM call_timeline")
     for row in rows:
         check_call(row)
         for role in ("agent", "customer", "mixed"):

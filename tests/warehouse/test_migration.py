@@ -6,6 +6,7 @@ from example_days import DAY
 from warehouse_data import BERLIN, assert_equal_rows, fill, sort_rows
 
 from callmood.analysis.rows import row_id
+from callmood.errors import WarehouseError
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from callmood.warehouse.schema import views
 
@@ -142,3 +143,16 @@ def test_migration_is_complete_after_one_open(old, current):
     fill(again, {"annotations": [DAY["annotations"][0] | {"annotation_id": "later"}]})
     [row] = again.query("SELECT COUNT(*) AS n FROM annotations")
     assert row["n"] == len(current.query("SELECT * FROM annotations")) + 1
+
+
+def test_store_that_cannot_be_migrated_is_an_error_and_stays_unchanged(old):
+    with duckdb.connect(str(old)) as connection:
+        for view in ("segments_current", "calls", "call_health"):
+            connection.execute(f"DROP VIEW {view}")
+        connection.execute("ALTER TABLE segments DROP COLUMN start_s")
+        before = connection.execute("SELECT table_name, column_name FROM duckdb_columns()").fetchall()
+    with pytest.raises(WarehouseError, match=r"segments lacks the required column start_s.* callmood analyze … --store"):
+        DuckDBWarehouse(old)
+    with duckdb.connect(str(old), read_only=True) as connection:
+        assert connection.execute("SELECT table_name, column_name FROM duckdb_columns()").fetchall() == before
+        assert connection.execute("SELECT COUNT(*) FROM model_health WHERE figure = 'voice_3'").fetchone() == (2,)

@@ -13,7 +13,6 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
-import numpy as np
 
 from callmood.errors import QueryError, WarehouseError
 from callmood.resources import SCHEMAS
@@ -249,6 +248,8 @@ class DuckDBWarehouse:
 
 def _unmask(values: Any) -> Any:
     """Return a column's values with None for NULL, and with lists for arrays; large integers keep their precision."""
+    import numpy as np  # here, because `query` does not need it
+
     if type(values) is np.ndarray and values.dtype != object:  # neither NULL nor arrays
         return values
     return [value.tolist() if isinstance(value, np.ndarray) else value for value in values.tolist()]
