@@ -147,7 +147,7 @@ class RealtimeSettings(AnalysisSettings):
     )
     session_key: SecretStr | None = Field(
         None,
-        description="Key that signs session and access tokens: base64 of at least 24 bytes, the same for all instances. "
+        description="Key that signs session and access tokens: base64 of at least 24 bytes, equal for all instances. "
         "Default: none; calls cannot be sent in chunks.",
     )
     max_request_bytes: int = Field(2**25, gt=0, description="Maximum size of a request, in bytes (Cloud Run: 32 MiB).")

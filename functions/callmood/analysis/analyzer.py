@@ -22,7 +22,7 @@ from callmood.speech.crosstalk import ChannelCorrelation
 from callmood.types import SAMPLE_RATE, Recording, Role
 
 ANALYSIS_VERSION = 1
-"""int: version of the analysis. Increase it with every change that changes rows; tests/analysis/golden.json checks it."""
+"""int: version of the analysis. Increase it with every change of results; tests/analysis/golden.json checks it."""
 
 WARNINGS = {
     **stream.WARNINGS,
