@@ -135,7 +135,7 @@ from pathlib import Path
 from model.tts import tones
 from model.pipeline import retrain
 tones.write_corpus(Path({str(CORPUS)!r}))
-print(retrain.serving({SETTINGS["registry"]!r}))
+print(retrain.production_version({SETTINGS["registry"]!r}))
 """
 
     def run(code):
@@ -147,12 +147,12 @@ print(retrain.serving({SETTINGS["registry"]!r}))
         """Analyze calls with the production model and the canary before the comparison."""
         if arguments[1] == "compare-canary":
             run(f"""
-import json
 from pathlib import Path
 from callmood.models.registry import Registry
 from model.pipeline import retrain
 release = Registry({SETTINGS["registry"]!r}).release("production")
-retrain.hear(retrain.CALLS, Path({str(RESULTS)!r}), {SETTINGS["registry"]!r}, [release.version, release.canary])
+versions = [release.version, release.canary]
+retrain.analyze(retrain.EXAMPLE_CALLS, Path({str(RESULTS)!r}), {SETTINGS["registry"]!r}, versions)
 """)
 
     return Cloud(PYTHON, environment, before)
@@ -242,7 +242,7 @@ def test_rejected_canary_is_rolled_back_and_accepted_canary_is_promoted(bag, con
         TaskInstanceState.UPSTREAM_FAILED,
     )
     assert states["rollback"] == TaskInstanceState.SUCCESS
-    assert "sounds otherwise" in connected.output["compare-canary"]
+    assert "emotion mix differs" in connected.output["compare-canary"]
     registry = releases(connected)
     assert registry["releases"]["production"] == {
         "version": shipped,
