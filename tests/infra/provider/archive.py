@@ -1,7 +1,7 @@
-"""The data source `archive_file` with `source_dir`, doing what hashicorp/archive 2.7 does.
+"""The data source `archive_file` with `source_dir`, compatible with hashicorp/archive 2.7.
 
-Links to files and folders are followed, `excludes` are globs over the path inside the archive, and neither time nor
-file mode reaches the bytes, so the same files give the same hash.
+It follows links to files and folders, and matches `excludes` with paths in the archive. The archive does not contain
+times or file modes, so equal files result in equal hashes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 
 def glob_pattern(glob: str) -> re.Pattern[str]:
-    """Translate a glob in which `**` stands for any number of folders and `*` for any part of one name."""
+    """Translate a glob to a regular expression: `**` matches any number of folders, and `*` any part of a name."""
     parts = {"**/": "(?:[^/]+/)*", "/**": "(?:/.*)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
     tokens = re.split(r"(\*\*/|/\*\*|\*\*|\*|\?)", glob)
     return re.compile("".join(parts.get(token, re.escape(token)) for token in tokens))
@@ -26,9 +26,9 @@ def members(folder: Path, excludes: list[str]) -> Iterator[tuple[str, Path]]:
     """Yield (path in the archive, file) in the order of a walk that follows links and skips excluded folders."""
     patterns = [glob_pattern(glob) for glob in excludes]
 
-    def walk(here: Path, inside: str) -> Iterator[tuple[str, Path]]:
-        for path in sorted(here.iterdir()):
-            archived = inside + path.name
+    def walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
+        for path in sorted(folder.iterdir()):
+            archived = prefix + path.name
             if any(pattern.fullmatch(archived) for pattern in patterns):
                 continue
             if path.is_dir():
@@ -40,15 +40,15 @@ def members(folder: Path, excludes: list[str]) -> Iterator[tuple[str, Path]]:
 
 
 def archive_file(config: dict[str, Any]) -> dict[str, Any]:
-    """Write the archive that a configuration describes and return the data source's whole state.
+    """Write the archive of a configuration, and return the state of the data source.
 
     Raises
     ------
     ValueError
-        The configuration asks for what this stand-in does not do, or the archive would be empty.
+        The stand-in does not support the configuration, or the archive is empty.
     """
     if config["type"] != "zip" or not config["source_dir"]:
-        raise ValueError("the stand-in makes zip files of a source_dir only")
+        raise ValueError("the stand-in supports zip files of a source_dir only")
     files = list(members(Path(config["source_dir"]), config["excludes"] or []))
     if not files:
         raise ValueError("archive has not been created as it would be empty")

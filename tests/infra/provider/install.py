@@ -1,6 +1,6 @@
-"""Make the stand-in providers: an environment, the schemas and a mirror, all under `.cache/terraform`, once.
+"""Install the stand-in providers once: an environment, the schemas, and a mirror under `.cache/terraform`.
 
-As a program it prints the environment variables with which `terraform` and `tofu` use them:
+The program prints the environment variables that make `terraform` and `tofu` use them:
 ``export $(python tests/infra/provider/install.py)``.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 CACHE = HERE.parents[2] / ".cache" / "terraform"
 PLUGIN_FRAMEWORK = "tf==1.2.0"
-PROVIDERS = {  # provider: (its version, the package that carries its schema)
+PROVIDERS = {  # provider: (version, package with the schema)
     "google": ("8.7.0", "cdktn-provider-google==21.1.0"),
     "archive": ("2.8.1", "cdktn-provider-archive==14.0.1"),
 }
@@ -26,7 +26,7 @@ REGISTRIES = ("registry.terraform.io", "registry.opentofu.org")
 
 
 def install() -> dict[str, str]:
-    """Make what is missing and return the environment variables that make Terraform use it."""
+    """Install missing parts, and return the environment variables that make Terraform use them."""
     CACHE.mkdir(parents=True, exist_ok=True)
     made_by = (HERE / "install.py").read_bytes() + (HERE / "schema.py").read_bytes() + str(CACHE).encode()
     digest = hashlib.sha256(made_by).hexdigest()[:16]

@@ -1,8 +1,8 @@
-"""Read a Terraform provider's schema out of its CDK Terrain package, as the message that a provider answers with.
+"""Extract the schema of a Terraform provider from its CDK Terrain package, as a GetProviderSchema response.
 
-The generated JavaScript in such a package names every attribute as Terraform does and states, in a comment that the
-generator always writes, whether it is computed, optional or required. (Nine huge resources, none of them used here,
-have their blocks in other files and are read without these.) Run as ``python schema.py PACKAGE.whl OUT.binpb``.
+The generated JavaScript of such a package contains the Terraform name of every attribute, and a comment that states
+whether it is computed, optional, or required. (Nine large resources, which this project does not use, have their blocks
+in other files, and are read without them.) Run ``python schema.py PACKAGE.whl OUT.binpb``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NESTED = re.compile(r"= new (\w+?)(List|OutputReference)\(this, \"\w+\"(?:, (tru
 PROVIDER_FIELD = re.compile(r"^ +(\w+): cdktn\.(\w+)\(", re.M)
 RESOURCE_NAME = re.compile(r'static tfResourceType = "(\w+)"')
 
-# The getter that the generator writes for each type of attribute, the longest first: some end alike.
+# The generated getter of each attribute type. Longer names come first, because some have the same suffix.
 GETTERS: dict[str, Any] = {
     "Fn.tolist(this.getListAttribute": ["set", "string"],
     "Fn.tolist(this.getNumberListAttribute": ["set", "number"],
@@ -57,7 +57,7 @@ def modules(package: Path) -> Iterator[str]:
 
 
 def read_block(classes: dict[str, str], name: str, inside: tuple[str, ...] = ()) -> pb.Schema.Block:
-    """Make the schema block of one class: its attributes, and the blocks nested in it, each kind of block once."""
+    """Return the schema block of a class: its attributes and its nested blocks, without recursion."""
     block = pb.Schema.Block()
     for field in FIELD.finditer(classes[name]):
         computed, optional, required = (field[key] == "true" for key in ("computed", "optional", "required"))
@@ -85,7 +85,7 @@ def read_block(classes: dict[str, str], name: str, inside: tuple[str, ...] = ())
 
 
 def nested_block(name: str, inner: pb.Schema.Block, nested: re.Match[str], required: bool) -> pb.Schema.NestedBlock:
-    """Nest a block: `timeouts` is one object, a reference a list of at most one, the rest lists and sets."""
+    """Return a nested block: an object (`timeouts`), a list of at most one item (a reference), or a list or set."""
     if name == "timeouts":
         return pb.Schema.NestedBlock(type_name=name, nesting=SINGLE, block=inner)
     return pb.Schema.NestedBlock(
@@ -98,12 +98,12 @@ def nested_block(name: str, inner: pb.Schema.Block, nested: re.Match[str], requi
 
 
 def object_type(block: pb.Schema.Block) -> list[Any]:
-    """Give the type of an object with a block's attributes: computed blocks are attributes of such a type."""
+    """Return the object type of a block. A computed block is an attribute of this type."""
     return ["object", {attribute.name: json.loads(attribute.type) for attribute in block.attributes}]
 
 
 def read_provider(source: str) -> pb.Schema.Block:
-    """Make the provider's own schema; all its settings are optional."""
+    """Return the schema of the provider configuration. All its settings are optional."""
     kinds = {"stringToTerraform": "string", "booleanToTerraform": "bool", "hashMapper": ["map", "string"]}
     return pb.Schema.Block(
         attributes=[
@@ -115,19 +115,19 @@ def read_provider(source: str) -> pb.Schema.Block:
 
 
 def read_package(package: Path) -> pb.GetProviderSchema.Response:
-    """Read a whole package into the message that answers Terraform's GetProviderSchema."""
-    answer = pb.GetProviderSchema.Response()
+    """Return the GetProviderSchema response for a package."""
+    response = pb.GetProviderSchema.Response()
     for source in modules(package):
         found = list(CLASS.finditer(source))
         classes = {name: body for name, _, body in (match.groups() for match in found)}
         for name, base, body in (match.groups() for match in found):
             if base == "TerraformProvider":
-                answer.provider.block.CopyFrom(read_provider(body))
+                response.provider.block.CopyFrom(read_provider(body))
             elif base in ("TerraformResource", "TerraformDataSource"):
-                group = answer.resource_schemas if base == "TerraformResource" else answer.data_source_schemas
+                group = response.resource_schemas if base == "TerraformResource" else response.data_source_schemas
                 if type_name := RESOURCE_NAME.search(body):
                     group[type_name[1]].block.CopyFrom(read_block(classes, name))
-    return answer
+    return response
 
 
 if __name__ == "__main__":

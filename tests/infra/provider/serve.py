@@ -1,8 +1,8 @@
-"""A stand-in for a Terraform provider: the real one's schema, and resources that exist in the state only.
+"""A stand-in Terraform provider: it has the schema of the real provider, and its resources exist in the state only.
 
-Terraform starts it as ``python serve.py SCHEMA.binpb`` with ``TF_DISABLE_PLUGIN_TLS=1``, reads the address from its
-first line and speaks the plugin protocol, version 6. A plan shows what the real provider's would, and an apply invents
-what Google would answer, so configurations can be tested where neither the registry nor Google can be reached.
+Terraform starts it as ``python serve.py SCHEMA.binpb`` with ``TF_DISABLE_PLUGIN_TLS=1``, reads the address from the
+first line of its output, and uses the plugin protocol, version 6. A plan is equal to that of the real provider. An
+apply generates the values that Google would return. Tests therefore need neither the registry nor Google Cloud.
 """
 
 from __future__ import annotations
@@ -25,30 +25,33 @@ from tf.gen import tfplugin_pb2 as pb
 UNKNOWN = msgpack.ExtType(0, b"\0")
 PROJECT = "project-of-the-stand-in"
 NUMBER = "123456789012"
-COLLECTIONS = {"google_project_iam_custom_role": "/roles", "google_pubsub_topic": "/topics"}  # ids that are looked into
-AGENTS = {  # accounts of Google's own, by the data source that finds them
+COLLECTIONS = {
+    "google_project_iam_custom_role": "/roles",
+    "google_pubsub_topic": "/topics",
+}  # the configuration parses these IDs
+AGENTS = {  # service agents of Google, by data source
     "google_storage_project_service_account": f"service-{NUMBER}@gs-project-accounts.iam.gserviceaccount.com",
     "google_bigquery_default_service_account": f"bq-{NUMBER}@bigquery-encryption.iam.gserviceaccount.com",
 }
 
 
 def decode(value: pb.DynamicValue) -> Any:
-    """Read a value as it comes over the wire; unknown ones stay `UNKNOWN`."""
+    """Decode a value of the protocol. Unknown values are `UNKNOWN`."""
     return msgpack.unpackb(value.msgpack, strict_map_key=False) if value.msgpack else json.loads(value.json or b"null")
 
 
 def encode(value: Any) -> pb.DynamicValue:
-    """Write a value for the wire."""
+    """Encode a value for the protocol."""
     return pb.DynamicValue(msgpack=msgpack.packb(value))
 
 
-def change(block: pb.Schema.Block, value: Any, attribute: Callable[[pb.Schema.Attribute, Any], Any]) -> Any:
-    """Replace every attribute of a resource, in its nested blocks too, by what a function of it and its value gives."""
+def map_attributes(block: pb.Schema.Block, value: Any, attribute: Callable[[pb.Schema.Attribute, Any], Any]) -> Any:
+    """Apply a function to every attribute of a resource and of its nested blocks."""
     if not isinstance(value, dict):
         return value
     attributes = {a.name: attribute(a, value.get(a.name)) for a in block.attributes}
     blocks = {
-        n.type_name: [change(n.block, item, attribute) for item in value[n.type_name]]
+        n.type_name: [map_attributes(n.block, item, attribute) for item in value[n.type_name]]
         for n in block.block_types
         if isinstance(value.get(n.type_name), list)
     }
@@ -56,21 +59,23 @@ def change(block: pb.Schema.Block, value: Any, attribute: Callable[[pb.Schema.At
 
 
 def with_unknowns(block: pb.Schema.Block, resource: Any) -> Any:
-    """Mark what only the provider knows: computed attributes that the configuration leaves out."""
-    return change(block, resource, lambda attribute, value: UNKNOWN if attribute.computed and value is None else value)
+    """Mark computed attributes without a configured value as unknown."""
+    return map_attributes(
+        block, resource, lambda attribute, value: UNKNOWN if attribute.computed and value is None else value
+    )
 
 
-def with_inventions(type_name: str, block: pb.Schema.Block, resource: Any) -> Any:
-    """Replace every unknown by what Google might answer."""
+def with_generated_values(type_name: str, block: pb.Schema.Block, resource: Any) -> Any:
+    """Replace every unknown value by a generated one."""
 
-    def known(attribute: pb.Schema.Attribute, value: Any) -> Any:
-        return invent(type_name, attribute.name, json.loads(attribute.type), resource) if value == UNKNOWN else value
+    def generate_if_unknown(attribute: pb.Schema.Attribute, value: Any) -> Any:
+        return generate(type_name, attribute.name, json.loads(attribute.type), resource) if value == UNKNOWN else value
 
-    return change(block, resource, known)
+    return map_attributes(block, resource, generate_if_unknown)
 
 
-def invent(type_name: str, attribute: str, kind: Any, resource: dict[str, Any]) -> Any:
-    """Give a computed attribute a value of its type; ids and e-mail addresses look as Google's do."""
+def generate(type_name: str, attribute: str, kind: Any, resource: dict[str, Any]) -> Any:
+    """Return a value of the type of a computed attribute. IDs and email addresses have the format of Google."""
     if kind != "string":
         return {"number": 0, "bool": False}.get(kind) if isinstance(kind, str) else ({} if kind[0] == "map" else [])
     project = known(resource, "project") or PROJECT
@@ -94,12 +99,12 @@ def invent(type_name: str, attribute: str, kind: Any, resource: dict[str, Any]) 
 
 
 def known(resource: dict[str, Any], key: str) -> Any:
-    """Return a resource's attribute where it has one that is known."""
+    """Return an attribute of a resource, or None if it is missing or unknown."""
     return None if resource.get(key) == UNKNOWN else resource.get(key)
 
 
 class Provider(tfplugin_pb2_grpc.ProviderServicer):
-    """Answers Terraform from a schema alone."""
+    """The provider service, based on a schema."""
 
     def __init__(self, schema: pb.GetProviderSchema.Response) -> None:
         self.schema = schema
@@ -138,7 +143,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):
     def ApplyResourceChange(self, request, context):
         planned = decode(request.planned_state)
         return pb.ApplyResourceChange.Response(
-            new_state=encode(with_inventions(request.type_name, self.block(request.type_name), planned))
+            new_state=encode(with_generated_values(request.type_name, self.block(request.type_name), planned))
         )
 
     def ReadDataSource(self, request, context):
@@ -153,7 +158,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):
                     ]
                 )
         block = self.schema.data_source_schemas[request.type_name].block
-        state = with_inventions(request.type_name, block, with_unknowns(block, config))
+        state = with_generated_values(request.type_name, block, with_unknowns(block, config))
         if email := AGENTS.get(request.type_name):
             state["member"] = f"serviceAccount:{email}"
         return pb.ReadDataSource.Response(state=encode(state))
@@ -163,7 +168,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):
 
 
 class Controller(grpc_controller_pb2_grpc.GRPCControllerServicer):
-    """Lets Terraform end the process."""
+    """The controller service, which Terraform uses to stop the process."""
 
     def __init__(self, ended: threading.Event) -> None:
         self.ended = ended
@@ -174,14 +179,14 @@ class Controller(grpc_controller_pb2_grpc.GRPCControllerServicer):
 
 
 class Stdio(grpc_stdio_pb2_grpc.GRPCStdioServicer):
-    """Has no output to forward, but Terraform complains where nobody says so."""
+    """The stdio service, without output. Terraform logs an error if the service is missing."""
 
     def StreamStdio(self, request, context):
         return iter(())
 
 
 def serve(schema: Path) -> None:
-    """Serve one schema until Terraform ends it."""
+    """Serve a schema until Terraform stops the process."""
     ended = threading.Event()
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
     provider = Provider(pb.GetProviderSchema.Response.FromString(schema.read_bytes()))
@@ -192,7 +197,7 @@ def serve(schema: Path) -> None:
         address = f"{folder}/plugin.sock"
         server.add_insecure_port(f"unix://{address}")
         server.start()
-        print(f"1|6|unix|{address}|grpc", flush=True)  # go-plugin's handshake
+        print(f"1|6|unix|{address}|grpc", flush=True)  # handshake of go-plugin
         ended.wait()
         server.stop(grace=0.2).wait()
 
