@@ -28,7 +28,7 @@ WARNINGS = {
     "truncated": "The recording has less audio than its header states: the recorder or the upload stopped early.",
     "decode_errors": "Parts of the stream are damaged and were skipped.",
     "gaps_filled": "The timestamps have gaps (lost packets, or suppressed silence), which were filled with silence.",
-    "format_changed": "The sample rate or number of channels changes within the recording, which was analyzed up to the change.",
+    "format_changed": "The sample rate or number of channels changes; the recording was analyzed up to the change.",
     "extra_audio_streams": "The container has several audio streams; only the main stream was analyzed.",
     "non_finite_samples": "Some samples were NaN or infinite, and were set to zero.",
     "over_full_scale": "Some samples were far beyond full scale, and were clipped: the recorder uses a wrong scale.",
