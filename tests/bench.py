@@ -1,6 +1,6 @@
 """Measure speed and memory of the analysis on this machine: `./run bench`.
 
-Everything runs on one core unless stated otherwise. The long call repeats the example calls: two channels, 8 kHz mu-law;
+Everything runs on one core unless stated otherwise. The long call repeats the examples: two channels, 8 kHz mu-law;
 the customer's speech is classified, the agent's is only timed.
 """
 

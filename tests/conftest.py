@@ -17,7 +17,17 @@ os.environ["COLUMNS"] = "80"  # tables wrap alike in every terminal
 
 # Folders whose tests start a service, a browser, or another process, or train a model.
 _SLOW = (
-    *("cli/", "cloud_functions/", "composer/", "docs/test_site", "images/", "infra/", "model/", "models/", "packaging/"),
+    *(
+        "cli/",
+        "cloud_functions/",
+        "composer/",
+        "docs/test_site",
+        "images/",
+        "infra/",
+        "model/",
+        "models/",
+        "packaging/",
+    ),
     *("realtime/", "report/", "services/test_batch", "services/test_local", "stack/", "views/"),
 )
 

@@ -153,7 +153,7 @@ def test_another_analysis_version_is_another_analysis(monkeypatch):
 
 
 def test_results_change_only_with_the_analysis_version(model):
-    """Compare the rows of one recording with those of this analysis version; `python tests/analysis/golden.py` renews."""
+    """Compare the rows of one recording with those of this analysis version. `tests/analysis/golden.py` renews them."""
     expected = json.loads(golden.FILE.read_text(encoding="utf-8"))
     found = golden.results(model)
     renew = "run python tests/analysis/golden.py and commit tests/analysis/golden.json"

@@ -57,7 +57,7 @@ def made(week, tmp_path, monkeypatch):
         retrain_after_days=2,
     )
     clients = Clients()
-    clients.warehouse = lambda dataset: store
+    clients.warehouse = lambda _dataset: store
     clients.publisher = Publisher()
     with monitoring() as service:
         clients.metrics = service.client
@@ -128,5 +128,5 @@ def test_a_body_that_names_no_day_is_refused(made, body):
 
 def test_what_another_attempt_may_cure_is_tried_again(made):
     function, _ = made
-    function.clients.warehouse = lambda dataset: None
+    function.clients.warehouse = lambda _dataset: None
     assert ask(function, {"day": "2026-11-01"}) == 500

@@ -40,9 +40,7 @@ def settings_table():
 
 
 def codes_table(codes):
-    return "\n".join(
-        ["| code | meaning |", "|---|---|", *(f"| `{code}` | {text} |" for code, text in codes.items())]
-    )
+    return "\n".join(["| code | meaning |", "|---|---|", *(f"| `{code}` | {text} |" for code, text in codes.items())])
 
 
 def failures_table():

@@ -151,7 +151,9 @@ def test_store_that_cannot_be_migrated_is_an_error_and_stays_unchanged(old):
             connection.execute(f"DROP VIEW {view}")
         connection.execute("ALTER TABLE segments DROP COLUMN start_s")
         before = connection.execute("SELECT table_name, column_name FROM duckdb_columns()").fetchall()
-    with pytest.raises(WarehouseError, match=r"segments lacks the required column start_s.* callmood analyze … --store"):
+    with pytest.raises(
+        WarehouseError, match=r"segments lacks the required column start_s.* callmood analyze … --store"
+    ):
         DuckDBWarehouse(old)
     with duckdb.connect(str(old), read_only=True) as connection:
         assert connection.execute("SELECT table_name, column_name FROM duckdb_columns()").fetchall() == before
