@@ -35,6 +35,14 @@ _SETTLED_AFTER = timedelta(minutes=30)
 _MAX_LISTED, _MAX_CHECKED = 20_000, 200
 _NO_RETRY: dict[str, Any] = {"retry": None, "timeout": 30.0}
 
+_RECORDINGS_WITH_ROWS = """
+SELECT recording_id FROM recordings WHERE recording_id IN UNNEST(SPLIT(@ids, ','))
+UNION DISTINCT
+SELECT recording_id FROM failures WHERE recording_id IN UNNEST(SPLIT(@ids, ','))
+UNION DISTINCT
+SELECT recording_id FROM erasures WHERE recording_id IN UNNEST(SPLIT(@ids, ','))
+"""
+
 # BigQuery has two names for each of these types.
 _TYPES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "STRUCT": "RECORD"}
 
@@ -266,11 +274,7 @@ def _check_recordings(deployment: Deployment) -> Iterator[CheckResult]:
     latest = heapq.nlargest(_MAX_CHECKED, candidates, key=lambda blob: blob.time_created)
     names = {ObjectRef(deployment.bucket, blob.name, blob.generation).recording_id: blob.name for blob in latest}
     rows = BigQueryWarehouse(deployment.dataset, deployment.bigquery).query(
-        " UNION DISTINCT ".join(
-            f"SELECT recording_id FROM {table} WHERE recording_id IN UNNEST(SPLIT(@ids, ','))"  # noqa: S608 - constants
-            for table in ("recordings", "failures", "erasures")
-        ),
-        {"ids": ",".join(names) or "none"},
+        _RECORDINGS_WITH_ROWS, {"ids": ",".join(names) or "none"}
     )
     if not names:
         yield CheckResult("recordings", True, f"The bucket has no recording older than {_SETTLED_AFTER}.")

@@ -36,6 +36,8 @@ ATTRIBUTES = (
 )
 """tuple of str: fields of the message that are also attributes, so that a subscription can filter by them."""
 
+_CALL = "SELECT {columns} FROM calls WHERE call_date = @call_date AND recording_id = @recording_id"
+
 # https://cloud.google.com/pubsub/quotas#resource_limits
 _MAX_ATTRIBUTE_BYTES = 1024
 
@@ -70,7 +72,7 @@ def call_message(warehouse: Warehouse, recording: JsonRow) -> Message | None:
     """
     types = {field["name"]: field["type"] for field in result_schema()["fields"]}
     rows = warehouse.query(
-        f"SELECT {', '.join(types)} FROM calls WHERE call_date = @call_date AND recording_id = @recording_id",  # noqa: S608
+        _CALL.format(columns=", ".join(types)),
         {"call_date": date.fromisoformat(recording["call_date"]), "recording_id": recording["recording_id"]},
     )
     if not rows:
