@@ -1,4 +1,4 @@
-"""Cloud Monitoring for tests: a gRPC server that takes time series by the rules of the real one, and keeps them."""
+"""A gRPC server that validates time series like Cloud Monitoring, and stores them."""
 
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
@@ -9,11 +9,11 @@ from google.cloud.monitoring_v3.services.metric_service.transports import Metric
 from google.cloud.monitoring_v3.types import CreateTimeSeriesRequest
 from google.protobuf.empty_pb2 import Empty
 
-MOST_SERIES = 200  # https://cloud.google.com/monitoring/quotas
+MAX_SERIES = 200  # https://cloud.google.com/monitoring/quotas
 
 
 class Monitoring:
-    """`requests` are those that were taken; `client` talks to the server."""
+    """The accepted `requests`, and a `client` of the server."""
 
     def __init__(self, client):
         self.client = client
@@ -33,7 +33,7 @@ def monitoring():
     def create(request, context):
         named = [(s.metric.type, *sorted(s.metric.labels.items())) for s in request.time_series]
         ended = all(len(s.points) == 1 and s.points[0].interval.end_time for s in request.time_series)
-        if len(named) > MOST_SERIES or len(set(named)) < len(named) or not ended:
+        if len(named) > MAX_SERIES or len(set(named)) < len(named) or not ended:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "too many time series, one twice, or one without a time")
         service.requests.append(request)
         return Empty()
