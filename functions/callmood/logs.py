@@ -1,6 +1,6 @@
-"""Logs in Cloud Logging's form: one JSON object a line, with ids in it, and never names, numbers or audio.
+"""Structured logs for Cloud Logging: one JSON object per line. Lines contain IDs, but no names, numbers, or audio.
 
-https://cloud.google.com/logging/docs/structured-logging lists the fields with a meaning.
+https://cloud.google.com/logging/docs/structured-logging lists the special fields.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _private: ContextVar[tuple[str, ...]] = ContextVar("log_private", default=())
 
 
 class CloudFormatter(logging.Formatter):
-    """A record as one line of JSON: severity, message, the context's fields, and what `extra={"fields": …}` adds."""
+    """Format a record as one line of JSON: severity, message, fields of the context, and ``extra={"fields": …}``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Record to JSON, its traceback part of the message, where Error Reporting looks for it."""
+        """Return the record as JSON. A traceback is part of the message, because Error Reporting expects it there."""
         message = record.getMessage()
         if record.exc_info:
             message = f"{message}\n{self.formatException(record.exc_info)}"
@@ -34,7 +34,7 @@ class CloudFormatter(logging.Formatter):
 
 
 def setup() -> None:
-    """Send every record of level INFO and above to standard output, where Cloud Logging reads it."""
+    """Write all records of level INFO and above to standard output, which Cloud Logging collects."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(CloudFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
@@ -42,15 +42,15 @@ def setup() -> None:
 
 @contextmanager
 def context(*, private: str = "", **fields: str | None) -> Iterator[None]:
-    """Add fields to every line that is logged within.
+    """Add fields to all lines that are logged in this context.
 
     Parameters
     ----------
     private : str
-        An object's name, which may hold a person's name or number: not to be shown by any line, nor as part of a URL
-        in a library's error.
+        Object name to redact, because it may contain a person's name or number. It is also redacted in its
+        URL-encoded forms, which errors of libraries contain.
     **fields : str or None
-        Names and values; None adds nothing.
+        Names and values. A field with the value None is omitted.
     """
     known = {name: value for name, value in fields.items() if value is not None}
     hidden = tuple(filter(None, (private, quote(private), quote(private, safe=""))))
@@ -63,19 +63,19 @@ def context(*, private: str = "", **fields: str | None) -> Iterator[None]:
 
 
 def trace(header: str | None, project: str | None) -> dict[str, str]:
-    """Field that ties a line to the request it was logged for.
+    """Return the field that links a line to its request.
 
     Parameters
     ----------
     header : str or None
-        The request's ``X-Cloud-Trace-Context``: ``TRACE/SPAN;o=1``.
+        Header ``X-Cloud-Trace-Context`` of the request: ``TRACE/SPAN;o=1``.
     project : str or None
-        Project of the deployment; without it Cloud Logging cannot find the trace.
+        Project of the deployment. Cloud Logging cannot find the trace without it.
 
     Returns
     -------
     dict of str to str
-        ``logging.googleapis.com/trace``, or nothing where it is not known.
+        ``logging.googleapis.com/trace``; empty if the header or the project is missing.
     """
     found = re.match(r"[0-9a-f]{32}(?=/)", header or "")
     return {"logging.googleapis.com/trace": f"projects/{project}/traces/{found[0]}"} if found and project else {}

@@ -1,8 +1,7 @@
 """A folder of invalid and unusual files: each invalid file results in one row of `failures`."""
 
 import pytest
-from test_bad_input import HEARD as UNUSUAL
-from test_bad_input import REFUSED as INVALID
+from invalid_recordings import INVALID, UNUSUAL
 
 from callmood.config import AnalysisConfig
 from callmood.emotion.model import load_model

@@ -1,4 +1,4 @@
-"""Makers of audio files as recorders write them: real bytes in every format that callmood claims to read."""
+"""Encode test signals in every supported audio format."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ LENGTH_S, ONSET_S, END_S = 2.0, 0.5, 1.5
 
 
 def tones(rate: int, channels: int, seconds: float = LENGTH_S) -> Signal:
-    """A tone from ONSET_S to END_S (or, in a longer signal, half a second before its end), silence around it.
+    """Return a tone per channel, from ONSET_S to half a second before the end, between silence.
 
-    Channel 0, 1, 2, … sounds at 400, 450, 500, … Hz, in turn at a level of 0.5 and of 0.25.
+    Channels 0, 1, 2, … have the frequencies 400, 450, 500, … Hz and alternate between the levels 0.5 and 0.25.
     """
     t = np.arange(round(rate * seconds))[:, None] / rate
-    sounding = (t >= ONSET_S) & (t < seconds - (LENGTH_S - END_S))
-    return (tone_levels(channels) * np.sin(2 * np.pi * tone_pitches(channels) * t) * sounding).astype(np.float32)
+    envelope = (t >= ONSET_S) & (t < seconds - (LENGTH_S - END_S))
+    return (tone_levels(channels) * np.sin(2 * np.pi * tone_frequencies(channels) * t) * envelope).astype(np.float32)
 
 
-def tone_pitches(channels: int) -> NDArray[np.float64]:
+def tone_frequencies(channels: int) -> NDArray[np.float64]:
     return 400.0 + 50.0 * np.arange(channels)
 
 
@@ -42,7 +42,7 @@ def tone_levels(channels: int) -> NDArray[np.float64]:
 def write_soundfile(signal: Signal, rate: int, *, container: str, subtype: str) -> bytes:
     file = io.BytesIO()
     with soundfile.SoundFile(file, "w", rate, signal.shape[1], subtype, format=container) as output:
-        for start in range(0, len(signal), rate):  # libsndfile's Vorbis encoder crashes on minutes at once
+        for start in range(0, len(signal), rate):  # libsndfile's Vorbis encoder crashes on long writes
             output.write(signal[start : start + rate])
     return file.getvalue()
 
@@ -65,7 +65,7 @@ def write_ffmpeg(
 def encode_ffmpeg(
     output: av.container.OutputContainer, signal: Signal, rate: int, *, encoder: str, bit_rate: int | None = None
 ) -> list[av.Packet]:
-    """Encode a signal for a new stream of an open file; no packet may be written before every stream is there."""
+    """Encode a signal for a new stream of an open file. Add all streams before you write packets."""
     channels = signal.shape[1]
     layout = {1: "mono", 2: "stereo"}.get(channels, f"{channels} channels")
     stream = output.add_stream(encoder, rate=rate, layout=layout)
@@ -76,12 +76,12 @@ def encode_ffmpeg(
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(signal.T), format="fltp", layout=layout)
     frame.sample_rate, frame.pts = rate, 0
     resampler = av.AudioResampler(stream.format, layout, rate, stream.codec_context.frame_size or 1024)
-    pieces = [*resampler.resample(frame), *resampler.resample(None), None]
-    return [packet for piece in pieces for packet in stream.encode(piece)]
+    frames = [*resampler.resample(frame), *resampler.resample(None), None]
+    return [packet for resampled in frames for packet in stream.encode(resampled)]
 
 
-def video(sounds: list[Signal], muxer: str = "mp4", encoder: str = "mpeg4") -> bytes:
-    """A film of a gray wall, two seconds long, with any number of sounds at 16 kHz."""
+def video(signals: list[Signal], muxer: str = "mp4", encoder: str = "mpeg4") -> bytes:
+    """Return a gray video of two seconds, with one audio stream at 16 kHz per signal."""
     file = io.BytesIO()
     with av.open(file, "w", format=muxer) as output:
         picture = output.add_stream(encoder, rate=10, width=64, height=64, pix_fmt="yuv420p")
@@ -91,13 +91,13 @@ def video(sounds: list[Signal], muxer: str = "mp4", encoder: str = "mpeg4") -> b
             frame.pts = index
             packets += picture.encode(frame)
         packets += picture.encode()
-        for sound in sounds:
-            packets += encode_ffmpeg(output, sound, 16000, encoder="aac")
+        for signal in signals:
+            packets += encode_ffmpeg(output, signal, 16000, encoder="aac")
         output.mux(packets)
     return file.getvalue()
 
 
-# Two seconds of `tones(16000, 1)`, encoded by vo-amrwbenc 0.1.3 at 6.6 kbit/s, since neither libsndfile nor PyAV can.
+# `tones(16000, 1)`, encoded by vo-amrwbenc 0.1.3 at 6.6 kbit/s. Neither libsndfile nor PyAV can encode AMR-WB.
 _AMR_WB = (
     "eNpVlX9ME3cYxr8t3yJxRY+tbCZrl2ttAY3Mq1KVxOm1PZxpIjuojIVV6AwMQ9xSplkMc9sh1fjHNmucxi1tcqLOZUZzTGeI0+z6gx8iJsXW"
     "oQHiCQhsENrBjAia7ns9hO7fy+ee53nf9/LcSq15R2l+uWUpxLSgULMxenz/wcCBMeHooAABAQq9EzqKr7hXL2AtMhpiBMDVtR3WaUNp6xjH"
@@ -127,7 +127,7 @@ def write_amr_wb(signal: Signal, rate: int) -> bytes:
 
 @dataclass(frozen=True)
 class Format:
-    """A format that callmood reads, and how near to the truth its sound comes out."""
+    """A supported format, and the accuracy of its decoded audio."""
 
     name: str
     suffixes: str
@@ -136,8 +136,8 @@ class Format:
     write: Callable[[Signal, int], bytes]
     rates: tuple[int, ...]
     channels: tuple[int, ...]
-    slack_s: float
-    level_slack: float
+    time_tolerance_s: float
+    level_tolerance: float
 
     def __str__(self) -> str:
         return f"{self.name} {self.codec}"
@@ -147,29 +147,29 @@ class Format:
         return self.write(tones(rate, channels, seconds), rate)
 
     def stated_rate(self, rate: int) -> int:
-        """The rate that the file states: Opus is 48 kHz whatever went in."""
+        """Return the rate in the header: always 48 kHz for Opus."""
         return 48000 if self.codec == "opus" else rate
 
 
-TELEPHONE, WIDEBAND = (8000,), (16000,)
+NARROWBAND, WIDEBAND = (8000,), (16000,)
 STEPS = (8000, 11025, 16000, 22050, 32000, 44100, 48000)
 OPUS = (8000, 12000, 16000, 24000, 48000)
 
 
 def plain(name: str, suffixes: str, codec: str, container: str, subtype: str, **more: Any) -> Format:
-    """A format that libsndfile writes exactly."""
+    """Return a format that libsndfile encodes without delay."""
     write = partial(write_soundfile, container=container, subtype=subtype)
-    facts = {"rates": STEPS, "channels": (1, 24, 2), "slack_s": 0.001, "level_slack": 0.02}
-    return Format(name, suffixes, name.split()[0].lower(), codec, write, **facts | more)
+    defaults = {"rates": STEPS, "channels": (1, 24, 2), "time_tolerance_s": 0.001, "level_tolerance": 0.02}
+    return Format(name, suffixes, name.split()[0].lower(), codec, write, **defaults | more)
 
 
 def lossy(
     name: str, suffixes: str, container: str, codec: str, muxer: str, encoder: str, rates: tuple[int, ...], **more: Any
 ) -> Format:
-    """A format that FFmpeg writes, with the codec's delay and smear."""
+    """Return a format that FFmpeg encodes, with the delay of its codec."""
     write = partial(write_ffmpeg, muxer=muxer, encoder=encoder, **more.pop("write", {}))
-    facts = {"channels": (1, 2), "slack_s": 0.07, "level_slack": 0.06}
-    return Format(name, suffixes, container, codec, write, rates, **facts | more)
+    defaults = {"channels": (1, 2), "time_tolerance_s": 0.07, "level_tolerance": 0.06}
+    return Format(name, suffixes, container, codec, write, rates, **defaults | more)
 
 
 FORMATS = [
@@ -181,10 +181,20 @@ FORMATS = [
     plain("WAV", ".wav", "pcm_f64", "WAV", "DOUBLE"),
     plain("WAV", ".wav", "pcm_mulaw", "WAV", "ULAW"),
     plain("WAV", ".wav", "pcm_alaw", "WAV", "ALAW"),
-    plain("WAV", ".wav", "gsm_ms", "WAV", "GSM610", rates=TELEPHONE, channels=(1,), slack_s=0.05, level_slack=0.05),
-    plain("WAV", ".wav", "adpcm_ms", "WAV", "MS_ADPCM", channels=(1, 2), slack_s=0.07),
-    plain("WAV", ".wav", "adpcm_ima_wav", "WAV", "IMA_ADPCM", channels=(1, 2), slack_s=0.07),
-    lossy("WAV", ".wav", "wav", "adpcm_g726", "wav", "g726", TELEPHONE, channels=(1,)),
+    plain(
+        "WAV",
+        ".wav",
+        "gsm_ms",
+        "WAV",
+        "GSM610",
+        rates=NARROWBAND,
+        channels=(1,),
+        time_tolerance_s=0.05,
+        level_tolerance=0.05,
+    ),
+    plain("WAV", ".wav", "adpcm_ms", "WAV", "MS_ADPCM", channels=(1, 2), time_tolerance_s=0.07),
+    plain("WAV", ".wav", "adpcm_ima_wav", "WAV", "IMA_ADPCM", channels=(1, 2), time_tolerance_s=0.07),
+    lossy("WAV", ".wav", "wav", "adpcm_g726", "wav", "g726", NARROWBAND, channels=(1,)),
     lossy("WAV", ".wav", "wav", "adpcm_g722", "wav", "g722", WIDEBAND, channels=(1,)),
     lossy(
         "WAV",
@@ -193,13 +203,13 @@ FORMATS = [
         "g723_1",
         "wav",
         "g723_1",
-        TELEPHONE,
+        NARROWBAND,
         channels=(1,),
         write={"bit_rate": 6300},
-        level_slack=0.1,
+        level_tolerance=0.1,
     ),
     lossy("WAV", ".wav", "wav", "adpcm_yamaha", "wav", "adpcm_yamaha", STEPS),
-    lossy("WAV", ".wav", "wav", "mp3", "wav", "libmp3lame", STEPS, slack_s=0.18),
+    lossy("WAV", ".wav", "wav", "mp3", "wav", "libmp3lame", STEPS, time_tolerance_s=0.18),
     plain("WAV extensible", ".wav", "pcm_s16", "WAVEX", "PCM_16"),
     plain("WAV RF64", ".wav .rf64", "pcm_s16", "RF64", "PCM_16"),
     plain("W64", ".w64", "pcm_s16", "W64", "PCM_16"),
@@ -208,11 +218,11 @@ FORMATS = [
     plain("AU", ".au .snd", "pcm_mulaw", "AU", "ULAW"),
     plain("AU", ".au .snd", "pcm_s16", "AU", "PCM_16"),
     plain("CAF", ".caf", "pcm_s16", "CAF", "PCM_16"),
-    plain("CAF", ".caf", "alac", "CAF", "ALAC_16", channels=(1, 2), slack_s=0.07),
+    plain("CAF", ".caf", "alac", "CAF", "ALAC_16", channels=(1, 2), time_tolerance_s=0.07),
     plain("FLAC", ".flac", "flac", "FLAC", "PCM_16", channels=(1, 6, 2)),
     plain("FLAC 24-bit", ".flac", "flac", "FLAC", "PCM_24", channels=(1, 2)),
-    plain("Ogg", ".ogg .opus", "opus", "OGG", "OPUS", rates=OPUS, channels=(1, 2), level_slack=0.06),
-    plain("Ogg", ".ogg", "vorbis", "OGG", "VORBIS", channels=(1, 2), slack_s=0.07, level_slack=0.1),
+    plain("Ogg", ".ogg .opus", "opus", "OGG", "OPUS", rates=OPUS, channels=(1, 2), level_tolerance=0.06),
+    plain("Ogg", ".ogg", "vorbis", "OGG", "VORBIS", channels=(1, 2), time_tolerance_s=0.07, level_tolerance=0.1),
     lossy("MP3", ".mp3", "mp3", "mp3", "mp3", "libmp3lame", STEPS),
     lossy("MP2", ".mp2", "mp3", "mp2", "mp2", "mp2", STEPS[2:]),
     lossy("M4A", ".m4a .mp4 .mov", "mp4", "aac", "mp4", "aac", STEPS),
@@ -226,21 +236,25 @@ FORMATS = [
         "aac",
         STEPS,
         write={"options": {"movflags": "frag_keyframe+empty_moov"}},
-        slack_s=0.18,
+        time_tolerance_s=0.18,
     ),
     lossy("QuickTime", ".mov", "mp4", "pcm_mulaw", "mov", "pcm_mulaw", STEPS),
-    lossy("3GP", ".3gp", "mp4", "amr_nb", "3gp", "libopencore_amrnb", TELEPHONE, channels=(1,), level_slack=0.2),
-    lossy("ADTS", ".aac", "adts", "aac", "adts", "aac", STEPS, slack_s=0.18),
-    lossy("AMR", ".amr", "amr", "amr_nb", "amr", "libopencore_amrnb", TELEPHONE, channels=(1,), level_slack=0.2),
-    Format("AMR-WB", ".awb .amr", "amr", "amr_wb", write_amr_wb, WIDEBAND, (1,), slack_s=0.05, level_slack=0.2),
+    lossy("3GP", ".3gp", "mp4", "amr_nb", "3gp", "libopencore_amrnb", NARROWBAND, channels=(1,), level_tolerance=0.2),
+    lossy("ADTS", ".aac", "adts", "aac", "adts", "aac", STEPS, time_tolerance_s=0.18),
+    lossy("AMR", ".amr", "amr", "amr_nb", "amr", "libopencore_amrnb", NARROWBAND, channels=(1,), level_tolerance=0.2),
+    Format(
+        "AMR-WB", ".awb .amr", "amr", "amr_wb", write_amr_wb, WIDEBAND, (1,), time_tolerance_s=0.05, level_tolerance=0.2
+    ),
     lossy("WebM", ".webm", "webm", "opus", "webm", "libopus", OPUS),
     lossy("Matroska", ".mka .mkv", "matroska", "opus", "matroska", "libopus", OPUS),
     lossy("Matroska", ".mka .mkv", "matroska", "aac", "matroska", "aac", STEPS),
     lossy("Matroska", ".mka .mkv", "matroska", "pcm_s16", "matroska", "pcm_s16le", STEPS),
     lossy("AVI", ".avi", "avi", "pcm_s16", "avi", "pcm_s16le", STEPS),
     lossy("AVI", ".avi", "avi", "pcm_u8", "avi", "pcm_u8", STEPS),
-    lossy("AVI", ".avi", "avi", "mp3", "avi", "libmp3lame", STEPS, slack_s=0.18),
-    lossy("WMA", ".wma .wmv .asf", "asf", "wmav2", "asf", "wmav2", STEPS, write={"bit_rate": 64000}, slack_s=0.18),
+    lossy("AVI", ".avi", "avi", "mp3", "avi", "libmp3lame", STEPS, time_tolerance_s=0.18),
+    lossy(
+        "WMA", ".wma .wmv .asf", "asf", "wmav2", "asf", "wmav2", STEPS, write={"bit_rate": 64000}, time_tolerance_s=0.18
+    ),
 ]
 
 
@@ -255,7 +269,7 @@ def wav(
     data_size: int | None = None,
     trailer: bytes = b"",
 ) -> bytes:
-    """A WAV file by its header's fields, possible or not."""
+    """Return a WAV file with these header fields, which may be invalid."""
     block_align = max(1, channels * bits // 8) if block_align is None else block_align
     fields = (tag, 2), (channels, 2), (rate, 4), (rate * block_align, 4), (block_align, 2), (bits, 2)
     fmt = b"".join((value % 256**size).to_bytes(size, "little") for value, size in fields)
@@ -265,7 +279,7 @@ def wav(
 
 
 def formats_table() -> str:
-    """The table in docs/formats.md."""
+    """Return the table in docs/formats.md."""
     lines = [
         "| file | usual endings | `container` | `codec` | sample rates, kHz | channels |",
         "|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""What both decoders share: the format of a recording, and what is believed of it."""
+"""The interface of decoders, and the formats that they accept."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from callmood.errors import BadRecording
 Samples = NDArray[np.float32]
 
 MIN_RATE, MAX_RATE = 4_000, 192_000
-"""int: sample rates that are believed, in Hz; a header that states another is damaged or hostile."""
+"""int: accepted sample rates, in Hz. A header that states another rate is damaged or hostile."""
 MAX_CHANNELS = 64
-"""int: channels that are believed; it bounds the memory of a block, and no call recorder comes near."""
+"""int: maximum number of channels. It limits the memory of a block; call recorders use far fewer."""
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a recording is, before resampling.
+    """Format of a recording before resampling.
 
     Parameters
     ----------
@@ -42,20 +42,20 @@ class AudioInfo:
 
 
 class Decoder(Protocol):
-    """An opened recording."""
+    """An open recording."""
 
     info: AudioInfo
     warnings: list[str]
 
     def chunks(self) -> Iterator[Samples]:
-        """Yield all samples once, float32 of shape (n, channels), about a second at a time."""
+        """Yield all samples once, as float32 of shape (n, channels), about one second per chunk."""
 
     def close(self) -> None:
-        """Let go of the decoder's memory."""
+        """Release the resources of the decoder."""
 
 
 def check_format(info: AudioInfo) -> None:
-    """Refuse a format that no recorder writes, before it costs memory.
+    """Reject an implausible format before any memory is allocated for it.
 
     Raises
     ------
@@ -63,13 +63,19 @@ def check_format(info: AudioInfo) -> None:
         `invalid_format`.
     """
     if not MIN_RATE <= info.sample_rate <= MAX_RATE:
-        raise impossible_format(f"a sample rate of {info.sample_rate} Hz (from {MIN_RATE} to {MAX_RATE} are possible)")
+        raise invalid_format(f"a sample rate of {info.sample_rate} Hz (valid: {MIN_RATE} to {MAX_RATE} Hz)")
     if not 1 <= info.channels <= MAX_CHANNELS:
-        raise impossible_format(f"{info.channels} channels (from 1 to {MAX_CHANNELS} are possible)")
+        raise invalid_format(f"{info.channels} channels (valid: 1 to {MAX_CHANNELS})")
 
 
-def impossible_format(what: str) -> BadRecording:
-    """The error for a header that states `what`."""
+def invalid_format(stated: str) -> BadRecording:
+    """Return the error for a header that states an invalid value.
+
+    Parameters
+    ----------
+    stated : str
+        The value, as a noun phrase.
+    """
     return BadRecording(
-        "invalid_format", f"The header states {what}: it is damaged, or the recorder is set up wrongly."
+        "invalid_format", f"The header states {stated}. The file is damaged, or the recorder is misconfigured."
     )

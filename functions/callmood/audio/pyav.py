@@ -1,4 +1,4 @@
-"""Decoding everything else with FFmpeg, through PyAV."""
+"""Decode all other formats with FFmpeg, through PyAV."""
 
 from __future__ import annotations
 
@@ -16,31 +16,39 @@ from callmood.audio.probe import HEAD, Container
 from callmood.errors import BadRecording
 
 GAP_S, MAX_GAP_S = 0.1, 600.0
-"""float: holes in timestamps that silence fills, in seconds: longer than jitter, shorter than a clock set anew."""
+"""float: range of gaps that are filled with silence, in seconds: longer than jitter, shorter than a clock reset."""
 
 OGG_MAX_PAGE = 65_307
-"""int: bytes of the longest Ogg page (RFC 3533, section 6)."""
+"""int: length of the longest Ogg page, in bytes (RFC 3533, section 6)."""
 
 
 class FfmpegDecoder:
-    """Decode any file that FFmpeg knows."""
+    """Decode a file with FFmpeg.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        Seekable.
+    container : Container
+        From `probe.identify`.
+    """
 
     def __init__(self, file: BinaryIO, container: Container) -> None:
         self._container = container.name
-        self._cut_short = container.name == "ogg" and not _ends_with_last_page(file)
+        self._is_truncated = container.name == "ogg" and not _ends_with_last_page(file)
         self._states_length = container.name not in ("adts", "amr", "ogg") and (
             container.name != "mp3" or _has_xing_header(file)
         )
         self.warnings: list[str] = []
         file.seek(0)
         try:
-            # The demuxer is named, not guessed: no playlist can then make FFmpeg open other files or addresses.
+            # The demuxer is explicit, so a disguised playlist cannot make FFmpeg open other files or URLs.
             self._input = av.open(file, "r", format=container.demuxer, metadata_errors="replace")
         except av.FFmpegError as error:
             raise BadRecording(
                 "damaged",
-                f"The file begins as {container.name}, but its header or index is damaged or missing "
-                f"({error.strerror}): the recorder or the upload may have stopped early.",
+                f"The {container.name} file has a damaged or missing header or index ({error.strerror}). "
+                "The recorder or the upload may have stopped early.",
             ) from None
         try:
             self._stream = self._choose_stream(file)
@@ -55,47 +63,47 @@ class FfmpegDecoder:
             raise
 
     def chunks(self) -> Iterator[Samples]:
-        """Yield all samples once, as `Decoder.chunks` says."""
+        """Yield all samples once, as in `Decoder.chunks`."""
         rate = self.info.sample_rate
         batch: list[Samples] = []
-        done = held = 0
-        for piece in self._pieces():
-            batch.append(piece)
-            held += len(piece)
-            if held >= rate:
+        total = batched = 0
+        for samples in self._without_gaps():
+            batch.append(samples)
+            batched += len(samples)
+            if batched >= rate:
                 yield np.concatenate(batch)
-                done, held, batch = done + held, 0, []
-        if held:
+                total, batched, batch = total + batched, 0, []
+        if batched:
             yield np.concatenate(batch)
-        # Headers round and codecs pad: a frame more or less is no loss.
-        if self._cut_short or (done + held) / rate < 0.99 * self._stated_s() - 0.2:
+        # The tolerance covers rounding in headers and padding by codecs.
+        if self._is_truncated or (total + batched) / rate < 0.99 * self._stated_duration_s() - 0.2:
             self._warn("truncated")
 
     def close(self) -> None:
-        """Let go of the decoder's memory."""
+        """Release the resources of the decoder."""
         self._input.close()
 
     def _choose_stream(self, file: BinaryIO) -> av.AudioStream:
         streams = self._input.streams
         if not streams.audio:
-            raise BadRecording("no_audio", f"The {self._container} file holds no audio stream.")
+            raise BadRecording("no_audio", f"The {self._container} file has no audio stream.")
         if len(streams.audio) > 1:
             self._warn("extra_audio_streams")
         stream = next((s for s in streams.audio if s is streams.best("audio")), streams.audio[0])
         if stream.codec_context is None:
             raise BadRecording(
                 "unsupported_codec",
-                f"The codec of this {self._container} file{_wav_format_tag(file)} cannot be decoded: "
-                "record in another, or convert the file.",
+                f"The codec of this {self._container} file{_wav_format_tag(file)} cannot be decoded. "
+                "Use another codec, or convert the file.",
             )
-        # FairPlay and WebM encryption are told by the header, MPEG common encryption by each packet.
+        # The header states FairPlay and WebM encryption; packets state MPEG common encryption.
         if _codec_tag(stream) == "drms" or "enc_key_id" in map(str.lower, stream.metadata):
             raise self._encrypted()
         stream.codec_context.thread_count = 1
         return stream
 
     def _decode(self) -> Iterator[av.AudioFrame]:
-        """Yield the frames that can be decoded; what cannot is passed over with a warning."""
+        """Yield all frames that can be decoded. Damaged packets are skipped with a warning."""
         packets = self._input.demux(self._stream)
         while True:
             try:
@@ -106,16 +114,14 @@ class FfmpegDecoder:
                     raise self._encrypted()
                 frames = packet.decode()
             except av.FFmpegError:
-                self._warn("decode_errors")  # where the container itself broke, `packets` has ended
+                self._warn("decode_errors")  # after an error in the container itself, `packets` ends
             else:
                 yield from frames
 
     def _format(self, first: av.AudioFrame) -> AudioInfo:
-        """Format of the first frame, since some headers state another."""
+        """Return the format of the first frame, because some headers state another format."""
         if first.format.name.startswith("s64"):
-            raise BadRecording(
-                "unsupported_codec", "Samples of 64-bit integers cannot be decoded: record in another codec."
-            )
+            raise BadRecording("unsupported_codec", "Samples of 64-bit integers cannot be decoded. Use another codec.")
         info = AudioInfo(self._container, self._codec(), first.sample_rate, first.layout.nb_channels)
         check_format(info)
         return info
@@ -123,8 +129,8 @@ class FfmpegDecoder:
     def _codec(self) -> str:
         return re.sub(r"^(pcm_[sf]\d\d)[lb]e$", r"\1", self._stream.codec_context.codec.canonical_name)
 
-    def _pieces(self) -> Iterator[Samples]:
-        """Yield all samples, and silence where the timestamps leave a hole, so that every second keeps its place."""
+    def _without_gaps(self) -> Iterator[Samples]:
+        """Yield all samples, and silence for gaps in the timestamps, so that the time of every sample is correct."""
         rate, channels = self.info.sample_rate, self.info.channels
         position, origin_s = 0, None
         for frame in self._frames:
@@ -141,30 +147,32 @@ class FfmpegDecoder:
                     position += silence
                     yield from _silence(silence, rate, channels)
                 elif abs(gap_s) > GAP_S:
-                    origin_s = ahead_s  # the clock was set anew
+                    origin_s = ahead_s  # the clock was reset
             position += frame.samples
             yield _samples(frame)
 
-    def _stated_s(self) -> float:
-        """Length by the container's own word, in seconds; 0 where it gives none, or FFmpeg's would be a guess."""
+    def _stated_duration_s(self) -> float:
+        """Return the stated duration in seconds; 0 if the container states none, or FFmpeg only estimates it."""
         if not self._states_length:
             return 0.0
         if self._stream.duration and self._stream.time_base:
             return float(self._stream.duration * self._stream.time_base)
-        # A container's duration is that of its longest stream.
+        # The duration of a container is that of its longest stream.
         return (self._input.duration or 0) / 1e6 if len(self._input.streams) == 1 else 0.0
 
     def _no_frames(self) -> BadRecording:
         if self.warnings:
             return BadRecording(
-                "damaged", f"Nothing of the {self._codec()} stream in this {self._container} file can be decoded."
+                "damaged", f"The {self._codec()} stream in this {self._container} file cannot be decoded."
             )
         return BadRecording(
-            "no_audio", f"The {self._container} file has a header but no samples: the recorder stopped at once."
+            "no_audio", f"The {self._container} file has a header but no samples. The recorder stopped immediately."
         )
 
     def _encrypted(self) -> BadRecording:
-        return BadRecording("encrypted", f"The audio in this {self._container} file is encrypted: upload it decrypted.")
+        return BadRecording(
+            "encrypted", f"The audio in this {self._container} file is encrypted. Decrypt it before the upload."
+        )
 
     def _warn(self, code: str) -> None:
         if code not in self.warnings:
@@ -174,12 +182,12 @@ class FfmpegDecoder:
 def _codec_tag(stream: av.AudioStream) -> str:
     try:
         return stream.codec_context.codec_tag
-    except UnicodeDecodeError:  # most containers' tags are numbers, not letters
+    except UnicodeDecodeError:  # in most containers, tags are numbers
         return ""
 
 
 def _samples(frame: av.AudioFrame) -> Samples:
-    """Convert a frame of any sample format to float32 of shape (n, channels), full scale at 1."""
+    """Convert a frame of any sample format to float32 of shape (n, channels) with full scale 1."""
     samples = frame.to_ndarray()
     samples = samples.T if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels)
     if samples.dtype.kind == "f":
@@ -195,20 +203,20 @@ def _silence(length: int, rate: int, channels: int) -> Iterator[Samples]:
 
 
 def _wav_format_tag(file: BinaryIO) -> str:
-    """Return the number by which a WAV file names its codec, for messages."""
+    """Return the codec number in the header of a WAV file, for error messages."""
     file.seek(0)
     found = re.search(rb"fmt .{4}(..)", file.read(HEAD), re.DOTALL)
     return f" (WAV format tag 0x{int.from_bytes(found[1], 'little'):04x})" if found else ""
 
 
 def _has_xing_header(file: BinaryIO) -> bool:
-    """Tell whether an MP3 states its length, in a Xing or Info header within its first frame."""
+    """Return whether an MP3 file states its length, in a Xing or Info header in its first frame."""
     file.seek(0)
     return re.search(rb"\xff[\xe2-\xff].{7,34}(Xing|Info)", file.read(HEAD), re.DOTALL) is not None
 
 
 def _ends_with_last_page(file: BinaryIO) -> bool:
-    """Tell whether an Ogg file ends with a whole page that is marked the last (RFC 3533, section 6: flag 0x04)."""
+    """Return whether an Ogg file ends with a complete page that has the flag "last" (RFC 3533, section 6: 0x04)."""
     size = file.seek(0, io.SEEK_END)
     file.seek(max(0, size - OGG_MAX_PAGE))
     tail = file.read()

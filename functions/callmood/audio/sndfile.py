@@ -1,4 +1,4 @@
-"""Decoding plain files with libsndfile: uncompressed and telephone audio in WAV, RF64, W64, AIFF and AU."""
+"""Decode WAV, RF64, W64, AIFF, and AU files with libsndfile."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import BinaryIO
 
 import soundfile
 
-from callmood.audio.decoder import AudioInfo, Samples, check_format, impossible_format
+from callmood.audio.decoder import AudioInfo, Samples, check_format, invalid_format
 from callmood.audio.probe import Container
 
 CONTAINERS = ("wav", "w64", "aiff", "au")
-"""tuple of str: containers that are worth a try."""
+"""tuple of str: containers for which libsndfile is tried first."""
 
-# Names as FFmpeg has them, so that one codec has one name.
+# FFmpeg's names, so that both decoders use the same name for a codec.
 _CODECS = {
     "PCM_U8": "pcm_u8",
     "PCM_S8": "pcm_s8",
@@ -31,52 +31,60 @@ _CODECS = {
 }
 
 # libsndfile 1.2.2, src/common.h: SFE_BAD_SF_INFO, SFE_CHANNEL_COUNT_ZERO, SFE_CHANNEL_COUNT.
-_IMPOSSIBLE = {24: "a sample rate that cannot be", 32: "zero channels", 33: "more than 1024 channels"}
+_INVALID = {24: "an impossible sample rate", 32: "zero channels", 33: "more than 1024 channels"}
 
 
-class NotPlain(Exception):
-    """libsndfile cannot read this file; FFmpeg may."""
+class UnsupportedFile(Exception):
+    """libsndfile cannot decode the file. FFmpeg may."""
 
 
 class LibsndfileDecoder:
-    """Decode a plain file with libsndfile."""
+    """Decode a file with libsndfile.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        Seekable.
+    container : Container
+        From `probe.identify`; one of `CONTAINERS`.
+    """
 
     def __init__(self, file: BinaryIO, container: Container) -> None:
         try:
-            self._sound = soundfile.SoundFile(file)
+            self._file = soundfile.SoundFile(file)
         except soundfile.LibsndfileError as error:
-            if error.code in _IMPOSSIBLE:
-                raise impossible_format(_IMPOSSIBLE[error.code]) from None
-            raise NotPlain from None
-        # A recorder that could not seek back leaves the length at 0: libsndfile believes it, FFmpeg reads on.
-        if self._sound.frames == 0 or self._sound.subtype not in _CODECS:
-            self._sound.close()
-            raise NotPlain
-        codec = _CODECS[self._sound.subtype]
-        self.info = AudioInfo(container.name, codec, self._sound.samplerate, self._sound.channels)
+            if error.code in _INVALID:
+                raise invalid_format(_INVALID[error.code]) from None
+            raise UnsupportedFile from None
+        # A streaming recorder leaves the length at 0. libsndfile trusts the header; FFmpeg reads to the end.
+        if self._file.frames == 0 or self._file.subtype not in _CODECS:
+            self._file.close()
+            raise UnsupportedFile
+        codec = _CODECS[self._file.subtype]
+        self.info = AudioInfo(container.name, codec, self._file.samplerate, self._file.channels)
         check_format(self.info)
-        self.warnings = ["truncated"] if _claims_more(self._sound.extra_info) else []
+        self.warnings = ["truncated"] if _is_truncated(self._file.extra_info) else []
 
     def chunks(self) -> Iterator[Samples]:
-        """Yield all samples once, as `Decoder.chunks` says."""
-        left = self._sound.frames
-        while left > 0:
-            chunk = self._sound.read(min(left, self.info.sample_rate), dtype="float32", always_2d=True)
+        """Yield all samples once, as in `Decoder.chunks`."""
+        remaining = self._file.frames
+        while remaining > 0:
+            chunk = self._file.read(min(remaining, self.info.sample_rate), dtype="float32", always_2d=True)
             if not len(chunk):
                 self.warnings.append("truncated")
                 return
-            left -= len(chunk)
+            remaining -= len(chunk)
             yield chunk
 
     def close(self) -> None:
-        """Let go of the decoder's memory."""
-        self._sound.close()
+        """Release the resources of the decoder."""
+        self._file.close()
 
 
-def _claims_more(log: str) -> bool:
-    """Tell by libsndfile's log whether the header claims more data than the file holds.
+def _is_truncated(log: str) -> bool:
+    """Return whether the header states more data than the file contains, according to libsndfile's log.
 
-    A claim of 2 GB or more is none: a recorder that streams writes it because it does not know the length yet.
+    A stated size of 2 GB or more does not count: streaming recorders write it because they do not know the length.
     """
-    claims = re.findall(r"^\s*(?:data|SSND|Data Size|Riff size|riff)\s*: (\d+) \(should be (\d+)\)", log, re.MULTILINE)
-    return any(int(actual) < int(claim) < 0x7FFF_0000 for claim, actual in claims)
+    sizes = re.findall(r"^\s*(?:data|SSND|Data Size|Riff size|riff)\s*: (\d+) \(should be (\d+)\)", log, re.MULTILINE)
+    return any(int(actual) < int(stated) < 0x7FFF_0000 for stated, actual in sizes)

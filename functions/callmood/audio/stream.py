@@ -1,4 +1,4 @@
-"""Bytes in, sound out: decode any recording to float32 at 16 kHz, block by block, in flat memory."""
+"""Decode any recording to float32 at 16 kHz, block by block, in constant memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["WARNINGS", "AudioInfo", "AudioStream", "open_audio"]
 
 
 OVER_FULL_SCALE = 2.0
-"""float: lossy codecs overshoot full scale by a little; samples this far beyond it are wrongly scaled."""
+"""float: threshold of the warning `over_full_scale`. Lossy codecs overshoot full scale a little, but not this far."""
 
 
 WARNINGS = {
@@ -37,14 +37,14 @@ WARNINGS = {
 
 
 class AudioStream:
-    """An opened recording: made by `open_audio`, read once, closed by `with`.
+    """An open recording from `open_audio`. Read it once, in a `with` statement.
 
     Attributes
     ----------
     info : AudioInfo
-        The recording's own format.
+        Format of the recording.
     warnings : list of str
-        Codes of `WARNINGS`: what was odd but survivable. Complete after the last block.
+        Keys of `WARNINGS`. Complete after the last block.
     """
 
     def __init__(self, decoder: Decoder, resources: ExitStack) -> None:
@@ -62,28 +62,28 @@ class AudioStream:
         self._resources.close()
 
     def blocks(self, seconds: float = 10.0) -> Iterator[Samples]:
-        """Decode and resample, one block at a time.
+        """Decode and resample block by block.
 
         Parameters
         ----------
         seconds : float
-            Length of every block but the last, in seconds.
+            Duration of every block except the last.
 
         Yields
         ------
         numpy.ndarray
-            Float32 of shape (channels, n) at 16 kHz, in [-1, 1]; n is `seconds * 16000` but in the last block.
+            (channels, n) float32 at 16 kHz in [-1, 1]. n is `seconds * 16000`; less in the last block.
         """
         size = round(seconds * SAMPLE_RATE)
         block = np.empty((self.info.channels, size), np.float32)
         filled = 0
         for chunk in self._resampled():
-            rest = chunk.T
-            while rest.shape[1]:
-                taken = min(size - filled, rest.shape[1])
-                block[:, filled : filled + taken] = rest[:, :taken]
-                rest = rest[:, taken:]
-                filled += taken
+            remaining = chunk.T
+            while remaining.shape[1]:
+                n = min(size - filled, remaining.shape[1])
+                block[:, filled : filled + n] = remaining[:, :n]
+                remaining = remaining[:, n:]
+                filled += n
                 if filled == size:
                     yield block
                     block, filled = np.empty_like(block), 0
@@ -101,7 +101,7 @@ class AudioStream:
         yield np.clip(resampler.resample_chunk(np.empty((0, channels), np.float32), last=True), -1, 1)
 
     def _cleaned(self) -> Iterator[Samples]:
-        """Yield the decoder's samples, all finite and in [-1, 1]."""
+        """Yield the decoded samples, made finite and clipped to [-1, 1]."""
         for chunk in self._decoder.chunks():
             peak = max(chunk.max(), -chunk.min())
             if not np.isfinite(peak):
@@ -118,23 +118,23 @@ class AudioStream:
 
 
 def open_audio(audio: Path | bytes) -> AudioStream:
-    """Open a recording; its type is told from its bytes, never from its name.
+    """Open a recording. Its format is detected from its bytes; the name does not matter.
 
     Parameters
     ----------
     audio : Path or bytes
-        A file, or a file's bytes (which are not copied).
+        A file, or the bytes of a file, which are not copied.
 
     Returns
     -------
     AudioStream
-        To be used in a `with` statement.
+        For use in a `with` statement.
 
     Raises
     ------
     BadRecording
-        The bytes can never be heard: `empty_file`, `not_audio`, `encrypted`, `damaged`, `unsupported_codec`,
-        `no_audio` or `invalid_format`.
+        The recording can never be decoded: `empty_file`, `not_audio`, `encrypted`, `damaged`, `unsupported_codec`,
+        `no_audio`, or `invalid_format`.
     OSError
         The file cannot be read.
     """
@@ -147,16 +147,16 @@ def open_audio(audio: Path | bytes) -> AudioStream:
 
 
 def _decoder(file: BinaryIO) -> Decoder:
-    """Choose the decoder by the bytes: libsndfile for plain files, FFmpeg for others.
+    """Select the decoder: libsndfile for the formats that it supports, FFmpeg for all others.
 
-    libsndfile is five times as fast, and a function that hears nothing but WAV never loads FFmpeg's 100 MB. See
+    libsndfile is five times as fast, and an instance that processes only WAV files never loads FFmpeg's 100 MB. See
     docs/decisions/0002-one-pass.md.
     """
     container = identify(file)
     if container.name in sndfile.CONTAINERS:
         try:
             return sndfile.LibsndfileDecoder(file, container)
-        except sndfile.NotPlain:
+        except sndfile.UnsupportedFile:
             pass
     from callmood.audio.pyav import FfmpegDecoder
 

@@ -190,8 +190,8 @@ class Registry:
             names = metadata.keys() | registered.keys()
             if changed := sorted(name for name in names if metadata.get(name) != registered.get(name)):
                 raise RegistryError(
-                    f"{version} is registered with other metadata ({', '.join(changed)}). Rows refer to the version, so "
-                    "its metadata cannot change; export a model with another version"
+                    f"{version} is registered with other metadata ({', '.join(changed)}). Rows refer to the version, "
+                    "so its metadata cannot change; export a model with another version"
                 )
         for name, content in files.items():
             if new or name not in (_MODEL, _METADATA):
