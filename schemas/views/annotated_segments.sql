@@ -1,20 +1,21 @@
 -- Which emotion did the model predict, and which did people annotate? One row per annotated segment of a current
 -- analysis, with the newest annotation. An annotation refers to a time range of a recording, so it also evaluates model
--- versions that analyze the recording later.
+-- versions that analyze the recording later. Times are compared in whole milliseconds: BigQuery does not partition by
+-- FLOAT64, and a spreadsheet can change the last digit.
 WITH
 latest_annotations AS (
-  SELECT *
+  SELECT *, CAST(ROUND(1000 * start_s) AS INT64) AS start_ms, CAST(ROUND(1000 * end_s) AS INT64) AS end_ms
   FROM `${dataset}.annotations`
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (
-    -- BigQuery does not partition by FLOAT64.
-    PARTITION BY call_date, recording_id, channel, CAST(start_s AS STRING), CAST(end_s AS STRING)
-    ORDER BY annotated_at DESC, annotation_id
+    PARTITION BY call_date, recording_id, channel, start_ms, end_ms ORDER BY annotated_at DESC, annotation_id
   ) = 1
 ),
 predictions AS (
   SELECT
     *,
+    CAST(ROUND(1000 * start_s) AS INT64) AS start_ms,
+    CAST(ROUND(1000 * end_s) AS INT64) AS end_ms,
     CASE GREATEST(p_anger, p_disgust, p_fear, p_happiness, p_neutral, p_sadness)
       WHEN p_neutral THEN 'neutral'
       WHEN p_anger THEN 'anger'
@@ -48,5 +49,5 @@ JOIN predictions AS p
   ON p.call_date = a.call_date
   AND p.recording_id = a.recording_id
   AND p.channel = a.channel
-  AND p.start_s = a.start_s
-  AND p.end_s = a.end_s
+  AND p.start_ms = a.start_ms
+  AND p.end_ms = a.end_ms

@@ -2,7 +2,7 @@
 -- metric.
 SELECT
   *,
-  statistic / threshold AS threshold_ratio
+  SAFE_DIVIDE(statistic, threshold) AS threshold_ratio
 FROM `${dataset}.drift_checks`
 WHERE TRUE
 QUALIFY ROW_NUMBER() OVER (PARTITION BY call_date, check_id ORDER BY checked_at DESC) = 1

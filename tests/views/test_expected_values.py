@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 from call_rows import call, classified, merge
-from example_days import CALM, ESCALATES, REANALYZED, release
+from example_days import CALM, ESCALATES, REANALYZED, annotation, check, release
 from warehouse_data import fill
 
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -410,3 +410,19 @@ def test_min_calls_per_group_can_be_set(tmp_path):
     assert DuckDBWarehouse(path, min_calls_per_group=1).query(sql) == [
         {"is_suppressed": False, "calls": 1, "negativity": 0.0}
     ]
+
+
+def test_annotation_matches_its_segment_by_milliseconds(tmp_path):
+    """A spreadsheet can change the last digit of a time; the later annotation still replaces the earlier one."""
+    store = DuckDBWarehouse(tmp_path / "annotations.duckdb")
+    corrected = annotation(CALM, 0, "sadness", at="2026-11-06T09:00:00+00:00")
+    corrected |= {"start_s": corrected["start_s"] + 1e-9, "end_s": corrected["end_s"] - 1e-9}
+    fill(store, merge(CALM, {"annotations": [annotation(CALM, 0, "anger"), corrected]}))
+    [row] = store.query("SELECT annotated_emotion FROM annotated_segments")
+    assert row["annotated_emotion"] == "sadness"
+
+
+def test_check_with_a_threshold_of_zero_has_no_ratio(tmp_path):
+    store = DuckDBWarehouse(tmp_path / "checks.duckdb")
+    fill(store, {"drift_checks": [check("noise_db", "ks", statistic=0.2, threshold=0.0, reference="abc")]})
+    assert store.query("SELECT threshold_ratio FROM drift_checks_current") == [{"threshold_ratio": None}]

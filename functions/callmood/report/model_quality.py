@@ -70,7 +70,7 @@ def query_model_quality(warehouse: Warehouse) -> ModelQuality | None:
     for row in checks:
         if row["queue"] is None and row["call_date"] in days:
             key = row["call_date"], group_of[row["metric"]]
-            ratios[key] = max(ratios[key], row["threshold_ratio"])
+            ratios[key] = max(ratios[key], row["threshold_ratio"] or 0.0)
     drifted = {
         (group_of[row["metric"]], row["queue"]) for row in checks if row["is_drift"] and row["call_date"] == days[-1]
     }
