@@ -130,30 +130,22 @@ def cloud(storage):
         "CALLMOOD_SCRATCH": str(DAGS.parent / "scratch"),
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    code = f"""
-from pathlib import Path
-from model.tts import tones
-from model.pipeline import retrain
-tones.write_corpus(Path({str(CORPUS)!r}))
-print(retrain.production_version({SETTINGS["registry"]!r}))
-"""
 
-    def run(code):
-        subprocess.run([PYTHON, "-c", code], cwd=ROOT, env=os.environ | environment, check=True)
+    def run(*command):
+        subprocess.run([PYTHON, *command], cwd=ROOT, env=os.environ | environment, check=True)
 
-    run(code)
+    registry = SETTINGS["registry"]
+    shipped = json.loads((ROOT / "model/emotion.json").read_text())["version"]
+    run("-c", f"from model.tts import tones; tones.write_corpus(tones.Path({str(CORPUS)!r}))")
+    run("-m", "model", "register", "--model", "model/emotion.tflite", "--registry", registry)
+    run("-m", "model", "promote", shipped, "--registry", registry)
 
     def before(arguments):
         """Analyze calls with the production model and the canary before the comparison."""
         if arguments[1] == "compare-canary":
-            run(f"""
-from pathlib import Path
-from callmood.models.registry import Registry
-from model.pipeline import retrain
-release = Registry({SETTINGS["registry"]!r}).release("production")
-versions = [release.version, release.canary]
-retrain.analyze(retrain.EXAMPLE_CALLS, Path({str(RESULTS)!r}), {SETTINGS["registry"]!r}, versions)
-""")
+            calls = ("tests/examples", "--store", str(RESULTS), "--force")
+            for version in (shipped, releases(environment)["releases"]["production"]["canary"]):
+                run("-m", "callmood", "analyze", *calls, "--model", f"{registry}@{version}")
 
     return Cloud(PYTHON, environment, before)
 
@@ -222,17 +214,15 @@ def run_dag(cloud, day, **params):
     return run, states, [arguments[1] for _, arguments in cloud.requests]
 
 
-def releases(cloud):
+def releases(environment):
     """Return the versions and releases of the registry."""
     command = [PYTHON, "-m", "model", "versions", "--registry", SETTINGS["registry"], "--json"]
-    done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | cloud.environment, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
 def test_rejected_canary_is_rolled_back_and_accepted_canary_is_promoted(bag, connected):
-    shipped = releases(connected)["releases"]["production"]["version"]
+    shipped = releases(connected.environment)["releases"]["production"]["version"]
 
     run, states, executed = run_dag(connected, 1, canary_limits="--calls 5")
     assert executed == [*STEPS, "rollback"], connected.output
@@ -243,7 +233,7 @@ def test_rejected_canary_is_rolled_back_and_accepted_canary_is_promoted(bag, con
     )
     assert states["rollback"] == TaskInstanceState.SUCCESS
     assert "emotion mix differs" in connected.output["compare-canary"]
-    registry = releases(connected)
+    registry = releases(connected.environment)
     assert registry["releases"]["production"] == {
         "version": shipped,
         "canary": None,
@@ -256,5 +246,5 @@ def test_rejected_canary_is_rolled_back_and_accepted_canary_is_promoted(bag, con
     assert executed == [*STEPS, "promote"], connected.output
     assert run.state == DagRunState.SUCCESS
     assert states["rollback"] == TaskInstanceState.SKIPPED
-    (new,) = {version["version"] for version in releases(connected)["versions"]} - {shipped}
-    assert releases(connected)["releases"]["production"]["version"] == new
+    (new,) = {version["version"] for version in releases(connected.environment)["versions"]} - {shipped}
+    assert releases(connected.environment)["releases"]["production"]["version"] == new
