@@ -1,10 +1,13 @@
-"""`callmood query`: output formats."""
+"""`callmood query`: output formats, and the report of SQL that BigQuery rejects."""
 
 import json
+import sys
 
 import pytest
 from command_line import json_lines, run
+from typer.testing import CliRunner
 
+from callmood.cli.app import app
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
 SQL = "SELECT * FROM UNNEST([STRUCT(1 AS n, 'Bücher, \"x\"' AS text), STRUCT(NULL, 'plain')]) ORDER BY text"
@@ -44,3 +47,24 @@ def test_query_without_rows_prints_a_note():
 def test_query_cannot_change_the_store():
     assert run("query", "DELETE FROM segments WHERE TRUE", code=2).startswith("error: ")
     assert json.loads(run("query", "SELECT COUNT(*) AS n FROM segments", "--json")) == {"n": 0}
+
+
+REJECTED = "SELECT COUNT(*) OVER (PARTITION BY x) AS n FROM UNNEST([0.5]) AS x"
+
+
+def test_query_that_bigquery_rejects_is_reported_on_standard_error():
+    done = CliRunner().invoke(app, ["query", REJECTED, "--json"])
+    assert (done.exit_code, done.stdout) == (0, '{"n": 1}\n')
+    [line] = done.stderr.splitlines()
+    assert line.startswith("BigQuery rejects this query: Partitioning by expressions of type FLOAT64 is not allowed")
+
+
+def test_query_that_bigquery_accepts_prints_nothing_on_standard_error():
+    done = CliRunner().invoke(app, ["query", "SELECT MAX_BY(queue, duration_s) AS queue FROM `callmood.calls`"])
+    assert (done.exit_code, done.stderr) == (0, "")
+
+
+def test_query_is_not_checked_without_zetasql(monkeypatch):
+    monkeypatch.setitem(sys.modules, "zetasql", None)
+    done = CliRunner().invoke(app, ["query", REJECTED, "--json"])
+    assert (done.exit_code, done.stderr) == (0, "")

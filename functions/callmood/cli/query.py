@@ -13,7 +13,7 @@ from rich.markup import escape
 from callmood.cli.environment import open_store
 from callmood.cli.options import DEFAULT_STORE, JsonOption, StoreOption, example
 from callmood.cli.output import err, out, print_rows
-from callmood.errors import CallmoodError
+from callmood.errors import CallmoodError, QueryError
 
 commands = typer.Typer()
 
@@ -42,12 +42,29 @@ def query(
     fmt: Annotated[QueryFormat, typer.Option("--format", help="Output format.")] = QueryFormat.TABLE,
     as_json: JsonOption = False,
 ) -> None:
-    """Query the local store in BigQuery SQL. Tables and views have the same names as in BigQuery."""
+    """Query the local store in BigQuery SQL. Tables and views have the same names as in BigQuery.
+
+    If ZetaSQL is installed (`pip install 'callmood[bigquery-check]'`), report SQL that BigQuery rejects.
+    """
     local_store = open_store(store)
     if fmt is QueryFormat.CSV and not as_json:
         local_store.query_dataframe(sql).to_csv(sys.stdout, index=False)
     else:
         print_rows(local_store.query(sql), as_json=as_json or fmt is QueryFormat.JSON)
+    _report_rejection(sql)
+
+
+def _report_rejection(sql: str) -> None:
+    """Print BigQuery's message on standard error if it rejects a statement that the local store accepts."""
+    from callmood.warehouse.bigquery_check import BigQueryAnalyzer, is_installed
+
+    if not is_installed():
+        return
+    try:
+        with err.status("Checking the query with ZetaSQL; the first time takes about 20 seconds"):
+            BigQueryAnalyzer().output_columns(sql)
+    except QueryError as error:
+        err.print(f"BigQuery rejects this query: {error}", markup=False, highlight=False)
 
 
 @commands.command(
