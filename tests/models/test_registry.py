@@ -70,8 +70,8 @@ def say_otherwise(registry, version):
     """Leave a self-test as from a model that says the opposite."""
     path = f"{registry.uri}/versions/{version}/selftest.npz"
     with np.load(path) as kept:
-        sounds, probabilities = kept["sounds"], kept["probabilities"]
-    np.savez(path, sounds=sounds, probabilities=1 - probabilities)
+        signals, probabilities = kept["signals"], kept["probabilities"]
+    np.savez(path, signals=signals, probabilities=1 - probabilities)
 
 
 def garble(registry, version):

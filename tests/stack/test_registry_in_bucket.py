@@ -125,7 +125,7 @@ def test_function_follows_the_alias_and_keeps_the_last_valid_model(stack, regist
     blob = stack.bucket.client.bucket(bucket).blob(f"{prefix}/versions/{two}/selftest.npz")
     with np.load(io.BytesIO(blob.download_as_bytes())) as kept:
         others, content = dict(kept), io.BytesIO()
-    np.savez(content, sounds=others["sounds"], probabilities=1 - others["probabilities"])
+    np.savez(content, signals=others["signals"], probabilities=1 - others["probabilities"])
     blob.upload_from_string(content.getvalue())
     (tmp_path / "broken").mkdir()
     with function("analyze", tmp_path / "broken", **mine) as url, stack.pushing_to(url):

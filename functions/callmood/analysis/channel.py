@@ -13,7 +13,7 @@ from callmood.emotion.baseline import Embedding, SpeakerBaseline, unknown_speake
 from callmood.emotion.model import EmotionModel
 from callmood.emotion.projection import project
 from callmood.speech.segmenter import Segmenter, SpeechSegment
-from callmood.speech.silero import MEMORY
+from callmood.speech.silero import STATE_CHUNKS
 from callmood.types import EMOTIONS, SAMPLE_RATE, Role
 
 UNCERTAIN = "uncertain"
@@ -100,7 +100,7 @@ class ChannelAnalyzer:
         model: EmotionModel,
         config: AnalysisConfig,
         prior_baseline: SpeakerBaseline | None = None,
-        block: int = MEMORY,
+        block: int = STATE_CHUNKS,
     ) -> None:
         self.channel = channel
         self.role = role

@@ -1,4 +1,4 @@
-"""What the emotion model hears: Whisper's log-mel spectrogram, in NumPy alone so that a cold start stays short."""
+"""Input features of the emotion model: Whisper's log-mel spectrogram, in pure NumPy for a fast cold start."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FRAME_RATE = SAMPLE_RATE // HOP
 
 
 def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Whisper's log-mel spectrogram of a clip, over the clip's own frames only (no padding to 30 s).
+    """Return Whisper's log-mel spectrogram of a clip, without padding to 30 s.
 
-    Follows `whisper.audio.log_mel_spectrogram` (openai/whisper, MIT): a periodic Hann window of 25 ms every 10 ms,
-    reflected at both ends, the last frame dropped; decimal logarithm, floored 8 below the clip's own maximum,
+    As in `whisper.audio.log_mel_spectrogram` (openai/whisper, MIT): a periodic Hann window of 25 ms every 10 ms,
+    reflection at both ends, the last frame dropped; decimal logarithm, with a floor 8 below the maximum of the clip;
     then `(x + 4) / 4`.
 
     Parameters
@@ -36,7 +36,7 @@ def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     Raises
     ------
     ValueError
-        The clip is shorter than one frame's hop (10 ms).
+        The clip is shorter than one hop (10 ms).
     """
     if len(samples) < HOP:
         raise ValueError(f"{len(samples)} samples are too few for a spectrogram; give at least {HOP}")
@@ -51,16 +51,16 @@ def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def _hann_window() -> NDArray[np.float32]:
-    """Periodic Hann window, shape (400,)."""
+    """Return the periodic Hann window, shape (400,)."""
     return np.hanning(WINDOW + 1)[:-1].astype(np.float32)
 
 
 @lru_cache(maxsize=1)
 def _mel_filters() -> NDArray[np.float32]:
-    """Triangular mel filters of unit area, shape (201, 80).
+    """Return triangular mel filters of unit area, shape (201, 80).
 
-    Slaney's scale, linear below 1 kHz and logarithmic above (Auditory Toolbox, 1998): `librosa.filters.mel(sr=16000,
-    n_fft=400, n_mels=80)`, which Whisper ships as `mel_filters.npz`.
+    Slaney's scale is linear below 1 kHz and logarithmic above (Auditory Toolbox, 1998). The filters equal
+    `librosa.filters.mel(sr=16000, n_fft=400, n_mels=80)`, which Whisper ships as `mel_filters.npz`.
     """
     bins = np.linspace(0, SAMPLE_RATE / 2, WINDOW // 2 + 1)
     edges = _mel_to_hz(np.linspace(0.0, _hz_to_mel(SAMPLE_RATE / 2), N_MELS + 2))  # each filter spans three edges

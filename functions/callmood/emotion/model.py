@@ -1,4 +1,4 @@
-"""The emotion model: embed a segment, take a speaker's baseline, classify the segment relative to it."""
+"""The emotion model: embed a segment, and classify it relative to the baseline of its speaker."""
 
 from __future__ import annotations
 
@@ -19,45 +19,54 @@ from callmood.errors import ModelError
 from callmood.resources import MODEL
 
 RUNTIMES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
-"""dict of str to str: the runtimes that can run the model, fastest first, and their modules."""
+"""dict of str to str: module of each supported runtime, fastest first."""
 
 
 Weight = TypeVar("Weight", float, NDArray[np.float64])
 
 
 class EmotionModel:
-    """A TFLite file with two signatures, `embed` and `classify`, and its facts.
+    """A TFLite model with the signatures `embed` and `classify`, and its metadata.
 
     Safe to share between threads: a lock guards the interpreter.
+
+    Parameters
+    ----------
+    content : bytes
+        The `.tflite` file.
+    metadata : mapping
+        The `.json` file beside it.
+    runtime : str, optional
+        As in `load_model`.
 
     Attributes
     ----------
     version : str
-        First 12 hexadecimal digits of the file's SHA-256: same version, same answers.
+        First 12 hexadecimal digits of the SHA-256 of the file.
     labels : tuple of str
         Emotions in the order of the probabilities.
     runtime : str
-        The TFLite runtime in use, `ai-edge-litert` or `tflite-runtime`.
+        The TFLite runtime in use: `ai-edge-litert` or `tflite-runtime`.
     prior : dict of str to float
-        Share of each emotion that the model expects in the speech of calls; sums to 1.
+        Expected share of each emotion in the speech of calls. The shares sum to 1.
     confidence_threshold : float
-        Probability in [0, 1] under which a segment should be reported as `uncertain`.
+        Probability in [0, 1] below which a segment is `uncertain`.
     """
 
-    def __init__(self, content: bytes, facts: Mapping[str, Any], runtime: str | None = None) -> None:
+    def __init__(self, content: bytes, metadata: Mapping[str, Any], runtime: str | None = None) -> None:
         self.version = hashlib.sha256(content).hexdigest()[:12]
-        if facts["version"] != self.version:
+        if metadata["version"] != self.version:
             raise ModelError(
-                f"the model file is version {self.version}, the facts beside it are of {facts['version']}: "
-                "one of them is damaged or of another export; copy or export both again"
+                f"the model file has version {self.version}, its metadata has version {metadata['version']}. One of "
+                "them is damaged or from another export; copy or export both again"
             )
-        self.labels: tuple[str, ...] = tuple(facts["labels"])
-        self.prior: dict[str, float] = dict(facts["prior"])
-        self.confidence_threshold = float(facts["confidence_threshold"])
-        self._temperature_unknown = float(facts["temperature"])
-        self._temperature_known = float(facts.get("temperature_known", facts["temperature"]))
-        self._shrinkage_s = float(facts["baseline_shrinkage_s"])
-        self._max_frames = int(facts["max_frames"])
+        self.labels: tuple[str, ...] = tuple(metadata["labels"])
+        self.prior: dict[str, float] = dict(metadata["prior"])
+        self.confidence_threshold = float(metadata["confidence_threshold"])
+        self._temperature_unknown = float(metadata["temperature"])
+        self._temperature_known = float(metadata.get("temperature_known", metadata["temperature"]))
+        self._shrinkage_s = float(metadata["baseline_shrinkage_s"])
+        self._max_frames = int(metadata["max_frames"])
         self.runtime, interpreter = _interpreter(content, runtime)
         self._embed = interpreter.get_signature_runner("embed")
         self._classify = interpreter.get_signature_runner("classify")
@@ -69,12 +78,12 @@ class EmotionModel:
         Parameters
         ----------
         samples : ndarray of float32, shape (n,)
-            Mono audio at 16 kHz in [-1, 1]; 0.02 to 8 s (what is longer is cut).
+            Mono audio at 16 kHz in [-1, 1], 0.02 to 8 s. Longer audio is truncated.
 
         Returns
         -------
         ndarray of float32, shape (3072,)
-            In units of the training corpus: 0 is its mean, 1 one standard deviation.
+            In units of the training corpus: 0 is its mean, 1 is one standard deviation.
         """
         mel = log_mel(samples)[: self._max_frames]
         with self._lock:
@@ -119,16 +128,17 @@ def temperature(unknown: float, known: float, weight: Weight) -> Weight:
 
 
 def apply_prior(logits: NDArray[np.float32], prior: list[float]) -> NDArray[np.float32]:
-    """Turn logits of a model trained on balanced classes into probabilities where classes are not.
+    """Convert logits of a model trained on balanced classes to probabilities under a prior.
 
-    By Bayes' rule p(class | x) is proportional to p(x | class) times the class's prior; trained on classes of equal
-    size, softmax(logits) is proportional to p(x | class) (Saerens, Latinne and Decaestecker, Neural Computation, 2002).
+    By Bayes' rule, p(class | x) is proportional to p(x | class) times the prior of the class. If the training classes
+    are balanced, softmax(logits) is proportional to p(x | class) (Saerens, Latinne and Decaestecker, Neural
+    Computation, 2002).
 
     Parameters
     ----------
     logits : ndarray of float32, shape (k, c)
     prior : list of float, length c
-        Shares, each above 0; scaled to sum to 1.
+        Shares above 0. They need not sum to 1.
 
     Returns
     -------
@@ -141,14 +151,14 @@ def apply_prior(logits: NDArray[np.float32], prior: list[float]) -> NDArray[np.f
 
 
 def load_model(path: Path | None = None, runtime: str | None = None) -> EmotionModel:
-    """Load a model file and the facts beside it.
+    """Load a model file and its metadata.
 
     Parameters
     ----------
     path : Path, optional
-        A `.tflite` file with a `.json` of the same name beside it; default: the model shipped with callmood.
+        A `.tflite` file, with a `.json` file of the same name beside it. Default: the shipped model.
     runtime : str, optional
-        `ai-edge-litert` or `tflite-runtime`; default: the first of them that loads.
+        `ai-edge-litert` or `tflite-runtime`. Default: the first one that is installed.
 
     Returns
     -------
@@ -157,41 +167,41 @@ def load_model(path: Path | None = None, runtime: str | None = None) -> EmotionM
     Raises
     ------
     ModelError
-        A file is missing or damaged, the two do not belong together, or no runtime is installed.
+        A file is missing or damaged, their versions differ, or no runtime is installed.
     """
     path = path or MODEL / "emotion.tflite"
     try:
-        content, facts = path.read_bytes(), path.with_suffix(".json").read_bytes()
+        content, metadata = path.read_bytes(), path.with_suffix(".json").read_bytes()
     except OSError as error:
         raise ModelError(f"cannot load the emotion model {path}: {error!r}") from error
-    return read_model(content, facts, path, runtime)
+    return read_model(content, metadata, path, runtime)
 
 
-def read_model(content: bytes, facts: bytes, where: object, runtime: str | None = None) -> EmotionModel:
-    """Make a model of the bytes of its two files.
+def read_model(content: bytes, metadata: bytes, where: object, runtime: str | None = None) -> EmotionModel:
+    """Load a model from the bytes of its two files.
 
     Parameters
     ----------
-    content, facts : bytes
-        Of the `.tflite` file, and of the `.json` beside it.
+    content, metadata : bytes
+        The `.tflite` file and the `.json` file.
     where : object
-        What an error calls the model.
+        Name of the model in errors.
     runtime : str, optional
         As in `load_model`.
 
     Raises
     ------
     ModelError
-        A file is damaged, the two do not belong together, or no runtime is installed.
+        A file is damaged, their versions differ, or no runtime is installed.
     """
     try:
-        return EmotionModel(content, json.loads(facts), runtime)
-    except (ValueError, KeyError, TypeError, RuntimeError) as error:  # garbled, incomplete, refused
+        return EmotionModel(content, json.loads(metadata), runtime)
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:  # invalid, incomplete, or rejected by the runtime
         raise ModelError(f"cannot load the emotion model {where}: {error!r}") from error
 
 
 def _interpreter(content: bytes, runtime: str | None) -> tuple[str, Any]:
-    """Start an interpreter on one thread, on the first runtime that is installed."""
+    """Create an interpreter with one thread, on the first runtime that is installed."""
     reasons = []
     for name in [runtime] if runtime else RUNTIMES:
         try:
@@ -200,4 +210,4 @@ def _interpreter(content: bytes, runtime: str | None) -> tuple[str, Any]:
             reasons.append(f"{name}: {error}")
         else:
             return name, module.Interpreter(model_content=content, num_threads=1)
-    raise ModelError(f"no TFLite runtime loads ({'; '.join(reasons)}); pip install ai-edge-litert")
+    raise ModelError(f"no TFLite runtime could be loaded ({'; '.join(reasons)}); run pip install ai-edge-litert")

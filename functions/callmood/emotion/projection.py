@@ -1,4 +1,4 @@
-"""A few numbers in an embedding's place: enough to see that voices have changed, too few to know whose they are."""
+"""Random projection of embeddings: enough dimensions to detect drift, too few to identify a speaker."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 PROJECTIONS = 8
-"""int: numbers that stand for an embedding."""
+"""int: number of dimensions of the projection."""
 
 
 def project(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Project embeddings onto a few random directions, always the same for embeddings of one size.
+    """Project embeddings onto random directions, which are fixed for each embedding size.
 
-    Random directions keep distances as well as any that know nothing of what will change (Johnson and Lindenstrauss,
-    1984; with signs alone: Achlioptas, 2003).
+    Random directions approximately preserve distances (Johnson and Lindenstrauss, 1984; with random signs: Achlioptas,
+    2003).
 
     Parameters
     ----------
     embeddings : ndarray of float32, shape (k, d)
-        From `EmotionModel.embed`: 0 is the training corpus's mean, 1 one standard deviation; any d.
+        From `EmotionModel.embed`: 0 is the mean of the training corpus, 1 is one standard deviation. Any d.
 
     Returns
     -------
     ndarray of float32, shape (k, 8)
-        About as large as the embeddings' own entries.
+        On the scale of the embeddings.
     """
     d = embeddings.shape[1]
     return np.asarray(embeddings @ _directions(d) / np.float32(np.sqrt(d)), np.float32)
@@ -34,7 +34,7 @@ def project(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @cache
 def _directions(d: int) -> NDArray[np.float32]:
-    """Signs, (d, 8): SHAKE-256's bits, since no library's random numbers are promised to stay what they are."""
+    """Return random signs, (d, 8), from the bits of SHAKE-256: random generators of libraries may change."""
     bits = np.unpackbits(
         np.frombuffer(hashlib.shake_256(b"callmood projections").digest(d * PROJECTIONS // 8), np.uint8)
     )

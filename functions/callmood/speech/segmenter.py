@@ -1,4 +1,4 @@
-"""One channel in, its segments of speech out: streaming, in flat memory, the same however the sound is cut up."""
+"""Find the segments of speech in one channel, as its samples arrive, in constant memory."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from callmood.speech.silero import CHUNK, MEMORY, SileroDetector
+from callmood.speech.silero import CHUNK, STATE_CHUNKS, SileroDetector
 from callmood.types import SAMPLE_RATE
 
 Samples = NDArray[np.float32]
 
 
 MIN_SEGMENT_S = 0.6
-"""float: a shorter segment is joined to a neighbor nearer than this, else widened to this."""
+"""float: a shorter segment is joined to a neighbor within this distance; otherwise it is extended to this duration."""
 
 MAX_SEGMENT_S = 8.0
-"""float: longer speech is split at its quietest point."""
+"""float: longer speech is split at its quietest chunk."""
 
-JOIN_PAUSE_S = 0.3
-"""float: a shorter pause stays inside its segment."""
+MAX_PAUSE_S = 0.3
+"""float: a shorter pause is part of its segment."""
 
-# Chosen by measurement: docs/decisions/0003-speech-detection.md
-_POSSIBLE = 0.2  # probability from which a chunk may be speech
-_CERTAIN = 0.5  # and which
-_CERTAIN_CHUNKS = 2  # chunks of a segment must reach
-_FAINT = 10**-5.7  # power (-57 dBFS) under which speech is an echo of the other party
-_LEAD = 3  # chunks by which the detector may be late
-_FRAME = CHUNK // 4  # samples (8 ms) between which an edge is placed
-_QUIET = 10**-3.2  # power against the loud parts (90th percentile) under which a frame is no speech: -32 dB
-_CLICK_S = 0.1  # what is shorter is no speech
-_NOISE_FRAME = 400  # samples (25 ms): short enough to fall between words
+# Tuned by measurement: docs/decisions/0003-speech-detection.md
+_POSSIBLE_SPEECH = 0.2  # a chunk with this probability may be speech
+_CERTAIN_SPEECH = 0.5  # a chunk with this probability is speech
+_MIN_CERTAIN_CHUNKS = 2  # number of such chunks that a segment needs
+_MIN_POWER = 10**-5.7  # quieter speech (-57 dBFS) is an echo of the other party
+_LOOKBACK = 3  # chunks by which the detector may be late
+_FRAME = CHUNK // 4  # samples (8 ms): time resolution of start and end
+_RELATIVE_FLOOR = 10**-3.2  # a frame this far (-32 dB) below the loud frames (90th percentile) is not speech
+_MIN_RUN_S = 0.1  # shorter runs are clicks
+_NOISE_FRAME = 400  # samples (25 ms): short enough to fit between words
 
 _MIN = int(MIN_SEGMENT_S * SAMPLE_RATE)
 _MAX = int(MAX_SEGMENT_S * SAMPLE_RATE)
@@ -42,19 +42,18 @@ _MAX = int(MAX_SEGMENT_S * SAMPLE_RATE)
 
 @dataclass(frozen=True)
 class SpeechSegment:
-    """One stretch of speech in one channel.
+    """One segment of speech in one channel.
 
     Parameters
     ----------
     start_s, end_s : float
-        Where it lies, in seconds from the start of the channel: 0.6 to 8 s apart, less only where the channel has no
-        room for it.
+        Seconds from the start of the channel. The duration is 0.6 to 8 s; less only if the channel is too short.
     samples : numpy.ndarray
-        Its sound: (n,) float32, 16 kHz.
+        (n,) float32 at 16 kHz.
     level_dbfs : float
-        Its root mean square level against full scale, in decibels: -120 to 0 for sound in [-1, 1].
+        Root mean square level, in dB relative to full scale: -120 to 0 for samples in [-1, 1].
     noise_dbfs : float
-        The same of what is heard between the words: the level under which a tenth of its frames (25 ms) stay.
+        Level of the pauses between words, in dB relative to full scale: 10th percentile over frames of 25 ms.
     """
 
     start_s: float
@@ -65,21 +64,22 @@ class SpeechSegment:
 
 
 class Segmenter:
-    """Cuts one channel into segments as its sound comes in.
+    """Split one channel into segments as its samples arrive.
 
-    The detector says where somebody speaks, give or take 0.1 s; the sound's own level says where exactly. Kept in
-    memory are at most some 11 s of sound besides what was pushed last.
+    The detector locates speech to about 0.1 s; the level of the signal then gives the exact start and end. The result
+    does not depend on how the samples are split between calls. The buffer has at most about 11 s of samples, besides
+    the last samples given.
 
     Parameters
     ----------
     block : int
-        Chunks of 32 ms that the detector hears at once, a divisor of 64. A segment comes out when 0.6 s of silence and
-        the block that they end in were heard: 64 is fastest, 2 is for live calls.
+        Number of chunks of 32 ms that the detector processes at once, a divisor of 64. A segment is emitted after 0.6 s
+        of silence and the end of the current block. 64 is fastest; 2 is for real-time calls.
 
     Attributes
     ----------
     speech_s : float
-        Length of all segments that came out so far, in seconds.
+        Duration of all segments so far.
 
     Examples
     --------
@@ -88,25 +88,25 @@ class Segmenter:
     []
     """
 
-    def __init__(self, block: int = MEMORY) -> None:
+    def __init__(self, block: int = STATE_CHUNKS) -> None:
         self.speech_s = 0.0
         self._detector = SileroDetector(block=block)
-        self._samples = np.empty(0, np.float32)  # the sound that may still be needed
-        self._origin = 0  # its first sample
-        self._free = 0  # the sample after the last segment: the next may start here
-        self._processed = 0  # chunks heard so far
-        # An open stretch is possible speech, with pauses too short to tell yet what belongs together.
-        self._stretch: list[float] = []  # its chunks' probabilities; empty where none is open
-        self._first = 0  # its first chunk
-        self._pause = 0  # chunks since the last that may be speech
+        self._buffer = np.empty(0, np.float32)  # samples that may still be needed
+        self._buffer_start = 0  # position of its first sample
+        self._segments_end = 0  # end of the last segment: the earliest sample of the next one
+        self._processed_chunks = 0
+        # The open region is possible speech with short pauses; its segments are not determined yet.
+        self._region: list[float] = []  # probabilities of its chunks; empty if no region is open
+        self._region_start = 0  # its first chunk
+        self._silent_chunks = 0  # number of chunks since the last one that may be speech
 
     @property
     def processed_s(self) -> float:
-        """Seconds of sound that the detector has heard; it lags behind what was pushed by less than a block."""
-        return self._processed * CHUNK / SAMPLE_RATE
+        """Return the seconds of audio processed; less than received by less than a block."""
+        return self._processed_chunks * CHUNK / SAMPLE_RATE
 
     def process(self, samples: Samples) -> list[SpeechSegment]:
-        """Take more sound.
+        """Process more samples.
 
         Parameters
         ----------
@@ -118,7 +118,7 @@ class Segmenter:
         list of SpeechSegment
             The segments that are now complete, in order.
         """
-        self._samples = np.concatenate([self._samples, samples])
+        self._buffer = np.concatenate([self._buffer, samples])
         return self._advance(self._detector.process(samples))
 
     def finish(self) -> list[SpeechSegment]:
@@ -127,79 +127,81 @@ class Segmenter:
         Returns
         -------
         list of SpeechSegment
-            The segments that were not complete yet, in order.
+            The remaining segments, in order.
         """
-        return self._advance(self._detector.finish()) + self._close(len(self._stretch))
+        return self._advance(self._detector.finish()) + self._close(len(self._region))
 
     def partial(self) -> list[SpeechSegment]:
-        """Look at the speech that is still going on; nothing changes.
+        """Return the segments of the open region, as if the channel ended now. The state does not change.
 
         Returns
         -------
         list of SpeechSegment
-            The segments that would come out next if no more were said, in order; mostly one or none.
+            In order; usually one segment or none.
         """
-        return copy(self)._close(len(self._stretch))
+        return copy(self)._close(len(self._region))
 
     def _advance(self, probabilities: Samples) -> list[SpeechSegment]:
         segments: list[SpeechSegment] = []
         for probability in probabilities.tolist():
-            if probability >= _POSSIBLE:
-                self._pause = 0
-                if not self._stretch:
-                    self._first = self._processed
+            if probability >= _POSSIBLE_SPEECH:
+                self._silent_chunks = 0
+                if not self._region:
+                    self._region_start = self._processed_chunks
             else:
-                self._pause += 1
-            self._processed += 1
-            if self._stretch or not self._pause:
-                self._stretch.append(probability)
-                if self._pause * CHUNK >= _MIN:
-                    segments += self._close(len(self._stretch))
-                elif (_LEAD + len(self._stretch) + 1) * CHUNK > _MAX:
+                self._silent_chunks += 1
+            self._processed_chunks += 1
+            if self._region or not self._silent_chunks:
+                self._region.append(probability)
+                if self._silent_chunks * CHUNK >= _MIN:
+                    segments += self._close(len(self._region))
+                elif (_LOOKBACK + len(self._region) + 1) * CHUNK > _MAX:
                     segments += self._close(self._quietest())
-        needed = max(self._origin, (self._first if self._stretch else self._processed) * CHUNK - _MIN)
-        self._samples = self._samples[needed - self._origin :]
-        self._origin = needed
+        needed = max(
+            self._buffer_start, (self._region_start if self._region else self._processed_chunks) * CHUNK - _MIN
+        )
+        self._buffer = self._buffer[needed - self._buffer_start :]
+        self._buffer_start = needed
         return segments
 
     def _quietest(self) -> int:
-        """Find the chunk of the stretch before which to split it: in its later half, but 0.6 s before its end."""
+        """Return the chunk of the region before which to split it: in its second half, but 0.6 s before its end."""
         latest = (_MAX - _MIN) // CHUNK
         earliest = latest // 2
-        sound = self._samples[self._first * CHUNK - self._origin :][earliest * CHUNK : latest * CHUNK]
-        power = np.square(sound).reshape(-1, CHUNK).sum(axis=1)
+        samples = self._buffer[self._region_start * CHUNK - self._buffer_start :][earliest * CHUNK : latest * CHUNK]
+        power = np.square(samples).reshape(-1, CHUNK).sum(axis=1)
         return earliest + 1 + int(np.argmin(power[:-1] + power[1:]))
 
     def _close(self, length: int) -> list[SpeechSegment]:
-        """Take the first chunks off the stretch, and find the segments in them."""
-        # What belongs to the last segment is no part of this one.
-        lead = min(_LEAD, max(0, self._first - self._free // CHUNK))
-        probabilities = np.array([0.0] * lead + self._stretch[:length], np.float32)
-        begin = (self._first - lead) * CHUNK
-        sound = self._samples[begin - self._origin :][: len(probabilities) * CHUNK]
-        segments = [self._cut(begin + first, begin + end) for first, end in _speech(sound, probabilities)]
-        self._stretch = self._stretch[length:]
-        self._first += length
-        if max(self._stretch, default=0.0) < _POSSIBLE:
-            self._stretch = []
+        """Remove the first `length` chunks from the region, and return their segments."""
+        # Chunks of the previous segment are not available.
+        lookback = min(_LOOKBACK, max(0, self._region_start - self._segments_end // CHUNK))
+        probabilities = np.array([0.0] * lookback + self._region[:length], np.float32)
+        start = (self._region_start - lookback) * CHUNK
+        samples = self._buffer[start - self._buffer_start :][: len(probabilities) * CHUNK]
+        segments = [self._segment(start + first, start + end) for first, end in _find_speech(samples, probabilities)]
+        self._region = self._region[length:]
+        self._region_start += length
+        if max(self._region, default=0.0) < _POSSIBLE_SPEECH:
+            self._region = []
         return segments
 
-    def _cut(self, first: int, end: int) -> SpeechSegment:
-        """Make a segment of these samples of the channel, and of some around them where they are too few."""
-        first = max(first, self._free)
+    def _segment(self, first: int, end: int) -> SpeechSegment:
+        """Return the segment of samples `first` to `end` of the channel, extended if it is too short."""
+        first = max(first, self._segments_end)
         if end - first < _MIN:
-            heard = min(self._processed * CHUNK, self._origin + len(self._samples))
-            first = max(self._free, min((first + end - _MIN) // 2, heard - _MIN))
-            end = min(first + _MIN, heard)
-        self._free = end
-        samples = self._samples[first - self._origin : end - self._origin].copy()
+            available = min(self._processed_chunks * CHUNK, self._buffer_start + len(self._buffer))
+            first = max(self._segments_end, min((first + end - _MIN) // 2, available - _MIN))
+            end = min(first + _MIN, available)
+        self._segments_end = end
+        samples = self._buffer[first - self._buffer_start : end - self._buffer_start].copy()
         self.speech_s += len(samples) / SAMPLE_RATE
         level_dbfs, noise_dbfs = _levels(samples)
         return SpeechSegment(first / SAMPLE_RATE, end / SAMPLE_RATE, samples, level_dbfs, noise_dbfs)
 
 
 def _levels(samples: Samples) -> tuple[float, float]:
-    """Level, and noise level, in dBFS."""
+    """Return the level and the noise level, in dBFS."""
     power = np.square(samples, dtype=np.float64)
     frame = min(_NOISE_FRAME, len(power))
     frames = power[: len(power) // frame * frame].reshape(-1, frame).mean(axis=1)
@@ -210,53 +212,54 @@ def _decibels(power: float) -> float:
     return 10 * math.log10(max(power, 1e-12))
 
 
-def _speech(sound: Samples, probabilities: Samples) -> list[tuple[int, int]]:
-    """Find where in a stretch somebody speaks.
+def _find_speech(samples: Samples, probabilities: Samples) -> list[tuple[int, int]]:
+    """Find the runs of speech in a region.
 
     Parameters
     ----------
-    sound : numpy.ndarray
-        (n,) the stretch.
+    samples : numpy.ndarray
+        (n,) samples of the region.
     probabilities : numpy.ndarray
-        (k,) of its chunks, n at most k chunks.
+        (k,) probabilities of its chunks; n is at most k chunks.
 
     Returns
     -------
     list of (int, int)
-        First sample of each run of speech, and the sample after its last.
+        Start and end (exclusive) of each run, in samples.
     """
-    if len(sound) < CHUNK:
+    if len(samples) < CHUNK:
         return []
-    # The detector says give or take a tenth of a second when; the level says when exactly.
-    possible = np.convolve(probabilities >= _POSSIBLE, np.ones(_LEAD + 1))[_LEAD:] > 0
-    frames = sound[: len(sound) // _FRAME * _FRAME].reshape(-1, _FRAME)
+    # The detector locates speech to about 0.1 s, the level exactly.
+    possible = np.convolve(probabilities >= _POSSIBLE_SPEECH, np.ones(_LOOKBACK + 1))[_LOOKBACK:] > 0
+    frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
     power = np.convolve(np.square(frames).mean(axis=1), np.ones(3) / 3, "same")
-    loud = power > _QUIET * np.quantile(power, 0.9)
+    loud = power > _RELATIVE_FLOOR * np.quantile(power, 0.9)
     active = loud & np.repeat(possible, CHUNK // _FRAME)[: len(loud)]
     edges = np.flatnonzero(np.diff(active, prepend=False, append=False)) * _FRAME
-    runs = _join(edges.reshape(-1, 2).tolist(), JOIN_PAUSE_S)
-    runs = [(first, end) for first, end in runs if _is_speech(sound, probabilities, first, end)]
-    return _join(runs, MIN_SEGMENT_S, shorter_s=MIN_SEGMENT_S)
+    runs = _join(edges.reshape(-1, 2).tolist(), MAX_PAUSE_S)
+    runs = [(first, end) for first, end in runs if _is_speech(samples, probabilities, first, end)]
+    return _join(runs, MIN_SEGMENT_S, shorter_than_s=MIN_SEGMENT_S)
 
 
-def _is_speech(sound: Samples, probabilities: Samples, first: int, end: int) -> bool:
-    """Tell a run of speech from a click, from a tone or tune that resembles it, and from the other party's echo."""
-    certain = np.count_nonzero(probabilities[first // CHUNK : end // CHUNK + _LEAD + 1] >= _CERTAIN)
+def _is_speech(samples: Samples, probabilities: Samples, first: int, end: int) -> bool:
+    """Return whether a run is speech, and not a click, a tone, music, or an echo of the other party."""
+    certain = np.count_nonzero(probabilities[first // CHUNK : end // CHUNK + _LOOKBACK + 1] >= _CERTAIN_SPEECH)
     return bool(
-        end - first >= _CLICK_S * SAMPLE_RATE
-        and certain >= _CERTAIN_CHUNKS
-        and np.square(sound[first:end]).mean() >= _FAINT
+        end - first >= _MIN_RUN_S * SAMPLE_RATE
+        and certain >= _MIN_CERTAIN_CHUNKS
+        and np.square(samples[first:end]).mean() >= _MIN_POWER
     )
 
 
-def _join(runs: Iterable[tuple[int, int]], nearer_s: float, shorter_s: float = math.inf) -> list[tuple[int, int]]:
-    """Join runs that are nearer to each other than this, where one of the two is shorter than that."""
+def _join(runs: Iterable[tuple[int, int]], max_gap_s: float, shorter_than_s: float = math.inf) -> list[tuple[int, int]]:
+    """Join runs with a gap below `max_gap_s` if one of the two is shorter than `shorter_than_s`."""
     joined: list[tuple[int, int]] = []
     for first, end in runs:
         if joined:
-            before, last = joined[-1]
-            if first - last < nearer_s * SAMPLE_RATE and min(last - before, end - first) < shorter_s * SAMPLE_RATE:
-                joined[-1] = (before, end)
+            previous_first, previous_end = joined[-1]
+            gap, shorter = first - previous_end, min(previous_end - previous_first, end - first)
+            if gap < max_gap_s * SAMPLE_RATE and shorter < shorter_than_s * SAMPLE_RATE:
+                joined[-1] = (previous_first, end)
                 continue
         joined.append((first, end))
     return joined

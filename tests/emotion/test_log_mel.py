@@ -1,4 +1,4 @@
-"""The log-mel spectrogram against librosa's parts put together as Whisper puts them."""
+"""The log-mel spectrogram, compared with Whisper's on librosa."""
 
 import librosa
 import numpy as np
@@ -9,7 +9,7 @@ from callmood.emotion.log_mel import log_mel
 
 
 def whisper_log_mel(samples):
-    """openai/whisper's `log_mel_spectrogram`, line by line, with librosa in torch's place."""
+    """Return the result of openai/whisper's `log_mel_spectrogram`, with librosa instead of torch."""
     stft = librosa.stft(samples, n_fft=400, hop_length=160, window="hann", pad_mode="reflect")
     magnitudes = np.abs(stft[:, :-1]) ** 2
     mel = librosa.filters.mel(sr=16000, n_fft=400, n_mels=80) @ magnitudes
@@ -18,7 +18,7 @@ def whisper_log_mel(samples):
 
 
 @pytest.mark.parametrize("seconds", [0.6, 1.234, 8.0])
-def test_is_whispers_spectrogram(seconds):
+def test_equals_whispers_spectrogram(seconds):
     samples = voice(seconds)
     expected = whisper_log_mel(samples)
     mel = log_mel(samples)
@@ -27,13 +27,13 @@ def test_is_whispers_spectrogram(seconds):
     np.testing.assert_allclose(mel, expected, atol=2e-4)
 
 
-def test_silence_has_a_spectrogram():
+def test_silence_has_the_minimum_everywhere():
     mel = log_mel(np.zeros(16000, np.float32))
     assert mel.shape == (100, 80)
     np.testing.assert_allclose(mel, (-10 + 4) / 4, rtol=1e-6)
 
 
-def test_a_clip_too_short_for_one_frame_is_refused():
+def test_clip_shorter_than_one_frame_is_rejected():
     assert log_mel(voice(0.01)).shape == (1, 80)
     with pytest.raises(ValueError, match="159 samples are too few"):
         log_mel(voice(1)[:159])
