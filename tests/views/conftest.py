@@ -1,4 +1,4 @@
-"""The same rows in both warehouses: in a local store, and in the BigQuery emulator."""
+"""The same rows in three engines: a local store, the BigQuery emulator, and ZetaSQL."""
 
 import uuid
 
@@ -7,6 +7,7 @@ from bigquery_dataset import create_dataset
 from example_days import DAY
 from stack.services import PROJECT, ServiceMissing, bigquery_emulator, do_without
 from warehouse_data import BERLIN, fill
+from zetasql_warehouse import NOT_EXECUTED, ZetaSQLWarehouse
 
 from callmood.warehouse.bigquery import BigQueryWarehouse, connect
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -69,7 +70,23 @@ def cloud_reports(cloud_day):
     return Reports(cloud_day)
 
 
-@pytest.fixture(params=["duckdb", "bigquery"])
+class ZetaSQLReports(Reports):
+    """Rows of views from ZetaSQL. Skip the tests of views that it cannot execute."""
+
+    def rows(self, view, **values):
+        if view in NOT_EXECUTED:
+            pytest.skip(NOT_EXECUTED[view])
+        return super().rows(view, **values)
+
+
+@pytest.fixture(scope="session")
+def zetasql_reports():
+    warehouse = ZetaSQLWarehouse(**BERLIN)
+    fill(warehouse, DAY)
+    return ZetaSQLReports(warehouse)
+
+
+@pytest.fixture(params=["local_reports", "cloud_reports", "zetasql_reports"], ids=["duckdb", "bigquery", "zetasql"])
 def reports(request):
-    """Run a test with each warehouse."""
-    return request.getfixturevalue("local_reports" if request.param == "duckdb" else "cloud_reports")
+    """Run a test with each engine."""
+    return request.getfixturevalue(request.param)
