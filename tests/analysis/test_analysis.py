@@ -153,10 +153,10 @@ def test_another_analysis_version_is_another_analysis(monkeypatch):
 
 
 def test_results_change_only_with_the_analysis_version(model):
-    """Compare the rows of one recording with those of this analysis version. `tests/analysis/golden.py` renews them."""
+    """Compare the rows of one recording with those of this analysis version. `tests/support/golden.py` renews them."""
     expected = json.loads(golden.FILE.read_text(encoding="utf-8"))
     found = golden.results(model)
-    renew = "run python tests/analysis/golden.py and commit tests/analysis/golden.json"
+    renew = "run python tests/support/golden.py and commit tests/analysis/golden.json"
     assert expected["analysis_version"] == ANALYSIS_VERSION, f"ANALYSIS_VERSION changed: {renew}"
     assert expected["model_version"] == found["model_version"], f"the shipped model changed: {renew}"
     changed = golden.differences(expected["rows"], found["rows"])

@@ -1,4 +1,4 @@
-"""Which files of a folder are recordings, and what is known of one before it is heard."""
+"""Recordings in a local folder."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from callmood.errors import BadRecording, CallmoodError
 from callmood.sources.folder import file_ref, find_recordings, read_file
 
 
-def test_side_files_and_hidden_ones_are_passed_over_but_a_named_file_is_taken(tmp_path):
+def test_sidecar_and_hidden_files_of_a_folder_are_skipped(tmp_path):
     for name in ("b.wav", "a.mp3", "sub/c", "a.json", ".hidden/d.wav", "_done/e.wav", "call #1 ü\n.wav"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
@@ -23,12 +23,12 @@ def test_side_files_and_hidden_ones_are_passed_over_but_a_named_file_is_taken(tm
     assert list(find_recordings([tmp_path / "a.json"])) == [tmp_path / "a.json"]
 
 
-def test_a_path_that_is_not_there_is_an_error_that_names_it(tmp_path):
+def test_missing_path_raises_an_error(tmp_path):
     with pytest.raises(CallmoodError, match=r"no-such-folder does not exist"):
         list(find_recordings([tmp_path / "no-such-folder"]))
 
 
-def test_a_changed_file_is_another_recording(tmp_path):
+def test_changed_file_is_a_new_recording(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"one")
     before = file_ref(path)
@@ -37,7 +37,7 @@ def test_a_changed_file_is_another_recording(tmp_path):
     assert file_ref(path).recording_id != before.recording_id
 
 
-def test_what_is_known_of_a_file(tmp_path):
+def test_recording_has_hash_size_time_and_metadata(tmp_path):
     path = tmp_path / "2026-11-02T09-14-00Z_call-7_queue-sales #1.wav"
     path.write_bytes(b"RIFF")
     os.utime(path, (0, 1_700_000_000))
@@ -50,24 +50,24 @@ def test_what_is_known_of_a_file(tmp_path):
     assert "%231.wav" in recording.ref.uri
 
 
-def test_too_large_a_file_is_not_read(tmp_path):
+def test_too_large_file_is_rejected(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"12345")
-    with pytest.raises(BadRecording, match="MAX_SIZE_BYTES") as bad:
+    with pytest.raises(BadRecording, match="MAX_SIZE_BYTES") as error:
         read_file(path, AnalysisConfig(max_size_bytes=4))
-    assert bad.value.code == "too_large"
+    assert error.value.code == "too_large"
 
 
-def test_a_file_has_one_name_wherever_it_is_looked_at_from(tmp_path, monkeypatch):
+def test_relative_and_linked_paths_of_a_file_are_the_same_recording(tmp_path, monkeypatch):
     (tmp_path / "calls").mkdir()
     (tmp_path / "calls" / "a.wav").write_bytes(b"x")
     (tmp_path / "linked").symlink_to("calls")
     monkeypatch.chdir(tmp_path / "calls")
-    ways = [".", "a.wav", "../calls", "../calls/a.wav", "../linked", "../linked/a.wav"]
-    assert [list(find_recordings([Path(way)])) for way in ways] == [[tmp_path / "calls" / "a.wav"]] * len(ways)
+    paths = [".", "a.wav", "../calls", "../calls/a.wav", "../linked", "../linked/a.wav"]
+    assert [list(find_recordings([Path(path)])) for path in paths] == [[tmp_path / "calls" / "a.wav"]] * len(paths)
 
 
-def test_folders_loops_and_broken_links_under_a_recordings_name_are_none(tmp_path):
+def test_folders_pipes_and_broken_links_are_not_recordings(tmp_path):
     (tmp_path / "folder.wav").mkdir()
     (tmp_path / "loop.wav").symlink_to("loop.wav")
     (tmp_path / "nowhere.wav").symlink_to("nowhere")
@@ -78,7 +78,7 @@ def test_folders_loops_and_broken_links_under_a_recordings_name_are_none(tmp_pat
         list(find_recordings([tmp_path / "pipe.wav"]))
 
 
-def test_a_name_that_no_row_can_hold_is_a_failure_that_a_row_can(tmp_path):
+def test_invalid_utf8_name_is_rejected_and_escaped_in_rows(tmp_path):
     path = tmp_path / os.fsdecode(b"caf\xe9.wav")
     path.write_bytes(b"RIFF")
     with pytest.raises(BadRecording, match="Rename"):
@@ -88,13 +88,13 @@ def test_a_name_that_no_row_can_hold_is_a_failure_that_a_row_can(tmp_path):
     assert row["object"].endswith("caf\\xe9.wav")
 
 
-def test_a_file_that_is_gone_by_now_is_a_bad_recording(tmp_path):
-    with pytest.raises(BadRecording) as bad:
+def test_deleted_file_is_rejected(tmp_path):
+    with pytest.raises(BadRecording) as error:
         read_file(tmp_path / "moved.wav", AnalysisConfig())
-    assert bad.value.code == "gone"
+    assert error.value.code == "gone"
 
 
-def test_a_folder_may_say_what_the_name_does_not(tmp_path):
+def test_pattern_is_searched_in_the_whole_path(tmp_path):
     path = tmp_path / "queues" / "sales" / "a.wav"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"RIFF")

@@ -1,14 +1,20 @@
-"""What is asked of Cloud Storage when audio is to be deleted; the emulator would delete any generation."""
+"""Requests to Cloud Storage, with scripted responses. (The emulator ignores generations of deletions.)"""
 
 import base64
+from urllib.parse import parse_qs, urlsplit
 
 import google_crc32c
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from google.api_core.exceptions import Forbidden
+from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
+from google.oauth2 import service_account
 from scripted_http import scripted_http
 
 from callmood.config import AnalysisConfig
+from callmood.errors import CallmoodError
 from callmood.sources import gcs
 from callmood.types import ObjectRef
 
@@ -27,33 +33,54 @@ def client(server, monkeypatch):
     return storage.Client(project="demo")
 
 
-def test_exactly_one_generation_is_deleted(server, client):
+def test_only_the_given_generation_is_deleted(server, client):
     server.answer = lambda _asked: (204, b"")
     assert gcs.delete(client, REF)
-    [asked] = [asked for asked in server.asked if asked.method == "DELETE"]
-    assert asked.path.startswith("/storage/v1/b/calls/o/2026%2Fa%20b.wav?generation=7")
+    [request] = [asked for asked in server.asked if asked.method == "DELETE"]
+    assert request.path.startswith("/storage/v1/b/calls/o/2026%2Fa%20b.wav?generation=7")
 
 
-def test_what_is_gone_is_no_error(server, client):
+def test_deletion_of_a_missing_object_is_not_an_error(server, client):
     server.answer = lambda _asked: (404, {})
     assert not gcs.delete(client, REF)
 
 
-def test_what_a_retention_rule_holds_is(server, client):
+def test_deletion_of_a_retained_object_is_an_error(server, client):
     server.answer = lambda _asked: (403, {"error": {"message": "object is under active retention"}})
     with pytest.raises(Forbidden, match="retention"):
         gcs.delete(client, REF)
 
 
-@pytest.mark.parametrize(("start", "believed"), [("2026-11-01", True), ("1970-01-01", False), ("2036-01-01", False)])
-def test_a_start_that_bigquery_would_refuse_is_but_a_label(server, client, start, believed):
-    known = {"size": "4", "timeCreated": "2026-11-02T10:00:00Z", "metadata": {"start-time": start}}
+@pytest.mark.parametrize(("start", "valid"), [("2026-11-01", True), ("1970-01-01", False), ("2036-01-01", False)])
+def test_start_time_that_bigquery_rejects_becomes_a_label(server, client, start, valid):
+    metadata = {"size": "4", "timeCreated": "2026-11-02T10:00:00Z", "metadata": {"start-time": start}}
     checksum = base64.b64encode(google_crc32c.Checksum(b"RIFF").digest()).decode()
     server.answer = lambda asked: (
-        (200, b"RIFF", ("X-Goog-Hash", f"crc32c={checksum}")) if "alt=media" in asked.path else (200, known)
+        (200, b"RIFF", ("X-Goog-Hash", f"crc32c={checksum}")) if "alt=media" in asked.path else (200, metadata)
     )
     call = gcs.fetch(client, REF, AnalysisConfig()).call
     assert (call.started_at is not None, call.labels.get("started_at", "")[:10]) == (
-        believed,
-        "" if believed else start,
+        valid,
+        "" if valid else start,
     )
+
+
+def test_url_is_signed_for_the_requested_hours():
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    account = {
+        "client_email": "reader@p.iam.gserviceaccount.com",
+        "token_uri": "https://example.com",
+        "private_key": pem,
+    }
+    client = storage.Client("p", service_account.Credentials.from_service_account_info(account))
+    url = urlsplit(gcs.signed_url(client, "calls", "2026/käse #1.wav", 24))
+    assert url.path == "/calls/2026/k%C3%A4se%20%231.wav"
+    query = parse_qs(url.query)
+    assert query["X-Goog-Expires"] == ["86400"]
+    assert query["X-Goog-Credential"][0].startswith("reader@p.iam.gserviceaccount.com/")
+
+
+def test_credentials_that_cannot_sign_raise_an_error():
+    with pytest.raises(CallmoodError, match="cannot sign URLs; use a service account"):
+        gcs.signed_url(storage.Client("p", AnonymousCredentials()), "calls", "a.wav", 24)

@@ -1,4 +1,4 @@
-"""Rows for the warehouse, from an analysis, a failure or an erasure."""
+"""Rows of the warehouse for an analysis, a failure, an erasure, or a release."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from callmood import __version__
 from callmood.config import AnalysisConfig
 from callmood.types import EMOTIONS, JsonRow, ObjectRef
 
-if TYPE_CHECKING:  # rows are written by programs that never listen
+if TYPE_CHECKING:  # the analysis is a heavy import, which some functions do not need
     from callmood.analysis.analyzer import Analysis
     from callmood.analysis.channel import Segment
 
@@ -20,22 +20,22 @@ ReleaseState = Literal["published", "staged"]
 
 
 def row_id(*parts: object) -> str:
-    """Id of a row, the same for the same parts: 32 hexadecimal digits."""
+    """Return the deterministic ID of a row with these parts: 32 hexadecimal digits."""
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
 def segment_fields(segment: Segment) -> JsonRow:
-    """What there is to say of a segment whatever it is part of, as the `segments` table says it.
+    """Return the columns of a segment that do not depend on its recording.
 
     Parameters
     ----------
     segment : Segment
-        What was found.
+        The segment.
 
     Returns
     -------
     dict
-        Place, emotion, probabilities and level.
+        Channel, role, time, emotion, probabilities, and level, as in the table `segments`.
     """
     return {
         "channel": segment.channel,
@@ -55,18 +55,18 @@ def segment_fields(segment: Segment) -> JsonRow:
 def analysis_rows(
     analysis: Analysis, config: AnalysisConfig, analyzed_at: datetime, processing_s: float
 ) -> tuple[list[JsonRow], JsonRow]:
-    """Rows of one analysis.
+    """Return the rows of one analysis.
 
     Parameters
     ----------
     analysis : Analysis
-        What was found.
+        The analysis.
     config : AnalysisConfig
-        Its time zone gives the day of the call.
+        Its time zone determines the day of the call.
     analyzed_at : datetime
-        When the analysis ended, with its time zone.
+        End time of the analysis, with its time zone.
     processing_s : float
-        Seconds the analysis took.
+        Duration of the analysis, in seconds.
 
     Returns
     -------
@@ -135,25 +135,25 @@ def analysis_rows(
 def failure_row(
     code: str, message: str, failed_at: datetime, ref: ObjectRef | None = None, event_id: str | None = None
 ) -> JsonRow:
-    """Row of `failures`: why a recording, or an event that names none, ended without an analysis.
+    """Return the row of `failures` for a recording, or for an invalid event without a recording.
 
     Parameters
     ----------
     code : str
         One of `errors.FAILURE_CODES`.
     message : str
-        A plain sentence.
+        One sentence for readers of the table.
     failed_at : datetime
         With its time zone.
     ref : ObjectRef, optional
-        The recording, where the event named one.
+        The recording, if known.
     event_id : str, optional
-        Pub/Sub's message id.
+        Pub/Sub's message ID.
 
     Returns
     -------
     dict
-        The id is the same for the same recording (else the same event) and code.
+        The ID depends on the recording (without one, on the event) and the code.
     """
     return {
         "failure_id": row_id(ref.recording_id if ref else event_id, code),
@@ -171,21 +171,21 @@ def failure_row(
 
 
 def erasure_row(recording_id: str, reason: ErasureReason, erased_at: datetime) -> JsonRow:
-    """Row of `erasures`: from now on no view shows the recording.
+    """Return the row of `erasures` that hides a recording in all views.
 
     Parameters
     ----------
     recording_id : str
-        What to hide.
+        ID of the recording.
     reason : {"request", "object_deleted", "replaced"}
-        A customer's wish, the audio was deleted, or a newer generation took its place.
+        A customer requested it, the audio was deleted, or a newer generation replaced the recording.
     erased_at : datetime
         With its time zone.
 
     Returns
     -------
     dict
-        The id is the same for the same recording and reason.
+        The ID depends on the recording and the reason.
     """
     return {
         "erasure_id": row_id(recording_id, reason),
@@ -196,21 +196,22 @@ def erasure_row(recording_id: str, reason: ErasureReason, erased_at: datetime) -
 
 
 def release_row(model_version: str, state: ReleaseState, changed_at: datetime) -> JsonRow:
-    """Row of `releases`: which analyses reports show.
+    """Return the row of `releases` that changes the state of a model version.
 
     Parameters
     ----------
     model_version : str
         The version.
     state : {"published", "staged"}
-        Before those of versions shown earlier; or, those to come, behind all others until it is shown.
+        Published: its analyses take precedence over those of versions published earlier. Staged: its analyses are used
+        only for recordings without another analysis, until it is published.
     changed_at : datetime
         With its time zone.
 
     Returns
     -------
     dict
-        The id is the same for the same version, state and time.
+        The ID depends on the version, the state, and the time.
     """
     return {
         "release_id": row_id(model_version, state, changed_at.isoformat()),

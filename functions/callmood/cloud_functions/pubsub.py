@@ -1,4 +1,4 @@
-"""Events: what Pub/Sub pushes, and what Cloud Storage says in it of an object."""
+"""Parse Pub/Sub push requests: Cloud Storage notifications, and messages of the results topic."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from typing import Any
 from callmood.errors import BadEvent
 from callmood.types import MODEL_VERSION, ObjectRef
 
-# https://cloud.google.com/storage/docs/buckets#naming, as far as it matters to clients.
+# Characters of bucket names: https://cloud.google.com/storage/docs/buckets#naming.
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]*[a-z0-9]")
-# Cloud Storage and BigQuery both count in 64 bits with a sign.
+# Cloud Storage and BigQuery use signed 64-bit integers.
 _GENERATIONS = range(1, 2**63)
 
 
 @dataclass(frozen=True)
 class StorageEvent:
-    """One thing that happened to one generation of one object.
+    """An event of one generation of an object.
 
     Parameters
     ----------
     kind : str
         Cloud Storage's event type, such as ``OBJECT_FINALIZE``.
     ref : ObjectRef
-        What it happened to.
+        The generation.
     event_id : str
-        Pub/Sub's message id: the same in every delivery.
+        Pub/Sub's message ID, which is the same in every delivery.
     overwrote : ObjectRef or None
-        The generation whose place this one took, where the event says so.
+        The generation that this one replaced.
     overwritten : bool
-        A newer generation took this one's place: this is the delete event of an overwrite.
+        Whether this is the delete event of an overwrite: a newer generation replaced this one.
     model_version : str or None
-        The version of the model that is to analyze it, where the event asks for one: `callmood backfill --model`.
+        The model version to use, if the event states one (`callmood backfill --model`).
     attributes : mapping of str to str
-        All that came with the message.
+        All attributes of the message.
     """
 
     kind: str
@@ -50,9 +50,9 @@ class StorageEvent:
 
 
 def parse_push(body: object) -> StorageEvent:
-    """Read the body of a Pub/Sub push request that carries a Cloud Storage notification.
+    """Parse the body of a Pub/Sub push request with a Cloud Storage notification.
 
-    All that matters stands in the message's attributes, so the payload is not looked at, whatever it is.
+    Only the attributes of the message are used, so any payload format works.
     https://cloud.google.com/storage/docs/pubsub-notifications and https://cloud.google.com/pubsub/docs/push.
 
     Parameters
@@ -63,28 +63,28 @@ def parse_push(body: object) -> StorageEvent:
     Returns
     -------
     StorageEvent
-        What happened.
+        The event.
 
     Raises
     ------
     BadEvent
-        The body is something else.
+        The body is not such a request.
     """
-    message, event_id = _pushed(body)
+    message, event_id = _message(body)
     attributes = message.get("attributes")
     if not isinstance(attributes, Mapping) or not all(_is_text(text) for pair in attributes.items() for text in pair):
-        raise BadEvent("The message has no attributes: it is no Cloud Storage notification.", event_id)
+        raise BadEvent("The message has no valid attributes, so it is not a Cloud Storage notification.", event_id)
     missing = [name for name in ("eventType", "bucketId", "objectId", "objectGeneration") if not attributes.get(name)]
     if missing:
-        raise BadEvent(f"The message lacks {', '.join(missing)}: it is no Cloud Storage notification.", event_id)
+        raise BadEvent(f"The message lacks {', '.join(missing)}, so it is not a Cloud Storage notification.", event_id)
 
     bucket, name = attributes["bucketId"], attributes["objectId"]
     generation = _generation(attributes["objectGeneration"])
     if generation is None or not _BUCKET.fullmatch(bucket):
-        raise BadEvent("The message's bucketId is no bucket's, or its objectGeneration no generation.", event_id)
+        raise BadEvent("Invalid bucketId or objectGeneration.", event_id)
     version = attributes.get("modelVersion")
     if version is not None and not MODEL_VERSION.fullmatch(version):
-        raise BadEvent("The message's modelVersion is no version of a model.", event_id)
+        raise BadEvent("Invalid modelVersion.", event_id)
     overwrote = _generation(attributes.get("overwroteGeneration", ""))
     return StorageEvent(
         kind=attributes["eventType"],
@@ -99,16 +99,16 @@ def parse_push(body: object) -> StorageEvent:
 
 @dataclass(frozen=True)
 class ResultEvent:
-    """What callmood tells of a call, as a subscriber of the results topic gets it.
+    """A message of the results topic.
 
     Parameters
     ----------
     message : dict
-        The message: `schemas/topics/results.avsc`.
+        The decoded message: `schemas/topics/results.avsc`.
     body : bytes
-        The same, as it was published.
+        The message as it was published.
     event_id : str
-        Pub/Sub's message id.
+        Pub/Sub's message ID.
     """
 
     message: Mapping[str, Any]
@@ -117,7 +117,7 @@ class ResultEvent:
 
 
 def parse_result(body: object) -> ResultEvent:
-    """Read the body of a Pub/Sub push request that carries a message of the results topic.
+    """Parse the body of a Pub/Sub push request with a message of the results topic.
 
     Parameters
     ----------
@@ -127,37 +127,37 @@ def parse_result(body: object) -> ResultEvent:
     Returns
     -------
     ResultEvent
-        What was published.
+        The message.
 
     Raises
     ------
     BadEvent
-        The body is something else.
+        The body is not such a request.
     """
-    pushed, event_id = _pushed(body)
+    message, event_id = _message(body)
     try:
-        data = base64.b64decode(pushed.get("data", ""), validate=True)
-        message = json.loads(data)
+        data = base64.b64decode(message.get("data", ""), validate=True)
+        result = json.loads(data)
     except (TypeError, ValueError):
-        message = None
-    if not isinstance(message, Mapping) or not {"analysis_id", "recording_id", "needs_attention"} <= message.keys():
-        raise BadEvent("The message is none of the results topic: its data is no result in JSON.", event_id)
-    return ResultEvent(message, data, event_id)
+        result = None
+    if not isinstance(result, Mapping) or not {"analysis_id", "recording_id", "needs_attention"} <= result.keys():
+        raise BadEvent("The data of the message is not a result in JSON.", event_id)
+    return ResultEvent(result, data, event_id)
 
 
-def _pushed(body: object) -> tuple[Mapping[str, Any], str]:
-    """The message of a push request, and its id."""
+def _message(body: object) -> tuple[Mapping[str, Any], str]:
+    """Return the message of a push request, and its ID."""
     message = body.get("message") if isinstance(body, Mapping) else None
     if not isinstance(message, Mapping):
-        raise BadEvent("The request is no Pub/Sub push: it holds no message.")
+        raise BadEvent("The request has no message, so it is not a Pub/Sub push request.")
     event_id = message.get("messageId")
     if not isinstance(event_id, str) or not event_id:
-        raise BadEvent("The request is no Pub/Sub push: its message has no id.")
+        raise BadEvent("The message has no messageId, so the request is not a Pub/Sub push request.")
     return message, event_id
 
 
 def _is_text(value: object) -> bool:
-    """A string that UTF-8 can carry: JSON can smuggle in half a character."""
+    """Return whether a value is a string without lone surrogates, which JSON can contain but UTF-8 cannot."""
     return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 

@@ -1,4 +1,4 @@
-"""A folder in a bucket's place: which files are recordings, and how one is read."""
+"""Recordings in a local folder: find the files, and read one."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from callmood.types import ObjectRef, Recording
 
 
 def find_recordings(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files that may be recordings: those named, and those below folders that are named.
+    """Find the files that may be recordings.
 
     Parameters
     ----------
     paths : iterable of Path
-        Files and folders. A named file is always taken; below a folder hidden files and side files
-        (`sidecar.is_sidecar`) are passed over.
+        Files and folders. A file is always included. In a folder, hidden files and sidecar files are skipped (see
+        `sidecar.is_sidecar`).
 
     Yields
     ------
     Path
-        Absolute and free of `..` and linked folders, so that a file has one name from wherever it is looked at; sorted
-        within each folder, each once.
+        Absolute, with `..` and linked folders resolved, so that a file always has the same path. Sorted within each
+        folder. Each path only once.
 
     Raises
     ------
@@ -41,23 +41,23 @@ def find_recordings(paths: Iterable[Path]) -> Iterator[Path]:
             raise CallmoodError(f"{path} does not exist")
         if path.is_dir():
             root = path.resolve()
-            inside = [
+            files = [
                 file
                 for file in sorted(root.rglob("*"))
                 if file.is_file() and not is_sidecar(file.relative_to(root).as_posix())
             ]
         elif path.is_file():
-            inside = [path.parent.resolve() / path.name]
-        else:  # a pipe would be waited for, for ever
+            files = [path.parent.resolve() / path.name]
+        else:  # reading a pipe would block
             raise CallmoodError(f"{path} is neither a file nor a folder")
-        for file in inside:
+        for file in files:
             if file not in seen:
                 seen.add(file)
                 yield file
 
 
 def file_ref(path: Path) -> ObjectRef:
-    r"""Identity of a file as it is now: its path and the time of its last change.
+    r"""Return the reference to the current version of a file: its path and modification time.
 
     Parameters
     ----------
@@ -67,41 +67,42 @@ def file_ref(path: Path) -> ObjectRef:
     Returns
     -------
     ObjectRef
-        With an empty bucket. Bytes of the name that are no UTF-8 are written as ``\xe9``: no row could hold them.
+        With an empty bucket. Bytes of the name that are not valid UTF-8 are escaped as in ``\xe9``.
 
     Raises
     ------
     OSError
-        The file is gone, or its folder may not be read.
+        The file no longer exists, or its folder is not readable.
     """
     name = os.fsencode(path.absolute()).decode(errors="backslashreplace")
     return ObjectRef("", name, path.stat().st_mtime_ns)
 
 
 def read_file(path: Path, config: AnalysisConfig) -> Recording:
-    """Take a file in hand: its identity, hash and what its name says of the call.
+    """Return a file as a recording: its reference, its hash, and the metadata in its name.
 
     Parameters
     ----------
     path : Path
         An existing file.
     config : AnalysisConfig
-        File-name pattern, time zone and size limit.
+        File name pattern, time zone, and size limit.
 
     Returns
     -------
     Recording
-        Its audio is the path itself: nothing is read into memory.
+        Its audio is the path; the content is not loaded into memory.
 
     Raises
     ------
     BadRecording
-        The file is gone, may not be read, is larger than `config.max_size_bytes`, or has a name that no row can hold.
+        The file no longer exists, is not readable, is larger than `config.max_size_bytes`, or has a name that is not
+        valid UTF-8.
     """
     try:
         ref, stat = file_ref(path), path.stat()
         if ref.name != str(path.absolute()):
-            raise BadRecording("bad_name", "The file's name is no UTF-8, so no row can hold it. Rename the file.")
+            raise BadRecording("bad_name", "The file name is not valid UTF-8. Rename the file.")
         if stat.st_size > config.max_size_bytes:
             raise too_large(stat.st_size, config)
         with path.open("rb") as file:
@@ -109,7 +110,7 @@ def read_file(path: Path, config: AnalysisConfig) -> Recording:
     except FileNotFoundError:
         raise BadRecording("gone", "The file was moved or deleted before it could be analyzed.") from None
     except PermissionError:
-        raise BadRecording("forbidden", "The file may not be read. Give callmood's user read access.") from None
+        raise BadRecording("forbidden", "The file is not readable. Give read access to the user of callmood.") from None
     return Recording(
         ref=ref,
         audio=path,
@@ -121,17 +122,17 @@ def read_file(path: Path, config: AnalysisConfig) -> Recording:
 
 
 def too_large(size_bytes: int, config: AnalysisConfig) -> BadRecording:
-    """The failure of an object above the size limit.
+    """Return the error for a file above the size limit.
 
     Parameters
     ----------
     size_bytes : int
-        Size of the object.
+        Size of the file.
     config : AnalysisConfig
-        Its `max_size_bytes` is the limit.
+        With the limit, `max_size_bytes`.
     """
     return BadRecording(
         "too_large",
-        f"The recording has {size_bytes / 2**20:.0f} MiB, the limit is {config.max_size_bytes / 2**20:.0f}. "
-        "Split it, or raise MAX_SIZE_BYTES.",
+        f"The recording has {size_bytes / 2**20:.0f} MiB; the limit is {config.max_size_bytes / 2**20:.0f} MiB. "
+        "Split it, or increase MAX_SIZE_BYTES.",
     )

@@ -1,4 +1,4 @@
-"""Cloud Storage in a folder's place: one generation of an object, fetched as a recording."""
+"""Recordings in Cloud Storage: fetch, delete, and sign URLs of objects."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from callmood.types import CallMetadata, ObjectRef, Recording
 _RETRY = DEFAULT_RETRY.with_timeout(60.0)
 _REQUEST_TIMEOUT_S = 60.0
 
-# BigQuery refuses streamed rows of other days: https://cloud.google.com/bigquery/docs/streaming-data-into-bigquery
-_OLDEST, _NEWEST = timedelta(days=-3650), timedelta(days=364)
+# BigQuery rejects streamed rows of other days: https://cloud.google.com/bigquery/docs/streaming-data-into-bigquery
+_MIN_AGE, _MAX_AGE = timedelta(days=-364), timedelta(days=3650)
 
 
 def _blob(client: Client, ref: ObjectRef) -> Blob:
@@ -29,18 +29,18 @@ def _blob(client: Client, ref: ObjectRef) -> Blob:
 
 
 def fetch(client: Client, ref: ObjectRef, config: AnalysisConfig) -> Recording:
-    """Fetch exactly one generation of an object: its bytes, checked against Cloud Storage's checksum, and its metadata.
+    """Fetch one generation of an object, with its metadata, and verify its checksum.
 
-    The bytes stay in memory: a function's disk is memory too.
+    The content stays in memory, because the disk of a function is memory too.
 
     Parameters
     ----------
     client : Client
         Reads the bucket.
     ref : ObjectRef
-        The generation.
+        The generation to fetch.
     config : AnalysisConfig
-        Size limit, file-name pattern and time zone.
+        Size limit, file name pattern, and time zone.
 
     Returns
     -------
@@ -50,59 +50,59 @@ def fetch(client: Client, ref: ObjectRef, config: AnalysisConfig) -> Recording:
     Raises
     ------
     BadRecording
-        The generation is gone, or larger than `config.max_size_bytes` (and then not fetched).
+        The generation no longer exists, or is larger than `config.max_size_bytes` and was not fetched.
     google.api_core.exceptions.GoogleAPIError, google.cloud.storage.exceptions.DataCorruption
-        Cloud Storage did not answer, refused, or sent damaged bytes: another attempt may succeed.
+        Cloud Storage did not answer, denied access, or sent damaged content. A retry can succeed.
     """
-    known, blob = _blob(client, ref), _blob(client, ref)
+    metadata, blob = _blob(client, ref), _blob(client, ref)
     try:
-        known.reload(retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
-        if known.size > config.max_size_bytes:
-            raise too_large(known.size, config)
-        # Not by `known`: it would read from the link that came with its metadata, which need not name the generation.
+        metadata.reload(retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
+        if metadata.size > config.max_size_bytes:
+            raise too_large(metadata.size, config)
+        # A blob with loaded metadata downloads from its media link, which may lack the generation. `blob` has none.
         audio = blob.download_as_bytes(checksum="crc32c", retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
     except NotFound:
         raise BadRecording(
             "gone",
             "The object was deleted or replaced before it could be analyzed. "
-            "A replacement is analyzed by its own event; a deleted one must be uploaded again.",
+            "A replacement has its own event; upload a deleted object again.",
         ) from None
     return Recording(
         ref=ref,
         audio=audio,
         size_bytes=len(audio),
         content_sha256=hashlib.sha256(audio).hexdigest(),
-        uploaded_at=known.time_created,
-        call=_believed(call_metadata(ref.name, known.metadata or {}, config), known.time_created),
+        uploaded_at=metadata.time_created,
+        call=_checked(call_metadata(ref.name, metadata.metadata or {}, config), metadata.time_created),
     )
 
 
-def _believed(call: CallMetadata, uploaded_at: datetime) -> CallMetadata:
-    """Keep a start that no row could have as a label: a recorder whose clock stands at 1970 must not cost its calls."""
-    if call.started_at is None or _OLDEST < call.started_at - uploaded_at < _NEWEST:
+def _checked(call: CallMetadata, uploaded_at: datetime) -> CallMetadata:
+    """Move a start time that BigQuery rejects to the labels, so that a wrong clock of a recorder causes no failure."""
+    if call.started_at is None or _MIN_AGE < uploaded_at - call.started_at < _MAX_AGE:
         return call
     return replace(call, started_at=None, labels={**call.labels, "started_at": call.started_at.isoformat()})
 
 
 def delete(client: Client, ref: ObjectRef) -> bool:
-    """Delete exactly one generation of an object.
+    """Delete one generation of an object.
 
     Parameters
     ----------
     client : Client
         May delete from the bucket.
     ref : ObjectRef
-        The generation; a newer one stays.
+        The generation to delete. Other generations remain.
 
     Returns
     -------
     bool
-        False where it was gone already.
+        Whether it existed.
 
     Raises
     ------
     google.api_core.exceptions.GoogleAPIError
-        Cloud Storage did not answer, or refused: a retention policy or a hold protects the object.
+        Cloud Storage did not answer, or denied the deletion, for example because of a retention policy or a hold.
     """
     try:
         _blob(client, ref).delete(retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
@@ -112,16 +112,16 @@ def delete(client: Client, ref: ObjectRef) -> bool:
 
 
 def signed_url(client: Client, bucket: str, name: str, hours: int) -> str:
-    """Address of an object that anybody who holds it can play for some hours.
+    """Return a URL that gives temporary access to an object without credentials.
 
     Parameters
     ----------
     client : Client
-        Its credentials sign; the object is not looked at.
+        Its credentials sign the URL.
     bucket, name : str
-        The object.
+        The object. Its existence is not checked.
     hours : int
-        1 to 168, Cloud Storage's limit.
+        Lifetime, 1 to 168 (the limit of Cloud Storage).
 
     Raises
     ------
@@ -132,7 +132,7 @@ def signed_url(client: Client, bucket: str, name: str, hours: int) -> str:
         url = client.bucket(bucket).blob(name).generate_signed_url(version="v4", expiration=timedelta(hours=hours))
     except (AttributeError, GoogleAuthError) as error:  # AttributeError: credentials without a key to sign with
         raise CallmoodError(
-            "these credentials cannot sign addresses; sign in as a service account that may read the bucket: "
+            "these credentials cannot sign URLs; use a service account with read access to the bucket: "
             f"gcloud auth application-default login --impersonate-service-account=ACCOUNT ({error})"
         ) from None
     return str(url)

@@ -1,4 +1,4 @@
-"""Files dropped into a folder, each when it is complete."""
+"""Watch a folder for complete recordings."""
 
 from __future__ import annotations
 
@@ -10,52 +10,51 @@ from watchfiles import watch
 
 from callmood.sources.folder import find_recordings
 
-# Recorders write a call as it goes: a file that has not grown for this long is complete.
-SETTLED_AFTER_S = 1.0
+# Recorders write a file during the call. A file that did not grow for this long is complete.
+SETTLE_S = 1.0
 
-# Where notifications get lost (network drives, full queues) a look at the folder finds what they did not tell.
-LOOK_AGAIN_AFTER_S = 5.0
+# Network drives and full queues lose notifications, so the folder is also scanned at this interval.
+SCAN_INTERVAL_S = 5.0
 
 
-def settled_files(folder: Path, settled_after_s: float = SETTLED_AFTER_S) -> Iterator[Path]:
-    """Recordings in a folder: those that lie there, then, until interrupted, those that come or change.
+def settled_files(folder: Path, settle_s: float = SETTLE_S) -> Iterator[Path]:
+    """Yield the recordings in a folder, then new and changed recordings until interrupted.
 
     Parameters
     ----------
     folder : Path
-        Watched with all below it.
-    settled_after_s : float
-        Seconds without growth after which a file counts as complete.
+        Watched with all its subfolders.
+    settle_s : float
+        Seconds without growth after which a file is complete.
 
     Yields
     ------
     Path
-        Absolute; again when the file has changed since.
+        Absolute. A changed file is yielded again.
     """
-    given: dict[Path, tuple[int, int]] = {}
-    seen: dict[Path, tuple[tuple[int, int], float]] = {}
-    looked = float("-inf")
-    # A change wakes the loop at once; while something settles, time does. The look at the folder, not the notification,
-    # decides; a large folder is not looked at for nothing.
-    for changes in watch(folder, rust_timeout=int(settled_after_s * 500), yield_on_timeout=True, debounce=200):
+    yielded: dict[Path, tuple[int, int]] = {}
+    unsettled: dict[Path, tuple[tuple[int, int], float]] = {}
+    scanned_at = float("-inf")
+    # A change wakes the loop immediately; a timeout wakes it while files settle. Only the scan decides about a file.
+    for changes in watch(folder, rust_timeout=int(settle_s * 500), yield_on_timeout=True, debounce=200):
         now = time.monotonic()
-        if not changes and not seen and now - looked < LOOK_AGAIN_AFTER_S:
+        if not changes and not unsettled and now - scanned_at < SCAN_INTERVAL_S:
             continue
-        looked = now
-        there = list(find_recordings([folder]))
-        seen = {path: seen[path] for path in there if path in seen}
-        for path in there:
+        scanned_at = now
+        files = list(find_recordings([folder]))
+        unsettled = {path: unsettled[path] for path in files if path in unsettled}
+        for path in files:
             try:
                 stat = path.stat()
             except FileNotFoundError:
                 continue
             state = (stat.st_size, stat.st_mtime_ns)
-            if given.get(path) == state:
+            if yielded.get(path) == state:
                 continue
-            before, since = seen.get(path, (None, now))
-            if before != state:
-                seen[path] = (state, now)
-            elif now - since >= settled_after_s:
-                del seen[path]
-                given[path] = state
+            previous, since = unsettled.get(path, (None, now))
+            if previous != state:
+                unsettled[path] = (state, now)
+            elif now - since >= settle_s:
+                del unsettled[path]
+                yielded[path] = state
                 yield path

@@ -1,4 +1,4 @@
-"""The scheduled function: which day it checks, what it writes where, whom it tells, and that it can be asked again."""
+"""The function `monitor`: the day, the rows, the metrics, and the message for retraining."""
 
 import json
 import logging
@@ -27,31 +27,31 @@ class Publisher:
 
     def publish(self, topic, body, **_):
         self.sent.append((topic, json.loads(body)))
-        done = Future()
-        done.set_result("1")
-        return done
+        future = Future()
+        future.set_result("1")
+        return future
 
 
 @pytest.fixture(scope="module")
 def week(tmp_path_factory):
-    """Three calm days, then three on which all voices are others."""
+    """Return a folder with three days without drift, then three days with drift of the embeddings."""
     rng = np.random.default_rng(0)
     folder = tmp_path_factory.mktemp("week")
     earlier, store = DuckDBWarehouse(folder / "earlier.duckdb"), DuckDBWarehouse(folder / "calls.duckdb")
     append_calls(earlier, "2026-10-01", rng, 120)
-    (folder / "calm.json").write_bytes(reference_content(earlier.query("SELECT * FROM call_features")))
+    (folder / "reference.json").write_bytes(reference_content(earlier.query("SELECT * FROM call_features")))
     for day in range(1, 7):
         append_calls(store, f"2026-11-0{day}", rng, 25, shift=2.0 if day > 3 else 0.0)
     return folder
 
 
 @pytest.fixture
-def made(week, tmp_path, monkeypatch):
-    """The function as deployed, but for a store in BigQuery's place."""
+def monitor(week, tmp_path, monkeypatch):
+    """Return the function with a local store, and the service that receives its metrics."""
     store = DuckDBWarehouse(shutil.copyfile(week / "calls.duckdb", tmp_path / "calls.duckdb"))
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo")
     settings = MonitorSettings(
-        reference_uri=str(week / "calm.json"),
+        reference_uri=str(week / "reference.json"),
         metrics_prefix="custom.googleapis.com/callmood",
         retrain_topic=TOPIC,
         retrain_after_days=2,
@@ -66,21 +66,21 @@ def made(week, tmp_path, monkeypatch):
 
 @dataclass
 class Function:
-    """What one instance of the function has."""
+    """State of one instance of the function."""
 
     settings: MonitorSettings
     clients: Clients
     store: DuckDBWarehouse
 
 
-def ask(function, body=None):
+def request(function, body=None):
     with flask.Flask("test").test_request_context(json=body, method="POST"):
         return requests.handle_schedule(flask.request, handlers.monitor, function.settings, function.clients)[1]
 
 
-def test_a_day_ends_in_rows_and_in_metrics(made):
-    function, service = made
-    assert ask(function, {"day": "2026-11-01"}) == 204
+def test_checks_are_written_as_rows_and_metrics(monitor):
+    function, service = monitor
+    assert request(function, {"day": "2026-11-01"}) == 204
     rows = function.store.query("SELECT * FROM drift_checks_current")
     assert len(rows) == 2 * METRICS
     points = service.points()
@@ -92,41 +92,41 @@ def test_a_day_ends_in_rows_and_in_metrics(made):
     assert function.clients.publisher.sent == []
 
 
-def test_without_a_body_it_is_yesterday(made, monkeypatch):
-    function, _ = made
-    asked = []
-    monkeypatch.setattr(handlers, "monitor", lambda day, *_: asked.append(day))
-    assert ask(function) == 204
-    assert asked == [datetime.now(UTC).date() - timedelta(days=1)]
+def test_default_is_yesterday(monitor, monkeypatch):
+    function, _ = monitor
+    days = []
+    monkeypatch.setattr(handlers, "monitor", lambda day, *_: days.append(day))
+    assert request(function) == 204
+    assert days == [datetime.now(UTC).date() - timedelta(days=1)]
 
 
-def test_training_is_asked_for_once_after_days_of_drift(made, caplog):
-    function, _ = made
+def test_retraining_is_requested_once_after_days_of_drift(monitor, caplog):
+    function, _ = monitor
     with caplog.at_level(logging.INFO):
         for day in range(3, 7):
-            assert ask(function, {"day": f"2026-11-0{day}"}) == 204
+            assert request(function, {"day": f"2026-11-0{day}"}) == 204
     [(topic, message)] = function.clients.publisher.sent
     assert topic == TOPIC
     assert (message["reason"], message["day"], message["model_version"]) == ("drift", "2026-11-05", "1")
     assert "embedding_proj_1" in message["metrics"]
-    warned = [record.fields for record in caplog.records if record.levelname == "WARNING"]
-    assert [(fields["day"], fields["drift_days"]) for fields in warned] == [
+    warnings = [record.fields for record in caplog.records if record.levelname == "WARNING"]
+    assert [(fields["day"], fields["drift_days"]) for fields in warnings] == [
         ("2026-11-04", 1), ("2026-11-05", 2), ("2026-11-06", 3)
     ]  # fmt: skip
 
 
-def test_a_day_without_calls_is_no_fault(made):
-    function, service = made
-    assert ask(function, {"day": "2020-01-01"}) == 204
+def test_day_without_calls_is_not_an_error(monitor):
+    function, service = monitor
+    assert request(function, {"day": "2020-01-01"}) == 204
     assert service.requests == []
 
 
 @pytest.mark.parametrize("body", [{"day": "yesterday"}, {"day": 7}, [1], "2026-11-01"])
-def test_a_body_that_names_no_day_is_refused(made, body):
-    assert ask(made[0], body) == 400
+def test_body_without_a_valid_day_is_rejected(monitor, body):
+    assert request(monitor[0], body) == 400
 
 
-def test_what_another_attempt_may_cure_is_tried_again(made):
-    function, _ = made
+def test_temporary_error_is_retried(monitor):
+    function, _ = monitor
     function.clients.warehouse = lambda _dataset: None
-    assert ask(function, {"day": "2026-11-01"}) == 500
+    assert request(function, {"day": "2026-11-01"}) == 500

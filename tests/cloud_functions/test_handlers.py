@@ -1,6 +1,6 @@
-"""The functions as deployed, each in a functions-framework process, with Google's answers scripted.
+"""The functions in functions-framework processes, with scripted responses of Google Cloud.
 
-What Pub/Sub would push goes in, requests to Cloud Storage and BigQuery come out. `stack` has the services themselves.
+The input is push requests, the output is requests to Cloud Storage and BigQuery. tests/stack uses emulators instead.
 """
 
 import base64
@@ -9,14 +9,13 @@ import json
 import os
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 
 import google_crc32c
 import pytest
+from function_client import FunctionClient
+from push_requests import ATTRIBUTES, push
 from scripted_http import scripted_http
 from stack.services import ROOT, ServiceMissing, function
-from test_events import ATTRIBUTES, push
 
 from callmood.types import ObjectRef
 
@@ -27,32 +26,6 @@ FINALIZED = ATTRIBUTES | {"objectId": NAME, "objectGeneration": "7"}
 DELETED = FINALIZED | {"eventType": "OBJECT_DELETE"}
 
 
-class Function:
-    """A running function: push to it, and read what it logs and answers."""
-
-    def __init__(self, url, log):
-        self._url = url
-        self._log = log
-        self._read = 0
-
-    def push(self, body, **headers):
-        self._read = len(self._lines())
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        request = urllib.request.Request(self._url, data, {"Content-Type": "application/json", **headers})
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return answer.status
-        except urllib.error.HTTPError as error:
-            return error.code
-
-    def told(self):
-        """What it logged of the last push."""
-        return [json.loads(line) for line in self._lines()[self._read :]]
-
-    def _lines(self):
-        return self._log.read_text().splitlines()
-
-
 @pytest.fixture(scope="module")
 def google():
     with scripted_http() as script:
@@ -61,13 +34,13 @@ def google():
 
 @pytest.fixture(scope="module")
 def start(google, tmp_path_factory):
-    with contextlib.ExitStack() as running:
+    with contextlib.ExitStack() as processes:
 
         def start(target, **settings):
             logs = tmp_path_factory.mktemp(target)
-            here = {"BIGQUERY_EMULATOR_HOST": google.url, "STORAGE_EMULATOR_HOST": google.url}
-            return Function(
-                running.enter_context(function(target, logs, GOOGLE_CLOUD_PROJECT="demo", **here, **settings)),
+            hosts = {"BIGQUERY_EMULATOR_HOST": google.url, "STORAGE_EMULATOR_HOST": google.url}
+            return FunctionClient(
+                processes.enter_context(function(target, logs, GOOGLE_CLOUD_PROJECT="demo", **hosts, **settings)),
                 logs / f"{target}.log",
             )
 
@@ -100,7 +73,7 @@ def any_function(request):
 
 
 @pytest.fixture(autouse=True)
-def fresh(google):
+def reset(google):
     google.asked.clear()
     google.answer = lambda _asked: (200, {})
 
@@ -110,8 +83,8 @@ def rows(google, table):
     return [row["json"] for asked in sent for row in asked.json["rows"]]
 
 
-def holding(content, crc32c=None, size=None, status=200):
-    """Cloud Storage with one object in it."""
+def storage_with(content, crc32c=None, size=None, status=200):
+    """Return an answer function: Cloud Storage with one object."""
     checksum = base64.b64encode(google_crc32c.Checksum(crc32c or content).digest()).decode()
     metadata = {
         "name": NAME,
@@ -135,20 +108,20 @@ def holding(content, crc32c=None, size=None, status=200):
 @pytest.mark.parametrize(
     "body", [b"", b"not JSON", b"[1]", b'{"a": 1}', b'{"message": {}}', b'{"message": {"data": "\xff"}}']
 )
-def test_what_is_no_push_is_acknowledged_and_logged(any_function, google, body):
+def test_invalid_request_is_acknowledged_and_logged(any_function, google, body):
     assert any_function.push(body) == 204
-    [line] = any_function.told()
+    [line] = any_function.log_entries()
     assert line["severity"] == "ERROR"
-    assert "no Pub/Sub push" in line["message"]
+    assert "not a Pub/Sub push request" in line["message"]
     assert google.asked == []
 
 
-def test_a_message_of_another_kind_gets_a_failures_row(any_function, google):
+def test_other_message_has_a_failure(any_function, google):
     hello = {"message": {"data": base64.b64encode(b"hello").decode(), "messageId": "31"}, "subscription": "s"}
     assert any_function.push(hello) == 204
     [row] = rows(google, "failures")
     assert (row["code"], row["event_id"], row["recording_id"], row["uri"]) == ("bad_event", "31", None, None)
-    [line] = any_function.told()
+    [line] = any_function.log_entries()
     assert (line["severity"], line["event_id"], line["failure"]) == ("ERROR", "31", "bad_event")
 
 
@@ -164,39 +137,39 @@ def test_a_message_of_another_kind_gets_a_failures_row(any_function, google):
     ],
     ids=lambda attributes: f"{attributes['eventType']} {attributes['objectId']}",
 )
-def test_what_is_no_new_recording_is_passed_over(analyze, google, attributes):
+def test_other_events_and_objects_are_skipped(analyze, google, attributes):
     assert analyze.push(push(attributes)) == 204
     assert google.asked == []
-    [line] = analyze.told()
+    [line] = analyze.log_entries()
     assert line["severity"] == "INFO"
 
 
 @pytest.mark.parametrize("name", ["2026/call", "call.bin", "call.mp4", "a.json/call.wav"])
-def test_a_recording_is_not_told_by_its_ending(analyze, google, name):
+def test_recording_does_not_need_an_audio_suffix(analyze, google, name):
     google.answer = lambda asked: (200, {}) if "insertAll" in asked.path else (404, {})
     assert analyze.push(push(FINALIZED | {"objectId": name})) == 204
     assert [row["code"] for row in rows(google, "failures")] == ["gone"]
 
 
-def test_bytes_that_are_no_audio_get_one_failures_row(analyze, google):
-    google.answer = holding(b"Dear Sir or Madam, " * 10)
+def test_object_that_is_not_audio_has_one_failure(analyze, google):
+    google.answer = storage_with(b"Dear Sir or Madam, " * 10)
     assert analyze.push(push(FINALIZED)) == 204
     [row] = rows(google, "failures")
     assert row["code"] == "not_audio"
     assert row["recording_id"] == CALL.recording_id
     assert (row["uri"], row["generation"], row["event_id"]) == (f"gs://calls/{NAME}", 7, "12")
-    [line] = analyze.told()
+    [line] = analyze.log_entries()
     assert (line["severity"], line["failure"], line["recording_id"]) == ("WARNING", "not_audio", CALL.recording_id)
 
 
-def test_a_generation_that_is_gone_gets_a_failures_row(analyze, google):
-    google.answer = holding(b"newer bytes")
+def test_missing_generation_has_a_failure(analyze, google):
+    google.answer = storage_with(b"newer bytes")
     assert analyze.push(push(FINALIZED | {"objectGeneration": "6"})) == 204
     assert [row["code"] for row in rows(google, "failures")] == ["gone"]
 
 
-def test_what_is_too_large_is_not_fetched(analyze, google):
-    google.answer = holding(b"RIFF", size=1001)
+def test_too_large_object_is_not_fetched(analyze, google):
+    google.answer = storage_with(b"RIFF", size=1001)
     assert analyze.push(push(FINALIZED)) == 204
     assert [row["code"] for row in rows(google, "failures")] == ["too_large"]
     assert not [path for path in google.paths("GET") if path.startswith("/download")]
@@ -204,49 +177,51 @@ def test_what_is_too_large_is_not_fetched(analyze, google):
 
 @pytest.mark.parametrize(
     "answer",
-    [holding(b"RIFF", status=403), holding(b"RIFF", status=401), holding(b"RIFF", crc32c=b"RIFX")],
-    ids=["forbidden", "unauthorized", "damaged on the way"],
+    [storage_with(b"RIFF", status=403), storage_with(b"RIFF", status=401), storage_with(b"RIFF", crc32c=b"RIFX")],
+    ids=["forbidden", "unauthorized", "damaged in transit"],
 )
-def test_what_another_attempt_may_cure_is_not_acknowledged(analyze, google, answer):
+def test_temporary_error_is_not_acknowledged(analyze, google, answer):
     google.answer = answer
     assert analyze.push(push(FINALIZED)) == 500
     assert not [asked for asked in google.asked if "insertAll" in asked.path]
-    [line] = analyze.told()
+    [line] = analyze.log_entries()
     assert (line["severity"], line["recording_id"]) == ("ERROR", CALL.recording_id)
     assert "Traceback" in line["message"]
 
 
-def test_a_failure_that_cannot_be_written_is_not_acknowledged(analyze, google):
+def test_failed_write_is_not_acknowledged(analyze, google):
     google.answer = lambda _asked: (404, {})
     assert analyze.push(push(FINALIZED)) == 500
 
 
-@pytest.mark.parametrize("answer", [holding(b"no audio"), holding(b"RIFF", status=403), holding(b"", size=10**6)])
-def test_no_log_line_holds_an_objects_name(analyze, google, answer):
+@pytest.mark.parametrize(
+    "answer", [storage_with(b"no audio"), storage_with(b"RIFF", status=403), storage_with(b"", size=10**6)]
+)
+def test_log_does_not_contain_the_object_name(analyze, google, answer):
     google.answer = answer
     analyze.push(push(FINALIZED))
-    told = json.dumps(analyze.told())
-    assert CALL.recording_id in told
-    assert "Gruber" not in told
-    assert "1234" not in told
+    log = json.dumps(analyze.log_entries())
+    assert CALL.recording_id in log
+    assert "Gruber" not in log
+    assert "1234" not in log
 
 
-def test_a_line_names_the_trace_of_its_request(analyze):
+def test_log_entry_has_the_trace_of_its_request(analyze):
     analyze.push(push(DELETED), **{"X-Cloud-Trace-Context": f"{'a' * 32}/17;o=1"})
-    [line] = analyze.told()
+    [line] = analyze.log_entries()
     assert line["logging.googleapis.com/trace"] == f"projects/demo/traces/{'a' * 32}"
 
 
-def test_deleted_audio_keeps_its_results(erase, google):
+def test_results_remain_after_audio_is_deleted(erase, google):
     assert erase.push(push(DELETED)) == 204
     assert google.asked == []
 
 
-def test_deleted_audio_loses_its_results_where_that_is_wanted(erase_on_delete, google):
+def test_results_are_erased_with_the_audio_if_configured(erase_on_delete, google):
     assert erase_on_delete.push(push(DELETED)) == 204
     [row] = rows(google, "erasures")
     assert (row["recording_id"], row["reason"]) == (CALL.recording_id, "object_deleted")
-    [line] = erase_on_delete.told()
+    [line] = erase_on_delete.log_entries()
     assert line["erasure"] == "object_deleted"
 
 
@@ -259,42 +234,42 @@ def test_deleted_audio_loses_its_results_where_that_is_wanted(erase_on_delete, g
         FINALIZED | {"eventType": "OBJECT_ARCHIVE"},
     ],
 )
-def test_nothing_else_erases(erase_on_delete, google, attributes):
+def test_other_events_do_not_erase(erase_on_delete, google, attributes):
     assert erase_on_delete.push(push(attributes)) == 204
     assert google.asked == []
 
 
-def test_a_dead_letter_gets_a_failures_row(dead_letter, google):
-    dead = {
+def test_dead_letter_has_a_failure(dead_letter, google):
+    dead_letter_attributes = {
         "CloudPubSubDeadLetterSourceDeliveryCount": "5",
         "CloudPubSubDeadLetterSourceSubscription": "analyze",
         "CloudPubSubDeadLetterSourceSubscriptionProject": "demo",
         "CloudPubSubDeadLetterSourceTopicPublishTime": "2026-11-23T05:44:34.000+00:00",
     }
-    assert dead_letter.push(push(FINALIZED | dead)) == 204
+    assert dead_letter.push(push(FINALIZED | dead_letter_attributes)) == 204
     [row] = rows(google, "failures")
     assert (row["code"], row["recording_id"]) == ("undeliverable", CALL.recording_id)
     assert "5 attempts by subscription analyze" in row["message"]
     assert "2026-11-23T05:44:34" in row["message"]
 
 
-def test_a_deletion_that_was_given_up_does_not_ask_for_another_upload(dead_letter, google):
+def test_dead_lettered_deletion_does_not_request_an_upload(dead_letter, google):
     assert dead_letter.push(push(FINALIZED | {"eventType": "OBJECT_DELETE"})) == 204
     [row] = rows(google, "failures")
     assert "erase the call" in row["message"]
     assert "upload" not in row["message"]
 
 
-def test_a_setting_that_makes_no_sense_keeps_the_function_from_starting(start):
+def test_invalid_setting_prevents_the_start(start):
     with pytest.raises(ServiceMissing, match="TIME_ZONE"):
         start("analyze", TIME_ZONE="Atlantis/Poseidonis")
 
 
-def test_an_invalid_setting_of_another_function_does_not_matter(start):
+def test_invalid_setting_of_another_function_is_ignored(start):
     assert start("erase", TIME_ZONE="Atlantis/Poseidonis", API_KEY="short").push({"a": 1}) == 204
 
 
-def test_functions_that_do_not_listen_start_without_what_listening_needs():
+def test_other_functions_do_not_import_the_analysis():
     heavy = (
         "callmood.analysis.analyzer",
         "callmood.emotion.model",

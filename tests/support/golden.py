@@ -1,4 +1,4 @@
-"""Rows of one example recording, by which a change of results shows; run this file to renew golden.json."""
+"""Rows of one example recording, which detect changes of results. Run this file to update golden.json."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from callmood.config import AnalysisConfig
 from callmood.emotion.model import EmotionModel, load_model
 from callmood.types import ObjectRef, Recording
 
-FILE = Path(__file__).with_name("golden.json")
-RECORDING = next((Path(__file__).parents[1] / "examples").glob("*call-1001*.wav"))
+TESTS = Path(__file__).parents[1]
+FILE = TESTS / "analysis/golden.json"
+RECORDING = next((TESTS / "examples").glob("*call-1001*.wav"))
 
-# The two runtimes and different processors round differently: the self-test of a model allows the same.
+# Runtimes and processors round differently; the self-test of a model has the same tolerance.
 TOLERANCE = {"confidence": 0.05, "p_": 0.05, "embedding_proj_": 0.3, "": 0.02}
 
 
 def results(model: EmotionModel) -> dict[str, Any]:
-    """Analyze the recording; leave out what depends on when and by which software version it was analyzed."""
+    """Analyze the recording, and return its rows without the software version."""
     ref = ObjectRef("calls", RECORDING.name, 1)
     recording = Recording(ref, RECORDING, RECORDING.stat().st_size, "0" * 64, datetime(2026, 11, 2, tzinfo=UTC))
     config = AnalysisConfig()
     segments, row = analysis_rows(analyze(recording, model, config), config, datetime(2026, 11, 2, tzinfo=UTC), 0.0)
-    for one in (*segments, row):
-        one.pop("software_version", None)
+    for each in (*segments, row):
+        each.pop("software_version", None)
     return {"analysis_version": ANALYSIS_VERSION, "model_version": model.version, "rows": [row, *segments]}
 
 
 def differences(expected: list[dict[str, Any]], found: list[dict[str, Any]]) -> list[str]:
-    """List the values that differ by more than the tolerance; IDs differ with the version only."""
+    """List the values that differ by more than the tolerance. IDs are not compared: they depend on the version."""
     if len(expected) != len(found):
-        return [f"{len(found) - 1} segments in place of {len(expected) - 1}"]
+        return [f"{len(found) - 1} segments instead of {len(expected) - 1}"]
     return [
         f"row {number}: {name} {one.get(name)!r} -> {other.get(name)!r}"
         for number, (one, other) in enumerate(zip(expected, found, strict=True))
