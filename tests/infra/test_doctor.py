@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from google.cloud import bigquery
 from google.pubsub_v1.types import PushConfig
-from models_made import command, model_file, version_of
+from model_files import command, model_file, version_of
 from recordings import clip
 from scripted_http import scripted_http
 from typer.testing import CliRunner

@@ -1,101 +1,26 @@
-"""The model registry in a folder: its commands, what an alias means, and who follows it."""
+"""The model registry: its commands, its releases, and its files."""
 
 import json
-import logging
-import os
-import shutil
 import sys
-import threading
-import time
+import tempfile
+from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 
-import numpy as np
 import pytest
-from command_line import EXAMPLES, run
-from models_made import command, model_file, version_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from model_files import command, model_file
+from registry_changes import change_self_test, damage_self_test, promote_versions, truncate_model
 
 from callmood.emotion.model import RUNTIMES, load_model
 from callmood.emotion.self_test import check_self_test
-from callmood.errors import ModelError, RegistryError
+from callmood.errors import RegistryError
 from callmood.models.registry import Registry, Release
-from callmood.models.resolver import AliasModelProvider, open_models
 from callmood.types import ObjectRef
-from callmood.warehouse.duckdb import DuckDBWarehouse
 from model.deployment import promote, rollback
 
-IDS = [ObjectRef("calls", f"{number}.wav", 1).recording_id for number in range(4000)]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """Three model files with different versions."""
-    return [model_file(tmp_path_factory.mktemp("models"), number) for number in (1, 2, 3)]
-
-
-@pytest.fixture
-def registry(tmp_path, models):
-    """A registry with the three models, without a production version."""
-    for path in models:
-        assert command("register", "--model", path, "--registry", tmp_path / "registry") == 0
-    return Registry(str(tmp_path / "registry"))
-
-
-@pytest.fixture
-def one(models):
-    return version_of(models[0])
-
-
-@pytest.fixture
-def two(models):
-    return version_of(models[1])
-
-
-@pytest.fixture
-def three(models):
-    return version_of(models[2])
-
-
-def serve(registry, *given, canary=None):
-    """Promote versions in order, the last as a canary if a share is given."""
-    for version in given:
-        promote.promote(registry, "production", version, canary if version == given[-1] else None)
-
-
-def cut_short(registry, version):
-    os.truncate(f"{registry.uri}/versions/{version}/emotion.tflite", 1000)
-
-
-def say_otherwise(registry, version):
-    """Leave a self-test as from a model that says the opposite."""
-    path = f"{registry.uri}/versions/{version}/selftest.npz"
-    with np.load(path) as kept:
-        signals, probabilities = kept["signals"], kept["probabilities"]
-    np.savez(path, signals=signals, probabilities=1 - probabilities)
-
-
-def garble(registry, version):
-    path = Path(f"{registry.uri}/versions/{version}/selftest.npz")
-    content = path.read_bytes()
-    middle = len(content) // 2
-    path.write_bytes(content[:middle] + bytes(100) + content[middle + 100 :])
-
-
-class Clock:
-    now = 0.0
-
-    def __call__(self):
-        return self.now
-
-
-def settle():
-    """Wait for a look that goes on beside."""
-    for thread in threading.enumerate():
-        if thread.name == "registry":
-            thread.join(10)
-
-
-# --- commands -------------------------------------------------------------------------------------------------------
+RECORDING_IDS = [ObjectRef("calls", f"{number}.wav", 1).recording_id for number in range(4000)]
 
 
 def test_register_promote_and_roll_back(tmp_path, models, one, two, capsys):
@@ -170,7 +95,7 @@ def test_invalid_command_reports_an_error(registry, one, capsys, arguments, mess
 
 
 def test_canary_share_is_between_0_and_1(registry, one, two):
-    serve(registry, one)
+    promote_versions(registry, one)
     for share in (0.0, 1.0, 7.0, float("nan")):
         with pytest.raises(RegistryError, match="share"):
             promote.promote(registry, "production", two, share)
@@ -178,15 +103,15 @@ def test_canary_share_is_between_0_and_1(registry, one, two):
 
 
 def test_rollback_of_a_named_canary_can_be_repeated(registry, one, two):
-    serve(registry, one, two)
-    serve(registry, one, canary=0.5)
+    promote_versions(registry, one, two)
+    promote_versions(registry, one, canary=0.5)
     for canary in (two, one, one):
         released = rollback.rollback(registry, "production", canary)
         assert released.canary == (one if canary == two else None)
         assert released.version == two
 
 
-@pytest.mark.parametrize("damage", [cut_short, say_otherwise, garble])
+@pytest.mark.parametrize("damage", [truncate_model, change_self_test, damage_self_test])
 def test_model_that_fails_its_self_test_is_not_promoted(registry, one, damage, capsys):
     damage(registry, one)
     assert command("promote", one, "--registry", registry.uri) == 1
@@ -216,10 +141,7 @@ def test_concurrent_changes_are_both_kept(registry, one, two):
     assert [change["alias"] for change in registry.history()] == ["staging", "production"]
 
 
-# --- what an alias means --------------------------------------------------------------------------------------------
-
-
-def test_a_rollback_goes_back_one_promotion_at_a_time():
+def test_rollback_reverts_one_promotion():
     release = Release("a").promoted("b").promoted("c").with_canary("d", 0.5)
     assert release.rolled_back() == Release("c", previous_versions=("b", "a"))
     assert release.rolled_back().rolled_back() == Release("b", previous_versions=("a",))
@@ -229,225 +151,98 @@ def test_a_rollback_goes_back_one_promotion_at_a_time():
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.9])
-def test_a_canary_serves_its_share_and_each_recording_keeps_its_version(share):
+def test_canary_analyzes_its_share_and_a_larger_share_keeps_its_recordings(share):
     release = Release("a").with_canary("b", share)
-    drawn = [release.version_for(recording_id) for recording_id in IDS]
-    assert drawn == [release.version_for(recording_id) for recording_id in IDS]
-    assert drawn.count("b") / len(IDS) == pytest.approx(share, abs=4 * (share * (1 - share) / len(IDS)) ** 0.5)
-    more = [Release("a").with_canary("b", share + 0.05).version_for(recording_id) for recording_id in IDS]
-    assert all(after == "b" for before, after in zip(drawn, more, strict=True) if before == "b")
-
-
-# --- following an alias ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-def used(followed):
-    return {followed.for_recording(recording_id).version for recording_id in IDS[:50]}
-
-
-def test_a_promotion_is_followed_within_a_minute_and_a_rollback_too(registry, clock, one, two):
-    serve(registry, one)
-    followed = AliasModelProvider(registry, "production", clock)
-    assert used(followed) == {one}
-    serve(registry, two)
-    assert used(followed) == {one}, "half a minute passes first"
-    clock.now += 31
-    used(followed)
-    settle()
-    assert used(followed) == {two}
-    rollback.rollback(registry, "production")
-    clock.now += 31
-    used(followed)
-    settle()
-    assert used(followed) == {one}
-
-
-def test_who_was_idle_looks_before_it_answers(registry, clock, one, two):
-    serve(registry, one)
-    followed = AliasModelProvider(registry, "production", clock)
-    serve(registry, two)
-    clock.now += 3600
-    assert used(followed) == {two}
-
-
-def test_a_canary_and_its_end_are_followed(registry, clock, one, two):
-    serve(registry, one, two, canary=0.5)
-    followed = AliasModelProvider(registry, "production", clock)
-    assert used(followed) == {one, two}
-    chosen = [followed.for_recording(recording_id).version for recording_id in IDS[:50]]
-    assert chosen == [registry.release("production").version_for(recording_id) for recording_id in IDS[:50]]
-    rollback.rollback(registry, "production")
-    clock.now += 61
-    assert used(followed) == {one}
-
-
-def test_a_look_holds_nobody_up(registry, clock, one, monkeypatch):
-    serve(registry, one)
-    followed = AliasModelProvider(registry, "production", clock)
-    monkeypatch.setattr(registry, "read_if_changed", lambda *_: time.sleep(1))
-    clock.now += 31
-    started = time.perf_counter()
-    for recording_id in IDS[:100]:
-        followed.for_recording(recording_id)
-    assert time.perf_counter() - started < 0.2
-
-
-@pytest.mark.parametrize("damage", [cut_short, say_otherwise])
-def test_a_broken_promotion_is_not_followed_and_the_log_says_so(registry, clock, one, two, damage, caplog):
-    serve(registry, one)
-    followed = AliasModelProvider(registry, "production", clock)
-    serve(registry, two)
-    damage(registry, two)
-    clock.now += 61
-    with caplog.at_level(logging.ERROR):
-        assert used(followed) == {one}
-    [record] = caplog.records
-    assert record.fields == {"model_fault": two, "model_version": one}
-    clock.now += 61
-    assert used(followed) == {one}
-    assert len(caplog.records) == 1, "said once, not at each look"
-
-
-def test_a_broken_canary_leaves_its_share_to_production(registry, clock, one, two, caplog):
-    serve(registry, one, two, canary=0.5)
-    say_otherwise(registry, two)
-    assert used(AliasModelProvider(registry, "production", clock)) == {one}
-    assert [record.fields["model_fault"] for record in caplog.records] == [two]
-
-
-def test_who_starts_with_a_broken_production_takes_the_last_good_one(registry, clock, one, two, three, caplog):
-    serve(registry, one, two, three)
-    cut_short(registry, three)
-    say_otherwise(registry, two)
-    assert used(AliasModelProvider(registry, "production", clock)) == {one}
-    assert [record.fields["model_fault"] for record in caplog.records] == [three, two]
-    cut_short(registry, one)
-    with pytest.raises(ModelError, match=one):
-        AliasModelProvider(registry, "production", clock)
-
-
-def test_a_registry_that_is_away_for_a_while_changes_nothing(registry, clock, one, two, caplog, tmp_path):
-    serve(registry, one)
-    followed = AliasModelProvider(registry, "production", clock)
-    aliases = tmp_path / "registry" / "aliases.json"
-    kept = aliases.read_text()
-    aliases.write_text("{")
-    clock.now += 61
-    assert used(followed) == {one}
-    assert caplog.records[-1].levelname == "ERROR"
-    aliases.write_text(kept)
-    serve(registry, two)
-    clock.now += 61
-    assert used(followed) == {two}
+    versions = [release.version_for(recording_id) for recording_id in RECORDING_IDS]
+    assert versions == [release.version_for(recording_id) for recording_id in RECORDING_IDS]
+    assert versions.count("b") / len(RECORDING_IDS) == pytest.approx(
+        share, abs=4 * (share * (1 - share) / len(RECORDING_IDS)) ** 0.5
+    )
+    more = [Release("a").with_canary("b", share + 0.05).version_for(recording_id) for recording_id in RECORDING_IDS]
+    assert all(after == "b" for before, after in zip(versions, more, strict=True) if before == "b")
 
 
 @pytest.mark.skipif(
     not all(find_spec(module.split(".")[0]) for module in RUNTIMES.values()),
     reason="both runtimes install on 3.11 only",
 )
-def test_what_one_runtime_registered_passes_its_self_test_on_the_other(registry, models, one):
+def test_self_test_passes_on_both_runtimes(registry, models, one):
     for runtime in RUNTIMES:
         check_self_test(load_model(models[0], runtime), registry.read(one, "selftest.npz"))
 
 
-def test_a_version_may_be_pinned_or_asked_for(registry, one, two):
-    serve(registry, one)
-    assert used(open_models(f"{registry.uri}@{two}")) == {two}
-    followed = open_models(f"{registry.uri}@production")
-    assert followed.for_version(two).version == two
-    assert followed.for_version(one) is followed.for_recording(IDS[0])
-    with pytest.raises(ModelError, match="0123456789ab"):
-        followed.for_version("0123456789ab")
-    with pytest.raises(ModelError, match="MODEL_URI names one file"):
-        open_models(None).for_version(two)
-
-
-@pytest.mark.parametrize("version", ["feedfeedfeed", "../../etc/pass"])
-def test_an_address_that_leads_nowhere_is_an_error_in_a_sentence(registry, tmp_path, version):
-    said = run("analyze", EXAMPLES[0], "--model", f"{registry.uri}@{version}", "--store", tmp_path / "s.duckdb", code=2)
-    assert "error:" in said
-
-
-def test_a_folder_is_analyzed_by_production_and_canary_and_each_recording_once(registry, tmp_path, one, two):
-    serve(registry, one, two, canary=0.5)
-    store, calls = tmp_path / "calls.duckdb", tmp_path / "calls"
-    calls.mkdir()
-    for i in range(16):  # ids hold the path, which is another each time: all go to one version once in 32,768 times
-        shutil.copy(EXAMPLES[0], calls / f"{i}.wav")
-    arguments = ("analyze", calls, "--model", f"{registry.uri}@production", "--store", store)
-    assert "16 analyzed" in run(*arguments, "--workers", 1)
-    rows = DuckDBWarehouse(store).query("SELECT recording_id, model_version FROM recordings")
-    release = registry.release("production")
-    assert {row["model_version"] for row in rows} == {one, two}
-    assert all(row["model_version"] == release.version_for(row["recording_id"]) for row in rows)
-    assert "16 skipped" in run(*arguments, "--workers", 1)
-
-
-# --- history scored again -------------------------------------------------------------------------------------------
-
-
-def shown_by(store):
-    return [
-        row["model_version"] for row in DuckDBWarehouse(store).query("SELECT model_version FROM recordings_current")
-    ]
-
-
-def test_reports_use_reprocessed_calls_after_the_promotion(registry, tmp_path, one, two, three):
-    """Analyzed by one, then by two, which is promoted afterwards; then by three, which is in production already."""
-    store, calls = tmp_path / "calls.duckdb", tmp_path / "calls"
-    calls.mkdir()
-    shutil.copy(EXAMPLES[0], calls)
-    serve(registry, one)
-    production = ("--model", f"{registry.uri}@production", "--store", store)
-    again = ("backfill", calls, "--store", store, "--model")
-    run("analyze", calls, *production, "--workers", 1)
-    assert "1 recordings would be reprocessed" in run(*again, f"{registry.uri}@{two}", "--dry-run")
-    assert "after promotion" in run(*again, f"{registry.uri}@{two}")
-    assert shown_by(store) == [one]
-    assert command("promote", two, "--registry", registry.uri, "--store", store) == 0
-    assert shown_by(store) == [two]
-    assert command("rollback", "--registry", registry.uri, "--store", store) == 0
-    assert shown_by(store) == [one]
-    assert command("promote", three, "--registry", registry.uri, "--store", store) == 0
-    assert shown_by(store) == [one]
-    result = json.loads(run(*again, f"{registry.uri}@production", "--json"))
-    assert result == {"model_version": three, "recordings": 1, "failed": 0, "published": True}
-    assert shown_by(store) == [three]
-    counted = DuckDBWarehouse(store).query(
-        "SELECT model_version, SUM(calls) AS n FROM model_versions GROUP BY model_version"
-    )
-    assert {row["model_version"]: row["n"] for row in counted} == {one: 1, two: 1, three: 1}
-
-
-def test_promotion_is_kept_if_reports_cannot_be_updated(registry, tmp_path, one, capsys):
-    (tmp_path / "no.duckdb").write_text("no store")
-    assert command("promote", one, "--registry", registry.uri, "--store", tmp_path / "no.duckdb") == 1
-    assert f"{one} is in production, but reports still use earlier versions" in capsys.readouterr().err
-    assert registry.release("production").version == one
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["recordings"], "callmood analyze recordings"),
-        (["gs://calls", "--model", "x@y"], "set --project"),
-        (["gs://calls", "--project", "p", "--model", "model.tflite"], "use REGISTRY@VERSION"),
-    ],
+VERSIONS = st.sampled_from([f"{number:012x}" for number in range(4)])
+SHARES = st.floats(0, 1, exclude_min=True, exclude_max=True)
+ACTIONS = st.lists(
+    st.tuples(st.just("promote"), VERSIONS)
+    | st.tuples(st.just("canary"), VERSIONS, SHARES)
+    | st.tuples(st.just("rollback")),
+    max_size=12,
 )
-def test_scoring_again_says_what_it_needs(arguments, message, monkeypatch):
-    monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
-    assert message in " ".join(run("backfill", *arguments, code=2).split())
 
 
-def test_what_cannot_be_scored_again_is_counted(registry, tmp_path, one):
-    serve(registry, one)
-    calls = tmp_path / "calls"
-    calls.mkdir()
-    (calls / "broken.wav").write_bytes(b"no audio")
-    arguments = ("backfill", calls, "--store", tmp_path / "s.duckdb", "--model", f"{registry.uri}@{one}")
-    assert "1 recordings failed and keep" in run(*arguments, code=1)
+FIRST = Release("f" * 12)
+
+
+def apply(action, release):
+    """Apply an action to a release. Return the release itself if the action is invalid."""
+    release = release or FIRST
+    name, *arguments = action
+    try:
+        if name == "promote":
+            return release.promoted(*arguments)
+        return release.with_canary(*arguments) if name == "canary" else release.rolled_back()
+    except RegistryError:
+        return release
+
+
+@given(ACTIONS)
+def test_all_transitions_keep_the_invariants_of_a_release(actions):
+    release = FIRST
+    for action in actions:
+        before, release = release, apply(action, release)
+        versions = [release.version, *release.previous_versions]
+        assert len(set(versions)) == len(versions)
+        assert (release.canary is None) == (release.share == 0)
+        assert release.canary != release.version
+        assert 0 <= release.share < 1
+        if action[0] == "promote":
+            assert (release.version, release.canary) == (action[1], None)
+            if action[1] != before.version:
+                previous = tuple(version for version in before.previous_versions if version != action[1])
+                assert release.rolled_back() == Release(before.version, previous_versions=previous)
+        if action[0] == "canary" and release != before:
+            assert release.rolled_back() == replace(before, canary=None, share=0.0)
+        if action[0] == "rollback" and not before.canary and before.previous_versions:
+            assert release.version == before.previous_versions[0]
+
+
+@given(ACTIONS, st.text(), SHARES)
+def test_recording_uses_the_version_or_the_canary(actions, recording_id, larger):
+    release = FIRST
+    for action in actions:
+        release = apply(action, release)
+    version = release.version_for(recording_id)
+    assert version in {release.version, release.canary}
+    if release.canary and version == release.canary and larger >= release.share:
+        assert replace(release, share=larger).version_for(recording_id) == version
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["production", "staging"]), ACTIONS), max_size=3))
+def test_registry_stores_the_result_of_all_transitions(changes):
+    expected, n_changes = {}, 0
+    with tempfile.TemporaryDirectory() as folder:
+        registry = Registry(folder)
+        for alias, actions in changes:
+            for action in actions:
+                before = expected.get(alias)
+                after = apply(action, before)
+                assert registry.update(alias, action[0], partial(apply, action)) == after
+                expected[alias], n_changes = after, n_changes + (after != before)
+        assert Registry(folder).releases() == expected
+        history = registry.history()
+    assert len(history) == n_changes
+    for alias, release in expected.items():
+        last = [change for change in history if change["alias"] == alias][-1]
+        assert last["version"] == (release.canary or release.version)

@@ -6,7 +6,7 @@ import uuid
 
 import numpy as np
 import pytest
-from models_made import command, model_file, version_of
+from model_files import command, model_file, version_of
 from recordings import clip
 from scripted_http import scripted_http
 from stack.services import PROJECT, function

@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from models_made import command, model_file, version_of
+from model_files import command, model_file, version_of
 from table_rows import commit_row, segment_row
 
 from callmood.models.registry import Registry

@@ -5,7 +5,7 @@ import uuid
 from itertools import groupby
 
 import pytest
-from models_made import command, model_file, version_of
+from model_files import command, model_file, version_of
 from scripted_http import scripted_http
 from stack.services import ServiceMissing, do_without, storage_emulator
 from vertex_made import VertexMade

@@ -1,4 +1,4 @@
-"""Models for tests of the registry: the shipped one, made into others that say the same or not."""
+"""Model files with different versions, for tests of the registry."""
 
 import hashlib
 import json
@@ -9,19 +9,20 @@ from model_program import run_model
 from callmood.resources import MODEL
 
 
-def model_file(folder, number, **facts):
-    """A model of a version of its own: bytes after a TFLite file's end change its hash, and nothing else."""
+def model_file(folder, number, **metadata):
+    """Write a copy of the shipped model with another version: a trailing byte changes only the hash of the file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"model{number}.tflite"
     content = (MODEL / "emotion.tflite").read_bytes() + bytes([number])
     path.write_bytes(content)
-    known = json.loads((MODEL / "emotion.json").read_text())
+    shipped = json.loads((MODEL / "emotion.json").read_text())
     version = hashlib.sha256(content).hexdigest()[:12]
-    path.with_suffix(".json").write_text(json.dumps(known | facts | {"version": version}))
+    path.with_suffix(".json").write_text(json.dumps(shipped | metadata | {"version": version}))
     return path
 
 
 def version_of(path):
+    """Return the version in the metadata of a model file."""
     return json.loads(path.with_suffix(".json").read_text())["version"]
 
 

@@ -1,4 +1,4 @@
-"""The laptop's pipeline, driven through the command line, on real sound."""
+"""Batches of local recordings, from the command line to the rows in the store."""
 
 import json
 import os
@@ -37,47 +37,49 @@ def calls(tmp_path):
     return folder
 
 
-def test_a_folder_is_analyzed_once_and_the_rows_can_be_asked_for(store, calls):
+def test_folder_is_analyzed_once(store, calls):
     first = lines(run("analyze", calls, "--json", "--workers", 2))
     assert [row["status"] for row in first] == ["analyzed", "analyzed"]
     assert all(row["segment_count"] > 5 for row in first)
     again = lines(run("analyze", calls, "--json"))
     assert [row["status"] for row in again] == ["skipped", "skipped"]
 
-    [counted] = lines(run("query", "SELECT COUNT(*) AS n, COUNT(emotion) AS judged FROM segments_current", "--json"))
+    [counted] = lines(
+        run("query", "SELECT COUNT(*) AS n, COUNT(emotion) AS classified FROM segments_current", "--json")
+    )
     assert counted["n"] == sum(row["segment_count"] for row in first)
-    assert 0 < counted["judged"] < counted["n"]  # the agent's channel is timed, not judged
+    assert 0 < counted["classified"] < counted["n"]  # the agent is not classified
     roles = lines(run("query", "SELECT DISTINCT role FROM segments_current WHERE emotion IS NOT NULL", "--json"))
     assert roles == [{"role": "customer"}]
 
 
-def test_the_summary_names_every_call(store, calls):
-    shown = run("analyze", calls)
-    assert "2 analyzed" in shown
+def test_summary_lists_every_call(store, calls):
+    output = run("analyze", calls)
+    assert "2 analyzed" in output
     for path in calls.iterdir():
-        assert path.name.split("call-")[1].split("_")[0] in shown
+        assert path.name.split("call-")[1].split("_")[0] in output
 
 
-def test_a_bad_file_costs_no_other_its_analysis(store, calls):
+def test_other_files_are_analyzed_after_an_invalid_file(store, calls):
     (calls / "letter.wav").write_text("Dear customer")
-    shown = run("analyze", calls, code=1)
-    assert "2 analyzed, 1 failed" in shown
-    assert "not_audio" in shown
+    output = run("analyze", calls, code=1)
+    assert "2 analyzed, 1 failed" in output
+    assert "not_audio" in output
     [failure] = lines(run("failures", "--json"))
     assert failure["code"] == "not_audio"
     assert failure["uri"].endswith("letter.wav")
 
 
-def test_a_file_that_kills_its_process_costs_no_other_its_analysis(store, calls, monkeypatch, tmp_path):
-    """A worker that dies outright, as a decoder's crash would make it, on one of the files."""
+def test_other_files_are_analyzed_after_a_file_kills_its_process(store, calls, monkeypatch, tmp_path):
+    """A worker exits at one file, as after a crash of a decoder."""
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(
         "import os, builtins, io\n"
         "real = io.open\n"
-        "def deadly(file, *a, **k):\n"
+        "def open(file, *a, **k):\n"
         "    if 'killer' in str(file): os._exit(9)\n"
         "    return real(file, *a, **k)\n"
-        "io.open = deadly\n"
+        "io.open = open\n"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "site"), *sys.path]))
     (calls / "killer.wav").write_bytes(b"RIFF")
@@ -86,7 +88,7 @@ def test_a_file_that_kills_its_process_costs_no_other_its_analysis(store, calls,
     assert set(statuses.values()) == {"analyzed"}
 
 
-def test_an_overwritten_file_takes_the_place_of_what_it_held(store, calls):
+def test_overwritten_file_replaces_its_earlier_recording(store, calls):
     run("analyze", calls)
     target, _ = sorted(calls.iterdir())
     shutil.copy(EXAMPLES[2], target)
@@ -98,7 +100,7 @@ def test_an_overwritten_file_takes_the_place_of_what_it_held(store, calls):
     assert local.query("SELECT reason FROM erasures") == [{"reason": "replaced"}]
 
 
-def test_settings_change_the_analysis(store, calls, monkeypatch):
+def test_changed_settings_cause_a_new_analysis(store, calls, monkeypatch):
     run("analyze", calls)
     monkeypatch.setenv("ANALYZE_AGENT_EMOTION", "true")
     assert [row["status"] for row in lines(run("analyze", calls, "--json"))] == ["analyzed", "analyzed"]
@@ -108,7 +110,7 @@ def test_settings_change_the_analysis(store, calls, monkeypatch):
     assert [row["role"] for row in roles] == ["agent", "customer"]
 
 
-def test_a_customer_is_forgotten(store, calls):
+def test_customer_is_erased(store, calls):
     run("analyze", calls)
     target = next(path for path in calls.iterdir() if "customer-c204" in path.name)
     [planned] = lines(run("erase", "--customer-id", "c204", "--dry-run", "--json"))
@@ -122,9 +124,9 @@ def test_a_customer_is_forgotten(store, calls):
     assert "either --call-id or --customer-id" in run("erase", code=2)
 
 
-def test_nonsense_is_answered_in_a_sentence(store, calls, tmp_path):
+def test_invalid_commands_report_an_error(store, calls, tmp_path):
     nowhere = tmp_path / "a long way from here" / "nowhere"
-    assert run("analyze", nowhere, code=2) == f"error: {nowhere} does not exist\n"  # one line of a log, not two
+    assert run("analyze", nowhere, code=2) == f"error: {nowhere} does not exist\n"  # on one line
     assert "does not exist" in run("query", "SELECT 1", code=2)
     run("analyze", calls)
     assert "error:" in run("query", "SELEC 1", code=2)
@@ -140,7 +142,7 @@ def test_query_writes_csv(store, calls):
     assert len(rows) == 2
 
 
-def test_watch_takes_a_file_when_it_has_stopped_growing(store, tmp_path):
+def test_watch_analyzes_a_file_when_it_is_complete(store, tmp_path):
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     command = [sys.executable, "-m", "callmood", "watch", str(inbox), "--json"]
@@ -148,51 +150,51 @@ def test_watch_takes_a_file_when_it_has_stopped_growing(store, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     environment["PYTHONPATH"] = functions
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    too_late = threading.Timer(60, process.kill)
-    too_late.start()
+    timeout = threading.Timer(60, process.kill)
+    timeout.start()
     try:
-        sound = EXAMPLES[0].read_bytes()
+        content = EXAMPLES[0].read_bytes()
         target = inbox / EXAMPLES[0].name
-        with target.open("wb") as growing:  # as a recorder writes, for longer than it takes a file to settle
+        with target.open("wb") as file:  # written slowly, as by a recorder
             for part in range(4):
-                growing.write(sound[part * len(sound) // 4 : (part + 1) * len(sound) // 4])
-                growing.flush()
+                file.write(content[part * len(content) // 4 : (part + 1) * len(content) // 4])
+                file.flush()
                 time.sleep(0.5)
         row = json.loads(process.stdout.readline())
         assert row["status"] == "analyzed"
-        assert row["size_bytes"] == len(sound)
+        assert row["size_bytes"] == len(content)
         (inbox / "notes.txt").write_text("not a recording")
         (inbox / "bad.wav").write_text("not audio")
         assert json.loads(process.stdout.readline())["code"] == "not_audio"
     finally:
-        too_late.cancel()
+        timeout.cancel()
         process.terminate()
         process.wait(10)
 
 
-def test_a_folder_without_recordings_is_said_to_be_one(store, tmp_path):
+def test_folder_without_recordings_is_reported(store, tmp_path):
     (tmp_path / "none").mkdir()
     assert "No recordings in" in run("analyze", tmp_path / "none")
 
 
-def test_a_file_whose_name_is_no_text_fails_and_costs_no_other_its_analysis(store, calls):
+def test_other_files_are_analyzed_after_an_invalid_name(store, calls):
     shutil.copy(EXAMPLES[0], calls / os.fsdecode(b"caf\xe9.wav"))
-    shown = run("analyze", calls, code=1)
-    assert "2 analyzed, 1 failed" in shown
-    assert "bad_name" in shown
+    output = run("analyze", calls, code=1)
+    assert "2 analyzed, 1 failed" in output
+    assert "bad_name" in output
 
 
-def test_a_file_that_goes_before_its_turn_costs_no_other_its_analysis(store, calls):
+def test_deleted_file_is_skipped(store, calls):
     local_store = DuckDBWarehouse(store)
     files = sorted(calls.iterdir())
     files[0].unlink()
-    assert [outcome.status for outcome in BatchAnalyzer(local_store, AnalysisConfig()).run(files)] == [
+    assert [result.status for result in BatchAnalyzer(local_store, AnalysisConfig()).run(files)] == [
         "skipped",
         "analyzed",
     ]
 
 
-def test_the_model_is_loaded_once(store, calls, monkeypatch):
+def test_model_is_loaded_once(store, calls, monkeypatch):
     loaded = []
     monkeypatch.setattr(batch, "open_models", lambda uri: loaded.append(uri) or open_models(uri))
     batch._models.cache_clear()
@@ -200,24 +202,24 @@ def test_the_model_is_loaded_once(store, calls, monkeypatch):
     assert loaded == [None]
 
 
-def test_who_stops_listening_waits_for_no_file_that_is_left(tmp_path, monkeypatch):
-    """As Ctrl-C does."""
-    taken = []
+def test_closing_the_iterator_cancels_the_remaining_files(tmp_path, monkeypatch):
+    """Ctrl-C does the same."""
+    started = []
 
     def slow(path, model_uri, config):
-        taken.append(path)
+        started.append(path)
         time.sleep(0.05)
         return batch.FileResult(path, "skipped")
 
     monkeypatch.setattr(batch, "_pool", ThreadPoolExecutor)
     monkeypatch.setattr(batch, "_in_worker", slow)
-    outcomes = batch.analyze_files([tmp_path / str(number) for number in range(50)], AnalysisConfig(), workers=2)
-    next(outcomes)
-    outcomes.close()
-    assert len(taken) < 10
+    results = batch.analyze_files([tmp_path / str(number) for number in range(50)], AnalysisConfig(), workers=2)
+    next(results)
+    results.close()
+    assert len(started) < 10
 
 
-def test_the_cloud_without_credentials_is_an_error_in_a_sentence(store, monkeypatch, tmp_path):
+def test_missing_credentials_are_reported(store, monkeypatch, tmp_path):
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     assert "error: File" in run("erase", "--call-id", "1", "--dataset", "project.callmood", code=2)
     monkeypatch.setenv("MODEL_URI", "gs://models/emotion.tflite")
