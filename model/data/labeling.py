@@ -47,7 +47,7 @@ SELECT
   r.bucket, r.object, r.generation, r.customer_id, r.language
 FROM segments_current AS s
 JOIN recordings_current AS r ON r.call_date = s.call_date AND r.recording_id = s.recording_id
-WHERE s.is_customer AND s.p_anger IS NOT NULL AND s.call_date >= @since
+WHERE s.is_customer AND s.p_anger IS NOT NULL AND s.call_date >= @since AND r.call_date >= @since
 ORDER BY s.segment_id
 """
 

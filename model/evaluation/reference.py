@@ -46,7 +46,9 @@ _ROWS = """
 SELECT h.*, IFNULL(r.customer_id, h.recording_id) AS speaker
 FROM call_features AS h
 JOIN recordings_current AS r ON r.call_date = h.call_date AND r.recording_id = h.recording_id
-WHERE h.model_version = @version AND h.call_date BETWEEN @since AND @until
+WHERE h.model_version = @version
+  AND h.call_date BETWEEN @since AND @until
+  AND r.call_date BETWEEN @since AND @until
 ORDER BY speaker, h.recording_id
 """
 

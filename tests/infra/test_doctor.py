@@ -13,6 +13,7 @@ from google.pubsub_v1.types import PushConfig
 from model_files import command, model_file, version_of
 from recordings import clip
 from scripted_http import scripted_http
+from table_rows import commit_row
 from typer.testing import CliRunner
 from workspaces import PROJECT
 
@@ -182,6 +183,19 @@ def test_recording_without_a_row_fails(outside, cloud, monkeypatch):
     (message,) = [each for each in found if each.startswith("recordings")]
     assert "have no row, such as lost/call.wav" in message
     assert f"callmood backfill gs://{BUCKET}" in message
+
+
+def test_recording_of_an_old_call_with_a_row_passes(outside, cloud, monkeypatch):
+    monkeypatch.setattr("callmood.ops.doctor._SETTLED_AFTER", timedelta(seconds=-60))
+    blob = cloud.storage.bucket(BUCKET).blob("archive/call.wav")
+    blob.upload_from_string(clip())
+    ref = ObjectRef(BUCKET, blob.name, blob.generation)
+    row = commit_row(recording_id=ref.recording_id, call_date="2019-03-01", uri=ref.uri)
+    BigQueryWarehouse(DATASET, cloud.bigquery).append("recordings", [row])
+    try:
+        assert not [each for each in problems() if each.startswith("recordings")]
+    finally:
+        blob.delete()
 
 
 def test_failures_that_can_be_retried_fail(outside, cloud):

@@ -147,6 +147,19 @@ def test_accuracy_is_measured_on_random_annotations_of_known_emotions(month, tmp
     assert len(store.query("SELECT * FROM annotated_segments")) == len(segments) - 6
 
 
+def test_accuracy_is_measured_on_calls_of_the_last_90_days(tmp_path):
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
+    append_calls(store, "2026-08-03", np.random.default_rng(4), 3)
+    append_calls(store, "2026-08-04", np.random.default_rng(5), 2)
+    location = ("recording_id", "call_date", "channel", "start_s", "end_s")
+    for segment in store.query("SELECT * FROM segments_current"):
+        row = {name: str(segment[name]) if name == "call_date" else segment[name] for name in location}
+        row |= {"annotation_id": segment["segment_id"], "emotion": "anger", "sampling": "random"}
+        store.append("annotations", [row | {"annotated_at": "2026-11-10T00:00:00+00:00"}])
+    [row] = check_day(store, date(2026, 11, 2), lambda _: None, min_calls_per_group=5, checked_at=NOW)
+    assert (row["metric"], row["calls"]) == ("accuracy", 2)
+
+
 def test_interval_is_wider_for_segments_of_few_calls():
     one_per_call = accuracy_interval([(1, 1)] * 30 + [(0, 1)] * 10)
     four_per_call = accuracy_interval([(4, 4)] * 7 + [(2, 4)] + [(0, 4)] * 2)

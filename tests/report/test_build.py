@@ -2,7 +2,7 @@
 
 import json
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -59,6 +59,27 @@ def test_report_command_prints_the_path_and_the_number_of_calls(tmp_path):
     assert done.exit_code == 0
     assert done.stdout.strip() == str(tmp_path / "out" / "index.html")
     assert "2 calls" in done.stderr
+
+
+def test_report_can_be_limited_to_recent_calls(tmp_path):
+    create_store(tmp_path / "calls.duckdb", calls=50, days=20)
+    command = ["report", str(tmp_path / "out"), "--store", str(tmp_path / "calls.duckdb"), "--since", "2026-11-13"]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    days = read_payload(tmp_path / "out" / "calls.js")["columns"]["day"]
+    assert (min(days), max(days)) == ("2026-11-13", "2026-11-20")
+
+
+@pytest.mark.parametrize(("source", "count"), [(["--dataset", "acme.callmood"], 1), ([], 2)])
+def test_report_of_a_dataset_has_the_calls_of_the_last_31_days(tmp_path, monkeypatch, source, count):
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
+    for name, age in (("old", 40), ("new", 30)):
+        day = (datetime.now(UTC) - timedelta(days=age)).date().isoformat()
+        shared = {"call_date": day, "recording_id": name, "analysis_id": name}
+        store.append("segments", [segment_row(0, **shared, segment_id=name)])
+        store.append("recordings", [commit_row(**shared, uri=f"gs://calls/{name}", content_sha256=name)])
+    monkeypatch.setattr("callmood.cli.report.open_warehouse", lambda *_: store)
+    done = CliRunner().invoke(app, ["report", str(tmp_path / "out"), *source])
+    assert f"{count} calls" in done.stderr
 
 
 def test_times_are_in_the_zone_of_the_store(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 from scripted_http import scripted_http
 from table_rows import commit_row, segment_row
 
-from callmood.errors import SchemaError, WarehouseError
+from callmood.errors import QueryError, SchemaError, WarehouseError
 from callmood.warehouse import bigquery
 from callmood.warehouse.base import write_analysis
 from callmood.warehouse.bigquery import BigQueryWarehouse
@@ -131,3 +131,12 @@ def test_rows_rejected_for_a_transient_reason_are_a_warehouse_error(warehouse, s
     server.answer = lambda _asked: insert_errors((0, "timeout", ""))
     with pytest.raises(WarehouseError, match="row e"):
         warehouse.append("segments", [segment_row(0, segment_id="e")])
+
+
+@pytest.mark.parametrize(("arguments", "limit"), [({}, 100 * 2**30), ({"maximum_bytes_billed": 10**9}, 10**9)])
+def test_query_has_a_limit_of_billed_bytes(warehouse, server, arguments, limit):
+    server.answer = lambda _asked: error_response(400, "bytesBilledLimitExceeded")
+    with pytest.raises(QueryError):
+        BigQueryWarehouse("calls", **arguments).query("SELECT 1")
+    [asked] = server.asked
+    assert asked.json["configuration"]["query"]["maximumBytesBilled"] == str(limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,9 @@ from callmood.errors import CallmoodError
 
 commands = typer.Typer()
 
+# BigQuery bills every day that a report reads.
+_DATASET_DAYS = timedelta(days=31)
+
 
 @commands.command(
     epilog=example("callmood report report/ --store calls.duckdb", "callmood report report/ --dataset PROJECT.callmood")
@@ -26,6 +30,14 @@ def report(
     store: StoreOption = DEFAULT_STORE,
     dataset: Annotated[
         str | None, typer.Option(help="Read this BigQuery dataset instead of the store: PROJECT.DATASET.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="First day of the report.",
+            show_default="all days of a store, the last 31 days of a dataset",
+        ),
     ] = None,
     sign_urls: Annotated[
         int | None,
@@ -40,6 +52,8 @@ def report(
 
     settings = read_report_settings()
     warehouse = open_warehouse(store, dataset)
+    recent = datetime.now(settings.zone).date() - _DATASET_DAYS
+    first = since.date() if since else recent if dataset else date.min
     with progress_bar(None, "Building") as advance:
         calls = build_report(
             warehouse,
@@ -47,6 +61,7 @@ def report(
             store=dataset or str(store),
             zone=settings.zone,
             min_calls_per_group=settings.min_calls_per_group,
+            first=first,
             sign_url=_url_signer(sign_urls) if sign_urls else None,
             advance=advance,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
@@ -21,7 +21,7 @@ _CALLS = "SELECT * FROM call_features WHERE call_date = @day ORDER BY recording_
 _ANNOTATIONS = """
 SELECT model_version, recording_id, COUNTIF(is_correct) AS correct, COUNT(*) AS annotated
 FROM annotated_segments
-WHERE sampling = 'random' AND is_correct IS NOT NULL
+WHERE call_date >= @first AND sampling = 'random' AND is_correct IS NOT NULL
 GROUP BY model_version, recording_id
 ORDER BY model_version, recording_id
 """
@@ -29,10 +29,15 @@ ORDER BY model_version, recording_id
 _EARLIER_DAYS = """
 SELECT call_date, LOGICAL_OR(is_drift) AS has_drift
 FROM drift_checks_current
-WHERE model_version = @model_version AND queue IS NULL AND test != 'wilson' AND call_date < @day
+WHERE call_date >= @first AND call_date < @day
+  AND model_version = @model_version AND queue IS NULL AND test != 'wilson'
 GROUP BY call_date
 ORDER BY call_date DESC
 """
+
+# BigQuery bills every day that a query reads. Segments take far more bytes than checks.
+_ACCURACY_PERIOD = timedelta(days=90)
+_DRIFT_PERIOD = timedelta(days=365)
 
 _Z = 1.959964  # of a 95 % interval
 
@@ -102,9 +107,9 @@ def check_day(
 
 
 def _accuracy_rows(warehouse: Warehouse, day: date, checked_at: datetime) -> list[JsonRow]:
-    """Return one row per model version, over all randomly sampled and annotated segments until now."""
+    """Return one row per model version, over the randomly sampled, annotated segments of 90 days."""
     by_version: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for call in warehouse.query(_ANNOTATIONS):
+    for call in warehouse.query(_ANNOTATIONS, {"first": day - _ACCURACY_PERIOD}):
         by_version[call["model_version"]].append((call["correct"], call["annotated"]))
     rows = []
     for version, calls in by_version.items():
@@ -177,11 +182,13 @@ def count_drift_days(warehouse: Warehouse, day: date, model_version: str) -> int
     warehouse : Warehouse
         Warehouse with the checks of earlier days.
     day : date
-        A day with drift.
+        A day with drift. The days of the year before it are counted.
     model_version : str
         Model version of the checks.
     """
-    earlier_days = warehouse.query(_EARLIER_DAYS, {"day": day, "model_version": model_version})
+    earlier_days = warehouse.query(
+        _EARLIER_DAYS, {"first": day - _DRIFT_PERIOD, "day": day, "model_version": model_version}
+    )
     return 1 + sum(1 for _ in takewhile(lambda row: row["has_drift"], earlier_days))
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -32,15 +32,17 @@ FUNCTIONS = ("analyze", "erase", DEAD_LETTER_FUNCTION)
 _ACK_DEADLINE_S = 600
 # Five attempts with backoff take about 15 minutes. After that, every recording has a row in some table.
 _SETTLED_AFTER = timedelta(minutes=30)
+# Calls are usually younger than this when they are uploaded.
+_USUAL_AGE = timedelta(days=31)
 _MAX_LISTED, _MAX_CHECKED = 20_000, 200
 _NO_RETRY: dict[str, Any] = {"retry": None, "timeout": 30.0}
 
 _RECORDINGS_WITH_ROWS = """
-SELECT recording_id FROM recordings WHERE recording_id IN UNNEST(SPLIT(@ids, ','))
+SELECT recording_id FROM recordings WHERE call_date >= @first AND recording_id IN UNNEST(SPLIT(@ids, ','))
 UNION DISTINCT
-SELECT recording_id FROM failures WHERE recording_id IN UNNEST(SPLIT(@ids, ','))
+SELECT recording_id FROM failures WHERE failed_at >= TIMESTAMP(@first) AND recording_id IN UNNEST(SPLIT(@ids, ','))
 UNION DISTINCT
-SELECT recording_id FROM erasures WHERE recording_id IN UNNEST(SPLIT(@ids, ','))
+SELECT recording_id FROM erasures WHERE erased_at >= TIMESTAMP(@first) AND recording_id IN UNNEST(SPLIT(@ids, ','))
 """
 
 # BigQuery has two names for each of these types.
@@ -273,19 +275,27 @@ def _check_recordings(deployment: Deployment) -> Iterator[CheckResult]:
     candidates = [blob for blob in blobs if blob.time_created < settled and not is_sidecar(blob.name)]
     latest = heapq.nlargest(_MAX_CHECKED, candidates, key=lambda blob: blob.time_created)
     names = {ObjectRef(deployment.bucket, blob.name, blob.generation).recording_id: blob.name for blob in latest}
-    rows = BigQueryWarehouse(deployment.dataset, deployment.bigquery).query(
-        _RECORDINGS_WITH_ROWS, {"ids": ",".join(names) or "none"}
-    )
+    oldest = min((blob.time_created for blob in latest), default=settled).date() - _USUAL_AGE
+    missing = names.keys() - _recordings_with_rows(deployment, names, oldest)
+    if missing:  # or their calls are older
+        missing -= _recordings_with_rows(deployment, missing, date.min)
     if not names:
         yield CheckResult("recordings", True, f"The bucket has no recording older than {_SETTLED_AFTER}.")
         return
-    lost = [names[each] for each in names.keys() - {row["recording_id"] for row in rows}]
+    lost = [names[each] for each in missing]
     if lost:
         message = f"{len(lost)} of the latest {len(names)} recordings have no row, such as {min(lost)}."
         fix = f"if they are older than the deployment, run: callmood backfill gs://{deployment.bucket}"
         yield CheckResult("recordings", False, message, fix)
     else:
         yield CheckResult("recordings", True, f"The latest {len(names)} recordings have rows.")
+
+
+def _recordings_with_rows(deployment: Deployment, recording_ids: Iterable[str], first: date) -> set[str]:
+    """Return the IDs of recordings that have a row since a day."""
+    warehouse = BigQueryWarehouse(deployment.dataset, deployment.bigquery)
+    rows = warehouse.query(_RECORDINGS_WITH_ROWS, {"ids": ",".join(recording_ids) or "none", "first": first})
+    return {row["recording_id"] for row in rows}
 
 
 def _check_failures(deployment: Deployment) -> Iterator[CheckResult]:

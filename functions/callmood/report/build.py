@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from shlex import quote
 from zoneinfo import ZoneInfo
@@ -28,6 +28,7 @@ def build_report(
     store: str,
     zone: ZoneInfo,
     min_calls_per_group: int,
+    first: date = date.min,
     sign_url: Callable[[str, str], str] | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> int:
@@ -45,6 +46,8 @@ def build_report(
         Zone of days and hours, as in the views.
     min_calls_per_group : int
         Minimum number of calls for which metrics of one agent are shown.
+    first : date
+        First day of the report; default: all days.
     sign_url : callable, optional
         Maps bucket and object to a temporary address. None: recordings in buckets are not playable.
     advance : callable, optional
@@ -63,7 +66,7 @@ def build_report(
     folder = folder.absolute()
     prepare_folder(folder)
     now = datetime.now(zone)
-    calls = query_calls(warehouse)
+    calls = query_calls(warehouse, first)
     write_assets(folder / "assets")
     if not calls:
         html = render_empty_page(warehouse, now, store=store, folder=str(folder))
@@ -83,7 +86,7 @@ def build_report(
     values = {
         "agent_emotion": agent_emotion,
         "failures": count_failures(warehouse),
-        "model_quality": query_model_quality(warehouse),
+        "model_quality": query_model_quality(warehouse, first),
     }
     for name in ("index.html", "call.html"):
         (folder / name).write_text(render_page(name, now, **values), encoding="utf-8")

@@ -25,6 +25,7 @@ _MAX_DAYS = 28
 _DRIFT_CHECKS = """
 SELECT call_date, model_version, queue, metric, test, statistic, low, high, segments, is_drift, threshold_ratio
 FROM drift_checks_current
+WHERE call_date >= @first
 ORDER BY call_date, model_version, queue, metric
 """
 
@@ -52,15 +53,17 @@ class ModelQuality:
     chart: list[dict[str, Any]]
 
 
-def query_model_quality(warehouse: Warehouse) -> ModelQuality | None:
+def query_model_quality(warehouse: Warehouse, first: date = date.min) -> ModelQuality | None:
     """Query the drift checks. Return None if the store has none.
 
     Parameters
     ----------
     warehouse : Warehouse
         Source of the rows.
+    first : date
+        First day of the checks; default: all days.
     """
-    rows = warehouse.query(_DRIFT_CHECKS)
+    rows = warehouse.query(_DRIFT_CHECKS, {"first": first})
     group_of = {metric: group for group, metrics in METRIC_GROUPS.items() for metric in metrics}
     checks = [row for row in rows if row["metric"] in group_of]
     if not checks:

@@ -17,6 +17,7 @@ _CALLS = """
 SELECT c.*, r.bucket, r.object, r.container, r.codec
 FROM calls AS c
 JOIN recordings_current AS r ON r.call_date = c.call_date AND r.recording_id = c.recording_id
+WHERE c.call_date >= @first AND r.call_date >= @first
 ORDER BY IFNULL(c.needs_attention, FALSE) DESC, IFNULL(c.negativity, -1) DESC, c.started_at DESC, c.recording_id
 """
 
@@ -72,20 +73,22 @@ class CallDetail:
         return str(self.call["recording_id"])
 
 
-def query_calls(warehouse: Warehouse) -> list[JsonRow]:
-    """Query all calls: those that need attention first, then by descending negativity.
+def query_calls(warehouse: Warehouse, first: date = date.min) -> list[JsonRow]:
+    """Query calls: those that need attention first, then by descending negativity.
 
     Parameters
     ----------
     warehouse : Warehouse
         Source of the rows.
+    first : date
+        First day of the calls; default: all days.
 
     Returns
     -------
     list of dict
         Rows of the view `calls`, with ``bucket``, ``object``, ``container``, and ``codec`` of the recording.
     """
-    return warehouse.query(_CALLS)
+    return warehouse.query(_CALLS, {"first": first})
 
 
 def query_call_details(warehouse: Warehouse, calls: Iterable[JsonRow]) -> Iterator[CallDetail]:
