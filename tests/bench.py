@@ -1,7 +1,7 @@
 """Measure speed and memory of the analysis on this machine: `./run bench`.
 
 Everything runs on one core unless stated otherwise. The long call repeats the examples: two channels, 8 kHz mu-law;
-the customer's speech is classified, the agent's is only timed.
+only the customer is classified.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ def stages(path: Path) -> dict[str, float]:
     from callmood.emotion.model import load_model
     from callmood.speech.segmenter import Segmenter
 
-    model, taken = load_model(), {}
+    model, stage_seconds = load_model(), {}
 
     def timed(name: str, work):
         start = time.perf_counter()
         result = work()
-        taken[name] = time.perf_counter() - start
+        stage_seconds[name] = time.perf_counter() - start
         return result
 
     def decode():
@@ -72,13 +72,13 @@ def stages(path: Path) -> dict[str, float]:
     embeddings = timed("log-mel and embed, customer", lambda: np.stack([model.embed(s.samples) for s in customer]))
     durations = np.array([s.end_s - s.start_s for s in customer], np.float32)
     timed("classify, customer", lambda: model.classify(embeddings, estimate_baseline(embeddings, durations)))
-    return taken
+    return stage_seconds
 
 
-def measure(what: str, path: str) -> None:
+def measure(measurement: str, path: str) -> None:
     """Run one measurement in this process, on one core, and print it as JSON."""
     one_core()
-    if what == "stages":
+    if measurement == "stages":
         print(json.dumps(stages(Path(path))))
         return
     from callmood.config import AnalysisConfig
@@ -88,22 +88,22 @@ def measure(what: str, path: str) -> None:
 
     model = load_model()
     start = time.perf_counter()
-    outcome = analyze_file(Path(path), StaticModelProvider(model), AnalysisConfig())
+    file_result = analyze_file(Path(path), StaticModelProvider(model), AnalysisConfig())
     seconds = time.perf_counter() - start
-    assert outcome.status == "analyzed", outcome.row
-    print(json.dumps({"seconds": seconds, "rows": len(outcome.segments), "runtime": model.runtime}))
+    assert file_result.status == "analyzed", file_result.row
+    print(json.dumps({"seconds": seconds, "rows": len(file_result.segments), "runtime": model.runtime}))
 
 
 def child(*args: str) -> tuple[dict[str, float], float, float]:
     """Run a measurement in its own process; return its output, wall seconds, and peak memory in MB."""
     start = time.perf_counter()
     process = subprocess.Popen([sys.executable, __file__, *args], stdout=subprocess.PIPE, env=environment())
-    printed = process.stdout.read()
+    output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        raise SystemExit(f"{' '.join(args)} ended with status {status}")
+        raise SystemExit(f"{' '.join(args)} failed with status {status}")
     scale = 1 if sys.platform == "darwin" else 1024
-    return json.loads(printed), time.perf_counter() - start, usage.ru_maxrss * scale / 1e6
+    return json.loads(output), time.perf_counter() - start, usage.ru_maxrss * scale / 1e6
 
 
 def environment() -> dict[str, str]:
@@ -112,7 +112,7 @@ def environment() -> dict[str, str]:
     return {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": functions}
 
 
-def folder(path: Path, copies: int, workers: int) -> float:
+def analyze_folder(path: Path, copies: int, workers: int) -> float:
     """Return the wall seconds of `callmood analyze` on a folder of copies."""
     calls = path.parent / "folder"
     calls.mkdir()
@@ -126,10 +126,12 @@ def folder(path: Path, copies: int, workers: int) -> float:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run all measurements, and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60, help="length of the long call (default 60)")
-    parser.add_argument("--repeat", type=int, default=3, help="runs of each; the median counts (default 3)")
+    parser.add_argument(
+        "--repeat", type=int, default=3, help="runs of each measurement, of which the median is printed (default 3)"
+    )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         long, short = Path(temporary) / "long.wav", Path(temporary) / "short.wav"
@@ -153,9 +155,9 @@ def main() -> None:
         print(f"process start to the first analyzed second: {cold:.2f} s")
 
         workers, copies = os.cpu_count() or 1, 2 * (os.cpu_count() or 1)
-        seconds = folder(long, copies, workers)
+        seconds = analyze_folder(long, copies, workers)
         print(
-            f"folder of {copies} such, {workers} workers: {seconds:.1f} s, {copies * length / seconds:.0f} x real time"
+            f"folder of {copies} copies, {workers} workers: {seconds:.1f} s, {copies * length / seconds:.0f} x real time"
         )
 
 

@@ -28,7 +28,7 @@ _SLOW = (
         "models/",
         "packaging/",
     ),
-    *("realtime/", "report/", "services/test_batch", "services/test_local", "stack/", "views/"),
+    *("realtime/", "report/", "services/test_batch", "stack/", "views/"),
 )
 
 
@@ -44,14 +44,14 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def data_root() -> Path:
-    """The shared corpora and calls: CALLMOOD_DATA, else ../shared/data beside the project."""
+    """Return the folder of corpora and calls: CALLMOOD_DATA, or ../shared/data beside the project."""
     root = Path(os.environ.get("CALLMOOD_DATA") or Path(__file__).parents[2] / "shared/data")
     if not root.is_dir():
-        pytest.skip(f"needs the data folder, and {root} is not there (set CALLMOOD_DATA)")
+        pytest.skip(f"the data folder {root} does not exist (set CALLMOOD_DATA)")
     return root
 
 
 @pytest.fixture(scope="session")
 def training_cache(tmp_path_factory) -> Path:
-    """Where features are kept, and Whisper's encoder once it was converted, which takes a while."""
+    """Return the cache of features and of the converted Whisper encoder."""
     return tmp_path_factory.mktemp("training-cache")

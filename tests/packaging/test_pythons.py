@@ -25,26 +25,26 @@ print(json.dumps([model.runtime, segments]))
 
 
 def find_python(version):
-    """Find a Python of that version that starts, on the path or in pyenv."""
+    """Return a Python of this version that starts, on the path or in pyenv."""
     for candidate in [f"python{version}", *sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))]:
         try:
             subprocess.run([candidate, "-c", ""], check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError):
             continue
         return str(candidate)
-    pytest.skip(f"Python {version} is not installed here")
+    pytest.skip(f"Python {version} is not installed")
 
 
 def analyze_with(python):
     call = next((ROOT / "tests" / "examples").glob("*.wav"))
     command = [python, "-c", ONE_CALL, str(call)]
-    done = subprocess.run(
+    process = subprocess.run(
         command, check=True, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT / "functions")}
     )
-    return json.loads(done.stdout)
+    return json.loads(process.stdout)
 
 
-def test_python_3_13_installs_its_own_pins_and_gives_the_same_rows(tmp_path):
+def test_python_3_13_installs_its_own_pins_and_returns_the_same_rows(tmp_path):
     python = find_python("3.13")
     subprocess.run([python, "-m", "venv", tmp_path / "venv"], check=True)
     python = str(tmp_path / "venv" / "bin" / "python")
@@ -53,15 +53,15 @@ def test_python_3_13_installs_its_own_pins_and_gives_the_same_rows(tmp_path):
     subprocess.run([python, "-m", "pip", "check"], check=True)
     runtime, segments = analyze_with(python)
     assert runtime == "ai-edge-litert"
-    _, here = analyze_with(sys.executable)
-    assert len(segments) == len(here)
-    for one, other in zip(segments, here, strict=True):
+    _, expected = analyze_with(sys.executable)
+    assert len(segments) == len(expected)
+    for one, other in zip(segments, expected, strict=True):
         assert (one["start_s"], one["end_s"], one["role"]) == (other["start_s"], other["end_s"], other["role"])
         if one["p_anger"] is not None:
             assert one["p_anger"] == pytest.approx(other["p_anger"], abs=0.02)
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="tflite-runtime ends at Python 3.11")
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="tflite-runtime supports Python up to 3.11")
 def test_both_runtimes_are_installed_on_the_deployed_python():
     from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""The analysis of whole recordings: roles, copies, empty channels, times and what they add up to."""
+"""Analysis of whole recordings: roles, duplicate and empty channels, times, and IDs."""
 
 import io
 import json
@@ -41,46 +41,46 @@ def recording(*channels, roles=None, subtype="ULAW"):
     )
 
 
-def judged_roles(analysis):
+def classified_roles(analysis):
     return {segment.role for segment in analysis.segments if segment.probabilities}
 
 
-def test_two_channels_are_agent_and_customer_and_only_the_customer_is_judged(model):
+def test_two_channels_are_agent_and_customer_and_only_the_customer_is_classified(model):
     analysis = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig())
     assert analysis.roles == ("agent", "customer")
-    assert judged_roles(analysis) == {"customer"}
+    assert classified_roles(analysis) == {"customer"}
     assert analysis.talk_s["agent"] > 20
     assert analysis.talk_s["customer"] > 15
     assert all(segment.emotion is None for segment in analysis.segments if segment.role == "agent")
 
 
-def test_the_agents_channel_is_judged_where_the_deployer_opts_in(model):
+def test_agent_is_classified_if_configured(model):
     analysis = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig(analyze_agent_emotion=True))
-    assert judged_roles(analysis) == {"agent", "customer"}
+    assert classified_roles(analysis) == {"agent", "customer"}
 
 
-def test_roles_by_setting_and_by_the_objects_own_word(model):
+def test_roles_of_the_metadata_take_precedence_over_the_setting(model):
     swapped = AnalysisConfig(channel_roles=("customer", "agent"))
     assert analyze(recording(CUSTOMER, AGENT), model, swapped).roles == ("customer", "agent")
     stated = recording(AGENT, CUSTOMER, roles=("agent", "customer"))
     assert analyze(stated, model, swapped).roles == ("agent", "customer")
 
 
-def test_the_order_of_channels_changes_nothing_but_their_numbers(model):
+def test_order_of_channels_does_not_change_results(model):
     one = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig())
     other = analyze(recording(CUSTOMER, AGENT), model, AnalysisConfig(channel_roles=("customer", "agent")))
-    told = [(s.role, s.start_s, s.end_s, s.probabilities) for s in one.segments]
-    assert sorted(told) == sorted((s.role, s.start_s, s.end_s, s.probabilities) for s in other.segments)
+    segments = [(s.role, s.start_s, s.end_s, s.probabilities) for s in one.segments]
+    assert sorted(segments) == sorted((s.role, s.start_s, s.end_s, s.probabilities) for s in other.segments)
 
 
-def test_one_channel_holds_both_parties(model):
+def test_single_channel_is_mixed(model):
     analysis = analyze(recording((AGENT + CUSTOMER) / 2), model, AnalysisConfig())
     assert analysis.roles == ("mixed",)
-    assert judged_roles(analysis) == {"mixed"}
+    assert classified_roles(analysis) == {"mixed"}
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.5, -1.0])
-def test_dual_mono_is_one_channel_whatever_its_gain(model, gain):
+def test_dual_mono_is_one_channel_at_any_gain(model, gain):
     both = (AGENT + CUSTOMER) / 2
     analysis = analyze(recording(both, gain * both), model, AnalysisConfig())
     assert "dual_mono" in analysis.warnings
@@ -90,26 +90,26 @@ def test_dual_mono_is_one_channel_whatever_its_gain(model, gain):
     assert set(analysis.talk_s) == {"mixed"}
 
 
-def test_an_empty_channel_is_silent_and_no_error(model):
+def test_empty_channel_is_silent(model):
     analysis = analyze(recording(AGENT, np.zeros_like(AGENT)), model, AnalysisConfig())
     assert analysis.roles == ("agent", "silent")
     assert "silent_channel" in analysis.warnings
     assert analysis.talk_s["customer"] == 0
 
 
-def test_an_empty_channel_beside_two_copies_is_silent_all_the_same(model):
+def test_empty_channel_beside_duplicates_is_silent(model):
     both = (AGENT + CUSTOMER) / 2
     analysis = analyze(recording(both, both, np.zeros_like(both)), model, AnalysisConfig())
     assert sorted(analysis.roles) == ["duplicate", "mixed", "silent"]
     assert "silent_channel" in analysis.warnings
 
 
-def test_channels_beyond_the_known_roles_hold_anybody(model):
+def test_channels_without_a_role_are_mixed(model):
     analysis = analyze(recording(AGENT, CUSTOMER, np.roll(CUSTOMER, 40_000)), model, AnalysisConfig())
     assert analysis.roles == ("agent", "customer", "mixed")
 
 
-def test_what_an_analysis_says_adds_up_and_fits_the_tables(model):
+def test_times_are_consistent_and_rows_match_the_schemas(model):
     settings = AnalysisConfig()
     analysis = analyze(recording(AGENT, CUSTOMER), model, settings)
     assert analysis.duration_s == pytest.approx(len(CALL) / 8000, abs=0.01)
@@ -128,13 +128,13 @@ def test_what_an_analysis_says_adds_up_and_fits_the_tables(model):
     assert len({row["segment_id"] for row in segments}) == len(segments) == commit["segment_count"]
 
 
-def test_the_same_input_gives_the_same_analysis(model):
+def test_analysis_is_deterministic(model):
     one, other = (analyze(recording(AGENT, CUSTOMER), load_model(), AnalysisConfig()) for _ in range(2))
     assert one.segments == other.segments
     assert one.analysis_id == other.analysis_id
 
 
-def test_the_analysis_id_follows_recording_model_and_the_settings_that_count():
+def test_analysis_id_depends_on_recording_model_and_row_settings():
     base = analysis_id("r", "1", AnalysisConfig())
     assert base == analysis_id("r", "1", AnalyzeSettings(dataset="other", max_duration_s=60))
     others = [
@@ -146,53 +146,53 @@ def test_the_analysis_id_follows_recording_model_and_the_settings_that_count():
     assert len({base, *others}) == 5
 
 
-def test_another_analysis_version_is_another_analysis(monkeypatch):
+def test_analysis_id_depends_on_the_analysis_version(monkeypatch):
     before = analysis_id("r", "1", AnalysisConfig())
     monkeypatch.setattr("callmood.analysis.analyzer.ANALYSIS_VERSION", ANALYSIS_VERSION + 1)
     assert analysis_id("r", "1", AnalysisConfig()) != before
 
 
 def test_results_change_only_with_the_analysis_version(model):
-    """Compare the rows of one recording with those of this analysis version. `tests/support/golden.py` renews them."""
+    """Compare the rows of one recording with those of this analysis version. `tests/support/golden.py` updates them."""
     expected = json.loads(golden.FILE.read_text(encoding="utf-8"))
     found = golden.results(model)
-    renew = "run python tests/support/golden.py and commit tests/analysis/golden.json"
-    assert expected["analysis_version"] == ANALYSIS_VERSION, f"ANALYSIS_VERSION changed: {renew}"
-    assert expected["model_version"] == found["model_version"], f"the shipped model changed: {renew}"
+    update = "run python tests/support/golden.py and commit tests/analysis/golden.json"
+    assert expected["analysis_version"] == ANALYSIS_VERSION, f"ANALYSIS_VERSION changed: {update}"
+    assert expected["model_version"] == found["model_version"], f"the shipped model changed: {update}"
     changed = golden.differences(expected["rows"], found["rows"])
-    assert not changed, f"results changed: increase ANALYSIS_VERSION in analysis/analyzer.py, then {renew}: {changed}"
+    assert not changed, f"results changed: increase ANALYSIS_VERSION in analysis/analyzer.py, then {update}: {changed}"
 
 
-def test_prior_and_threshold_decide_what_is_said(model):
+def test_prior_and_threshold_change_the_emotions(model):
     shares = {"anger": 0.9, "disgust": 0.02, "fear": 0.02, "happiness": 0.02, "neutral": 0.02, "sadness": 0.02}
-    calm = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig())
-    wary = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig(prior=shares))
+    default = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig())
+    angry = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig(prior=shares))
 
     def anger(analysis):
         return sum(segment.probabilities[0] for segment in analysis.segments if segment.probabilities)
 
-    assert anger(wary) > anger(calm)
-    unsure = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig(confidence_threshold=1.0))
-    assert {segment.emotion for segment in unsure.segments if segment.probabilities} == {"uncertain"}
+    assert anger(angry) > anger(default)
+    uncertain = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig(confidence_threshold=1.0))
+    assert {segment.emotion for segment in uncertain.segments if segment.probabilities} == {"uncertain"}
 
 
-def test_too_long_is_noticed_while_listening(model):
+def test_too_long_recording_is_rejected(model):
     with pytest.raises(BadRecording, match="MAX_DURATION_S"):
         analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig(max_duration_s=5))
 
 
-def test_a_path_and_its_bytes_are_the_same_recording(model, tmp_path):
-    in_hand = recording(AGENT, CUSTOMER)
+def test_path_and_bytes_have_the_same_result(model, tmp_path):
+    in_memory = recording(AGENT, CUSTOMER)
     path = tmp_path / "a.wav"
-    path.write_bytes(in_hand.audio)
+    path.write_bytes(in_memory.audio)
     assert (
-        analyze(replace(in_hand, audio=path), model, AnalysisConfig()).segments
-        == analyze(in_hand, model, AnalysisConfig()).segments
+        analyze(replace(in_memory, audio=path), model, AnalysisConfig()).segments
+        == analyze(in_memory, model, AnalysisConfig()).segments
     )
 
 
 @given(st.lists(st.tuples(st.integers(0, 500), st.integers(1, 200)), max_size=20))
-def test_speaking_time_is_what_counting_tenths_of_seconds_gives(spans):
+def test_speaking_time_equals_a_count_of_intervals(spans):
     counts = np.zeros(800, int)
     for start, length in spans:
         counts[start : start + length] += 1
