@@ -34,15 +34,15 @@ def test_watch_alerts_and_continues_after_a_rejected_alert(receiver, tmp_path):
         process = subprocess.Popen([*command, "--alert", receiver.url], env=environment, stdout=output, stderr=output)
         try:
             deadline = time.monotonic() + 60
-            while len(receiver.asked) < 2 and process.poll() is None and time.monotonic() < deadline:
+            while len(receiver.requests) < 2 and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.1)
         finally:
             process.terminate()
             process.wait(timeout=10)
     printed = (tmp_path / "output").read_text()
-    assert {asked.json["call_id"] for asked in receiver.asked} == {"1001", "1002"}, printed
-    for asked in receiver.asked:
-        standardwebhooks.Webhook(SECRET).verify(asked.body, dict(asked.headers))
+    assert {request.json["call_id"] for request in receiver.requests} == {"1001", "1002"}, printed
+    for request in receiver.requests:
+        standardwebhooks.Webhook(SECRET).verify(request.body, dict(request.headers))
     assert "HTTP 410" in " ".join(printed.split())
 
 

@@ -74,13 +74,13 @@ def any_function(request):
 
 @pytest.fixture(autouse=True)
 def reset(google):
-    google.asked.clear()
-    google.answer = lambda _asked: (200, {})
+    google.requests.clear()
+    google.answer = lambda _request: (200, {})
 
 
 def rows(google, table):
-    sent = [asked for asked in google.asked if f"/tables/{table}/insertAll" in asked.path]
-    return [row["json"] for asked in sent for row in asked.json["rows"]]
+    sent = [request for request in google.requests if f"/tables/{table}/insertAll" in request.path]
+    return [row["json"] for request in sent for row in request.json["rows"]]
 
 
 def storage_with(content, crc32c=None, size=None, status=200):
@@ -94,11 +94,11 @@ def storage_with(content, crc32c=None, size=None, status=200):
         "timeCreated": "2026-11-02T10:00:00Z",
     }
 
-    def answer(asked):
-        if asked.path.startswith(f"/storage/v1/{OBJECT}?"):
-            return (status, metadata) if "generation=7" in asked.path else (404, {})
-        if asked.path.startswith(f"/download/storage/v1/{OBJECT}?"):
-            found = "generation=7" in asked.path
+    def answer(request):
+        if request.path.startswith(f"/storage/v1/{OBJECT}?"):
+            return (status, metadata) if "generation=7" in request.path else (404, {})
+        if request.path.startswith(f"/download/storage/v1/{OBJECT}?"):
+            found = "generation=7" in request.path
             return (200, content, ("X-Goog-Hash", f"crc32c={checksum}")) if found else (404, {})
         return 200, {}
 
@@ -113,7 +113,7 @@ def test_invalid_request_is_acknowledged_and_logged(any_function, google, body):
     [line] = any_function.log_entries()
     assert line["severity"] == "ERROR"
     assert "not a Pub/Sub push request" in line["message"]
-    assert google.asked == []
+    assert google.requests == []
 
 
 def test_other_message_has_a_failure(any_function, google):
@@ -139,14 +139,14 @@ def test_other_message_has_a_failure(any_function, google):
 )
 def test_other_events_and_objects_are_skipped(analyze, google, attributes):
     assert analyze.push(push(attributes)) == 204
-    assert google.asked == []
+    assert google.requests == []
     [line] = analyze.log_entries()
     assert line["severity"] == "INFO"
 
 
 @pytest.mark.parametrize("name", ["2026/call", "call.bin", "call.mp4", "a.json/call.wav"])
 def test_recording_does_not_need_an_audio_suffix(analyze, google, name):
-    google.answer = lambda asked: (200, {}) if "insertAll" in asked.path else (404, {})
+    google.answer = lambda request: (200, {}) if "insertAll" in request.path else (404, {})
     assert analyze.push(push(FINALIZED | {"objectId": name})) == 204
     assert [row["code"] for row in rows(google, "failures")] == ["gone"]
 
@@ -183,14 +183,14 @@ def test_too_large_object_is_not_fetched(analyze, google):
 def test_temporary_error_is_not_acknowledged(analyze, google, answer):
     google.answer = answer
     assert analyze.push(push(FINALIZED)) == 500
-    assert not [asked for asked in google.asked if "insertAll" in asked.path]
+    assert not [request for request in google.requests if "insertAll" in request.path]
     [line] = analyze.log_entries()
     assert (line["severity"], line["recording_id"]) == ("ERROR", CALL.recording_id)
     assert "Traceback" in line["message"]
 
 
 def test_failed_write_is_not_acknowledged(analyze, google):
-    google.answer = lambda _asked: (404, {})
+    google.answer = lambda _request: (404, {})
     assert analyze.push(push(FINALIZED)) == 500
 
 
@@ -214,7 +214,7 @@ def test_log_entry_has_the_trace_of_its_request(analyze):
 
 def test_results_remain_after_audio_is_deleted(erase, google):
     assert erase.push(push(DELETED)) == 204
-    assert google.asked == []
+    assert google.requests == []
 
 
 def test_results_are_erased_with_the_audio_if_configured(erase_on_delete, google):
@@ -236,7 +236,7 @@ def test_results_are_erased_with_the_audio_if_configured(erase_on_delete, google
 )
 def test_other_events_do_not_erase(erase_on_delete, google, attributes):
     assert erase_on_delete.push(push(attributes)) == 204
-    assert google.asked == []
+    assert google.requests == []
 
 
 def test_dead_letter_has_a_failure(dead_letter, google):

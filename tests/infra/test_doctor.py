@@ -42,14 +42,14 @@ def outside(cloud, monkeypatch):
         **{f"/{name}": 403 for name in FUNCTIONS},
     }
 
-    def answer(asked):
-        found = answers.get(asked.path.partition("?")[0])
+    def answer(request):
+        found = answers.get(request.path.partition("?")[0])
         if isinstance(found, int):
             return found, {}
-        if found is not None and asked.method == "GET":
+        if found is not None and request.method == "GET":
             return 200, found
         request = urllib.request.Request(
-            cloud.environment["STORAGE_EMULATOR_HOST"] + asked.path, asked.body or None, method=asked.method
+            cloud.environment["STORAGE_EMULATOR_HOST"] + request.path, request.body or None, method=request.method
         )
         try:
             with urllib.request.urlopen(request) as done:

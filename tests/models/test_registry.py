@@ -127,16 +127,16 @@ def test_damaged_alias_file_is_reported(registry, tmp_path):
 
 def test_concurrent_changes_are_both_kept(registry, one, two):
     """Another process promotes a version between the read and the write, so the change is repeated."""
-    asked = []
+    attempts = []
 
     def changed(present):
-        if not asked:
+        if not attempts:
             promote.promote(Registry(registry.uri), "staging", one, None)
-        asked.append(present)
+        attempts.append(present)
         return Release(two)
 
     registry.update("production", "promote", changed)
-    assert len(asked) == 2
+    assert len(attempts) == 2
     assert registry.releases() == {"staging": Release(one), "production": Release(two)}
     assert [change["alias"] for change in registry.history()] == ["staging", "production"]
 

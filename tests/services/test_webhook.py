@@ -27,24 +27,24 @@ def receiver():
 
 def test_message_is_signed(receiver):
     Webhook(f"{receiver.url}/hook", SECRET).post("a1", BODY)
-    [asked] = receiver.asked
-    headers = dict(asked.headers)
-    assert (asked.body, headers["webhook-id"], headers["Content-Type"]) == (BODY, "a1", "application/json")
-    assert standardwebhooks.Webhook(f"whsec_{SECRET}").verify(asked.body, headers) == json.loads(BODY)
+    [request] = receiver.requests
+    headers = dict(request.headers)
+    assert (request.body, headers["webhook-id"], headers["Content-Type"]) == (BODY, "a1", "application/json")
+    assert standardwebhooks.Webhook(f"whsec_{SECRET}").verify(request.body, headers) == json.loads(BODY)
 
 
 @pytest.mark.parametrize("change", [None, "body", "secret", "time"])
 def test_snippet_in_docs_accepts_genuine_and_rejects_forged_messages(receiver, change):
     snippet = (ROOT / "docs/alerts.md").read_text().split("```python\n")[1].split("```")[0]
     Webhook(receiver.url, SECRET).post("a1", BODY)
-    [asked] = receiver.asked
-    headers = dict(asked.headers)
+    [request] = receiver.requests
+    headers = dict(request.headers)
     if change == "time":
         headers["webhook-timestamp"] = str(int(headers["webhook-timestamp"]) - 1000)
     names = {
         **{"base64": base64, "hashlib": hashlib, "hmac": hmac, "time": time},
         "headers": headers,
-        "body": asked.body + b" " * (change == "body"),
+        "body": request.body + b" " * (change == "body"),
         "secret": SECRET if change != "secret" else base64.b64encode(b"x" * 32).decode(),
     }
     exec(snippet, names)
@@ -53,14 +53,14 @@ def test_snippet_in_docs_accepts_genuine_and_rejects_forged_messages(receiver, c
 
 def test_message_without_secret_has_no_signature(receiver):
     Webhook(receiver.url).post("a1", BODY)
-    assert receiver.asked[0].headers["webhook-signature"] is None
+    assert receiver.requests[0].headers["webhook-signature"] is None
 
 
 def test_message_is_retried_while_receiver_is_unavailable_or_overloaded(receiver):
     answers = iter([(503, {}), None, (429, {}, ("Retry-After", "0")), (204, b"")])
     receiver.answer = lambda _: next(answers)
     Webhook(receiver.url, SECRET).post("a1", BODY)
-    assert [(asked.headers["webhook-id"], asked.body) for asked in receiver.asked] == [("a1", BODY)] * 4
+    assert [(request.headers["webhook-id"], request.body) for request in receiver.requests] == [("a1", BODY)] * 4
 
 
 @pytest.mark.parametrize("status", [400, 404, 302])
@@ -68,7 +68,7 @@ def test_rejected_message_is_not_retried(receiver, status):
     receiver.answer = lambda _: (status, {}, ("Location", f"{receiver.url}/elsewhere"))
     with pytest.raises(AlertError, match=f"HTTP {status}"):
         Webhook(receiver.url).post("a1", BODY)
-    assert len(receiver.asked) == 1
+    assert len(receiver.requests) == 1
 
 
 def test_error_does_not_reveal_the_url(receiver):

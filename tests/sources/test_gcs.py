@@ -34,19 +34,19 @@ def client(server, monkeypatch):
 
 
 def test_only_the_given_generation_is_deleted(server, client):
-    server.answer = lambda _asked: (204, b"")
+    server.answer = lambda _request: (204, b"")
     assert gcs.delete(client, REF)
-    [request] = [asked for asked in server.asked if asked.method == "DELETE"]
+    [request] = [request for request in server.requests if request.method == "DELETE"]
     assert request.path.startswith("/storage/v1/b/calls/o/2026%2Fa%20b.wav?generation=7")
 
 
 def test_deletion_of_a_missing_object_is_not_an_error(server, client):
-    server.answer = lambda _asked: (404, {})
+    server.answer = lambda _request: (404, {})
     assert not gcs.delete(client, REF)
 
 
 def test_deletion_of_a_retained_object_is_an_error(server, client):
-    server.answer = lambda _asked: (403, {"error": {"message": "object is under active retention"}})
+    server.answer = lambda _request: (403, {"error": {"message": "object is under active retention"}})
     with pytest.raises(Forbidden, match="retention"):
         gcs.delete(client, REF)
 
@@ -55,8 +55,8 @@ def test_deletion_of_a_retained_object_is_an_error(server, client):
 def test_start_time_that_bigquery_rejects_becomes_a_label(server, client, start, valid):
     metadata = {"size": "4", "timeCreated": "2026-11-02T10:00:00Z", "metadata": {"start-time": start}}
     checksum = base64.b64encode(google_crc32c.Checksum(b"RIFF").digest()).decode()
-    server.answer = lambda asked: (
-        (200, b"RIFF", ("X-Goog-Hash", f"crc32c={checksum}")) if "alt=media" in asked.path else (200, metadata)
+    server.answer = lambda request: (
+        (200, b"RIFF", ("X-Goog-Hash", f"crc32c={checksum}")) if "alt=media" in request.path else (200, metadata)
     )
     call = gcs.fetch(client, REF, AnalysisConfig()).call
     assert (call.started_at is not None, call.labels.get("started_at", "")[:10]) == (

@@ -70,7 +70,7 @@ def published(stack):
 def test_dead_lettered_recordings_are_analyzed_after_retry_failures(callmood, stack):
     """Every attempt fails while the function is down; after the fix, one command reprocesses the recording."""
     with scripted_http() as broken, stack.pushing_to(broken.url):
-        broken.answer = lambda _asked: (500, {})
+        broken.answer = lambda _request: (500, {})
         call = stack.upload("dead-lettered.wav", clip())
         stack.until("SELECT 1 FROM failures WHERE recording_id = @id AND code = 'undeliverable'", call, within_s=90)
     assert not stack.rows("SELECT 1 FROM recordings_current WHERE recording_id = @id", call)

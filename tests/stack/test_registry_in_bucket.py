@@ -67,16 +67,16 @@ def test_version_is_promoted_and_rolled_back_in_a_bucket(registry, one, two, cap
 
 def test_concurrent_promotions_are_both_applied(registry, one, two):
     """The second promotion reads before the first writes. Cloud Storage rejects its write, and it starts again."""
-    asked = []
+    attempts = []
 
     def changed(present):
-        if not asked:
+        if not attempts:
             promote.promote(Registry(registry.uri), "staging", one, None)
-        asked.append(present)
+        attempts.append(present)
         return present.promoted(two)
 
     registry.update("production", "promote", changed)
-    assert len(asked) == 2
+    assert len(attempts) == 2
     assert {alias: release.version for alias, release in registry.releases().items()} == {
         "production": two,
         "staging": one,
@@ -89,11 +89,11 @@ def test_reading_an_unchanged_object_downloads_nothing(stack, monkeypatch):
     with scripted_http() as google:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", google.url)
         client = type(stack.bucket.client)(project="demo")
-        google.answer = lambda _asked: (304, b"")
+        google.answer = lambda _request: (304, b"")
         assert GcsObjectStore(client, "models", "callmood").read_if_changed("aliases.json", 7) is None
-        [asked] = [asked for asked in google.asked if asked.path.startswith("/download/")]
-        assert asked.path.startswith("/download/storage/v1/b/models/o/callmood%2Faliases.json?")
-        assert "ifGenerationNotMatch=7" in asked.path
+        [request] = [request for request in google.requests if request.path.startswith("/download/")]
+        assert request.path.startswith("/download/storage/v1/b/models/o/callmood%2Faliases.json?")
+        assert "ifGenerationNotMatch=7" in request.path
 
 
 def test_function_follows_the_alias_and_keeps_the_last_valid_model(stack, registry, tmp_path, one, two, monkeypatch):

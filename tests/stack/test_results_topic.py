@@ -67,7 +67,7 @@ def receiver():
 
 @pytest.fixture(autouse=True)
 def fresh(receiver):
-    receiver.asked.clear()
+    receiver.requests.clear()
     receiver.answer = lambda _: (200, {})
 
 
@@ -120,11 +120,11 @@ def test_message_equals_the_view_and_the_alert_is_signed(stack, results, publish
         "peak_emotion": "anger",
         "language": "de",
     }
-    until(lambda: receiver.asked)
-    [asked] = receiver.asked
-    assert (asked.path, asked.body) == ("/hook", message.data)
-    assert asked.headers["webhook-id"] == body["analysis_id"]
-    standardwebhooks.Webhook(SECRET).verify(asked.body, dict(asked.headers))
+    until(lambda: receiver.requests)
+    [request] = receiver.requests
+    assert (request.path, request.body) == ("/hook", message.data)
+    assert request.headers["webhook-id"] == body["analysis_id"]
+    standardwebhooks.Webhook(SECRET).verify(request.body, dict(request.headers))
 
 
 def test_alert_reaches_a_receiver_after_two_failures(stack, results, published, receiver):
@@ -132,8 +132,8 @@ def test_alert_reaches_a_receiver_after_two_failures(stack, results, published, 
     receiver.answer = lambda _: next(answers)
     stack.upload("fails-twice.wav", example(1002).read_bytes())
     message = results.pull(published[0])
-    until(lambda: len(receiver.asked) == 3)
-    assert {asked.headers["webhook-id"] for asked in receiver.asked} == {message.attributes["analysis_id"]}
+    until(lambda: len(receiver.requests) == 3)
+    assert {request.headers["webhook-id"] for request in receiver.requests} == {message.attributes["analysis_id"]}
 
 
 def test_rejected_alert_becomes_a_dead_letter(stack, results, published, receiver):
@@ -143,7 +143,7 @@ def test_rejected_alert_becomes_a_dead_letter(stack, results, published, receive
     dead = results.pull(published[1])
     assert dead.data == message.data
     assert dead.attributes["CloudPubSubDeadLetterSourceDeliveryCount"] == "5"
-    assert len(receiver.asked) == 5
+    assert len(receiver.requests) == 5
 
 
 def test_topic_rejects_messages_without_the_schema(stack, results):

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @dataclass
-class Asked:
+class Request:
     method: str
     path: str
     body: bytes
@@ -21,18 +21,18 @@ class Asked:
 
 
 class ScriptedHttp:
-    """Answers each request with what `answer(asked)` returns: (status, body), bytes as they are, all else as JSON.
+    """A server that answers with `answer(request)`: (status, body, *headers), or None to drop the connection.
 
-    None drops the connection without an answer.
+    A body that is not bytes is sent as JSON.
     """
 
     def __init__(self):
-        self.asked = []
-        self.answer = lambda _asked: (200, {})
+        self.requests = []
+        self.answer = lambda _request: (200, {})
         self.url = None
 
     def paths(self, method):
-        return [asked.path.partition("?")[0] for asked in self.asked if asked.method == method]
+        return [request.path.partition("?")[0] for request in self.requests if request.method == method]
 
 
 @contextlib.contextmanager
@@ -44,9 +44,9 @@ def scripted_http():
 
         def _do(self):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            asked = Asked(self.command, self.path, body, self.headers)
-            script.asked.append(asked)
-            answer = script.answer(asked)
+            request = Request(self.command, self.path, body, self.headers)
+            script.requests.append(request)
+            answer = script.answer(request)
             if answer is None:
                 self.close_connection = True
                 return

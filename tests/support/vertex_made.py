@@ -30,13 +30,13 @@ class VertexMade:
         self.history = []  # what was deployed and which split was in force, in order
         self._ids = count(1)
 
-    def answer(self, asked):
-        url = urlsplit(asked.path)
-        # Operations are asked for below /ui: so the service's configuration has it, and its library does.
+    def answer(self, request):
+        url = urlsplit(request.path)
+        # The client library requests operations below /ui, as the service's configuration states.
         path, query = re.sub("^/(v1|ui)/", "", unquote(url.path)), parse_qs(url.query)
-        body = asked.json if asked.body else {}
+        body = request.json if request.body else {}
         try:
-            return 200, self._route(asked.method, path, query, body)
+            return 200, self._route(request.method, path, query, body)
         except Refused as refused:
             return refused.answer
 
@@ -65,7 +65,7 @@ class VertexMade:
         return way()
 
     def _started(self, parent, response, kind):
-        """An operation that is done when it is asked for."""
+        """An operation that is complete on the first request."""
         name = f"{parent}/operations/{next(self._ids)}"
         self.operations[name] = {"name": name, "done": True, "response": {"@type": _TYPES + kind, **response}}
         return {"name": name, "done": False}

@@ -39,13 +39,13 @@ def insert_errors(*rows):
 
 def in_turn(*answers):
     left = iter(answers)
-    return lambda _asked: next(left)
+    return lambda _request: next(left)
 
 
 def test_analysis_is_sent_with_insert_ids_and_the_commit_last(warehouse, server):
     write_analysis(warehouse, [segment_row(0), segment_row(1)], commit_row())
     assert server.paths("POST") == [f"{TABLES}/segments/insertAll", f"{TABLES}/recordings/insertAll"]
-    segments, recordings = (asked.json["rows"] for asked in server.asked)
+    segments, recordings = (request.json["rows"] for request in server.requests)
     assert [row["insertId"] for row in segments] == [segment_row(0)["segment_id"], segment_row(1)["segment_id"]]
     assert segments[1]["json"] == segment_row(1)
     assert recordings[0]["insertId"] == commit_row()["analysis_id"]
@@ -61,7 +61,7 @@ def test_dataset_can_belong_to_another_project(server, monkeypatch):
 def test_many_rows_are_sent_in_batches_in_order(warehouse, server):
     rows = [segment_row(i % 10, segment_id=f"{i:032d}") for i in range(1201)]
     warehouse.append("segments", rows)
-    batches = [[row["insertId"] for row in asked.json["rows"]] for asked in server.asked]
+    batches = [[row["insertId"] for row in request.json["rows"]] for request in server.requests]
     assert [len(batch) for batch in batches] == [500, 500, 201]
     assert [row_id for batch in batches for row_id in batch] == [row["segment_id"] for row in rows]
 
@@ -69,18 +69,18 @@ def test_many_rows_are_sent_in_batches_in_order(warehouse, server):
 def test_large_rows_are_sent_in_smaller_batches(warehouse, server):
     rows = [commit_row(labels=[{"key": "notes", "value": "x" * 2_000_000}]) for _ in range(5)]
     warehouse.append("recordings", rows)
-    assert [len(asked.json["rows"]) for asked in server.asked] == [2, 2, 1]
+    assert [len(request.json["rows"]) for request in server.requests] == [2, 2, 1]
 
 
 def test_no_request_is_sent_without_rows(warehouse, server):
     warehouse.append("segments", [])
-    assert server.asked == []
+    assert server.requests == []
 
 
 def test_invalid_row_is_not_sent(warehouse, server):
     with pytest.raises(SchemaError, match="start_s"):
         warehouse.append("segments", [segment_row(0), segment_row(1, start_s="five")])
-    assert server.asked == []
+    assert server.requests == []
 
 
 @pytest.mark.parametrize(
@@ -100,35 +100,35 @@ def test_invalid_row_is_not_sent(warehouse, server):
 def test_transient_failure_is_retried_with_the_same_ids(warehouse, server, failure):
     server.answer = in_turn(failure, (200, {}))
     warehouse.append("recordings", [commit_row()])
-    first, second = (asked.json for asked in server.asked)
+    first, second = (request.json for request in server.requests)
     assert first == second
 
 
 def test_retries_end_after_the_timeout(warehouse, server, monkeypatch):
     monkeypatch.setattr(bigquery, "_RETRY", bigquery._RETRY.with_timeout(1.0))
-    server.answer = lambda _asked: error_response(503)
+    server.answer = lambda _request: error_response(503)
     with pytest.raises(WarehouseError, match="recordings"):
         warehouse.append("recordings", [commit_row()])
-    assert len(server.asked) > 1
+    assert len(server.requests) > 1
 
 
 @pytest.mark.parametrize(("status", "reason"), [(404, "notFound"), (403, "accessDenied"), (400, "invalid")])
 def test_permanent_failure_is_not_retried(warehouse, server, status, reason):
-    server.answer = lambda _asked: error_response(status, reason)
+    server.answer = lambda _request: error_response(status, reason)
     with pytest.raises(WarehouseError, match="recordings"):
         warehouse.append("recordings", [commit_row()])
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 def test_error_names_rejected_rows_without_their_values(warehouse, server):
-    server.answer = lambda _asked: insert_errors((0, "stopped", ""), (1, "invalid", "p_anger"))
+    server.answer = lambda _request: insert_errors((0, "stopped", ""), (1, "invalid", "p_anger"))
     with pytest.raises(SchemaError) as error:
         warehouse.append("segments", [segment_row(0), segment_row(1)])
     assert str(error.value) == f"BigQuery rejected rows for segments: row {1:032d}: invalid at p_anger"
 
 
 def test_rows_rejected_for_a_transient_reason_are_a_warehouse_error(warehouse, server):
-    server.answer = lambda _asked: insert_errors((0, "timeout", ""))
+    server.answer = lambda _request: insert_errors((0, "timeout", ""))
     with pytest.raises(WarehouseError, match="row e"):
         warehouse.append("segments", [segment_row(0, segment_id="e")])
 

@@ -70,7 +70,7 @@ def warehouse(request, tmp_path, monkeypatch):
         yield store
         return
     with scripted_http() as server:
-        server.answer = lambda _asked: bigquery_answer(has_rows=b"100.0" in server.asked[0].body)
+        server.answer = lambda _request: bigquery_answer(has_rows=b"100.0" in server.requests[0].body)
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", server.url)
         monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "demo")
         yield BigQueryWarehouse("calls")

@@ -70,9 +70,9 @@ def test_versions_canary_promotion_and_rollback_are_mirrored(bucket, google, mod
     [endpoint] = google.vertex.endpoints.values()
     assert [deployed["displayName"] for deployed in endpoint["deployedModels"]] == [one]
 
-    asked = len([each for each in google.asked if each.method != "GET"])
+    writes = len([each for each in google.requests if each.method != "GET"])
     assert command("vertex", *at) == 0
-    assert len([each for each in google.asked if each.method != "GET"]) == asked, "a repetition changes nothing"
+    assert len([each for each in google.requests if each.method != "GET"]) == writes, "a repetition changes nothing"
     assert f"deployed {two}" in capsys.readouterr().out
 
 
@@ -81,7 +81,10 @@ def test_error_of_vertex_ai_keeps_the_change_of_the_registry(bucket, google, mod
     one = version_of(models[0])
     at = ("--registry", f"{bucket}/{uuid.uuid4().hex}")
     assert command("register", "--model", models[0], *at) == 0
-    google.answer = lambda _asked: (403, {"error": {"code": 403, "message": "no right", "status": "PERMISSION_DENIED"}})
+    google.answer = lambda _request: (
+        403,
+        {"error": {"code": 403, "message": "no right", "status": "PERMISSION_DENIED"}},
+    )
     where = ("--project", "acme", "--location", "europe-west1", "--image", "i:1", "--api-endpoint", google.url)
     assert command("vertex", *at, *where) == 1
     assert "no right" in capsys.readouterr().err
