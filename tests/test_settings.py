@@ -1,4 +1,4 @@
-"""Settings from the environment, and the table that documents them."""
+"""Settings from the environment."""
 
 import json
 
@@ -21,7 +21,7 @@ def test_values_come_from_the_environment(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "message"),
     [
         ("CHANNEL_ROLES", "boss,customer", "CHANNEL_ROLES"),
         ("TIME_ZONE", "Berlin", "Europe/Berlin"),
@@ -32,17 +32,17 @@ def test_values_come_from_the_environment(monkeypatch):
         ("ERASE_ON_DELETE", "perhaps", "ERASE_ON_DELETE"),
     ],
 )
-def test_an_invalid_value_is_named_by_the_application_that_reads_it(monkeypatch, variable, value, said):
+def test_invalid_value_is_reported_by_each_application_that_reads_it(monkeypatch, variable, value, message):
     monkeypatch.setenv(variable, value)
     readers = [kind for kind in APPLICATIONS.values() if variable.lower() in kind.model_fields]
     assert readers
     for kind in readers:
-        with pytest.raises(SettingsError, match=said):
+        with pytest.raises(SettingsError, match=message):
             load_settings(kind)
 
 
 @pytest.mark.parametrize("application", APPLICATIONS)
-def test_an_invalid_variable_of_another_application_does_not_matter(monkeypatch, application):
+def test_invalid_variable_of_another_application_is_ignored(monkeypatch, application):
     kind = APPLICATIONS[application]
     invalid = {"API_KEY": "short", "ALERT_SECRET": "weak", "PRIOR": "{}", "METRICS_PREFIX": "x", "MAX_STREAMS": "0"}
     others = {name: value for name, value in invalid.items() if name.lower() not in kind.model_fields}
@@ -52,7 +52,7 @@ def test_an_invalid_variable_of_another_application_does_not_matter(monkeypatch,
     load_settings(kind)
 
 
-def test_the_configuration_of_the_core_does_not_read_the_environment(monkeypatch):
+def test_analysis_config_does_not_read_the_environment(monkeypatch):
     monkeypatch.setenv("PRIOR", json.dumps(dict.fromkeys(EMOTIONS, 1 / 6)))
     monkeypatch.setenv("MAX_DURATION_S", "1")
     assert AnalysisConfig().prior is None
@@ -60,6 +60,6 @@ def test_the_configuration_of_the_core_does_not_read_the_environment(monkeypatch
     assert load_settings(LocalSettings).prior is not None
 
 
-def test_a_prior_must_name_every_emotion():
+def test_prior_needs_a_share_for_every_emotion():
     shares = {"anger": 0.1, "disgust": 0.05, "fear": 0.05, "happiness": 0.1, "neutral": 0.6, "sadness": 0.1}
     assert AnalysisConfig(prior=shares).prior == shares

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from emulation import Emulated, emulated
-from provider.install import install
+from infra.provider.install import install
 from stack.services import ServiceMissing
 from workspaces import HARDENED, PARTS, PROJECT, ROOT, Resource, Workspace
 
