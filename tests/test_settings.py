@@ -60,6 +60,6 @@ def test_analysis_config_does_not_read_the_environment(monkeypatch):
     assert load_settings(LocalSettings).prior is not None
 
 
-def test_prior_needs_a_share_for_every_emotion():
+def test_prior_with_every_emotion_is_accepted():
     shares = {"anger": 0.1, "disgust": 0.05, "fear": 0.05, "happiness": 0.1, "neutral": 0.6, "sadness": 0.1}
     assert AnalysisConfig(prior=shares).prior == shares
