@@ -156,9 +156,8 @@ def main() -> None:
 
         workers, copies = os.cpu_count() or 1, 2 * (os.cpu_count() or 1)
         seconds = analyze_folder(long, copies, workers)
-        print(
-            f"folder of {copies} copies, {workers} workers: {seconds:.1f} s, {copies * length / seconds:.0f} x real time"
-        )
+        speed = copies * length / seconds
+        print(f"folder of {copies} copies, {workers} workers: {seconds:.1f} s, {speed:.0f} x real time")
 
 
 if __name__ == "__main__":
