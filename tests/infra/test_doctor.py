@@ -48,11 +48,11 @@ def outside(cloud, monkeypatch):
             return found, {}
         if found is not None and request.method == "GET":
             return 200, found
-        request = urllib.request.Request(
+        forwarded = urllib.request.Request(
             cloud.environment["STORAGE_EMULATOR_HOST"] + request.path, request.body or None, method=request.method
         )
         try:
-            with urllib.request.urlopen(request) as done:
+            with urllib.request.urlopen(forwarded) as done:
                 return done.status, done.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
