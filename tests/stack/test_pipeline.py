@@ -130,7 +130,7 @@ def test_sidecar_files_are_ignored(stack):
     beside = [stack.upload(name, clip()) for name in ("call.wav.json", "_incoming/call.wav")]
     beside.append(stack.upload("2026/", b""))
     for ref in beside:
-        stack.until_logged("analyze", ref, "a side file")
+        stack.until_logged("analyze", ref, "a sidecar file")
         assert stack.rows(FAILED, ref) == stack.rows("SELECT 1 FROM recordings WHERE recording_id = @id", ref) == []
 
 
