@@ -40,24 +40,24 @@ class Stack:
     logs: Path
 
     def upload(self, name, content, **metadata):
-        """Upload in one request, metadata with it, as a recorder does."""
+        """Upload an object with its metadata in one request."""
         blob = self.bucket.blob(name)
         blob.metadata = metadata
         blob.upload_from_string(content, content_type="application/octet-stream")
         return ObjectRef(self.bucket.name, name, blob.generation)
 
     def notify(self, ref, kind="OBJECT_FINALIZE", topic="recordings", **attributes):
-        """Publish what Cloud Storage publishes."""
+        """Publish a notification as Cloud Storage does."""
         named = {"bucketId": ref.bucket, "objectId": ref.name, "objectGeneration": str(ref.generation)}
         path = self.publisher.topic_path(PROJECT, topic)
         return self.publisher.publish(path, b"{}", eventType=kind, **named, **attributes).result(timeout=10)
 
     def rows(self, sql, ref=None):
-        """Rows of a query over the dataset. The parameter @id is the ID of the recording."""
+        """Return the rows of a query. The parameter @id is the ID of the recording."""
         return self.warehouse.query(sql, {"id": ref.recording_id} if ref else None)
 
     def until(self, sql, ref, enough=bool, within_s=60):
-        """Rows of the query as soon as there are enough."""
+        """Wait until a query returns enough rows, and return them."""
         deadline = time.monotonic() + within_s
         while True:
             rows = self.rows(sql, ref)
@@ -67,15 +67,15 @@ class Stack:
             time.sleep(0.1)
 
     def logged(self, name, ref):
-        """Lines that a function logged about a recording."""
+        """Return the lines that a function logged about a recording."""
         lines = (self.logs / f"{name}.log").read_text().splitlines()
         return [line for line in lines if ref.recording_id in line]
 
-    def until_logged(self, name, ref, what, within_s=30):
+    def until_logged(self, name, ref, text, within_s=30):
         """Wait until a function has logged the text."""
         deadline = time.monotonic() + within_s
-        while not any(what in line for line in self.logged(name, ref)):
-            assert time.monotonic() < deadline, f"{name} logged no {what!r} in {within_s} s; logs:\n{self.log_tails()}"
+        while not any(text in line for line in self.logged(name, ref)):
+            assert time.monotonic() < deadline, f"{name} did not log {text!r} in {within_s} s; logs:\n{self.log_tails()}"
             time.sleep(0.1)
 
     def log_tails(self):

@@ -127,9 +127,9 @@ def test_invalid_file_fails_once_without_retry(stack):
 
 
 def test_sidecar_files_are_ignored(stack):
-    beside = [stack.upload(name, clip()) for name in ("call.wav.json", "_incoming/call.wav")]
-    beside.append(stack.upload("2026/", b""))
-    for ref in beside:
+    sidecars = [stack.upload(name, clip()) for name in ("call.wav.json", "_incoming/call.wav")]
+    sidecars.append(stack.upload("2026/", b""))
+    for ref in sidecars:
         stack.until_logged("analyze", ref, "a sidecar file")
         assert stack.rows(FAILED, ref) == stack.rows("SELECT 1 FROM recordings WHERE recording_id = @id", ref) == []
 

@@ -1,4 +1,4 @@
-"""A voice made of sums of sines, where a test needs one and no corpus."""
+"""A synthetic voice from sums of sines, for tests without a corpus."""
 
 from model.tts.tones import voice
 
