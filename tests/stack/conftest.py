@@ -75,7 +75,9 @@ class Stack:
         """Wait until a function has logged the text."""
         deadline = time.monotonic() + within_s
         while not any(text in line for line in self.logged(name, ref)):
-            assert time.monotonic() < deadline, f"{name} did not log {text!r} in {within_s} s; logs:\n{self.log_tails()}"
+            assert time.monotonic() < deadline, (
+                f"{name} did not log {text!r} in {within_s} s; logs:\n{self.log_tails()}"
+            )
             time.sleep(0.1)
 
     def log_tails(self):
