@@ -138,5 +138,5 @@ def test_query_has_a_limit_of_billed_bytes(warehouse, server, arguments, limit):
     server.answer = lambda _asked: error_response(400, "bytesBilledLimitExceeded")
     with pytest.raises(QueryError):
         BigQueryWarehouse("calls", **arguments).query("SELECT 1")
-    [asked] = server.asked
+    [asked] = server.requests
     assert asked.json["configuration"]["query"]["maximumBytesBilled"] == str(limit)
