@@ -31,6 +31,14 @@ callmood.nameElement = (text) => callmood.h("bdi", { class: "name", title: text 
 
 callmood.dot = (label) => callmood.h("i", { class: "dot", "data-emotion": label, "aria-hidden": "true" });
 
+// A ratio as a bar and a number; `max` is the ratio of a full bar.
+callmood.meter = (ratio, max = 1) =>
+  callmood.h(
+    "span",
+    { class: "meter", style: { "--ratio": ratio === null ? 0 : Math.min(1, ratio / max) } },
+    callmood.h("span", { class: "number" }, callmood.percent(ratio)),
+  );
+
 // --- formats ----------------------------------------------------------------------------------------------------
 
 callmood.clock = function (seconds) {

@@ -60,6 +60,9 @@ callmood.metrics = {
     };
   },
 
+  // Metrics of one agent need a minimum number of calls.
+  isSuppressed: (state, calls) => Boolean(state.agent) && calls < callmood.minCallsPerGroup,
+
   groupBy(calls, key) {
     const groups = new Map();
     for (const call of calls) {
