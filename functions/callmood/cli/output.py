@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING
@@ -16,6 +16,8 @@ from rich.markup import escape
 from callmood.types import EMOTIONS
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, Task
+
     from callmood.services.batch import FileResult
     from callmood.types import JsonRow
 
@@ -102,35 +104,86 @@ def _cell(value: object) -> str:
     return str(_jsonable(value))
 
 
+class ProgressBar:
+    """A progress bar on standard error, if it is a terminal: number, total, speed, and remaining time.
+
+    Parameters
+    ----------
+    bar : rich.progress.Progress
+        The display.
+    description : str
+        Printed before the bar.
+    total : int or None
+        Number of steps; None until it is known.
+    """
+
+    def __init__(self, bar: Progress, description: str, total: int | None) -> None:
+        self._bar = bar
+        self._task = bar.add_task(description, total=total)
+
+    def __call__(self) -> None:
+        """Advance by one step."""
+        self._bar.advance(self._task)
+
+    def update(self, done: int, total: int) -> None:
+        """Set the number of completed steps and of all steps."""
+        self._bar.update(self._task, completed=done, total=total)
+
+
 @contextmanager
-def progress_bar(total: int | None, description: str) -> Iterator[Callable[[], None]]:
+def progress_bar(total: int | None, description: str) -> Iterator[ProgressBar]:
     """Show a progress bar on standard error if it is a terminal.
 
     Parameters
     ----------
     total : int or None
-        Number of steps; None if unknown.
+        Number of steps; None until it is known.
     description : str
         Printed before the bar.
 
     Yields
     ------
-    callable
-        Advances the bar by one step.
+    ProgressBar
+        Call it after each step.
     """
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda: bar.advance(task)
+    class SpeedColumn(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:,.{0 if speed >= 10 else 1}f}/s")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), SpeedColumn())
+    times = (TimeElapsedColumn(), TextColumn("remaining"), TimeRemainingColumn())
+    with Progress(*columns, *times, console=err, transient=True, disable=not err.is_terminal) as bar:
+        yield ProgressBar(bar, description, total)
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Parameters
+    ----------
+    number : int
+        Printed with thousands separators.
+    noun : str
+        Singular; the plural adds an s.
+
+    Examples
+    --------
+    >>> plural(1, "call"), plural(1200, "call")
+    ('1 call', '1,200 calls')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def clock(seconds: float) -> str:

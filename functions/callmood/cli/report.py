@@ -11,7 +11,7 @@ import typer
 
 from callmood.cli.environment import create_store, open_warehouse, read_report_settings
 from callmood.cli.options import DEFAULT_STORE, StoreOption, example
-from callmood.cli.output import err, progress_bar
+from callmood.cli.output import err, plural, progress_bar
 from callmood.errors import CallmoodError
 
 commands = typer.Typer()
@@ -39,6 +39,10 @@ def report(
             show_default="all days of a store, the last 31 days of a dataset",
         ),
     ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Last day of the report.", show_default="the last day with calls"),
+    ] = None,
     sign_urls: Annotated[
         int | None,
         typer.Option(min=1, max=168, help="Link recordings in buckets with signed URLs that expire after N hours."),
@@ -48,24 +52,27 @@ def report(
 
     Link local recordings in place. Copy recordings that browsers cannot play as MP3.
     """
-    from callmood.report.build import build_report
+    from callmood.report.build import AudioOptions, Period, build_report
 
     settings = read_report_settings()
     warehouse = open_warehouse(store, dataset)
     recent = datetime.now(settings.zone).date() - _DATASET_DAYS
     first = since.date() if since else recent if dataset else date.min
-    with progress_bar(None, "Building") as advance:
+    period = Period(first, until.date() if until else date.max)
+    if period.first > period.last:
+        raise CallmoodError(f"--since {period.first} is after --until {period.last}")
+    with progress_bar(None, "Building the report") as progress:
         calls = build_report(
             warehouse,
             folder,
             store=dataset or str(store),
             zone=settings.zone,
             min_calls_per_group=settings.min_calls_per_group,
-            first=first,
-            sign_url=_url_signer(sign_urls) if sign_urls else None,
-            advance=advance,
+            period=period,
+            audio=AudioOptions(_url_signer(sign_urls) if sign_urls else None),
+            progress=progress.update,
         )
-    err.print(f"{calls} calls. Open in a browser:", highlight=False)
+    err.print(f"{plural(calls, 'call')}. Open in a browser:", highlight=False)
     print((folder / "index.html").absolute())
 
 

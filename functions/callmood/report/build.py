@@ -3,22 +3,61 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from shlex import quote
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from callmood.errors import CallmoodError
-from callmood.report.audio import AudioSource, provide_audio
+from callmood.report.audio import provide_audio
+from callmood.report.batches import Batch, query_batches
+from callmood.report.data_files import KEY_DIGITS, DetailFiles, write_data
+from callmood.report.details import call_payload, query_details
 from callmood.report.model_quality import query_model_quality
-from callmood.report.payload import call_payload, calls_payload, sparkline
-from callmood.report.queries import CallDetail, count_failures, query_call_details, query_calls
-from callmood.report.templates import load_assets, render_page, render_script
-from callmood.types import JsonRow
+from callmood.report.payload import calls_payload
+from callmood.report.queries import count_failures, query_calls
+from callmood.report.templates import load_assets, render_page
 from callmood.warehouse.base import Warehouse
 
-_SITE_FILES = ("index.html", "call.html", "calls.js", "assets", "calls", "audio")
+_SITE_FILES = ("index.html", "call.html", "assets", "data", "audio", "clips")
+_FORMER_SITE_FILES = ("calls.js", "calls")
+
+# Recordings that are not unique within the first digits keep the whole id.
+_UNIQUE_IDS = """
+SELECT COUNT(DISTINCT SUBSTR(recording_id, 1, @digits)) = COUNT(DISTINCT recording_id) AS is_unique
+FROM recordings_current
+WHERE call_date BETWEEN @first AND @last
+"""
+
+
+@dataclass(frozen=True)
+class Period:
+    """Days of a report.
+
+    Parameters
+    ----------
+    first, last : date
+        First and last day; default: all days.
+    """
+
+    first: date = date.min
+    last: date = date.max
+
+
+@dataclass(frozen=True)
+class AudioOptions:
+    """How a report provides audio.
+
+    Parameters
+    ----------
+    sign_url : callable, optional
+        Maps bucket and object to a temporary address. None: recordings in buckets are not playable.
+    """
+
+    sign_url: Callable[[str, str], str] | None = None
 
 
 def build_report(
@@ -28,9 +67,9 @@ def build_report(
     store: str,
     zone: ZoneInfo,
     min_calls_per_group: int,
-    first: date = date.min,
-    sign_url: Callable[[str, str], str] | None = None,
-    advance: Callable[[], None] = lambda: None,
+    period: Period = Period(),
+    audio: AudioOptions = AudioOptions(),
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> int:
     """Write the site.
 
@@ -46,12 +85,12 @@ def build_report(
         Zone of days and hours, as in the views.
     min_calls_per_group : int
         Minimum number of calls for which metrics of one agent are shown.
-    first : date
-        First day of the report; default: all days.
-    sign_url : callable, optional
-        Maps bucket and object to a temporary address. None: recordings in buckets are not playable.
-    advance : callable, optional
-        Called after each call, to report progress.
+    period : Period
+        Days of the report.
+    audio : AudioOptions
+        How to provide audio.
+    progress : callable
+        Receives the number of calls that are written, and the number of all calls.
 
     Returns
     -------
@@ -66,31 +105,68 @@ def build_report(
     folder = folder.absolute()
     prepare_folder(folder)
     now = datetime.now(zone)
-    calls = query_calls(warehouse, first)
+    batches = query_batches(warehouse, period.first, period.last)
     write_assets(folder / "assets")
-    if not calls:
+    if not batches:
         html = render_empty_page(warehouse, now, store=store, folder=str(folder))
         (folder / "index.html").write_text(html, encoding="utf-8")
         return 0
-    (folder / "calls").mkdir()
-    sparklines = {}
+    total = sum(batch.calls for batch in batches)
+    id_digits = _id_digits(warehouse, period)
     agent_emotion = False
-    for detail in query_call_details(warehouse, calls):
-        sparklines[detail.recording_id] = sparkline(detail.segments, detail.call["duration_s"])
-        agent_emotion = agent_emotion or has_agent_emotion(detail)
-        script = render_call_script(detail, zone, provide_audio(detail.call, folder, sign_url))
-        (folder / "calls" / f"{detail.recording_id}.js").write_text(script, encoding="utf-8")
-        advance()
-    script = render_calls_script(calls, sparklines, zone, min_calls_per_group)
-    (folder / "calls.js").write_text(script, encoding="utf-8")
+    done = 0
+    progress(0, total)
+    data = folder / "data"
+    data.mkdir()
+    with DetailFiles(data, sum(batch.segments for batch in batches)) as details:
+        for batch in batches:
+            calls = query_calls(warehouse, batch.first, batch.last)
+            agent_emotion = agent_emotion or any(call["agent_emotion_s"] > 0 for call in calls)
+            write_data(data, f"calls-{batch.name}", calls_payload(calls, zone, id_digits))
+            sparklines = []
+            for detail in query_details(warehouse, calls, batch.days):
+                sparklines.append(detail.sparkline)
+                source = provide_audio(detail.call, folder, audio.sign_url)
+                details.add(detail.recording_id, call_payload(detail, zone, source))
+                done += 1
+                progress(done, total)
+            write_data(data, f"sparklines-{batch.name}", sparklines)
+    write_data(data, "manifest", manifest(batches, min_calls_per_group, detail_files=details.count))
     values = {
         "agent_emotion": agent_emotion,
         "failures": count_failures(warehouse),
-        "model_quality": query_model_quality(warehouse, first),
+        "model_quality": query_model_quality(warehouse, period.first),
     }
     for name in ("index.html", "call.html"):
-        (folder / name).write_text(render_page(name, now, **values), encoding="utf-8")
-    return len(calls)
+        page = render_page(name, now, detail_files=details.count, **values)
+        (folder / name).write_text(page, encoding="utf-8")
+    return done
+
+
+def _id_digits(warehouse: Warehouse, period: Period) -> int | None:
+    parameters = {"digits": KEY_DIGITS, "first": period.first, "last": period.last}
+    return KEY_DIGITS if warehouse.query(_UNIQUE_IDS, parameters)[0]["is_unique"] else None
+
+
+def manifest(batches: Sequence[Batch], min_calls_per_group: int, **values: Any) -> dict[str, Any]:
+    """List the batches of calls for the page.
+
+    Parameters
+    ----------
+    batches : sequence of Batch
+        Oldest first.
+    min_calls_per_group : int
+        Minimum number of calls for which metrics of one agent are shown.
+    **values
+        Other values of the manifest.
+
+    Returns
+    -------
+    dict
+        JSON-serializable.
+    """
+    entries = [{"name": batch.name, "version": batch.version, "calls": batch.calls} for batch in batches]
+    return {"minCallsPerGroup": min_calls_per_group, "batches": entries, **values}
 
 
 def prepare_folder(folder: Path) -> None:
@@ -112,7 +188,7 @@ def prepare_folder(folder: Path) -> None:
         index.is_file() and 'name="generator" content="callmood' in index.read_text("utf-8")
     ):
         raise CallmoodError(f"{folder} is not empty and contains no report. Specify a new folder.")
-    for name in _SITE_FILES:
+    for name in (*_SITE_FILES, *_FORMER_SITE_FILES):
         path = folder / name
         if path.is_dir():
             shutil.rmtree(path)
@@ -131,24 +207,6 @@ def write_assets(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in load_assets().items():
         (folder / name).write_bytes(content)
-
-
-def has_agent_emotion(detail: CallDetail) -> bool:
-    """Return whether a call has an emotion of an agent."""
-    return any(segment["role"] == "agent" and segment["emotion"] is not None for segment in detail.segments)
-
-
-def render_calls_script(
-    calls: list[JsonRow], sparklines: dict[str, str], zone: ZoneInfo, min_calls_per_group: int
-) -> str:
-    """Render the list of calls as `calls.js`."""
-    payload = {"minCallsPerGroup": min_calls_per_group, **calls_payload(calls, sparklines, zone)}
-    return render_script("callmood.loadCalls", payload)
-
-
-def render_call_script(detail: CallDetail, zone: ZoneInfo, audio: AudioSource) -> str:
-    """Render one call as `calls/ID.js`."""
-    return render_script("callmood.showCall", call_payload(detail, zone, audio))
 
 
 def render_empty_page(

@@ -17,10 +17,13 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from callmood.report.audio import AudioSource, find_local_file, is_browser_playable, transcode_to_mp3
-from callmood.report.build import render_call_script, render_calls_script, render_empty_page
+from callmood.report.batches import Batch, query_batches
+from callmood.report.build import manifest, render_empty_page
+from callmood.report.data_files import encode_json
+from callmood.report.details import call_payload, query_detail, query_sparklines
 from callmood.report.model_quality import query_model_quality
-from callmood.report.payload import sparkline
-from callmood.report.queries import count_failures, query_call_detail, query_call_details, query_calls
+from callmood.report.payload import calls_payload
+from callmood.report.queries import count_failures, query_call, query_calls
 from callmood.report.templates import load_assets, render_page
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
@@ -58,30 +61,12 @@ class StoreReport:
         self._zone = zone
         self._min_calls_per_group = min_calls_per_group
         self._audio_cache = audio_cache
-        self._loaded_version = ""
-        self._calls: dict[str, JsonRow] = {}
-        self._sparklines: dict[str, str] = {}
+        self._batch_cache: dict[str, tuple[str, str]] = {}  # version and JSON by name
         self._load_lock, self._transcode_lock = Lock(), Lock()
 
     def version(self, _: Request) -> Response:
         """Return a text that changes when the store changes."""
-        return PlainTextResponse(self._query_version())
-
-    def _query_version(self) -> str:
-        return "-".join(str(count) for count in self._warehouse.query(_VERSION)[0].values())
-
-    def _load_calls(self) -> dict[str, JsonRow]:
-        """Return the calls by id. Query them again when the store has changed, so that erased calls disappear."""
-        with self._load_lock:
-            version = self._query_version()
-            if version != self._loaded_version:
-                calls = query_calls(self._warehouse)
-                new = [call for call in calls if call["recording_id"] not in self._sparklines]
-                for detail in query_call_details(self._warehouse, new):
-                    self._sparklines[detail.recording_id] = sparkline(detail.segments, detail.call["duration_s"])
-                self._calls = {call["recording_id"]: call for call in calls}
-                self._loaded_version = version
-            return self._calls
+        return PlainTextResponse("-".join(str(count) for count in self._warehouse.query(_VERSION)[0].values()))
 
     def index_page(self, _: Request) -> Response:
         """Render the index page, or the page of an empty store."""
@@ -98,19 +83,55 @@ class StoreReport:
         failures = count_failures(self._warehouse)
         return HTMLResponse(render_page("call.html", datetime.now(self._zone), is_served=True, failures=failures))
 
-    def calls_script(self, _: Request) -> Response:
-        """Render the list of calls."""
-        calls = list(self._load_calls().values())
-        return _javascript(render_calls_script(calls, self._sparklines, self._zone, self._min_calls_per_group))
+    def manifest(self, _: Request) -> Response:
+        """List the batches of calls."""
+        return _json(encode_json(manifest(query_batches(self._warehouse), self._min_calls_per_group)))
 
-    def call_script(self, request: Request) -> Response:
-        """Render the data of one call."""
+    def calls(self, request: Request) -> Response:
+        """Return one batch of the list of calls."""
+        batch = self._find_batch(request)
+        return _json(
+            self._cached(
+                f"calls-{batch.name}",
+                batch,
+                lambda: calls_payload(query_calls(self._warehouse, batch.first, batch.last), self._zone),
+            )
+        )
+
+    def sparklines(self, request: Request) -> Response:
+        """Return the sparklines of one batch, in the order of its calls."""
+        batch = self._find_batch(request)
+
+        def query() -> list[str]:
+            calls = query_calls(self._warehouse, batch.first, batch.last)
+            sparklines = query_sparklines(self._warehouse, calls, batch.days)
+            return [sparklines[call["recording_id"]] for call in calls]
+
+        return _json(self._cached(f"sparklines-{batch.name}", batch, query))
+
+    def _find_batch(self, request: Request) -> Batch:
+        for batch in query_batches(self._warehouse):
+            if batch.name == request.path_params["batch"]:
+                return batch
+        raise HTTPException(404)
+
+    def _cached(self, name: str, batch: Batch, query: Callable[[], object]) -> str:
+        """Return JSON. Query again only if the calls of the batch have changed, so that erased calls disappear."""
+        with self._load_lock:
+            version, text = self._batch_cache.get(name, ("", ""))
+            if version != batch.version:
+                text = encode_json(query())
+                self._batch_cache[name] = batch.version, text
+            return text
+
+    def call(self, request: Request) -> Response:
+        """Return the data of one call."""
         call = self._find_call(request)
         if find_local_file(call) is None:
             audio = AudioSource(None, f"The recording is not on this machine: {call['uri']}")
         else:
             audio = AudioSource(f"audio/{call['recording_id']}")
-        return _javascript(render_call_script(query_call_detail(self._warehouse, call), self._zone, audio))
+        return _json(encode_json(call_payload(query_detail(self._warehouse, call), self._zone, audio)))
 
     def audio(self, request: Request) -> Response:
         """Send the recording of a call in a format that browsers play. Supports range requests, for seeking."""
@@ -132,14 +153,14 @@ class StoreReport:
         return Response(load_assets()[name], media_type="text/css" if name.endswith(".css") else "text/javascript")
 
     def _find_call(self, request: Request) -> JsonRow:
-        call = self._load_calls().get(request.path_params["id"].removesuffix(".js"))
+        call = query_call(self._warehouse, request.path_params["id"])
         if call is None:
             raise HTTPException(404)
         return call
 
 
-def _javascript(text: str) -> Response:
-    return Response(text, media_type="text/javascript", headers={"Cache-Control": "no-store"})
+def _json(text: str) -> Response:
+    return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 def make_app(report: StoreReport) -> Starlette:
@@ -157,8 +178,10 @@ def make_app(report: StoreReport) -> Starlette:
         ("/index.html", report.index_page),
         ("/call.html", report.call_page),
         ("/version", report.version),
-        ("/calls.js", report.calls_script),
-        ("/calls/{id}", report.call_script),
+        ("/data/manifest", report.manifest),
+        ("/data/calls-{batch}", report.calls),
+        ("/data/sparklines-{batch}", report.sparklines),
+        ("/data/call-{id}", report.call),
         ("/audio/{id}", report.audio),
         ("/assets/{name}", report.asset),
     ]

@@ -41,6 +41,7 @@ def render_page(template: str, built_at: datetime, **values: Any) -> str:
         "emotions": EMOTIONS,
         "labels": LABELS,
         "is_served": False,
+        "detail_files": 0,
         "agent_emotion": False,
         "model_quality": None,
         "built_at": built_at.strftime("%Y-%m-%d %H:%M"),
@@ -49,22 +50,23 @@ def render_page(template: str, built_at: datetime, **values: Any) -> str:
     return _environment.get_template(template).render({**defaults, **values})
 
 
-def render_script(function: str, argument: Any) -> str:
+def render_script(function: str, *arguments: Any) -> str:
     r"""Render a script that calls a function of the page, because pages on a disk cannot fetch JSON.
 
     Parameters
     ----------
     function : str
-        For example ``callmood.loadCalls``.
-    argument : object
+        For example ``callmood.provide``.
+    *arguments : object
         JSON-serializable.
 
     Examples
     --------
-    >>> render_script("f", "</script>")
-    'f("\\u003c/script>");\n'
+    >>> render_script("f", 1, "</script>")
+    'f(1,"\\u003c/script>");\n'
     """
-    return f"{function}({json.dumps(argument, separators=(',', ':'), allow_nan=False)});\n".replace("<", "\\u003c")
+    values = ",".join(json.dumps(argument, separators=(",", ":"), allow_nan=False) for argument in arguments)
+    return f"{function}({values});\n".replace("<", "\\u003c")
 
 
 @cache

@@ -7,12 +7,14 @@
 
   // --- navigation -------------------------------------------------------------------------------------------------
 
-  function load() {
+  async function load() {
     const { call: id, t } = callmood.state.read();
-    if (call && call.id === id) return t ? player.seek(Number(t)) : undefined;
-    if (!callmood.calls.some((known) => known.id === id)) return showNotFound();
-    const script = h("script", { src: `calls/${id}.js`, onerror: showNotFound, onload: () => script.remove() });
-    return document.head.append(script);
+    if (call && call.id.startsWith(id)) return t ? player.seek(Number(t)) : undefined;
+    try {
+      return showCall(await callmood.data.readCall(id ?? ""));
+    } catch {
+      return showNotFound();
+    }
   }
 
   function showNotFound() {
@@ -21,9 +23,10 @@
   }
 
   function renderNavigation() {
+    if (!call || !callmood.calls) return;
     const state = callmood.state.read();
     const calls = metrics.search(state, metrics.filterCalls(state));
-    const index = calls.findIndex((other) => other.id === call.id);
+    const index = calls.findIndex((other) => call.id.startsWith(other.id));
     const { call: _, t, ...filters } = state;
     document.querySelector("#back").href = `index.html${callmood.state.toHash(filters)}`;
     for (const [selector, neighbor] of [
@@ -37,7 +40,7 @@
     fill("#position", index < 0 ? "" : `${callmood.count(index + 1)} of ${plural(calls.length, "call")}`);
   }
 
-  callmood.showCall = function (payload) {
+  function showCall(payload) {
     call = callmood.decodeCall(payload);
     document.body.dataset.state = "loaded";
     document.title = `${call.name} – callmood`;
@@ -51,7 +54,7 @@
     drawCharts();
     renderSegmentTable();
     player.seek(Number(callmood.state.read().t ?? 0));
-  };
+  }
 
   // --- summary and details ----------------------------------------------------------------------------------------
 
@@ -185,6 +188,6 @@
   player.onMove = lanes.movePlayhead;
   lanes.onSeek(player.seek);
   window.addEventListener("hashchange", load);
-  window.addEventListener("callschange", () => call && renderNavigation());
-  load();
+  window.addEventListener("callschange", renderNavigation);
+  load().then(callmood.data.loadCalls);
 })();

@@ -35,7 +35,7 @@
     const state = callmood.state.read();
     const calls = metrics.filterCalls(state);
     const { days, from, to, queue, agent } = state;
-    const key = JSON.stringify([days, from, to, queue, agent, callmood.calls.length]);
+    const key = JSON.stringify([days, from, to, queue, agent]);
     if (key !== renderedFilters) {
       renderedFilters = key;
       const [first, last] = metrics.period(state).map(callmood.longDate);
@@ -55,8 +55,9 @@
     render();
   }
 
-  window.addEventListener("statechange", render);
-  window.addEventListener("hashchange", render);
+  for (const event of ["statechange", "hashchange"]) {
+    window.addEventListener(event, () => callmood.calls && render());
+  }
   window.addEventListener("callschange", renderAll);
-  renderAll();
+  callmood.data.loadCalls();
 })();

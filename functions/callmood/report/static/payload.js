@@ -1,57 +1,74 @@
-// Decodes the payloads of payload.py: calls.js calls loadCalls, and calls/ID.js calls showCall, which uses decodeCall.
+// Decodes the payloads of payload.py and details.py.
 "use strict";
 
 callmood.scale = (value, factor) => (value === null ? null : value / factor);
 
-callmood.loadCalls = function ({ columns, queues, agents, minCallsPerGroup }) {
-  const seconds = (centiseconds) => callmood.scale(centiseconds, 100);
+// Decodes one batch of calls.
+callmood.decodeCalls = function ({ columns, queues, agents }, batch) {
+  const seconds = (deciseconds) => callmood.scale(deciseconds, 10);
   const ratio = (permille) => callmood.scale(permille, 1000);
   const lookUp = (strings, index) => (index === null ? null : strings[index]);
-  Object.assign(callmood, { queues, agents, minCallsPerGroup });
-  callmood.calls = columns.id.map((id, i) => ({
-    id,
-    rank: i, // position in the default order
-    name: columns.name[i],
-    day: columns.day[i],
-    time: columns.time[i],
-    weekday: columns.weekday[i],
-    hour: columns.hour[i],
-    queue: lookUp(queues, columns.queue[i]),
-    agent: lookUp(agents, columns.agent[i]),
-    duration: seconds(columns.duration[i]),
-    emotionDuration: seconds(columns.emotionDuration[i]) ?? 0,
-    labelDurations: callmood.LABELS.map((label) => seconds(columns[label][i]) ?? 0),
-    negativeDuration: seconds(columns.negativeDuration[i]) ?? 0,
-    negativity: ratio(columns.negativity[i]),
-    peakStart: seconds(columns.peakStart[i]),
-    peakEmotion: lookUp(callmood.LABELS, columns.peakEmotion[i]),
-    peakProbability: ratio(columns.peakProbability[i]),
-    isNegativeCall: columns.isNegativeCall[i],
-    escalated: columns.escalated[i],
-    recovered: columns.recovered[i],
-    needsAttention: columns.needsAttention[i],
-    attentionReason: columns.attentionReason[i],
-    sparkline: columns.sparkline[i],
-  }));
+  return columns.id.map((id, i) => {
+    const labelDurations = callmood.LABELS.map((label) => (columns[label][i] ?? 0) / 10);
+    const emotionDuration = labelDurations.reduce((sum, duration) => sum + duration, 0);
+    const negativeDuration = seconds(columns.negativeDuration[i]) ?? 0;
+    const day = columns.day[i];
+    return {
+      id,
+      batch,
+      index: i, // position in the batch
+      name: columns.name[i],
+      day,
+      time: columns.time[i],
+      weekday: ((new Date(day).getUTCDay() + 6) % 7) + 1, // Monday is 1
+      hour: Number(columns.time[i].slice(0, 2)),
+      queue: lookUp(queues, columns.queue[i]),
+      agent: lookUp(agents, columns.agent[i]),
+      duration: seconds(columns.duration[i]),
+      emotionDuration,
+      labelDurations,
+      negativeDuration,
+      negativity: emotionDuration > 0 ? negativeDuration / emotionDuration : null,
+      peakStart: seconds(columns.peakStart[i]),
+      peakEmotion: lookUp(callmood.LABELS, columns.peakEmotion[i]),
+      peakProbability: ratio(columns.peakProbability[i]),
+      isNegativeCall: columns.isNegativeCall[i],
+      escalated: columns.escalated[i],
+      recovered: columns.recovered[i],
+      needsAttention: columns.needsAttention[i],
+      attentionReason: columns.attentionReason[i],
+    };
+  });
 };
 
-callmood.decodeCall = (payload) => ({
-  ...payload,
-  timeline: payload.timeline.map((negativity) => callmood.scale(negativity, 1000)),
-  worstMoments: payload.worstMoments.map(([start, end, label, probability]) => ({
-    start: start / 1000,
-    end: end / 1000,
-    emotion: callmood.LABELS[label],
-    probability: probability / 1000,
-  })),
-  segments: payload.segments.map(([role, start, end, label, level, probabilities, interrupts], index) => ({
-    index,
-    role,
-    start: start / 1000,
-    end: end / 1000,
-    emotion: label === null ? null : callmood.LABELS[label],
-    level,
-    probabilities: probabilities && probabilities.map((value) => value / 1000),
-    interrupts: Boolean(interrupts),
-  })),
-});
+callmood.ROLES = ["agent", "customer", "mixed"]; // as in details.py
+
+callmood.decodeCall = function (payload) {
+  const { role, channel, start, end, label, level, interrupts, probabilities } = payload.segments;
+  const inferred = (value, factor) => (value < 0 ? null : value / factor);
+  const count = callmood.EMOTIONS.length;
+  return {
+    ...payload,
+    timeline: payload.timeline.map((negativity) => inferred(negativity, 1000)),
+    worstMoments: payload.worstMoments.map(([from, to, emotion, probability]) => ({
+      start: from / 1000,
+      end: to / 1000,
+      emotion: callmood.LABELS[emotion],
+      probability: probability / 1000,
+    })),
+    segments: start.map((_, index) => ({
+      index,
+      role: callmood.ROLES[role[index]],
+      channel: channel[index],
+      start: start[index] / 1000,
+      end: end[index] / 1000,
+      emotion: callmood.LABELS[label[index]] ?? null,
+      level: level[index] / 10,
+      probabilities:
+        probabilities[count * index] < 0
+          ? null
+          : probabilities.slice(count * index, count * (index + 1)).map((value) => value / 1000),
+      interrupts: Boolean(interrupts[index]),
+    })),
+  };
+};

@@ -8,7 +8,7 @@
     try {
       const response = await fetch("version", { cache: "no-store" });
       const version = response.ok ? await response.text() : loadedVersion;
-      if (loadedVersion !== null && version !== loadedVersion) reloadCalls();
+      if (loadedVersion !== null && version !== loadedVersion) await reloadCalls();
       loadedVersion = version;
     } catch {
       // The server does not respond. It may restart.
@@ -18,14 +18,7 @@
 
   function reloadCalls() {
     if (!callmood.calls) return location.reload(); // the page of an empty store
-    const script = callmood.h("script", {
-      src: `calls.js?${Date.now()}`,
-      onload: () => {
-        script.remove();
-        window.dispatchEvent(new Event("callschange"));
-      },
-    });
-    return document.head.append(script);
+    return callmood.data.loadCalls();
   }
 
   poll();
