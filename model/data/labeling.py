@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from callmood.audio.stream import open_audio
 from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording, CallmoodError
-from callmood.monitoring.annotations import SAMPLINGS
+from callmood.monitoring.annotations import SET_SAMPLINGS
 from callmood.report.templates import render_script
 from callmood.sources.folder import read_file
 from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow, ObjectRef, Recording
@@ -99,7 +99,7 @@ def sample(
 
     sampled = [
         (rows[i], kind)
-        for kind, group in zip(SAMPLINGS, (at_random, uncertain, high_confidence), strict=True)
+        for kind, group in zip(SET_SAMPLINGS, (at_random, uncertain, high_confidence), strict=True)
         for i in group
     ]
     return [sampled[i] for i in rng.permutation(len(sampled))]
@@ -294,7 +294,7 @@ def label(
     written, skipped = write_set(sampled, out, config)
     for name, reason in skipped.items():
         print(f"skipped {name}: {reason}", file=sys.stderr)
-    kinds = ", ".join(f"{sum(row['sampling'] == kind for row in written)} {kind}" for kind in SAMPLINGS)
+    kinds = ", ".join(f"{sum(row['sampling'] == kind for row in written)} {kind}" for kind in SET_SAMPLINGS)
     print(f"{len(written)} clips in {out} ({kinds}). Open {out / 'index.html'} in a browser.")
 
 

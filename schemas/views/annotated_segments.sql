@@ -1,14 +1,16 @@
 -- Which emotion did the model predict, and which did people annotate? One row per annotated segment of a current
--- analysis, with the newest annotation. An annotation refers to a time range of a recording, so it also evaluates model
--- versions that analyze the recording later. Times are compared in whole milliseconds: BigQuery does not partition by
--- FLOAT64, and a spreadsheet can change the last digit.
+-- analysis, with the newest annotation; those of sampled sets precede those of the report. An annotation refers to a
+-- time range of a recording, so it also evaluates model versions that analyze the recording later. Times are compared
+-- in whole milliseconds: BigQuery does not partition by FLOAT64, and a spreadsheet can change the last digit.
 WITH
 latest_annotations AS (
   SELECT *, CAST(ROUND(1000 * start_s) AS INT64) AS start_ms, CAST(ROUND(1000 * end_s) AS INT64) AS end_ms
   FROM `${dataset}.annotations`
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY call_date, recording_id, channel, start_ms, end_ms ORDER BY annotated_at DESC, annotation_id
+    PARTITION BY call_date, recording_id, channel, start_ms, end_ms
+    -- A person corrects conspicuous labels in the report. If these replaced random annotations, accuracy would be biased.
+    ORDER BY IF(sampling = 'report', 1, 0), annotated_at DESC, annotation_id
   ) = 1
 ),
 predictions AS (

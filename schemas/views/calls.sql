@@ -53,7 +53,13 @@ call_sums AS (
     -- Negativity times seconds; the small term prefers the earlier of two equal segments.
     MAX_BY(
       STRUCT(
-        start_s AS start_s, p_anger AS p_anger, p_disgust AS p_disgust, p_fear AS p_fear, p_sadness AS p_sadness
+        start_s AS start_s,
+        emotion AS emotion,
+        negativity AS negativity,
+        p_anger AS p_anger,
+        p_disgust AS p_disgust,
+        p_fear AS p_fear,
+        p_sadness AS p_sadness
       ),
       negativity * customer_s - start_s * 1e-9
     ) AS peak
@@ -231,6 +237,8 @@ SELECT
     WHEN f.peak.p_sadness THEN 'sadness'
   END AS peak_emotion,
   f.peak_probability,
+  f.peak.negativity AS peak_negativity,
+  f.peak.emotion = 'uncertain' AS peak_is_uncertain,
   f.first_anger_s,
   a.anger_score,
   a.stretch.start_s AS anger_start_s,

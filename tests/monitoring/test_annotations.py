@@ -40,7 +40,7 @@ def test_annotated_line_becomes_a_row(tmp_path, delimiter, encoding):
     file = write(tmp_path / "labels.csv", {}, {"emotion": "", "start_s": "40"}, delimiter=delimiter, encoding=encoding)
     run = CliRunner().invoke(app, ["import-labels", str(file), "--store", str(store.path)])
     assert run.exit_code == 0, run.output
-    assert "1 labels imported" in run.output
+    assert "1 label imported" in run.output
     [row] = store.query("SELECT * FROM annotations")
     assert (row["emotion"], row["channel"], row["start_s"], row["end_s"]) == ("anger", 1, 34.144, 37.36)
     assert (row["annotated_by"], row["sampling"], row["call_date"].isoformat()) == ("Ada", "random", "2026-11-02")
@@ -48,7 +48,7 @@ def test_annotated_line_becomes_a_row(tmp_path, delimiter, encoding):
 
 def test_id_depends_on_segment_and_annotator(tmp_path):
     file = write(tmp_path / "labels.csv", {}, {}, {"annotated_by": "Bo"}, {"annotated_by": ""})
-    ids = [row["annotation_id"] for row in read_annotations(file, NOW)]
+    ids = [row["annotation_id"] for row in read_annotations(file, NOW).segments]
     assert ids[0] == ids[1]
     assert len(set(ids)) == 3
 

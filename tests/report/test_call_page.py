@@ -1,11 +1,16 @@
 """The page of one call in Chromium: lanes, audio, mouse, and keyboard."""
 
+import re
+from importlib.resources import files
+
+import duckdb
 import numpy as np
 import soundfile
 from report_site import build_site, page_url
 from synthetic_store import create_store
 
 from callmood.cli.output import clock
+from callmood.resources import SCHEMAS
 
 CALL_WITH_AUDIO = f"{199:032x}"
 
@@ -101,21 +106,140 @@ def test_click_on_a_segment_plays_it_and_moves_the_playhead(open_page, site):
         assert page.locator(".segment[data-current]").count() >= 1
 
 
-def test_keys_move_between_worst_moments_unless_disabled(open_page, site, store):
+def test_keys_move_between_worst_moments_of_a_call_unless_disabled(open_page, site, store):
     rows = store.query("SELECT recording_id, start_s FROM worst_moments WHERE rank_in_call <= 12 ORDER BY start_s")
     call = next(m["recording_id"] for m in rows if sum(n["recording_id"] == m["recording_id"] for n in rows) >= 3)
-    times = [round(row["start_s"], 2) for row in rows if row["recording_id"] == call]
+    times = [round(max(0, row["start_s"] - 3), 2) for row in rows if row["recording_id"] == call]
     with open_page(page_url(site, "call.html", f"call={call}&days=all")) as page:
         wait_loaded(page, call)
         positions = []
-        for key in ("n", "n", "p", "n", "n"):
+        for key in (".", ".", ",", ".", "."):
             page.keyboard.press(key)
             positions.append(round(page.evaluate("callmood.player.position"), 2))
         assert positions == [times[0], times[1], times[0], times[1], times[2]]
         page.evaluate("document.querySelector('.shortcuts').open = true")
         page.uncheck("#shortcuts")
-        page.keyboard.press("n")
+        page.keyboard.press(".")
         assert round(page.evaluate("callmood.player.position"), 2) == times[2]
+
+
+def listed_moments(page):
+    """Return the calls of the list that have a worst moment, in its order: id and start of the moment."""
+    return page.evaluate(
+        """() => { const state = callmood.state.read();
+                   return callmood.metrics.search(state, callmood.metrics.filterCalls(state))
+                     .filter(callmood.metrics.hasMoment).map((call) => [call.id, call.peakStart]); }"""
+    )
+
+
+def test_play_button_of_a_row_starts_before_the_moment_and_n_plays_the_next_call(index_page, store):
+    index_page.select_option("[name=days]", "all")
+    index_page.fill("#search", "1199")
+    index_page.wait_for_function("document.querySelectorAll('#list tbody tr').length === 1")
+    [peak] = store.query("SELECT peak_start_s, peak_negativity FROM calls WHERE call_id = '1199'")
+    index_page.click("#list tbody tr .play")
+    wait_playing(index_page, max(0, peak["peak_start_s"] - 3) - 0.1 if peak["peak_negativity"] >= 0.5 else 0)
+
+
+def test_n_plays_the_moments_of_the_list_one_after_the_other(index_page):
+    moments = listed_moments(index_page)
+    for call, start in moments[:3]:
+        index_page.keyboard.press("n")
+        index_page.wait_for_function("id => callmood.player.call?.id === id", arg=call)
+        assert abs(index_page.evaluate("callmood.player.position") - max(0, start - 3)) < 0.06
+        assert index_page.get_attribute("#list tr[data-playing]", "data-call") == call
+
+
+def test_n_on_a_call_page_opens_the_moment_of_the_next_call(open_page, site):
+    with open_page(page_url(site)) as page:
+        page.wait_for_selector("#list tbody tr")
+        moments = listed_moments(page)
+    with open_page(page_url(site, "call.html", f"call={moments[0][0]}")) as page:
+        wait_loaded(page, moments[0][0])
+        page.wait_for_selector("#next-call:not([hidden])")
+        page.keyboard.press("n")
+        wait_loaded(page, moments[1][0])
+        page.wait_for_function("t => Math.abs(callmood.player.position - t) < 0.06", arg=max(0, moments[1][1] - 3))
+        page.keyboard.press("p")
+        wait_loaded(page, moments[0][0])
+
+
+def test_player_has_speeds_steps_and_a_link_to_the_moment(open_page, site):
+    with open_page(page_url(site, "call.html", f"call={CALL_WITH_AUDIO}&t=40")) as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        wait_loaded(page)
+        wait_audio(page)
+        page.click("#forward")
+        page.click("#forward")
+        page.click("#rewind")
+        assert page.evaluate("callmood.player.position") == 50
+        page.select_option("#speed", "1.5")
+        assert page.evaluate("document.querySelector('audio').playbackRate") == 1.5
+        page.click("#copy-link")
+        page.wait_for_selector("#copy-link:has-text('Link copied')")
+        link = page.evaluate("navigator.clipboard.readText()")
+        page.goto("about:blank")
+        page.goto(link)
+        wait_loaded(page)
+        assert page.evaluate("callmood.player.position") == 50
+
+
+def test_return_to_the_list_keeps_the_scroll_position(index_page):
+    index_page.set_viewport_size({"width": 1280, "height": 500})
+    index_page.locator("#list tbody tr:nth-child(30) th a").scroll_into_view_if_needed()
+    position = "document.querySelector('#list tbody tr:nth-child(30)').getBoundingClientRect().top"
+    before = index_page.evaluate(position)
+    assert index_page.evaluate("scrollY") > 500
+    index_page.click("#list tbody tr:nth-child(30) th a")
+    index_page.wait_for_selector("body[data-state=loaded]")
+    index_page.click("#back")
+    index_page.wait_for_selector("#weekday-hour svg")
+    index_page.wait_for_function(f"y => Math.abs({position} - y) < 5", arg=before)
+
+
+def test_three_most_reliable_moments_are_first_and_uncertain_ones_are_marked(open_page, tmp_path):
+    store = create_store(tmp_path / "calls.duckdb", calls=20, days=5)
+    [row] = store.query(
+        "SELECT recording_id FROM worst_moments GROUP BY recording_id HAVING COUNT(*) >= 5 ORDER BY 1 LIMIT 1"
+    )
+    moments = store.query(
+        "SELECT segment_id, start_s FROM worst_moments WHERE recording_id = @recording_id ORDER BY rank_in_call", row
+    )
+    with duckdb.connect(str(store.path)) as connection:
+        uncertain = [moments[i]["segment_id"] for i in range(len(moments)) if i not in (1, 2)]
+        connection.execute("UPDATE segments SET emotion = 'uncertain' WHERE segment_id IN ?", [uncertain])
+    call = row["recording_id"]
+    with open_page(page_url(build_site(tmp_path, store), "call.html", f"call={call}")) as page:
+        wait_loaded(page, call)
+        shown = page.locator("#worst-moments button").all_text_contents()
+        ranked = [clock(moments[i]["start_s"]) for i in (1, 2, 0)]
+        assert [text.startswith(time) for text, time in zip(shown, ranked, strict=True)] == [True] * 3
+        assert ["uncertain" in text for text in shown] == [False, False, True]
+        page.click("#more-moments summary")
+        assert page.locator("#more-moments button").count() == min(len(moments), 12) - 3
+
+
+def test_reason_shows_figures_beside_their_thresholds(open_page, site, store):
+    [call] = store.query("SELECT * FROM calls WHERE needs_attention AND escalated ORDER BY negativity DESC LIMIT 1")
+    with open_page(page_url(site, "call.html", f"call={call['recording_id']}&days=all")) as page:
+        wait_loaded(page, call["recording_id"])
+        rows = page.locator("#why tbody tr").all_text_contents()
+        assert f"Negativity in the last third{100 * call['negativity_end']:.0f}%40%reached" in rows
+        assert f"+{100 * call['negativity_change']:.0f} points" in "".join(rows)
+        assert call["attention_reason"] in page.text_content("#why p")
+
+
+def test_thresholds_of_the_page_are_those_of_the_view():
+    sql = (SCHEMAS / "views/calls.sql").read_text(encoding="utf-8")
+    script = (files("callmood.report") / "static/why.js").read_text(encoding="utf-8")
+    for name, condition in (
+        ("NEGATIVE", "worst_third >= {}"),
+        ("NEGATIVE", "negativity_end >= {}"),
+        ("CHANGE", "negativity_change >= {}"),
+        ("ANGER_S", "anger_s >= {}"),
+    ):
+        value = re.search(rf"const {name} = ([\d.]+);", script)[1]
+        assert condition.format(value) in sql
 
 
 def test_segments_are_operable_by_keyboard(open_page, site):

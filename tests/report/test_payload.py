@@ -1,16 +1,18 @@
-"""Payloads: the sparkline, and the round trip from rows through payload.py and payload.js back to values."""
+"""Payloads: sparklines, and the round trip from rows through payload.py, details.py, and payload.js back to values."""
 
 from datetime import UTC, date, datetime
 from importlib.resources import files
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from callmood.report.audio import AudioSource
-from callmood.report.payload import LABELS, SPARKLINE_BINS, call_payload, calls_payload, display_name, sparkline
-from callmood.report.queries import CallDetail
-from callmood.report.templates import render_script
+from callmood.report.audio import AudioSource, Clip
+from callmood.report.data_files import DetailFiles, compress, encode_json, file_number
+from callmood.report.details import ROLES, SPARKLINE_BINS, call_payload, dominant_labels, query_detail
+from callmood.report.payload import LABELS, calls_payload, display_name
 from callmood.types import EMOTIONS
 
 seconds = st.floats(0, 10_000)
@@ -24,25 +26,23 @@ def optional(strategy):
 
 
 sparkline_segments = st.lists(
-    st.builds(
-        lambda start, length, emotion, customer: {
-            "start_s": start, "end_s": min(start + length, 60.0), "emotion": emotion, "is_customer": customer,
-        },
-        st.floats(0, 59), st.floats(0.6, 8), st.sampled_from([*LABELS, None]), st.booleans(),
-    )
-)  # fmt: skip
+    st.tuples(st.floats(0, 59), st.floats(0.6, 8), st.integers(0, len(LABELS) - 1)), max_size=20
+)
 
 
 @given(sparkline_segments)
-def test_sparkline_shows_only_labels_of_customer_speech(segments):
-    cells = sparkline(segments, 60.0)
-    assert len(cells) == SPARKLINE_BINS
-    for index, cell in enumerate(cells):
-        present = {
-            s["emotion"] for s in segments
-            if s["is_customer"] and s["emotion"] and s["start_s"] < (index + 1) * 1.5 and s["end_s"] > index * 1.5
-        }  # fmt: skip
-        assert cell == "." or LABELS[int(cell)] in present
+def test_sparkline_shows_the_label_with_the_most_speech_of_each_cell(segments):
+    start = np.array([start for start, _, _ in segments])
+    end = np.array([min(start + length, 60.0) for start, length, _ in segments])
+    label = np.array([label for _, _, label in segments], int)
+    [cells] = dominant_labels(np.zeros(len(segments), int), label, start, end, np.array([60 / SPARKLINE_BINS]))
+    for cell, shown in enumerate(cells):
+        overlap = np.clip(np.minimum(end, (cell + 1) * 1.5) - np.maximum(start, cell * 1.5), 0, None)
+        seconds = np.bincount(label, overlap, minlength=len(LABELS))
+        if shown == -1:
+            assert seconds.max() <= 1.5 / 8 + 1e-9
+        else:
+            assert seconds[shown] == pytest.approx(seconds.max())
 
 
 calls = st.fixed_dictionaries(
@@ -52,18 +52,16 @@ calls = st.fixed_dictionaries(
         "uri": st.just("gs://calls/2026/a.wav"),
         "call_date": st.dates(date(2000, 1, 1)),
         "started_at": st.datetimes(datetime(2000, 1, 1), timezones=st.just(UTC)),
-        "weekday": st.integers(1, 7),
-        "hour": st.integers(0, 23),
         "queue": optional(texts),
         "agent_id": optional(texts),
         "duration_s": seconds,
-        "customer_emotion_s": optional(seconds),
         **{f"{label}_s": optional(seconds) for label in LABELS},
         "negative_s": optional(seconds),
-        "negativity": optional(ratios),
         "peak_start_s": optional(seconds),
         "peak_emotion": optional(st.sampled_from(EMOTIONS)),
         "peak_probability": optional(ratios),
+        "peak_negativity": optional(ratios),
+        "peak_is_uncertain": flags,
         **dict.fromkeys(("is_negative_call", "escalated", "recovered", "needs_attention"), flags),
         "attention_reason": optional(texts),
     }
@@ -71,31 +69,43 @@ calls = st.fixed_dictionaries(
 
 segments = st.fixed_dictionaries(
     {
-        "role": st.sampled_from(("agent", "customer", "mixed")),
+        "channel": st.integers(0, 3),
+        "role": st.sampled_from(ROLES),
+        "is_customer": st.booleans(),
         "start_s": seconds,
         "end_s": seconds,
         "emotion": optional(st.sampled_from(LABELS)),
         "level_dbfs": st.floats(-90, 0).map(lambda level: round(level, 1)),
         **{f"p_{emotion}": ratios for emotion in EMOTIONS[1:]},
         "p_anger": optional(ratios),
-        "interrupts": st.booleans(),
+        "is_interruption": st.booleans(),
     }
 )
 worst_moments = st.fixed_dictionaries(
     {"start_s": seconds, "end_s": seconds, "emotion": st.sampled_from(EMOTIONS), "probability": ratios}
 )
-details = st.builds(
-    lambda call, segments, timeline, moments: CallDetail(
-        dict.fromkeys(UNENCODED_COLUMNS.values()) | {f"negativity_q{i}": None for i in (1, 2, 3, 4)} | call,
-        segments,
-        timeline,
-        moments,
-    ),
-    calls,
-    st.lists(segments, max_size=5),
-    st.lists(optional(ratios), max_size=5),
-    st.lists(worst_moments, max_size=3),
-)
+
+
+class OneCall:
+    """A warehouse that contains one call."""
+
+    def __init__(self, recording_id, segments, timeline, moments):
+        self._id = recording_id
+        self._segments, self._timeline, self._moments = segments, timeline, moments
+
+    def query_dataframe(self, sql, _parameters):
+        if "FROM turns" in sql:
+            columns = ("channel", "role", "is_customer", "start_s", "end_s", "emotion", "level_dbfs", "is_interruption")
+            return self._frame(self._segments, (*columns, *(f"p_{emotion}" for emotion in EMOTIONS)))
+        if "FROM call_timeline" in sql:
+            return self._frame([{"negativity": value} for value in self._timeline], ("negativity",))
+        return self._frame(self._moments, ("start_s", "end_s", "emotion", "probability"))
+
+    def _frame(self, rows, columns):
+        frame = pd.DataFrame(rows, columns=columns)
+        return frame.assign(recording_id=self._id)
+
+
 UNENCODED_COLUMNS = {
     "queue": "queue",
     "agent": "agent_id",
@@ -113,7 +123,12 @@ UNENCODED_COLUMNS = {
     "interruptionsByAgent": "interruptions_by_agent",
     "interruptionsByCustomer": "interruptions_by_customer",
     "firstAnger": "first_anger_s",
+    "negativityStart": "negativity_start",
+    "negativityMiddle": "negativity_middle",
+    "negativityEnd": "negativity_end",
     "negativityChange": "negativity_change",
+    "angerDuration": "anger_s",
+    "isNegativeCall": "is_negative_call",
     "escalated": "escalated",
     "recovered": "recovered",
     "needsAttention": "needs_attention",
@@ -125,12 +140,13 @@ UNENCODED_COLUMNS = {
 
 @pytest.fixture(scope="module")
 def decode(chromium):
-    """Run a rendered script in a page that has the decoder, and return the value of an expression."""
+    """Decode a payload in a page that has the decoder, and return the value."""
     static = files("callmood.report") / "static"
     page = chromium.new_page()
     page.add_script_tag(content="".join((static / name).read_text("utf-8") for name in ("base.js", "payload.js")))
-    page.evaluate("() => { callmood.showCall = (payload) => (callmood.call = callmood.decodeCall(payload)); }")
-    yield lambda script, expression: page.evaluate(f"() => {{ {script} return {expression}; }}")
+    yield lambda function, payload: page.evaluate(
+        f"(payload) => callmood.{function}(JSON.parse(payload), 'b')", payload
+    )
     page.close()
 
 
@@ -141,50 +157,63 @@ def rounded(value, digits):
 @settings(max_examples=50, deadline=None)
 @given(rows=st.lists(calls, max_size=4))
 def test_calls_survive_the_round_trip(decode, rows):
-    sparklines = {row["recording_id"]: "0.6" for row in rows[1:]}
-    script = render_script("callmood.loadCalls", {"minCallsPerGroup": 5, **calls_payload(rows, sparklines, UTC)})
-    assert decode(script, "callmood.calls") == [
-        {
+    for decoded, (index, row) in zip(
+        decode("decodeCalls", encode_json(calls_payload(rows, UTC))), enumerate(rows), strict=True
+    ):
+        emotion_s = sum(row[f"{label}_s"] or 0 for label in LABELS)
+        negativity = decoded.pop("negativity")
+        if emotion_s > 10:
+            assert negativity == pytest.approx((row["negative_s"] or 0) / emotion_s, rel=0.1, abs=0.01)
+        assert decoded == {
             "id": row["recording_id"],
-            "rank": rank,
+            "batch": "b",
+            "index": index,
             "name": display_name(row),
             "day": row["call_date"].isoformat(),
             "time": row["started_at"].strftime("%H:%M"),
-            "weekday": row["weekday"],
-            "hour": row["hour"],
+            "weekday": row["call_date"].isoweekday(),
+            "hour": row["started_at"].hour,
             "queue": row["queue"],
             "agent": row["agent_id"],
-            "duration": rounded(row["duration_s"], 2),
-            "emotionDuration": rounded(row["customer_emotion_s"] or 0, 2),
-            "labelDurations": [rounded(row[f"{label}_s"] or 0, 2) for label in LABELS],
-            "negativeDuration": rounded(row["negative_s"] or 0, 2),
-            "negativity": rounded(row["negativity"], 3),
-            "peakStart": rounded(row["peak_start_s"], 2),
+            "duration": rounded(row["duration_s"], 1),
+            "emotionDuration": pytest.approx(emotion_s, abs=0.5),
+            "labelDurations": [rounded(row[f"{label}_s"] or 0, 1) for label in LABELS],
+            "negativeDuration": rounded(row["negative_s"] or 0, 1),
+            "peakStart": rounded(row["peak_start_s"], 1),
             "peakEmotion": row["peak_emotion"],
             "peakProbability": rounded(row["peak_probability"], 3),
+            "peakNegativity": rounded(row["peak_negativity"], 3),
+            "peakIsUncertain": bool(row["peak_is_uncertain"]),
             "isNegativeCall": row["is_negative_call"],
             "escalated": row["escalated"],
             "recovered": row["recovered"],
             "needsAttention": row["needs_attention"],
             "attentionReason": row["attention_reason"],
-            "sparkline": sparklines.get(row["recording_id"], ""),
         }
-        for rank, row in enumerate(rows)
-    ]
 
 
 @settings(max_examples=50, deadline=None)
-@given(detail=details)
-def test_call_survives_the_round_trip(decode, detail):
-    script = render_script("callmood.showCall", call_payload(detail, UTC, AudioSource(None, "no audio")))
-    assert decode(script, "callmood.call") == {
-        "id": detail.recording_id,
-        "name": display_name(detail.call),
-        "day": detail.call["call_date"].isoformat(),
-        "time": detail.call["started_at"].strftime("%H:%M"),
-        **{key: detail.call[column] for key, column in UNENCODED_COLUMNS.items()},
+@given(
+    call=calls,
+    segments=st.lists(segments, max_size=5),
+    timeline=st.lists(optional(ratios), max_size=5),
+    moments=st.lists(worst_moments, max_size=3),
+)
+def test_call_survives_the_round_trip(decode, call, segments, timeline, moments):
+    call = dict.fromkeys(UNENCODED_COLUMNS.values()) | {f"negativity_q{i}": None for i in (1, 2, 3, 4)} | call
+    call["duration_s"] = max(call["duration_s"], 1.0)
+    detail = query_detail(OneCall(call["recording_id"], segments, timeline, moments), call)
+    assert decode(
+        "decodeCall",
+        encode_json(call_payload(detail, UTC, AudioSource(None, "no audio", (Clip(1.5, 4, "clips/a-2.mp3"),)))),
+    ) == {
+        "id": call["recording_id"],
+        "name": display_name(call),
+        "day": call["call_date"].isoformat(),
+        "time": call["started_at"].strftime("%H:%M"),
+        **{key: call[column] for key, column in UNENCODED_COLUMNS.items()},
         "quarters": [None] * 4,
-        "timeline": [rounded(negativity, 3) for negativity in detail.timeline],
+        "timeline": [rounded(negativity, 3) for negativity in timeline],
         "worstMoments": [
             {
                 "start": rounded(moment["start_s"], 3),
@@ -192,12 +221,13 @@ def test_call_survives_the_round_trip(decode, detail):
                 "emotion": moment["emotion"],
                 "probability": rounded(moment["probability"], 3),
             }
-            for moment in detail.worst_moments
+            for moment in moments
         ],
         "segments": [
             {
                 "index": index,
                 "role": segment["role"],
+                "channel": segment["channel"],
                 "start": rounded(segment["start_s"], 3),
                 "end": rounded(segment["end_s"], 3),
                 "emotion": segment["emotion"],
@@ -205,10 +235,42 @@ def test_call_survives_the_round_trip(decode, detail):
                 "probabilities": None
                 if segment["p_anger"] is None
                 else [rounded(segment[f"p_{emotion}"], 3) for emotion in EMOTIONS],
-                "interrupts": segment["interrupts"],
+                "interrupts": segment["is_interruption"],
             }
-            for index, segment in enumerate(detail.segments)
+            for index, segment in enumerate(segments)
         ],
         "audioUrl": None,
         "audioMessage": "no audio",
+        "clips": [{"start": 1.5, "end": 4, "url": "clips/a-2.mp3"}],
     }
+
+
+DATA_PAGE = """<!doctype html><body data-detail-files="{files}"><p id="loading"></p>
+<script>{scripts}</script></body>"""
+
+
+@settings(max_examples=10, deadline=None)
+@given(ids=st.lists(st.uuids().map(lambda uuid: uuid.hex), min_size=1, max_size=20, unique=True))
+def test_page_finds_the_file_of_each_call(chromium, tmp_path_factory, ids):
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "data").mkdir()
+    with DetailFiles(folder / "data", segments=70_000) as details:
+        for recording_id in ids:
+            details.add(recording_id, {"id": recording_id, "text": "</script>"})
+    assert details.count == 7
+    static = files("callmood.report") / "static"
+    scripts = "".join((static / name).read_text("utf-8") for name in ("base.js", "data.js"))
+    (folder / "index.html").write_text(DATA_PAGE.format(files=7, scripts=scripts), encoding="utf-8")
+    page = chromium.new_page()
+    page.goto((folder / "index.html").as_uri())
+    for recording_id in ids:
+        for key in (recording_id, recording_id[:12]):
+            assert page.evaluate("id => callmood.data.readCall(id)", key) == {"id": recording_id, "text": "</script>"}
+    for unknown in ("", "../../etc/passwd", "f" * 31):
+        assert page.evaluate("id => callmood.data.readCall(id).catch(() => 'missing')", unknown) == "missing"
+    page.close()
+
+
+def test_compressed_values_do_not_depend_on_the_time():
+    assert compress({"text": "é</script>"}) == compress({"text": "é</script>"})
+    assert file_number("a" * 32, 5) in range(5)

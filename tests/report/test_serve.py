@@ -96,7 +96,9 @@ def test_range_request_returns_part_of_a_recording(tmp_path):
     [
         ("/", "evil.example", 400),  # DNS rebinding: a foreign name that resolves to this machine
         ("/audio/nothing", None, 404),
-        ("/calls/nothing.js", None, 404),
+        ("/data/call-nothing", None, 404),
+        ("/data/calls-2026-01-01", None, 404),
+        ("/data/calls-..%2f..", None, 404),
         ("/assets/..%2f..%2fdata.py", None, 404),
         ("/calls.duckdb", None, 404),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from io import TextIOWrapper
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from typer.core import TyperGroup
 from callmood import __version__
 from callmood.cli import analyze, bucket, demo, erase, monitor, operations, query, realtime, report
 from callmood.cli.output import err, out
+from callmood.cli.tables import plain
 from callmood.errors import CallmoodError
 
 
@@ -20,14 +22,29 @@ class ErrorReportingGroup(TyperGroup):
     """A command group that prints expected errors in one line; only a bug prints a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Run a command; exit with code 2 on an error of callmood or of a Google Cloud library."""
+        """Run a command; exit with code 2 on an error of callmood, the system, or a Google Cloud library."""
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:  # the reader of a pipe, such as `head`, has finished
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # no second error at exit
+            raise typer.Exit(1) from None
         except Exception as error:
-            if not isinstance(error, CallmoodError) and not _is_google_error(error):
+            message = _expected_message(error)
+            if message is None:
                 raise
-            err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
+            err.print(f"[red]error:[/red] {escape(plain(message))}", highlight=False)
             raise typer.Exit(2) from None
+
+
+def _expected_message(error: Exception) -> str | None:
+    """Return the message of an error that is not a bug, as one sentence."""
+    if isinstance(error, CallmoodError) or _is_google_error(error):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        files = " to ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+        reason = error.strerror[0].lower() + error.strerror[1:]
+        return f"{files}: {reason}" if files else reason
+    return None
 
 
 def _is_google_error(error: Exception) -> bool:
@@ -45,7 +62,19 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
+_PANELS = {
+    "Start": ("demo", "analyze", "watch", "realtime"),
+    "Results": ("report", "serve", "query", "export", "digest"),
+    "Quality": ("failures", "retry-failures", "monitor", "import-labels"),
+    "Personal data": ("erase",),
+    "Google Cloud": ("doctor", "backfill", "looker-links", "cost", "capacity"),
+}
+"""dict of str to tuple of str: commands by heading of the help."""
+
 for group in (demo, analyze, query, report, realtime, erase, monitor, bucket, operations):
+    for command in group.commands.registered_commands:
+        name = command.name or getattr(command.callback, "__name__", "").replace("_", "-")
+        command.rich_help_panel = next((panel for panel, names in _PANELS.items() if name in names), "More")
     app.add_typer(group.commands)
 
 

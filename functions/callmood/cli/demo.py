@@ -48,5 +48,7 @@ def demo(
     )
     report(out, store=store)
     if open_report:
-        webbrowser.open((out / "index.html").absolute().as_uri())
+        page = (out / "index.html").absolute().as_uri()
+        if not webbrowser.open(page):
+            err.print(f"No browser found. Open {escape(page)}", highlight=False)
     raise typer.Exit(failed)

@@ -10,7 +10,7 @@ import typer
 
 from callmood.cli.environment import open_store, open_warehouse
 from callmood.cli.options import DEFAULT_STORE, JsonOption, StoreOption, example
-from callmood.cli.output import err, out, print_json, print_table
+from callmood.cli.output import err, out, plural, print_json, print_table
 
 commands = typer.Typer()
 
@@ -69,7 +69,9 @@ def monitor(
                     f"{row['high']:.0%}) on {row['segments']} randomly sampled, labeled segments.",
                     highlight=False,
                 )
-        out.print(f"{len(rows)} checks of {len(days)} days, {len(drifts)} with drift.", highlight=False)
+        out.print(
+            f"{plural(len(rows), 'check')} of {plural(len(days), 'day')}, {len(drifts)} with drift.", highlight=False
+        )
     raise typer.Exit(1 if drifts else 0)
 
 
@@ -77,18 +79,20 @@ def monitor(
 def import_labels(
     labels: Annotated[
         Path,
-        typer.Argument(help="CSV file of a labeled set (docs/your-own-calls.md).", show_default=False),
+        typer.Argument(help="CSV file of a labeled set or of the report.", show_default=False),
     ],
     store: StoreOption = DEFAULT_STORE,
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="Write to this BigQuery dataset instead of the store.")
     ] = None,
 ) -> None:
-    """Import the labels of human annotators, so that `monitor` can measure the accuracy of the model."""
+    """Import labels and reviews of people, so that `monitor` can measure the accuracy of the model.
+
+    The file is `labels.csv` of a labeled set, or `callmood-reviews.csv` as exported from the report.
+    """
     from callmood.monitoring.annotations import read_annotations
 
-    rows = read_annotations(labels, datetime.now(UTC))
-    warehouse = open_warehouse(store, dataset)
-    if rows:
-        warehouse.append("annotations", rows)
-    err.print(f"{len(rows)} labels imported.", highlight=False)
+    found = read_annotations(labels, datetime.now(UTC))
+    found.write(open_warehouse(store, dataset))
+    reviews = f" and {plural(len(found.reviews), 'review')}" if found.reviews else ""
+    err.print(f"{plural(len(found.segments), 'label')}{reviews} imported.", highlight=False)

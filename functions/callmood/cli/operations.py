@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -174,16 +175,24 @@ def show_settings(as_json: JsonOption = False) -> None:
     fields = {name: (kind, field) for kind in APPLICATIONS.values() for name, field in kind.model_fields.items()}
     settings = {kind: load_settings(kind) for kind in APPLICATIONS.values()}
     rows = [
-        {"variable": name.upper(), "value": getattr(settings[kind], name), "description": field.description}
+        {"variable": name.upper(), "value": getattr(settings[kind], name), "description": field.description or ""}
         for name, (kind, field) in fields.items()
     ]
     if as_json:
         print_json(rows)
     else:
-        print_table([row | {"value": _setting_text(row["value"])} for row in rows])
+        texts = [
+            {"value": _setting_text(row["value"]), "description": _plain_markdown(row["description"])} for row in rows
+        ]
+        print_table([row | text for row, text in zip(rows, texts, strict=True)])
 
 
 def _setting_text(value: object) -> str:
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return "" if value is None else str(value)
+
+
+def _plain_markdown(text: str) -> str:
+    """Return the text of Markdown with code spans and links."""
+    return re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", text).replace("`", "")

@@ -13,9 +13,11 @@ from urllib.parse import unquote
 from rich.console import Console
 from rich.markup import escape
 
+from callmood.cli.tables import column_widths, plain, render_rows
 from callmood.types import EMOTIONS
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from rich.progress import Progress, Task
 
     from callmood.services.batch import FileResult
@@ -35,7 +37,11 @@ _COLORS = {
     "uncertain": "bright_black",
 }
 _COLUMNS = ("call", "duration", "agent", "customer", "mixed", "main emotion", "worst moment", "warnings")
+_LEAST_IMPORTANT = ("warnings", "agent", "mixed", "customer", "duration", "main emotion", "worst moment")
 _MAX_CALLS = 40
+_MAX_ROWS = 100
+_UNLIMITED = 1_000_000
+_ALL_CALLS = 'callmood query "SELECT * FROM calls" --format csv'
 
 # A less negative peak is only the least neutral of neutral segments.
 _MIN_PEAK_PROBABILITY = 0.25
@@ -53,8 +59,8 @@ def print_json(rows: Iterable[object]) -> None:
         print(json.dumps(row, default=_jsonable, ensure_ascii=False), flush=True)  # a pipe reads each line at once
 
 
-def print_table(rows: Sequence[JsonRow], title: str | None = None) -> None:
-    """Print rows as a table with right-aligned numbers.
+def print_table(rows: Sequence[JsonRow], title: str | None = None, all_rows: str | None = None) -> None:
+    """Print rows as a table, or one column per line if the table is wider than the terminal.
 
     Parameters
     ----------
@@ -62,21 +68,28 @@ def print_table(rows: Sequence[JsonRow], title: str | None = None) -> None:
         Rows with the same keys.
     title : str, optional
         Printed above the table.
+    all_rows : str, optional
+        Option that prints all rows. If set, a terminal shows only the first 100 rows.
     """
-    from rich.table import Table
-
     if not rows:
         out.print("no rows")
         return
-    table = Table(title=title, title_justify="left", header_style="bold")
-    for name, value in rows[0].items():
-        table.add_column(name, justify="right" if isinstance(value, int | float) else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*("" if v is None else escape(v if isinstance(v, str) else _cell(v)) for v in row.values()))
-    out.print(table)
+    shown = rows[:_MAX_ROWS] if out.is_terminal and all_rows else rows
+    width = out.width if out.is_terminal else None
+    _print_layout(render_rows(shown, width, title))
+    if len(shown) < len(rows):
+        err.print(f"{len(shown)} of {len(rows):,} rows. To get all rows, add: {all_rows}", highlight=False)
 
 
-def print_rows(rows: Sequence[JsonRow], *, as_json: bool, title: str | None = None) -> None:
+def _print_layout(layout: RenderableType) -> None:
+    # Without a terminal, rich would wrap at 80 columns.
+    console = out if out.is_terminal else Console(soft_wrap=True, width=_UNLIMITED)
+    console.print(layout, highlight=False)
+
+
+def print_rows(
+    rows: Sequence[JsonRow], *, as_json: bool, title: str | None = None, all_rows: str | None = None
+) -> None:
     """Print rows as JSON lines or as a table.
 
     Parameters
@@ -85,23 +98,17 @@ def print_rows(rows: Sequence[JsonRow], *, as_json: bool, title: str | None = No
         Rows with the same keys.
     as_json : bool
         The option `--json`.
-    title : str, optional
-        Printed above the table.
+    title, all_rows : str, optional
+        As in `print_table`.
     """
     if as_json:
         print_json(rows)
     else:
-        print_table(rows, title)
+        print_table(rows, title, all_rows)
 
 
 def _jsonable(value: object) -> object:
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.3f}".rstrip("0").rstrip(".")
-    return str(_jsonable(value))
 
 
 class ProgressBar:
@@ -223,23 +230,20 @@ def print_summary(results: Sequence[FileResult], calls: Sequence[JsonRow]) -> No
     calls : sequence of dict
         Rows of the `calls` view.
     """
-    from rich.table import Table
-
-    rows = [_cells(call) for call in calls[:_MAX_CALLS]]
+    width = out.width if out.is_terminal else None
+    rows = [dict(zip(_COLUMNS, _cells(call), strict=True)) for call in calls[:_MAX_CALLS]]
     if rows:
-        used = [i for i, column in enumerate(zip(*rows, strict=True)) if any(column)]
-        table = Table(header_style="bold")
-        for i in used:
-            # Text may wrap, numbers must not.
-            table.add_column(_COLUMNS[i], justify="right" if 1 <= i <= 4 else "left", no_wrap=1 <= i <= 6)
-        for row in rows:
-            table.add_row(*(row[i] for i in used))
-        out.print(table)
+        used = [name for name in _COLUMNS if any(row[name] for row in rows)]
+        # On a narrow terminal, the name of the call is worth more than the last columns.
+        while len(used) > 1 and column_widths([used, *([row[name] for name in used] for row in rows)], width) is None:
+            used.remove(next(name for name in _LEAST_IMPORTANT if name in used))
+        table = render_rows([{name: row[name] for name in used} for row in rows], width, colors=_COLORS)
+        _print_layout(table)
     for call in calls[:_MAX_CALLS]:
         if call["needs_attention"]:
-            out.print(f"Review {_name(call)}: {escape(call['attention_reason'])}", highlight=False)
+            out.print(f"Review {escape(_name(call))}: {escape(call['attention_reason'])}", highlight=False)
     if len(calls) > _MAX_CALLS:
-        out.print(f"… and {len(calls) - _MAX_CALLS} more")
+        out.print(f"… and {plural(len(calls) - _MAX_CALLS, 'more call')}. To list all calls: {_ALL_CALLS}")
     for result in results:
         if result.status == "failed" and result.row:
             out.print(_failure(result.path.name, result.row))
@@ -257,17 +261,17 @@ def describe(result: FileResult, call: JsonRow | None) -> str:
     call : dict or None
         Row of the `calls` view; None for a failed file or a duplicate of another recording.
     """
-    name = escape(result.path.name)
+    name = escape(plain(result.path.name))
     if result.status == "failed" and result.row:
         return _failure(result.path.name, result.row)
     if call is None:
         return f"{name}: duplicate of a recording that is already in the store"
     cells = zip(_COLUMNS[1:], _cells(call)[1:], strict=True)
-    return f"{name}: {', '.join(f'{column} {cell}' for column, cell in cells if cell)}"
+    return f"{name}: {', '.join(f'{column} {escape(cell)}' for column, cell in cells if cell)}"
 
 
 def _failure(name: str, row: JsonRow) -> str:
-    return f"{escape(name)}: [red]{row['code']}[/] {escape(row['message'])}"
+    return f"{escape(plain(name))}: [red]{row['code']}[/] {escape(plain(row['message']))}"
 
 
 def _cells(call: JsonRow) -> tuple[str, ...]:
@@ -279,13 +283,13 @@ def _cells(call: JsonRow) -> tuple[str, ...]:
         *("" if seconds is None else clock(seconds) for seconds in talk_s),
         _main_emotion(call),
         f"{clock(call['peak_start_s'])} {_share(peak, call['peak_probability'])}" if peak else "",
-        escape(call["warnings"] or ""),
+        call["warnings"] or "",
     )
 
 
 def _name(call: JsonRow) -> str:
     name = call["call_id"] or unquote(call["uri"].rpartition("/")[2])
-    return escape(name if len(name) <= 30 else f"{name[:29]}…")
+    return plain(name)
 
 
 def _main_emotion(call: JsonRow) -> str:
@@ -295,4 +299,4 @@ def _main_emotion(call: JsonRow) -> str:
 
 
 def _share(emotion: str, share: float) -> str:
-    return f"[{_COLORS[emotion]}]{emotion}[/] {share:.0%}"
+    return f"{emotion} {share:.0%}"

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from callmood.cli.environment import open_store
 from callmood.cli.options import DEFAULT_STORE, JsonOption, StoreOption, example
-from callmood.cli.output import err, out, print_rows
+from callmood.cli.output import err, out, plural, print_rows
 from callmood.errors import CallmoodError, QueryError
 
 commands = typer.Typer()
@@ -50,7 +50,7 @@ def query(
     if fmt is QueryFormat.CSV and not as_json:
         local_store.query_dataframe(sql).to_csv(sys.stdout, index=False)
     else:
-        print_rows(local_store.query(sql), as_json=as_json or fmt is QueryFormat.JSON)
+        print_rows(local_store.query(sql), as_json=as_json or fmt is QueryFormat.JSON, all_rows="--format csv")
     _report_rejection(sql)
 
 
@@ -84,7 +84,7 @@ def export(
     if fmt is None and extension not in list(FileFormat):
         raise CallmoodError(f"unknown file format of {path}; set --format csv or --format parquet")
     count = open_store(store).export(view, path, (fmt or FileFormat(extension)).value)
-    err.print(f"{count} rows written to {escape(str(path))}", highlight=False)
+    err.print(f"{plural(count, 'row')} written to {escape(str(path))}", highlight=False)
 
 
 @commands.command(epilog=example("callmood failures --json"))
@@ -92,6 +92,6 @@ def failures(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) ->
     """List the recordings that could not be analyzed, with the reason for each."""
     rows = open_store(store).query("SELECT failed_at, code, message, uri FROM failures_current ORDER BY failed_at DESC")
     if rows or as_json:
-        print_rows(rows, as_json=as_json)
+        print_rows(rows, as_json=as_json, all_rows="--json")
     else:
         out.print("No failures.")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from callmood.cli.options import example
-from callmood.cli.output import err
+from callmood.cli.server import bind_port, run_server
 
 commands = typer.Typer()
 
@@ -22,7 +22,6 @@ def realtime(
     """
     import secrets
 
-    import uvicorn
     from pydantic import SecretStr
 
     from callmood.models.resolver import open_models
@@ -34,8 +33,8 @@ def realtime(
     settings = load_settings(RealtimeSettings)
     if settings.session_key is None:
         settings = settings.model_copy(update={"session_key": SecretStr(secrets.token_urlsafe(32))})
-    service = make_app(
-        Scorer(open_models(settings.model_uri), settings), Authenticator(settings), ("127.0.0.1", "localhost")
-    )
-    err.print(f"Open http://127.0.0.1:{port} in a browser. Stop with Ctrl-C.", highlight=False)
-    uvicorn.run(service, host="127.0.0.1", port=port, log_level="warning")
+    with bind_port(port) as listener:
+        service = make_app(
+            Scorer(open_models(settings.model_uri), settings), Authenticator(settings), ("127.0.0.1", "localhost")
+        )
+        run_server(service, listener)

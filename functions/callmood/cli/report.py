@@ -12,6 +12,7 @@ import typer
 from callmood.cli.environment import create_store, open_warehouse, read_report_settings
 from callmood.cli.options import DEFAULT_STORE, StoreOption, example
 from callmood.cli.output import err, plural, progress_bar
+from callmood.cli.server import bind_port, run_server
 from callmood.errors import CallmoodError
 
 commands = typer.Typer()
@@ -43,6 +44,9 @@ def report(
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Last day of the report.", show_default="the last day with calls"),
     ] = None,
+    with_audio: Annotated[
+        bool, typer.Option("--with-audio", help="Include short clips of the worst moments, to copy or mail the folder.")
+    ] = False,
     sign_urls: Annotated[
         int | None,
         typer.Option(min=1, max=168, help="Link recordings in buckets with signed URLs that expire after N hours."),
@@ -69,7 +73,7 @@ def report(
             zone=settings.zone,
             min_calls_per_group=settings.min_calls_per_group,
             period=period,
-            audio=AudioOptions(_url_signer(sign_urls) if sign_urls else None),
+            audio=AudioOptions(_url_signer(sign_urls) if sign_urls else None, with_clips=with_audio),
             progress=progress.update,
         )
     err.print(f"{plural(calls, 'call')}. Open in a browser:", highlight=False)
@@ -101,12 +105,10 @@ def serve(
     """
     from tempfile import TemporaryDirectory
 
-    import uvicorn
-
     from callmood.report.serve import StoreReport, make_app
 
     settings = read_report_settings()
-    with TemporaryDirectory() as audio_cache:
+    with bind_port(port) as listener, TemporaryDirectory() as audio_cache:
         store_report = StoreReport(
             create_store(store, settings),
             store=str(store),
@@ -114,5 +116,4 @@ def serve(
             min_calls_per_group=settings.min_calls_per_group,
             audio_cache=Path(audio_cache),
         )
-        err.print(f"Open http://127.0.0.1:{port} in a browser. Stop with Ctrl-C.", highlight=False)
-        uvicorn.run(make_app(store_report), host="127.0.0.1", port=port, log_level="warning")
+        run_server(make_app(store_report), listener)

@@ -1,40 +1,79 @@
-"""Read people's annotations of segments from a CSV file: rows of `annotations`."""
+"""Read people's annotations of segments and reviews of calls: rows of `annotations` and `reviews`."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
 from callmood.analysis.rows import row_id
 from callmood.errors import AnnotationError
 from callmood.types import EMOTIONS, JsonRow
+from callmood.warehouse.base import Warehouse
 
 ANNOTATED_EMOTIONS = (*EMOTIONS, "surprise", "boredom")
 """tuple of str: emotions of annotations. The model does not distinguish the last two."""
 
-SAMPLINGS = ("random", "uncertain", "high_confidence")
-"""tuple of str: how a segment was sampled for annotation. Only random segments measure accuracy."""
+SET_SAMPLINGS = ("random", "uncertain", "high_confidence")
+"""tuple of str: how `python -m model label` samples segments. Only random segments measure accuracy."""
+
+SAMPLINGS = (*SET_SAMPLINGS, "report")
+"""tuple of str: how a segment was sampled for annotation; ``report``: a person selected it in the report."""
+
+VERDICTS = ("reviewed", "agree", "not_worth_it")
+"""tuple of str: verdicts of a person who listened to a call."""
+
+_MAX_NOTE_CHARS = 5000
 
 _REQUIRED_COLUMNS = ("recording_id", "call_date", "channel", "start_s", "end_s", "emotion", "sampling")
 _MAX_LISTED_ERRORS = 5
 
 
-def read_annotations(path: Path, annotated_at: datetime) -> list[JsonRow]:
-    """Read the annotations of a set that `python -m model label` created.
+@dataclass(frozen=True)
+class Annotations:
+    """Contents of a file of annotations.
+
+    Parameters
+    ----------
+    segments : list of dict
+        Rows of `annotations`.
+    reviews : list of dict
+        Rows of `reviews`.
+    """
+
+    segments: list[JsonRow]
+    reviews: list[JsonRow]
+
+    def write(self, warehouse: Warehouse) -> None:
+        """Append the rows.
+
+        Parameters
+        ----------
+        warehouse : Warehouse
+            Warehouse with the tables.
+        """
+        for table, rows in (("annotations", self.segments), ("reviews", self.reviews)):
+            if rows:
+                warehouse.append(table, rows)
+
+
+def read_annotations(path: Path, annotated_at: datetime) -> Annotations:
+    """Read the annotations of a set that `python -m model label` created, or the reviews that the report exported.
 
     Parameters
     ----------
     path : Path
-        ``labels.csv``, or ``clips.csv`` with a completed column `emotion`. Lines without an emotion are skipped.
+        ``labels.csv``, ``clips.csv`` with a completed column `emotion`, or ``callmood-reviews.csv``. Lines without an
+        emotion are reviews if they have a verdict or a note. Otherwise they are skipped.
     annotated_at : datetime
         Current time with its time zone.
 
     Returns
     -------
-    list of dict
-        Rows of `annotations`. The same segment and annotator have the same ID.
+    Annotations
+        The same segment and annotator have the same ID.
 
     Raises
     ------
@@ -53,15 +92,18 @@ def read_annotations(path: Path, annotated_at: datetime) -> list[JsonRow]:
                     f"{path} lacks the columns {', '.join(missing)}. "
                     "Create a file with these columns: python -m model label"
                 )
-            lines = [(reader.line_num, line) for line in reader if (line["emotion"] or "").strip()]
+            lines = [(reader.line_num, line) for line in reader]
     except OSError as error:
         raise AnnotationError(f"{path} cannot be read: {error.strerror}") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise AnnotationError(f"{path} is not a CSV file in UTF-8: {error}") from None
-    rows, errors = [], []
+    found, errors = Annotations([], []), []
     for number, line in lines:
         try:
-            rows.append(_row(line, annotated_at))
+            if (line["emotion"] or "").strip():
+                found.segments.append(annotation_row(line, annotated_at))
+            elif (line.get("verdict") or "").strip() or (line.get("note") or "").strip():
+                found.reviews.append(review_row(line, annotated_at))
         except (ValueError, TypeError) as error:  # TypeError: the line has fewer cells than the header
             errors.append(f"line {number}: {error}")
     if errors:
@@ -69,10 +111,56 @@ def read_annotations(path: Path, annotated_at: datetime) -> list[JsonRow]:
         raise AnnotationError(
             f"{path} has invalid lines, and no line was imported: {'; '.join(errors[:_MAX_LISTED_ERRORS])}{more}"
         )
-    return rows
+    return found
 
 
-def _row(line: Mapping[str, str], annotated_at: datetime) -> JsonRow:
+def review_row(line: Mapping[str, str], reviewed_at: datetime) -> JsonRow:
+    """Return the row of `reviews` of one review.
+
+    Parameters
+    ----------
+    line : mapping of str to str
+        ``recording_id``, ``call_date``, ``verdict``, and optionally ``note`` and ``annotated_by``.
+    reviewed_at : datetime
+        Current time with its time zone.
+
+    Raises
+    ------
+    ValueError
+        A value is invalid.
+    """
+    verdict, note = (line.get("verdict") or "").strip() or None, (line.get("note") or "").strip() or None
+    if verdict is not None and verdict not in VERDICTS:
+        raise ValueError(f"unknown verdict {verdict!r}; choose one of {', '.join(VERDICTS)}")
+    if note is not None and len(note) > _MAX_NOTE_CHARS:
+        raise ValueError(f"the note has {len(note)} characters; at most {_MAX_NOTE_CHARS} are possible")
+    reviewer = (line.get("annotated_by") or "").strip() or None
+    return {
+        "review_id": row_id(line["recording_id"], reviewer, reviewed_at.isoformat()),
+        "recording_id": line["recording_id"],
+        "call_date": date.fromisoformat(line["call_date"]).isoformat(),
+        "verdict": verdict,
+        "note": note,
+        "reviewed_by": reviewer,
+        "reviewed_at": reviewed_at.isoformat(),
+    }
+
+
+def annotation_row(line: Mapping[str, str], annotated_at: datetime) -> JsonRow:
+    """Return the row of `annotations` of one annotated segment.
+
+    Parameters
+    ----------
+    line : mapping of str to str
+        The columns of ``labels.csv``.
+    annotated_at : datetime
+        Current time with its time zone.
+
+    Raises
+    ------
+    ValueError
+        A value is invalid.
+    """
     emotion, sampling = line["emotion"].strip().lower(), line["sampling"].strip()
     if emotion not in ANNOTATED_EMOTIONS:
         raise ValueError(f"unknown emotion {emotion!r}; choose one of {', '.join(ANNOTATED_EMOTIONS)}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import numpy as np
@@ -15,11 +16,35 @@ from callmood.audio.stream import open_audio
 from callmood.errors import BadRecording
 from callmood.types import SAMPLE_RATE, JsonRow
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# A moment is easier to judge with what precedes it; `static/player.js` starts playback as early.
+_RUN_UP_S = 3.0
+_RUN_OUT_S = 2.0
+
 BROWSER_FORMATS = {
     *(("wav", f"pcm_{encoding}") for encoding in ("u8", "s16", "s24", "s32", "f32", "mulaw", "alaw")),
     *(("flac", "flac"), ("mp3", "mp3"), ("mp4", "aac"), ("ogg", "opus"), ("ogg", "vorbis"), ("webm", "opus")),
 }
 """set of (str, str): containers and codecs that Chromium, Firefox, and Safari play without conversion."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A part of a recording as a file of the report.
+
+    Parameters
+    ----------
+    start_s, end_s : float
+        Position in the recording in seconds.
+    url : str
+        Relative address.
+    """
+
+    start_s: float
+    end_s: float
+    url: str
 
 
 @dataclass(frozen=True)
@@ -32,10 +57,13 @@ class AudioSource:
         Relative or absolute address; None where no audio is available.
     message : str
         Why no audio is available; otherwise empty.
+    clips : tuple of Clip
+        Short parts of the recording in the folder of the report.
     """
 
     url: str | None
     message: str = ""
+    clips: tuple[Clip, ...] = ()
 
 
 def find_local_file(recording: JsonRow) -> Path | None:
@@ -140,3 +168,66 @@ def provide_audio(recording: JsonRow, folder: Path, sign_url: Callable[[str, str
     if transcode_to_mp3(path, copy):
         return AudioSource(f"audio/{copy.name}")
     return AudioSource(None, f"Cannot decode the recording: {recording['object']}")
+
+
+def write_clips(recording: JsonRow, moments: Sequence[tuple[float, float]], folder: Path) -> tuple[Clip, ...]:
+    """Write short clips of a recording on this machine as MP3, so that a copied folder plays them.
+
+    Parameters
+    ----------
+    recording : dict
+        With ``recording_id``, ``bucket``, and ``object``.
+    moments : sequence of (float, float)
+        Start and end of each moment in seconds. A clip also contains some seconds before and after it.
+    folder : Path
+        Absolute path of the folder that contains the pages.
+
+    Returns
+    -------
+    tuple of Clip
+        By start. Overlapping clips are merged. Empty if the recording is not on this machine or cannot be decoded.
+    """
+    path = find_local_file(recording)
+    spans = _merge((max(0.0, start - _RUN_UP_S), end + _RUN_OUT_S) for start, end in moments)
+    if path is None or not spans:
+        return ()
+    try:
+        samples = _read_spans(path, spans)
+    except BadRecording:
+        return ()
+    clips = []
+    (folder / "clips").mkdir(exist_ok=True)
+    for (start_s, _), part in zip(spans, samples, strict=True):
+        if part.size:
+            url = f"clips/{recording['recording_id']}-{round(start_s)}.mp3"
+            soundfile.write(folder / url, part, SAMPLE_RATE, format="MP3")
+            clips.append(Clip(start_s, start_s + len(part) / SAMPLE_RATE, url))
+    return tuple(clips)
+
+
+def _merge(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    merged: list[tuple[float, float]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _read_spans(path: Path, spans: Sequence[tuple[float, float]]) -> list[NDArray[np.float32]]:
+    """Return the samples of each span, with at most two channels. Stop reading after the last span."""
+    parts: list[list[NDArray[np.float32]]] = [[] for _ in spans]
+    position = 0
+    with open_audio(path) as stream:
+        channels = min(stream.info.channels, 2)
+        for block in stream.blocks():
+            mixed = block if len(block) == channels else block.mean(axis=0, keepdims=True)
+            for part, (start_s, end_s) in zip(parts, spans, strict=True):
+                start, end = (max(0, round(second * SAMPLE_RATE) - position) for second in (start_s, end_s))
+                if start < mixed.shape[1] and end > 0:
+                    part.append(mixed[:, start:end].T)
+            position += mixed.shape[1]
+            if position > spans[-1][1] * SAMPLE_RATE:
+                break
+    return [np.concatenate(part) if part else np.empty((0, 1), np.float32) for part in parts]

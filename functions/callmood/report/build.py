@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from shlex import quote
@@ -12,17 +12,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from callmood.errors import CallmoodError
-from callmood.report.audio import provide_audio
+from callmood.report.audio import AudioSource, provide_audio, write_clips
 from callmood.report.batches import Batch, query_batches
 from callmood.report.data_files import KEY_DIGITS, DetailFiles, write_data
-from callmood.report.details import call_payload, query_details
+from callmood.report.details import CallDetail, call_payload, query_details
 from callmood.report.model_quality import query_model_quality
 from callmood.report.payload import calls_payload
 from callmood.report.queries import count_failures, query_calls
+from callmood.report.reviews import reviews_payload
 from callmood.report.templates import load_assets, render_page
 from callmood.warehouse.base import Warehouse
 
 _SITE_FILES = ("index.html", "call.html", "assets", "data", "audio", "clips")
+_MAX_CLIPS = 3
 _FORMER_SITE_FILES = ("calls.js", "calls")
 
 # Recordings that are not unique within the first digits keep the whole id.
@@ -55,9 +57,12 @@ class AudioOptions:
     ----------
     sign_url : callable, optional
         Maps bucket and object to a temporary address. None: recordings in buckets are not playable.
+    with_clips : bool
+        Also write clips of the worst moments of recordings on this machine.
     """
 
     sign_url: Callable[[str, str], str] | None = None
+    with_clips: bool = False
 
 
 def build_report(
@@ -126,11 +131,12 @@ def build_report(
             sparklines = []
             for detail in query_details(warehouse, calls, batch.days):
                 sparklines.append(detail.sparkline)
-                source = provide_audio(detail.call, folder, audio.sign_url)
+                source = _provide_audio(detail, folder, audio)
                 details.add(detail.recording_id, call_payload(detail, zone, source))
                 done += 1
                 progress(done, total)
             write_data(data, f"sparklines-{batch.name}", sparklines)
+    write_data(data, "reviews", reviews_payload(warehouse, period.first, period.last))
     write_data(data, "manifest", manifest(batches, min_calls_per_group, detail_files=details.count))
     values = {
         "agent_emotion": agent_emotion,
@@ -141,6 +147,16 @@ def build_report(
         page = render_page(name, now, detail_files=details.count, **values)
         (folder / name).write_text(page, encoding="utf-8")
     return done
+
+
+def _provide_audio(detail: CallDetail, folder: Path, options: AudioOptions) -> AudioSource:
+    source = provide_audio(detail.call, folder, options.sign_url)
+    if not options.with_clips:
+        return source
+    # A call that needs no review has one moment, which the list of calls plays.
+    count = _MAX_CLIPS if detail.call["needs_attention"] else 1
+    moments = [(start / 1000, end / 1000) for start, end, *_ in detail.worst_moments[:count]]
+    return replace(source, clips=write_clips(detail.call, moments, folder))
 
 
 def _id_digits(warehouse: Warehouse, period: Period) -> int | None:

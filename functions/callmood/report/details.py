@@ -291,6 +291,7 @@ def call_payload(detail: CallDetail, zone: tzinfo, audio: AudioSource) -> dict[s
         "segments": detail.segments,
         "audioUrl": audio.url,
         "audioMessage": audio.message,
+        "clips": [[round(1000 * clip.start_s), round(1000 * clip.end_s), clip.url] for clip in audio.clips],
     }
 
 

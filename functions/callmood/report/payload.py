@@ -80,6 +80,8 @@ def calls_payload(calls: Sequence[JsonRow], zone: tzinfo, id_digits: int | None 
         "peakStart": [_deciseconds(call["peak_start_s"]) for call in calls],
         "peakEmotion": [_label_index(call["peak_emotion"]) for call in calls],
         "peakProbability": [_permille(call["peak_probability"]) for call in calls],
+        "peakNegativity": [_permille(call["peak_negativity"]) for call in calls],
+        "peakIsUncertain": [_flag(call["peak_is_uncertain"]) for call in calls],
         "isNegativeCall": [_flag(call["is_negative_call"]) for call in calls],
         "escalated": [_flag(call["escalated"]) for call in calls],
         "recovered": [_flag(call["recovered"]) for call in calls],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -16,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from callmood.errors import AnnotationError, SchemaError
 from callmood.report.audio import AudioSource, find_local_file, is_browser_playable, transcode_to_mp3
 from callmood.report.batches import Batch, query_batches
 from callmood.report.build import manifest, render_empty_page
@@ -24,9 +27,12 @@ from callmood.report.details import call_payload, query_detail, query_sparklines
 from callmood.report.model_quality import query_model_quality
 from callmood.report.payload import calls_payload
 from callmood.report.queries import count_failures, query_call, query_calls
+from callmood.report.reviews import reviews_payload, save_reviews
 from callmood.report.templates import load_assets, render_page
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
+
+_MAX_BODY_BYTES = 100_000
 
 _VERSION = """
 SELECT
@@ -124,6 +130,26 @@ class StoreReport:
                 self._batch_cache[name] = batch.version, text
             return text
 
+    def reviews(self, _: Request) -> Response:
+        """Return the reviews of calls and the annotations of segments."""
+        return _json(encode_json(reviews_payload(self._warehouse)))
+
+    async def save_reviews(self, request: Request) -> Response:
+        """Write reviews and annotations to the store."""
+        # A page of another site cannot send this type without a permission that the server never gives.
+        if request.headers.get("content-type") != "application/json":
+            raise HTTPException(415)
+        body = b""
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > _MAX_BODY_BYTES:
+                raise HTTPException(413)
+        try:
+            await run_in_threadpool(save_reviews, self._warehouse, json.loads(body), datetime.now(UTC))
+        except (AnnotationError, SchemaError, ValueError) as error:
+            return PlainTextResponse(str(error), 400)
+        return Response(status_code=204)
+
     def call(self, request: Request) -> Response:
         """Return the data of one call."""
         call = self._find_call(request)
@@ -181,9 +207,16 @@ def make_app(report: StoreReport) -> Starlette:
         ("/data/manifest", report.manifest),
         ("/data/calls-{batch}", report.calls),
         ("/data/sparklines-{batch}", report.sparklines),
+        ("/data/reviews", report.reviews),
         ("/data/call-{id}", report.call),
         ("/audio/{id}", report.audio),
         ("/assets/{name}", report.asset),
     ]
     localhost_only = Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
-    return Starlette(routes=[Route(path, handler) for path, handler in routes], middleware=[localhost_only])
+    return Starlette(
+        routes=[
+            *(Route(path, handler) for path, handler in routes),
+            Route("/reviews", report.save_reviews, methods=["POST"]),
+        ],
+        middleware=[localhost_only],
+    )

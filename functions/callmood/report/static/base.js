@@ -26,8 +26,13 @@ callmood.fill = function (selector, ...children) {
   return element;
 };
 
-// A name may have any text direction and length: <bdi> isolates it from the surrounding text.
-callmood.nameElement = (text) => callmood.h("bdi", { class: "name", title: text }, text);
+// A name may have any text direction and length: <bdi> isolates it from the surrounding text. It may break after a
+// separator, such as in "2026-11-03_call-1004_queue-billing.wav".
+callmood.nameElement = function (text) {
+  const parts = text.split(/(?<=[\s_\-./\\:@,;+])(?=[^\s_\-./\\:@,;+])/);
+  const breakable = parts.slice(0, 100).flatMap((part) => [document.createElement("wbr"), part]);
+  return callmood.h("bdi", { class: "name", title: text }, breakable.slice(1), parts.slice(100).join(""));
+};
 
 callmood.dot = (label) => callmood.h("i", { class: "dot", "data-emotion": label, "aria-hidden": "true" });
 
@@ -48,21 +53,33 @@ callmood.clock = function (seconds) {
   return s < 3600 ? `${minutes}:${tail}` : `${Math.floor(s / 3600)}:${minutes.padStart(2, "0")}:${tail}`;
 };
 
-callmood.percent = (ratio, digits = 0) =>
-  ratio === null || ratio === undefined ? "–" : `${(100 * ratio).toFixed(digits)}%`;
+// Dates and numbers follow the language of the browser.
+callmood.locale = navigator.language || "en-GB";
 
-callmood.count = (n) => n.toLocaleString("en-GB");
+callmood.number = (value, digits = 0) =>
+  value.toLocaleString(callmood.locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+
+callmood.percent = (ratio, digits = 0) =>
+  ratio === null || ratio === undefined
+    ? "–"
+    : ratio.toLocaleString(callmood.locale, {
+        style: "percent",
+        minimumFractionDigits: digits,
+        maximumFractionDigits: digits,
+      });
+
+callmood.count = (n) => callmood.number(n);
 
 callmood.plural = (n, singular) => `${callmood.count(n)} ${singular}${n === 1 ? "" : "s"}`;
 
 callmood.totalTime = (seconds) =>
-  seconds < 3600 ? callmood.plural(Math.round(seconds / 60), "minute") : `${(seconds / 3600).toFixed(1)} hours`;
+  seconds < 3600 ? callmood.plural(Math.round(seconds / 60), "minute") : `${callmood.number(seconds / 3600, 1)} hours`;
 
 const DAY_MS = 86400000;
 callmood.WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
 callmood.date = (day, options = {}) =>
-  new Date(`${day}T00:00Z`).toLocaleDateString("en-GB", {
+  new Date(`${day}T00:00Z`).toLocaleDateString(callmood.locale, {
     day: "numeric",
     month: "short",
     year: "numeric",
@@ -89,3 +106,32 @@ callmood.state = {
     window.dispatchEvent(new Event("statechange"));
   },
 };
+
+// --- scroll position: going back to the list returns to where it was ----------------------------------------------
+
+callmood.scroll = (() => {
+  const key = () => `callmood-scroll:${location.pathname}${location.hash}`;
+  const listTop = () => document.querySelector("#list").getBoundingClientRect().top + scrollY;
+
+  function save() {
+    try {
+      sessionStorage.setItem(key(), JSON.stringify({ y: scrollY, inList: scrollY - listTop() }));
+    } catch {
+      // A browser without storage starts at the top.
+    }
+  }
+
+  // Restores the position once the list is rendered. Charts above it may still grow, so the list is the reference.
+  function restore() {
+    history.scrollRestoration = "manual";
+    window.addEventListener("pagehide", save);
+    try {
+      const saved = JSON.parse(sessionStorage.getItem(key()));
+      if (saved) scrollTo(0, saved.inList > 0 ? listTop() + saved.inList : saved.y);
+    } catch {
+      // As above.
+    }
+  }
+
+  return { restore };
+})();

@@ -50,10 +50,13 @@
     fill("#summary", summary());
     player.load(call);
     lanes.render(call);
+    callmood.why.render(call);
+    callmood.review.render(call);
     renderWorstMoments();
     drawCharts();
     renderSegmentTable();
-    player.seek(Number(callmood.state.read().t ?? 0));
+    player.seek(Number(callmood.state.read().t ?? 0), playsNext);
+    playsNext = false;
   }
 
   // --- summary and details ----------------------------------------------------------------------------------------
@@ -98,62 +101,78 @@
 
   // --- worst moments ----------------------------------------------------------------------------------------------
 
+  const MAX_RELIABLE = 3;
+
+  // The view `worst_moments` orders them by reliability. Those with an uncertain label come after the others.
   function renderWorstMoments() {
-    const item = ({ start, emotion, probability }) =>
-      h(
+    const segmentAt = (moment) => call.segments.find((segment) => segment.start === moment.start && segment.probabilities);
+    const moments = call.worstMoments.map((moment) => ({ ...moment, segment: segmentAt(moment) }));
+    const isUncertain = ({ segment }) => segment?.emotion === "uncertain";
+    const ranked = [...moments.filter((moment) => !isUncertain(moment)), ...moments.filter(isUncertain)];
+    const item = (moment) => {
+      const { start, end, emotion, probability } = moment;
+      const play = () => {
+        player.seekMoment(start);
+        if (moment.segment) callmood.review.select(moment.segment);
+      };
+      return h(
         "li",
         {},
         h(
           "button",
-          { type: "button", onclick: () => player.seek(start, true) },
+          { type: "button", onclick: play },
           h("span", { class: "number" }, clock(start)),
-          callmood.dot(emotion),
-          `${emotion} ${percent(probability)}`,
+          callmood.dot(isUncertain(moment) ? "uncertain" : emotion),
+          `${emotion} ${percent(probability)}${isUncertain(moment) ? ", uncertain" : ""}`,
+          h("span", { class: "quiet" }, `${callmood.number(end - start, 1)} s`),
         ),
       );
+    };
     const none = h("li", { class: "quiet" }, "No moment with predominantly negative customer speech.");
-    fill("#worst-moments", call.worstMoments.length ? call.worstMoments.map(item) : none);
+    fill("#worst-moments", ranked.length ? ranked.slice(0, MAX_RELIABLE).map(item) : none);
+    const rest = ranked.slice(MAX_RELIABLE).sort((a, b) => a.start - b.start);
+    document.querySelector("#more-moments").hidden = !rest.length;
+    fill("#more-moments ol", rest.map(item));
+    fill("#more-moments summary", plural(rest.length, "more moment"));
     for (const id of ["#previous-moment", "#next-moment"]) {
       document.querySelector(id).disabled = !call.worstMoments.length;
     }
   }
 
   function seekWorstMoment(step) {
-    const starts = call.worstMoments.map((moment) => moment.start);
-    const after = starts.filter((start) => start > player.position + 0.05);
-    const before = starts.filter((start) => start < player.position - 1);
+    const starts = call.worstMoments.map((moment) => moment.start).sort((a, b) => a - b);
+    const after = starts.filter((start) => start > player.position + 3.05); // the run-up is before the moment
+    const before = starts.filter((start) => start < player.position + 2);
     const target = step > 0 ? (after[0] ?? starts[0]) : (before.at(-1) ?? starts.at(-1));
-    if (target !== undefined) player.seek(target, true);
+    if (target !== undefined) player.seekMoment(target);
   }
 
   document.querySelector("#previous-moment").addEventListener("click", () => seekWorstMoment(-1));
   document.querySelector("#next-moment").addEventListener("click", () => seekWorstMoment(1));
 
-  // --- keyboard shortcuts -----------------------------------------------------------------------------------------
+  // --- next call --------------------------------------------------------------------------------------------------
 
-  const SHORTCUTS = {
-    n: () => seekWorstMoment(1),
-    p: () => seekWorstMoment(-1),
+  let playsNext = false;
+
+  player.onNext = function (step) {
+    const state = callmood.state.read();
+    const next = callmood.calls && call ? metrics.nextMoment(state, call.id, step) : null;
+    if (!next) return;
+    playsNext = true;
+    location.hash = callmood.state.toHash({ ...state, call: next.id, t: Math.max(0, next.peakStart - 3) });
+  };
+
+  player.addShortcuts({
+    ".": () => seekWorstMoment(1),
+    ",": () => seekWorstMoment(-1),
     j: () => openLink("#next-call"),
     k: () => openLink("#previous-call"),
-    " ": player.toggle,
-  };
+  });
 
   function openLink(selector) {
     const link = document.querySelector(selector);
     if (!link.hidden) location.assign(link.href);
   }
-
-  document.addEventListener("keydown", (event) => {
-    const isForElement =
-      event.target.closest("input, select, textarea, audio") ||
-      (event.key === " " && event.target.closest("button, a, summary"));
-    const isEnabled = document.querySelector("#shortcuts").checked;
-    const action = SHORTCUTS[event.key];
-    if (!call || !isEnabled || isForElement || event.ctrlKey || event.metaKey || event.altKey || !action) return;
-    event.preventDefault();
-    action();
-  });
 
   // --- charts and table -------------------------------------------------------------------------------------------
 
@@ -177,7 +196,7 @@
         "tr",
         {},
         h("td", {}, h("button", { type: "button", onclick: () => player.seek(start, true) }, clock(start))),
-        h("td", { class: "number" }, `${(end - start).toFixed(1)} s`),
+        h("td", { class: "number" }, `${callmood.number(end - start, 1)} s`),
         h("td", {}, lanes.ROLE_NAMES[role]),
         h("td", {}, emotion ? [callmood.dot(emotion), emotion] : "–"),
         callmood.EMOTIONS.map((_, i) => h("td", { class: "number" }, probabilities ? percent(probabilities[i]) : "")),
@@ -186,8 +205,10 @@
   }
 
   player.onMove = lanes.movePlayhead;
-  lanes.onSeek(player.seek);
+  lanes.onSeek(player.seek, callmood.review.select);
   window.addEventListener("hashchange", load);
   window.addEventListener("callschange", renderNavigation);
-  load().then(callmood.data.loadCalls);
+  load()
+    .then(callmood.reviews.load)
+    .then(callmood.data.loadCalls);
 })();

@@ -27,6 +27,43 @@
     }
   }
 
+  // --- reviews ----------------------------------------------------------------------------------------------------
+
+  function renderReviews() {
+    const { reviews, percent, plural } = callmood;
+    const verdicts = reviews.reviewed().map(([, { verdict }]) => verdict);
+    const count = (verdict) => verdicts.filter((other) => other === verdict).length;
+    const accuracyText = (isSelected, selection, consequence) => {
+      const found = reviews.accuracy(isSelected);
+      if (!found) return null;
+      const { ratio, low, high, segments } = found;
+      const interval = `95% interval ${percent(low)} to ${percent(high)}`;
+      const text = `${percent(ratio)} of ${plural(segments, "checked label")} ${selection} correct (${interval}).`;
+      return callmood.h("p", {}, text, " ", callmood.h("span", { class: "quiet" }, consequence));
+    };
+    const selected = accuracyText(
+      (sampling) => sampling === "report",
+      "that people selected in this report were",
+      "The report shows conspicuous segments, so this is not the accuracy of the model.",
+    );
+    const sampled = accuracyText((sampling) => sampling === "random", "in random samples were", "This is the accuracy of the model.");
+    document.querySelector("#reviews").hidden = !verdicts.length && !selected && !sampled;
+    const kinds = [
+      [count("agree"), "agree"],
+      [count("not_worth_it"), "not worth it"],
+    ].map(([n, kind]) => `${callmood.count(n)} ${kind}`);
+    fill("#review-summary", verdicts.length ? `${plural(verdicts.length, "reviewed call")}: ${kinds.join(", ")}.` : "");
+    fill("#label-accuracy", sampled, selected);
+    document.querySelector("#own-reviews").hidden = !reviews.countOwn();
+  }
+
+  document.querySelector("#export-reviews").addEventListener("click", callmood.reviews.exportFile);
+  document.querySelector("#delete-reviews").addEventListener("click", () => {
+    if (confirm("Delete your reviews and labels from this browser? Export them first to keep them.")) {
+      callmood.reviews.deleteOwn();
+    }
+  });
+
   // --- page -------------------------------------------------------------------------------------------------------
 
   let renderedFilters = ""; // search, sort order, and list page change only the list
@@ -49,15 +86,23 @@
     list.render(state, calls);
   }
 
+  let isScrolled = false;
+
   function renderAll() {
     renderedFilters = "";
     filters.fill();
     render();
+    if (!isScrolled) callmood.scroll.restore();
+    isScrolled = true;
   }
 
   for (const event of ["statechange", "hashchange"]) {
     window.addEventListener(event, () => callmood.calls && render());
   }
   window.addEventListener("callschange", renderAll);
-  callmood.data.loadCalls();
+  window.addEventListener("reviewschange", () => {
+    renderReviews();
+    if (callmood.calls) list.render(callmood.state.read(), metrics.filterCalls(callmood.state.read()));
+  });
+  callmood.data.loadCalls().then(callmood.reviews.load);
 })();

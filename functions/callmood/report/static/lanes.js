@@ -77,10 +77,11 @@ callmood.lanes = (() => {
   const segmentOf = (button) => call.segments[button.dataset.index];
 
   // A click on a segment plays the segment. A click beside a segment moves the playhead.
-  function onSeek(seek) {
+  function onSeek(seek, select) {
     track.addEventListener("click", ({ target, clientX }) => {
       const button = target.closest(".segment");
       if (button) focusSegment(button);
+      if (button) select(segmentOf(button));
       const box = track.getBoundingClientRect();
       const second = button ? segmentOf(button).start : ((clientX - box.left) / box.width) * call.duration;
       seek(second, Boolean(button));

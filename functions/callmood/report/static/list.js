@@ -1,8 +1,8 @@
-// The list of calls on the index page: search, sort order, and pages.
+// The list of calls on the index page: search, sort order, pages, playback of moments, and export.
 "use strict";
 
 callmood.list = (() => {
-  const { h, fill, metrics, count, plural } = callmood;
+  const { h, fill, metrics, count, percent, plural } = callmood;
   const PAGE_SIZE = 50;
 
   const search = document.querySelector("#search");
@@ -23,24 +23,107 @@ callmood.list = (() => {
     });
   }
 
-  function callUrl(state, call, second = "") {
-    return `call.html${callmood.state.toHash({ ...state, page: "", call: call.id, t: second })}`;
-  }
+  const callUrl = (state, call, second = "") => `call.html${callmood.state.toHash({ ...state, call: call.id, t: second })}`;
 
-  function peakLink(state, call) {
+  // --- moments ----------------------------------------------------------------------------------------------------
+
+  const hasMoment = metrics.hasMoment;
+
+  function momentCell(state, call) {
+    if (!hasMoment(call)) return h("span", { class: "quiet" }, call.negativity === null ? "–" : "none");
     const time = callmood.clock(call.peakStart);
+    const uncertain = call.peakIsUncertain ? "uncertain, " : "";
     return h(
       "a",
-      { href: callUrl(state, call, call.peakStart), "aria-label": `${call.peakEmotion} at ${time}` },
-      callmood.dot(call.peakEmotion),
-      `${time} ${call.peakEmotion} ${percent(call.peakProbability)}`,
+      { href: callUrl(state, call, call.peakStart), "aria-label": `${uncertain}${call.peakEmotion} at ${time}` },
+      callmood.dot(call.peakIsUncertain ? "uncertain" : call.peakEmotion),
+      `${time} ${call.peakEmotion}${call.peakIsUncertain ? "?" : ""} ${percent(call.peakProbability)}`,
     );
   }
+
+  function playButton(call) {
+    const label = hasMoment(call) ? `Play ${call.name} before its worst moment` : `Play ${call.name} from the start`;
+    return h("button", { type: "button", class: "play", "aria-label": label, title: label, onclick: () => play(call) }, "▶");
+  }
+
+  async function play(call) {
+    try {
+      const detail = callmood.decodeCall(await callmood.data.readCall(call.id));
+      callmood.player.load(detail);
+      callmood.player.seekMoment(hasMoment(call) ? call.peakStart : 0);
+    } catch {
+      fill("#result-count", `The call ${call.name} no longer exists. Reload the page.`);
+    }
+    markPlaying();
+  }
+
+  function markPlaying() {
+    const playing = callmood.player.call?.id;
+    for (const row of document.querySelectorAll("#list tbody tr")) {
+      row.toggleAttribute("data-playing", Boolean(playing?.startsWith(row.dataset.call)));
+    }
+  }
+
+  // Plays the worst moment of the next call in the list that has one.
+  callmood.player.onNext = function (step) {
+    const call = metrics.nextMoment(callmood.state.read(), callmood.player.call?.id ?? null, step);
+    if (call) play(call);
+  };
+
+  // --- export -----------------------------------------------------------------------------------------------------
+
+  function exportCalls() {
+    const state = callmood.state.read();
+    const columns = {
+      recording_id: (call) => call.id,
+      call: (call) => call.name,
+      day: (call) => call.day,
+      time: (call) => call.time,
+      queue: (call) => call.queue,
+      agent: (call) => call.agent,
+      customer: (call) => call.customer,
+      duration_s: (call) => call.duration,
+      negativity: (call) => call.negativity?.toFixed(3),
+      needs_attention: (call) => call.needsAttention,
+      escalated: (call) => call.escalated,
+      recovered: (call) => call.recovered,
+      worst_moment_s: (call) => (hasMoment(call) ? call.peakStart : null),
+      worst_moment_emotion: (call) => (hasMoment(call) ? call.peakEmotion : null),
+      reason: (call) => call.attentionReason,
+      verdict: (call) => reviewOf(call)?.verdict,
+      note: (call) => reviewOf(call)?.note,
+    };
+    const found = metrics.search(state, metrics.filterCalls(state));
+    const rows = found.map((call) => Object.values(columns).map((value) => value(call)));
+    callmood.saveCsv("callmood-calls.csv", Object.keys(columns), rows);
+  }
+
+  document.querySelector("#export-calls").addEventListener("click", exportCalls);
+
+  // --- reviews ----------------------------------------------------------------------------------------------------
+
+  const VERDICTS = { reviewed: "reviewed", agree: "agree", not_worth_it: "not worth it" };
+  let reviews = new Map(); // by the id in the list, which may be shortened
+
+  const reviewOf = (call) => reviews.get(call.id);
+
+  function updateReviews() {
+    const digits = callmood.calls?.[0]?.id.length ?? 0;
+    reviews = new Map(callmood.reviews.reviewed().map(([callId, review]) => [callId.slice(0, digits), review]));
+  }
+
+  function reviewBadge(call) {
+    const review = reviewOf(call);
+    if (!review) return null;
+    return h("span", { class: "review", title: review.note || null }, `✓ ${VERDICTS[review.verdict] ?? "note"}`);
+  }
+
+  // --- rows -------------------------------------------------------------------------------------------------------
 
   function listRow(state, call) {
     return h(
       "tr",
-      { "data-attention": call.needsAttention === 1 },
+      { "data-attention": call.needsAttention === 1, "data-call": call.id },
       h(
         "th",
         { scope: "row", class: "call" },
@@ -52,8 +135,8 @@ callmood.list = (() => {
       h("td", { class: "duration number" }, callmood.clock(call.duration)),
       h("td", { class: "emotions" }, callmood.sparkline(call)),
       h("td", { class: "negative" }, call.negativity === null ? "–" : callmood.meter(call.negativity)),
-      h("td", { class: "peak" }, call.peakStart === null ? "–" : peakLink(state, call)),
-      h("td", { class: "reason" }, call.attentionReason ?? ""),
+      h("td", { class: "peak" }, playButton(call), momentCell(state, call)),
+      h("td", { class: "reason" }, call.attentionReason ?? "", reviewBadge(call)),
     );
   }
 
@@ -70,10 +153,12 @@ callmood.list = (() => {
     }
     if (document.activeElement !== search) search.value = state.q ?? "";
     reviewOnly.checked = Boolean(state.review);
+    updateReviews();
     fill(
       "#list tbody",
       onPage.map((call) => listRow(state, call)),
     );
+    markPlaying();
     const first = (page - 1) * PAGE_SIZE + 1;
     const range = `${count(first)} to ${count(first + onPage.length - 1)} of ${plural(found.length, "call")}`;
     fill("#result-count", found.length === 0 ? "No call matches." : range);

@@ -32,6 +32,8 @@ callmood.decodeCalls = function ({ columns, queues, agents }, batch) {
       peakStart: seconds(columns.peakStart[i]),
       peakEmotion: lookUp(callmood.LABELS, columns.peakEmotion[i]),
       peakProbability: ratio(columns.peakProbability[i]),
+      peakNegativity: ratio(columns.peakNegativity[i]),
+      peakIsUncertain: Boolean(columns.peakIsUncertain[i]),
       isNegativeCall: columns.isNegativeCall[i],
       escalated: columns.escalated[i],
       recovered: columns.recovered[i],
@@ -56,6 +58,7 @@ callmood.decodeCall = function (payload) {
       emotion: callmood.LABELS[emotion],
       probability: probability / 1000,
     })),
+    clips: payload.clips.map(([from, to, url]) => ({ start: from / 1000, end: to / 1000, url })),
     segments: start.map((_, index) => ({
       index,
       role: callmood.ROLES[role[index]],
