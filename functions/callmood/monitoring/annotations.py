@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -129,7 +130,9 @@ def review_row(line: Mapping[str, str], reviewed_at: datetime) -> JsonRow:
     ValueError
         A value is invalid.
     """
-    verdict, note = (line.get("verdict") or "").strip() or None, (line.get("note") or "").strip() or None
+    verdict = (line.get("verdict") or "").strip() or None
+    # The export of the report puts an apostrophe before a note that a spreadsheet would execute.
+    note = re.sub(r"^'(?=[=+@-])", "", (line.get("note") or "").strip()) or None
     if verdict is not None and verdict not in VERDICTS:
         raise ValueError(f"unknown verdict {verdict!r}; choose one of {', '.join(VERDICTS)}")
     if note is not None and len(note) > _MAX_NOTE_CHARS:

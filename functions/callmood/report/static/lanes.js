@@ -5,6 +5,8 @@ callmood.lanes = (() => {
   const { h, fill, clock, percent } = callmood;
   const ROLE_NAMES = { agent: "Agent", customer: "Customer", mixed: "Both speakers" };
   const MIN_SILENCE_S = 5;
+  const MIN_WIDTH_PX = 8; // as in page.css
+  const MAX_FIRST_SCALE = 8;
   const track = document.querySelector("#track");
   const scroller = document.querySelector("#scroller");
   const playhead = document.querySelector("#playhead");
@@ -32,7 +34,14 @@ callmood.lanes = (() => {
     const first = track.querySelector(".segment");
     if (first) first.tabIndex = 0;
     tooltip.hidden = true;
-    zoom(1);
+    zoom(legibleScale());
+  }
+
+  // Returns the scale at which half of the segments have the minimum width, so that few segments overlap.
+  function legibleScale() {
+    const lengths = call.segments.map(({ start, end }) => end - start).sort((a, b) => a - b);
+    const width = ((lengths[lengths.length >> 1] ?? call.duration) / call.duration) * scroller.clientWidth;
+    return [1, 2, 4].find((candidate) => candidate * width >= MIN_WIDTH_PX) ?? MAX_FIRST_SCALE;
   }
 
   const position = (start, end) => ({
