@@ -15,29 +15,33 @@ pytest_plugins = ["chromium"]
 
 os.environ["COLUMNS"] = "80"  # tables wrap alike in every terminal
 
-# Folders whose tests start a service, a browser, or another process, or train a model.
+# Paths whose tests start a service, a browser, or another process, train a model, compile, or take many seconds.
 _SLOW = (
-    *(
-        "cli/",
-        "cloud_functions/",
-        "composer/",
-        "docs/test_site",
-        "images/",
-        "infra/",
-        "model/",
-        "models/",
-        "packaging/",
-    ),
-    *("realtime/", "report/", "services/test_batch", "stack/", "views/"),
+    *("cli/", "cloud_functions/", "composer/", "docs/test_site", "emotion/test_log_mel", "images/", "infra/", "model/"),
+    *("models/", "monitoring/test_daily_check", "packaging/", "realtime/", "report/", "services/test_bad_files"),
+    *("services/test_batch", "stack/", "views/", "warehouse/test_migration", "warehouse/test_zetasql"),
 )
+
+
+_ROOT = Path(__file__).parent
+
+
+def _is_slow(path: Path) -> bool:
+    return path.relative_to(_ROOT).as_posix().startswith(_SLOW)
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Do not import the slow tier for the unit tests: its modules import TensorFlow, Google's clients, and a browser."""
+    if config.getoption("markexpr") == "not slow" and collection_path.is_file() and _is_slow(collection_path):
+        return True
+    return None
 
 
 def pytest_collection_modifyitems(items):
     """Mark the slow tier, and keep tests that share a service or a trained model in one xdist worker."""
-    root = Path(__file__).parent
     for item in items:
-        path = item.path.relative_to(root)
-        if path.as_posix().startswith(_SLOW):
+        path = item.path.relative_to(_ROOT)
+        if _is_slow(item.path) or "data_root" in item.fixturenames:
             item.add_marker(pytest.mark.slow)
         item.add_marker(pytest.mark.xdist_group("stack" if path.parts[0] in ("stack", "views") else str(path)))
 
