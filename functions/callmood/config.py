@@ -16,6 +16,8 @@ DEFAULT_FILENAME_PATTERN = (
     r"(?:_queue-(?P<queue>[^_/.]+))?(?:_agent-(?P<agent_id>[^_/.]+))?(?:_customer-(?P<customer_id>[^_/.]+))?"
 )
 
+RAW_AUDIO_PATTERN = r"^((ulaw|alaw|slin)/(4000|[5-9]\d{3}|\d{5}|1\d{5})/([1-9]|[1-5]\d|6[0-4])|g729/8000/1)$"
+
 # Fields of `AnalysisConfig` that change rows. The limits only decide whether a recording is analyzed at all.
 _ROW_FIELDS = {
     "channel_roles",
@@ -24,6 +26,7 @@ _ROW_FIELDS = {
     "time_zone",
     "prior",
     "confidence_threshold",
+    "raw_audio",
 }
 
 
@@ -78,6 +81,13 @@ class AnalysisConfig(TimeZoneConfig):
         le=1,
         description="Segments below this confidence are `uncertain`. Default: the model's threshold.",
     )
+    raw_audio: str | None = Field(
+        None,
+        pattern=RAW_AUDIO_PATTERN,
+        description="Format of recordings without a header, as `CODEC/RATE/CHANNELS`: `ulaw`, `alaw`, `slin` (16-bit "
+        "little-endian), or `g729` (only `g729/8000/1`). Example: `ulaw/8000/1`. Default: such recordings fail as "
+        "`not_audio`.",
+    )
     max_duration_s: float = Field(
         4 * 3600.0,
         gt=0,
@@ -86,7 +96,8 @@ class AnalysisConfig(TimeZoneConfig):
     max_size_bytes: int = Field(
         2**31,
         gt=0,
-        description="Maximum size of an object, in bytes.",
+        description="Maximum size of a recording, in bytes, also after gzip content encoding is unpacked. The default "
+        "of the function `analyze` is a third of 2 GiB, because a recording from a bucket stays in memory.",
     )
 
     @field_validator("channel_roles", mode="before")

@@ -90,6 +90,7 @@ FAILURE_CODES = {
     "invalid_format": "The header states an impossible format, such as a sample rate of zero.",
     "too_long": "The recording is longer than the limit (MAX_DURATION_S).",
     "too_large": "The object is larger than the limit (MAX_SIZE_BYTES).",
+    "too_costly": "Decoding needs far more memory or time than the recording explains, or has too many channels.",
     "gone": "The object was deleted or replaced before it could be read.",
     "forbidden": "Read access to the recording is denied.",
     "bad_name": "The file name is not valid UTF-8.",

@@ -58,6 +58,12 @@ class LocalSettings(AnalysisSettings, ReportSettings):
 class AnalyzeSettings(AnalysisSettings, DatasetSettings):
     """Settings of the function `analyze`."""
 
+    max_size_bytes: int = Field(
+        2**31 // 3,
+        gt=0,
+        description=AnalysisConfig.model_fields["max_size_bytes"].description,
+    )
+
     results_topic: str | None = Field(
         None,
         pattern=r"^projects/[^/]+/topics/[^/]+$",

@@ -229,7 +229,7 @@ def test_audio_of_a_video_is_decoded():
 
 
 def test_first_of_several_audio_streams_is_decoded_with_a_warning():
-    samples, warnings = decode(video([tones(16000, 1), np.zeros((32000, 1), np.float32)]))
+    samples, warnings = decode(video([tones(16000, 1), np.zeros((32000, 2), np.float32)]))
     assert warnings == ["extra_audio_streams"]
     assert np.abs(samples).max() > 0.4
 

@@ -5,8 +5,10 @@ The input is push requests, the output is requests to Cloud Storage and BigQuery
 
 import base64
 import contextlib
+import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -106,14 +108,27 @@ def storage_with(content, crc32c=None, size=None, status=200):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"not JSON", b"[1]", b'{"a": 1}', b'{"message": {}}', b'{"message": {"data": "\xff"}}']
+    "body",
+    [
+        b"",
+        b"not JSON",
+        b"[1]",
+        b'{"a": 1}',
+        b'{"message": {}}',
+        b'{"message": {"data": "\xff"}}',
+        b'{"message": {"messageId": "\\ud800", "attributes": {}}}',
+        b"[" * 100_000,
+    ],
+    ids=lambda body: repr(body[:20]),
 )
-def test_invalid_request_is_acknowledged_and_logged(any_function, google, body):
+def test_invalid_request_is_acknowledged_with_a_row(any_function, google, body):
     assert any_function.push(body) == 204
     [line] = any_function.log_entries()
-    assert line["severity"] == "ERROR"
-    assert "not a Pub/Sub push request" in line["message"]
-    assert google.requests == []
+    assert (line["severity"], line["failure"]) == ("ERROR", "bad_event")
+    assert re.search("not a Pub/Sub push request|nested too deeply", line["message"])
+    [row] = rows(google, "failures")
+    assert (row["code"], row["recording_id"], row["event_id"]) == ("bad_event", None, line["event_id"])
+    assert line["event_id"] == f"sha256-{hashlib.sha256(body).hexdigest()[:32]}"
 
 
 def test_other_message_has_a_failure(any_function, google):
@@ -131,6 +146,7 @@ def test_other_message_has_a_failure(any_function, google):
         FINALIZED | {"objectId": "2026/"},
         FINALIZED | {"objectId": "2026/call.wav.json"},
         FINALIZED | {"objectId": "_done/call.wav"},
+        FINALIZED | {"objectId": "2026_$folder$"},
         DELETED,
         FINALIZED | {"eventType": "OBJECT_METADATA_UPDATE"},
         FINALIZED | {"eventType": "OBJECT_ARCHIVE"},

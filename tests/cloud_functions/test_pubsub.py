@@ -1,5 +1,6 @@
 """Parsing of Pub/Sub push requests."""
 
+import base64
 import json
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from push_requests import ATTRIBUTES, push
 
-from callmood.cloud_functions.pubsub import parse_push
+from callmood.cloud_functions.pubsub import MAX_BODY_BYTES, parse_push, parse_result, read_json
 from callmood.errors import BadEvent
 from callmood.types import ObjectRef
 
@@ -50,6 +51,11 @@ def test_payload_is_ignored(payload):
         (push({}), "lacks eventType, bucketId, objectId, objectGeneration"),
         (push(ATTRIBUTES | {"objectId": ""}), "lacks objectId"),
         (push(ATTRIBUTES | {"objectId": "\ud800.wav"}), "no valid attributes"),
+        (push(ATTRIBUTES | {"objectId": "a\0.wav"}), "no valid attributes"),
+        (push(ATTRIBUTES | {"\udc00": "a"}), "no valid attributes"),
+        (push(ATTRIBUTES, messageId="\ud800"), "no messageId"),
+        (push(ATTRIBUTES, messageId="1\n2"), "no messageId"),
+        (push(ATTRIBUTES, messageId=12), "no messageId"),
         (push(ATTRIBUTES | {"objectGeneration": "latest"}), "Invalid bucketId or objectGeneration"),
         (push(ATTRIBUTES | {"bucketId": "_calls"}), "Invalid bucketId or objectGeneration"),
         (push(ATTRIBUTES | {"objectGeneration": "-1"}), "Invalid bucketId or objectGeneration"),
@@ -61,6 +67,51 @@ def test_payload_is_ignored(payload):
 def test_invalid_request_raises_bad_event(body, message):
     with pytest.raises(BadEvent, match=message):
         parse_push(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"not JSON",
+        b"\xff",
+        b"[" * 200_000,
+        b'{"message":' * 200_000,
+        b'{"a": ' + b"9" * 10_000 + b"}",
+        b" " * MAX_BODY_BYTES + b"{}",
+    ],
+    ids=lambda body: repr(body[:12]),
+)
+def test_body_that_is_not_json_raises_bad_event(body):
+    with pytest.raises(BadEvent):
+        read_json(body)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"analysis_id": 5},
+        {"analysis_id": "\ud800"},
+        {"analysis_id": "a\r\nX-Header: b"},
+        {"analysis_id": ""},
+        {"recording_id": None},
+        {"recording_id": ["r"]},
+        {"needs_attention": "yes"},
+    ],
+)
+def test_result_with_an_invalid_field_raises_bad_event(changes):
+    result = {"analysis_id": "a", "recording_id": "r", "needs_attention": True}
+    assert parse_result(push({}, data=encoded(result))).message == result
+    with pytest.raises(BadEvent, match="not a result"):
+        parse_result(push({}, data=encoded(result | changes)))
+
+
+def test_deeply_nested_result_raises_bad_event():
+    with pytest.raises(BadEvent, match="not a result"):
+        parse_result(push({}, data=base64.b64encode(b"[" * 200_000).decode()))
+
+
+def encoded(result):
+    return base64.b64encode(json.dumps(result).encode()).decode()
 
 
 def test_bad_event_has_the_message_id():

@@ -1,6 +1,9 @@
 """Requests to Cloud Storage, with scripted responses. (The emulator ignores generations of deletions.)"""
 
 import base64
+import gzip
+import hashlib
+import tracemalloc
 from urllib.parse import parse_qs, urlsplit
 
 import google_crc32c
@@ -14,7 +17,7 @@ from google.oauth2 import service_account
 from scripted_http import scripted_http
 
 from callmood.config import AnalysisConfig
-from callmood.errors import CallmoodError
+from callmood.errors import BadRecording, CallmoodError
 from callmood.sources import gcs
 from callmood.types import ObjectRef
 
@@ -84,3 +87,54 @@ def test_url_is_signed_for_the_requested_hours():
 def test_credentials_that_cannot_sign_raise_an_error():
     with pytest.raises(CallmoodError, match="cannot sign URLs; use a service account"):
         gcs.signed_url(storage.Client("p", AnonymousCredentials()), "calls", "a.wav", 24)
+
+
+def stored(server, content, **metadata):
+    """Let the server have one object."""
+    metadata = {"size": str(len(content)), "timeCreated": "2026-11-02T10:00:00Z", **metadata}
+    checksum = base64.b64encode(google_crc32c.Checksum(content).digest()).decode()
+    encoding = [("Content-Encoding", metadata["contentEncoding"])] if "contentEncoding" in metadata else []
+    server.answer = lambda request: (
+        (200, content, ("X-Goog-Hash", f"crc32c={checksum}"), *encoding)
+        if "alt=media" in request.path
+        else (200, metadata)
+    )
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_gzip_content_encoding_is_unpacked(server, client, members):
+    parts = [bytes(range(256)) * 1000 for _ in range(members)]
+    stored(server, b"".join(gzip.compress(part) for part in parts), contentEncoding="gzip")
+    recording = gcs.fetch(client, REF, AnalysisConfig())
+    assert recording.audio == b"".join(parts)
+    assert recording.size_bytes == len(recording.audio)
+    assert recording.content_sha256 == hashlib.sha256(recording.audio).hexdigest()
+
+
+def test_gzip_that_unpacks_beyond_the_size_limit_is_too_large(server, client):
+    """The client would unpack the whole object: 200 MB from 200 kB."""
+    bomb = gzip.compress(bytes(200_000_000), 9)
+    stored(server, bomb, contentEncoding="gzip")
+    tracemalloc.start()
+    with pytest.raises(BadRecording) as error:
+        gcs.fetch(client, REF, AnalysisConfig(max_size_bytes=1_000_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert error.value.code == "too_large"
+    assert peak < 5_000_000
+
+
+def test_damaged_gzip_is_damaged(server, client):
+    stored(server, b"RIFF" + bytes(100), contentEncoding="gzip")
+    with pytest.raises(BadRecording) as error:
+        gcs.fetch(client, REF, AnalysisConfig())
+    assert error.value.code == "damaged"
+
+
+def test_object_with_a_customer_supplied_key_is_encrypted(server, client):
+    """Its metadata is readable; a download would fail at each attempt."""
+    stored(server, b"RIFF", customerEncryption={"encryptionAlgorithm": "AES256", "keySha256": "nVvE"})
+    with pytest.raises(BadRecording) as error:
+        gcs.fetch(client, REF, AnalysisConfig())
+    assert error.value.code == "encrypted"
+    assert not [request for request in server.requests if "alt=media" in request.path]

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from types import MappingProxyType
 
 import numpy as np
@@ -21,7 +22,7 @@ from callmood.errors import BadRecording
 from callmood.speech.crosstalk import ChannelCorrelation
 from callmood.types import SAMPLE_RATE, Recording, Role
 
-ANALYSIS_VERSION = 1
+ANALYSIS_VERSION = 2
 """int: version of the analysis. Increase it with every change of results; tests/analysis/golden.json checks it."""
 
 WARNINGS = {
@@ -31,6 +32,9 @@ WARNINGS = {
     "no_speech": "The recording contains no speech, so it has no segments.",
 }
 """dict of str to str: every code in the `warnings` column of `recordings`, and its meaning."""
+
+# MAX_DURATION_S applies to two channels. The time of more channels is bounded by their sum.
+_CHANNELS = 2
 
 # A quieter channel is empty: it stays below the last bit of a 16-bit file.
 _EMPTY_PEAK = 2.0**-15
@@ -234,7 +238,8 @@ def _decode(
     recording: Recording, model: EmotionModel, config: AnalysisConfig, prior_baselines: Mapping[int, SpeakerBaseline]
 ) -> _Decoded:
     """Read the audio once, in constant memory: only embeddings are kept."""
-    with open_audio(recording.audio) as audio:
+    suffix = PurePosixPath(recording.ref.name).suffix
+    with open_audio(recording.audio, suffix, config.raw_audio) as audio:
         roles = channel_roles(audio.info.channels, recording, config)
         channels = [
             ChannelAnalyzer(channel, role, model, config, prior_baselines.get(channel))
@@ -249,6 +254,13 @@ def _decode(
                 raise BadRecording(
                     "too_long",
                     f"The recording is longer than {config.max_duration_s / 3600:g} hours. "
+                    "Split it, or raise MAX_DURATION_S.",
+                )
+            if samples * len(channels) > _CHANNELS * config.max_duration_s * SAMPLE_RATE:
+                raise BadRecording(
+                    "too_costly",
+                    f"The recording has {len(channels)} channels and is longer than "
+                    f"{_CHANNELS * config.max_duration_s / len(channels) / 3600:g} hours, the limit for this number. "
                     "Split it, or raise MAX_DURATION_S.",
                 )
             if len(channels) > 1:

@@ -42,13 +42,24 @@ class AudioInfo:
 
 
 class Decoder(Protocol):
-    """An open recording."""
+    """An open recording.
+
+    Attributes
+    ----------
+    info : AudioInfo
+        Format of the recording.
+    warnings : list of str
+        Keys of `stream.WARNINGS`. Complete after the last chunk.
+    """
 
     info: AudioInfo
     warnings: list[str]
 
     def chunks(self) -> Iterator[Samples]:
-        """Yield all samples once, as float32 of shape (n, channels), about one second per chunk."""
+        """Yield all samples once, as float32 of shape (n, channels), up to about one second per chunk.
+
+        The rate is `info.sample_rate` for the decoder of a file, and 16 kHz after `resample.Resampled`.
+        """
 
     def close(self) -> None:
         """Release the resources of the decoder."""

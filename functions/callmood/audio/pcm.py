@@ -8,22 +8,12 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from callmood.audio.raw import MULAW
 from callmood.types import SAMPLE_RATE
 
 Encoding = Literal["pcm16", "mulaw"]
 BYTES_PER_SAMPLE: dict[str, int] = {"pcm16": 2, "mulaw": 1}
 """dict of str to int: bytes per sample of each encoding."""
-
-
-def _mulaw_table() -> NDArray[np.float32]:
-    """Return the samples of the 256 codes (ITU-T G.711, table 2a): 16-bit values relative to full scale."""
-    code = ~np.arange(256, dtype=np.uint8)
-    exponent, mantissa = ((code >> 4) & 7).astype(np.int32), (code & 15).astype(np.int32)
-    magnitude = (((mantissa << 3) + 132) << exponent) - 132
-    return (np.where(code & 128, -magnitude, magnitude) / 32768).astype(np.float32)
-
-
-_MULAW = _mulaw_table()
 
 
 class PcmDecoder:
@@ -64,7 +54,7 @@ class PcmDecoder:
             (n,) float32 at 16 kHz in [-1, 1]. Samples that the resampler holds back come with the next frame.
         """
         if self._encoding == "mulaw":
-            samples = _MULAW[np.frombuffer(frame, np.uint8)]
+            samples = MULAW[np.frombuffer(frame, np.uint8)]
         else:
             samples = np.frombuffer(frame, "<i2").astype(np.float32) / np.float32(32768)
         if self._resampler is None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import BinaryIO
 
+from callmood.audio.content import Content
+from callmood.audio.mpeg import adts_frame_length, id3_length, mp3_frame_length
+from callmood.audio.raw import RawFormat, guess_raw
 from callmood.errors import BadRecording
 
 HEAD = 32_768
@@ -28,6 +30,25 @@ class Container:
     demuxer: str
 
 
+class RawAudio(BadRecording):
+    """The file seems to be raw audio: samples without a header.
+
+    Parameters
+    ----------
+    guess : RawFormat
+        Its likely format.
+    """
+
+    def __init__(self, guess: RawFormat) -> None:
+        super().__init__(
+            "not_audio",
+            f"The file seems to be raw {guess.description} audio, without a header that states its format. "
+            f"To analyze such files, set RAW_AUDIO to their codec, sample rate, and channels, such as "
+            f"RAW_AUDIO={guess}, or convert them to WAV first.",
+        )
+        self.guess = guess
+
+
 _CONTAINERS = [
     # A file that ends within its first 12 bytes is still a (damaged) WAV file.
     (rb"RI(FF|FX)(....WAVE|.{0,7}\Z)|(RF|BW)64(....WAVE|.{0,7}\Z)", Container("wav", "wav")),
@@ -44,6 +65,7 @@ _CONTAINERS = [
     (rb"RIFF....AVI ", Container("avi", "avi")),
     (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Container("asf", "asf")),
 ]
+_MAX_TAGS = 16
 _MP3 = Container("mp3", "mp3")
 _ADTS = Container("adts", "aac")
 
@@ -54,14 +76,6 @@ _DECRYPT = "Decrypt it before the upload."
 _NOT_AUDIO = [
     ("encrypted", rb"Salted__|U2FsdGVkX1", "encrypted by OpenSSL", _DECRYPT),
     ("encrypted", rb"-----BEGIN PGP", "a PGP message", _DECRYPT),
-    # RFC 4880: a public-key (tag 1, version 3) or symmetric-key (tag 3, version 4) encrypted session key comes first.
-    (
-        "encrypted",
-        rb"\x84.\x03|\x85[\x00-\x04].\x03|\xc1[\x00-\xbf]\x03|\xc1[\xc0-\xdf].\x03",
-        "a PGP message",
-        _DECRYPT,
-    ),
-    ("encrypted", rb"\x8c.\x04|\xc3.\x04", "a PGP message protected by a password", _DECRYPT),
     ("encrypted", rb"age-encryption\.org/|-----BEGIN AGE", "encrypted by age", _DECRYPT),
     ("encrypted", rb"AES[\x00-\x02]", "encrypted by AES Crypt", _DECRYPT),
     ("encrypted", rb"-----BEGIN (CMS|PKCS7)", "a CMS (S/MIME) message", _DECRYPT),
@@ -91,25 +105,40 @@ _NOT_AUDIO = [
     ("not_audio", rb"MThd", "a MIDI file", "It contains notes instead of recorded audio."),
     ("not_audio", rb"SQLite format 3", "an SQLite database", ""),
     ("not_audio", rb"PAR1", "a Parquet table", ""),
-    ("not_audio", rb"\x7fELF|MZ", "a program", ""),
+    ("not_audio", rb"\x7fELF", "a program", ""),
     ("not_audio", rb"data:audio|UklGR|SUQz|T2dnUw|ZkxhQ", "base64 text", "Decode it before the upload."),
     ("not_audio", rb"#EXTM3U", "a playlist", "It contains only names of recordings."),
     ("not_audio", rb"(?i)\s*<(!doctype html|html)", "an HTML page", _ERROR_PAGE),
     ("not_audio", rb"\s*<\?xml", "an XML document", _ERROR_PAGE),
     ("not_audio", rb"\s*[{\[]\s*[\"{\[\]}\d]", "a JSON document", _ERROR_PAGE),
+]
+"""list of (code, pattern, description, hint): files that are not audio, by a long signature."""
+
+_PERHAPS_NOT_AUDIO = [
+    # RFC 4880: a public-key (tag 1, version 3) or symmetric-key (tag 3, version 4) encrypted session key comes first.
+    (
+        "encrypted",
+        rb"\x84.\x03|\x85[\x00-\x04].\x03|\xc1[\x00-\xbf]\x03|\xc1[\xc0-\xdf].\x03",
+        "a PGP message",
+        _DECRYPT,
+    ),
+    ("encrypted", rb"\x8c.\x04|\xc3.\x04", "a PGP message protected by a password", _DECRYPT),
+    ("not_audio", rb"MZ", "a program", ""),
     ("not_audio", rb"\0+\Z", "a sequence of zero bytes", "The disk or the upload lost its content."),
     ("not_audio", rb"\xff\xfe|\xfe\xff|[^\0-\x08\x0e-\x1a\x1c-\x1f]+\Z", "text", ""),
 ]
-"""list of (code, pattern, description, hint): files that are not audio."""
+"""list of (code, pattern, description, hint): as `_NOT_AUDIO`, but raw audio can start with the same few bytes."""
 
 
-def identify(file: BinaryIO) -> Container:
+def identify(content: Content, suffix: str = "") -> Container:
     """Return the container format of a file.
 
     Parameters
     ----------
-    file : BinaryIO
-        Seekable, at any position. Afterwards it is at its beginning.
+    content : Content
+        The bytes of the file.
+    suffix : str
+        Suffix of its name, such as ``.ulaw``. It matters only for raw audio, which has no header.
 
     Returns
     -------
@@ -117,35 +146,41 @@ def identify(file: BinaryIO) -> Container:
 
     Raises
     ------
+    RawAudio
+        The file seems to be raw audio.
     BadRecording
-        `empty_file`, `encrypted`, or `not_audio`. The message describes the content.
+        `empty_file`, `encrypted`, `not_audio`, or `damaged`. The message describes the content.
     """
-    file.seek(0)
-    head = file.read(HEAD)
+    head = content.read_at(0, HEAD)
     if not head:
         raise BadRecording("empty_file", "The file is empty (0 bytes). Nothing was recorded, or the upload failed.")
-    content = _after_id3(file, head)
-    file.seek(0)
+    raw = guess_raw(content, suffix)
+    not_audio = _match(_NOT_AUDIO, head)
+    if raw and raw.is_named and not not_audio:
+        raise RawAudio(raw.format)
+    audio = _after_id3(content, head)
     for pattern, container in _CONTAINERS:
-        if re.match(pattern, content, re.DOTALL):
+        if re.match(pattern, audio, re.DOTALL):
             return container
-    if mpeg := _mpeg_audio(content):
+    if mpeg := _mpeg_audio(audio):
         return mpeg
-    if content is not head:
+    if audio is not head:
         # An ID3 tag without known content is an MP3 without audio. The decoder reports that.
         return _MP3
-    raise _not_audio(head)
+    if raw and not not_audio:
+        raise RawAudio(raw.format)
+    raise not_audio or _match(_PERHAPS_NOT_AUDIO, head) or _unknown()
 
 
-def _after_id3(file: BinaryIO, head: bytes) -> bytes:
+def _after_id3(content: Content, head: bytes) -> bytes:
     """Return the first bytes after any ID3v2 tags, which precede the audio in MP3, AAC, and some FLAC files."""
-    position = 0
-    while head[:3] == b"ID3" and len(head) >= 10:
-        # id3.org, ID3v2.4 section 3.1: a size of four 7-bit bytes, without the 10-byte header (and footer, flag 0x10).
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-        position += 10 + size + (10 if head[5] & 0x10 else 0)
-        file.seek(position)
-        head = file.read(HEAD)
+    position = tags = 0
+    while length := id3_length(head):
+        tags += 1
+        if tags > _MAX_TAGS:
+            raise BadRecording("damaged", f"The file starts with more than {_MAX_TAGS} ID3 tags, so it is damaged.")
+        position += length
+        head = content.read_at(position, HEAD)
     return head
 
 
@@ -157,7 +192,7 @@ def _mpeg_audio(head: bytes) -> Container | None:
     """
     start = head.find(0xFF)
     while 0 <= start < HEAD // 4:
-        for container, length_of in ((_MP3, _mp3_frame_length), (_ADTS, _adts_frame_length)):
+        for container, length_of in ((_MP3, mp3_frame_length), (_ADTS, adts_frame_length)):
             end, frames = start, 0
             while frames < 3 and (length := length_of(head[end : end + 7])):
                 end, frames = end + length, frames + 1
@@ -167,43 +202,17 @@ def _mpeg_audio(head: bytes) -> Container | None:
     return None
 
 
-# ISO/IEC 11172-3 section 2.4.2.3 and 13818-3 section 2.4.2.3: kbit/s by bitrate index.
-_KBITS = {
-    ("1", "II"): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
-    ("1", "III"): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    ("2", "II"): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-    ("2", "III"): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-
-
-def _mp3_frame_length(header: bytes) -> int:
-    """Return the length in bytes of an MPEG layer II or III frame; 0 if the header is not valid."""
-    if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
-        return 0
-    version, layer = header[1] >> 3 & 3, {2: "II", 1: "III"}.get(header[1] >> 1 & 3)
-    bitrate, rate = header[2] >> 4, header[2] >> 2 & 3
-    if version == 1 or layer is None or not 0 < bitrate < 15 or rate == 3:
-        return 0
-    kbits = _KBITS["1" if version == 3 else "2", layer][bitrate - 1]
-    hertz = (44_100, 48_000, 32_000)[rate] >> {3: 0, 2: 1, 0: 2}[version]
-    samples = 576 if version != 3 and layer == "III" else 1152
-    return samples // 8 * kbits * 1000 // hertz + (header[2] >> 1 & 1)
-
-
-def _adts_frame_length(header: bytes) -> int:
-    """Return the length in bytes of an ADTS frame (ISO/IEC 13818-7 section 6.2); 0 if the header is not valid."""
-    if len(header) < 7 or header[0] != 0xFF or header[1] & 0xF6 != 0xF0 or header[2] >> 2 & 15 > 12:
-        return 0
-    length = (header[3] & 3) << 11 | header[4] << 3 | header[5] >> 5
-    return length if length > 7 else 0
-
-
-def _not_audio(head: bytes) -> BadRecording:
-    for code, pattern, description, hint in _NOT_AUDIO:
+def _match(kinds: list[tuple[str, bytes, str, str]], head: bytes) -> BadRecording | None:
+    """Return the error for the first kind of file that matches."""
+    for code, pattern, description, hint in kinds:
         if re.match(pattern, head, re.DOTALL):
             return BadRecording(code, f"The file is {description}, not audio. {hint}".rstrip())
+    return None
+
+
+def _unknown() -> BadRecording:
     return BadRecording(
         "not_audio",
-        f"Unknown audio format. The file starts with the bytes {head[:8].hex(' ')}. "
-        "If it is encrypted, or raw audio without a header, convert it to WAV first.",
+        "Unknown audio format. If the file is encrypted, decrypt it before the upload. If it is raw audio without a "
+        "header, set RAW_AUDIO, such as RAW_AUDIO=ulaw/8000/1, or convert it to WAV first.",
     )

@@ -2,38 +2,112 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import BinaryIO
 
 import av
 import numpy as np
 
-from callmood.audio.decoder import AudioInfo, Samples, check_format
+from callmood.audio.content import Content, ContentFile
+from callmood.audio.decoder import AudioInfo, Decoder, Samples, check_format
+from callmood.audio.limits import (
+    BASE_SILENCE_S,
+    MAX_PARTS,
+    SILENCE_PER_AUDIO,
+    Meter,
+    too_costly,
+    too_much_memory,
+)
 from callmood.audio.probe import HEAD, Container
+from callmood.audio.resample import Parallel, Resampled, add_warning
 from callmood.errors import BadRecording
 
 GAP_S, MAX_GAP_S = 0.1, 600.0
 """float: range of gaps that are filled with silence, in seconds: longer than jitter, shorter than a clock reset."""
 
+CHUNK_VALUES = 2**19
+"""int: maximum number of samples of all channels in a chunk, which bounds memory for many channels."""
+
 OGG_MAX_PAGE = 65_307
 """int: length of the longest Ogg page, in bytes (RFC 3533, section 6)."""
 
 
-class FfmpegDecoder:
-    """Decode a file with FFmpeg.
+def open_ffmpeg(content: Content, container: Container, meter: Meter) -> Decoder:
+    """Open a recording with FFmpeg. Several mono tracks become one recording with one channel each.
 
     Parameters
     ----------
-    file : BinaryIO
-        Seekable.
+    content : Content
+        The bytes of the recording.
     container : Container
         From `probe.identify`.
+    meter : Meter
+        Checked while the recording is decoded.
+
+    Returns
+    -------
+    Decoder
+        At 16 kHz.
+
+    Raises
+    ------
+    BadRecording
+        The recording cannot be decoded, or exceeds a limit.
+    """
+    main = FfmpegDecoder(content, container, meter)
+    tracks = main.mono_tracks
+    if not 1 < len(tracks) <= MAX_PARTS:
+        return Resampled(main)
+    main.close()
+    with ExitStack() as stack:
+        try:
+            decoders = [FfmpegDecoder(content, container, meter, track=track) for track in tracks]
+            for decoder in decoders:
+                stack.callback(decoder.close)
+            first_s = min(decoder.start_s for decoder in decoders)
+            for decoder in decoders:
+                decoder.origin_s = first_s
+        except BadRecording as bad:
+            if bad.code == "too_costly":
+                raise
+        else:
+            stack.pop_all()
+            return Parallel([Resampled(decoder) for decoder in decoders])
+    return Resampled(FfmpegDecoder(content, container, meter))
+
+
+class FfmpegDecoder:
+    """Decode one track of a file with FFmpeg.
+
+    Parameters
+    ----------
+    content : Content
+        The bytes of the file.
+    container : Container
+        From `probe.identify`.
+    meter : Meter
+        Checked before each packet.
+    track : int, optional
+        Index of the stream. Default: the main audio stream, with a warning if there are others.
+
+    Attributes
+    ----------
+    mono_tracks : list of int
+        Indexes of the audio streams if all have one channel; otherwise empty.
+    start_s : float
+        Time of the first sample, in seconds.
+    origin_s : float or None
+        Time at which the recording starts. Default: the first sample.
     """
 
-    def __init__(self, file: BinaryIO, container: Container) -> None:
+    def __init__(self, content: Content, container: Container, meter: Meter, track: int | None = None) -> None:
+        file = ContentFile(content)
+        self._meter = meter
         self._container = container.name
         self._is_truncated = container.name == "ogg" and not _ends_with_last_page(file)
         self._states_length = container.name not in ("adts", "amr", "ogg") and (
@@ -45,18 +119,21 @@ class FfmpegDecoder:
             # The demuxer is explicit, so a disguised playlist cannot make FFmpeg open other files or URLs.
             self._input = av.open(file, "r", format=container.demuxer, metadata_errors="replace")
         except av.FFmpegError as error:
+            _check_memory(error)
             raise BadRecording(
                 "damaged",
                 f"The {container.name} file has a damaged or missing header or index ({error.strerror}). "
                 "The recorder or the upload may have stopped early.",
             ) from None
         try:
-            self._stream = self._choose_stream(file)
+            self._stream = self._choose_stream(file, track)
             frames = self._decode()
             first = next(frames, None)
             if first is None:
                 raise self._no_frames()
             self.info = self._format(first)
+            self.start_s = first.time or 0.0
+            self.origin_s: float | None = None
             self._frames = itertools.chain([first], frames)
         except BaseException:
             self._input.close()
@@ -65,12 +142,13 @@ class FfmpegDecoder:
     def chunks(self) -> Iterator[Samples]:
         """Yield all samples once, as in `Decoder.chunks`."""
         rate = self.info.sample_rate
+        size = min(rate, CHUNK_VALUES // self.info.channels)
         batch: list[Samples] = []
         total = batched = 0
         for samples in self._without_gaps():
             batch.append(samples)
             batched += len(samples)
-            if batched >= rate:
+            if batched >= size:
                 yield np.concatenate(batch)
                 total, batched, batch = total + batched, 0, []
         if batched:
@@ -83,13 +161,19 @@ class FfmpegDecoder:
         """Release the resources of the decoder."""
         self._input.close()
 
-    def _choose_stream(self, file: BinaryIO) -> av.AudioStream:
+    def _choose_stream(self, file: BinaryIO, track: int | None) -> av.AudioStream:
         streams = self._input.streams
         if not streams.audio:
             raise BadRecording("no_audio", f"The {self._container} file has no audio stream.")
-        if len(streams.audio) > 1:
+        contexts = [stream.codec_context for stream in streams.audio]
+        are_mono = all(context is not None and context.layout.nb_channels == 1 for context in contexts)
+        self.mono_tracks = [stream.index for stream in streams.audio] if are_mono else []
+        if track is None and len(contexts) > 1:
             self._warn("extra_audio_streams")
-        stream = next((s for s in streams.audio if s is streams.best("audio")), streams.audio[0])
+        best = streams.best("audio")
+        stream = next(
+            (s for s in streams.audio if (s is best if track is None else s.index == track)), streams.audio[0]
+        )
         if stream.codec_context is None:
             raise BadRecording(
                 "unsupported_codec",
@@ -107,13 +191,15 @@ class FfmpegDecoder:
         packets = self._input.demux(self._stream)
         while True:
             try:
+                self._meter.check()
                 packet = next(packets, None)
                 if packet is None:
                     return
                 if packet.has_sidedata("encryption_info"):
                     raise self._encrypted()
                 frames = packet.decode()
-            except av.FFmpegError:
+            except av.FFmpegError as error:
+                _check_memory(error)
                 self._warn("decode_errors")  # after an error in the container itself, `packets` ends
             else:
                 yield from frames
@@ -132,7 +218,7 @@ class FfmpegDecoder:
     def _without_gaps(self) -> Iterator[Samples]:
         """Yield all samples, and silence for gaps in the timestamps, so that the time of every sample is correct."""
         rate, channels = self.info.sample_rate, self.info.channels
-        position, origin_s = 0, None
+        position, filled, origin_s = 0, 0, self.origin_s
         for frame in self._frames:
             if (frame.sample_rate, frame.layout.nb_channels) != (rate, channels):
                 self._warn("format_changed")
@@ -145,6 +231,10 @@ class FfmpegDecoder:
                     self._warn("gaps_filled")
                     silence = round(gap_s * rate)
                     position += silence
+                    filled += silence
+                    audio_s = (position - filled) / rate * channels
+                    if filled / rate * channels > BASE_SILENCE_S + SILENCE_PER_AUDIO * audio_s:
+                        raise too_costly(f"has {filled / rate:.0f} s of gaps in {channels} channels with little audio")
                     yield from _silence(silence, rate, channels)
                 elif abs(gap_s) > GAP_S:
                     origin_s = ahead_s  # the clock was reset
@@ -175,8 +265,13 @@ class FfmpegDecoder:
         )
 
     def _warn(self, code: str) -> None:
-        if code not in self.warnings:
-            self.warnings.append(code)
+        add_warning(self.warnings, code)
+
+
+def _check_memory(error: av.FFmpegError) -> None:
+    """Raise `too_costly` if FFmpeg failed because it may not have more memory."""
+    if error.errno == errno.ENOMEM:
+        raise too_much_memory() from None
 
 
 def _codec_tag(stream: av.AudioStream) -> str:

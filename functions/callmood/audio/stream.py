@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 import numpy as np
-import soxr
 
 from callmood.audio import sndfile
+from callmood.audio.content import BytesContent, Content, FileContent, SplicedContent
 from callmood.audio.decoder import AudioInfo, Decoder, Samples
-from callmood.audio.probe import identify
+from callmood.audio.mp4 import check_index
+from callmood.audio.mpeg import find_mp3_parts
+from callmood.audio.ogg import find_links
+from callmood.audio.probe import Container, RawAudio, identify
+from callmood.audio.raw import RawDecoder, parse_raw_format
+from callmood.audio.resample import Joined, Resampled, add_warning
+from callmood.audio.riff import WavPart, parse_wav
+from callmood.audio.sandbox import Allowance, open_sandboxed
 from callmood.types import SAMPLE_RATE
 
 __all__ = ["WARNINGS", "AudioInfo", "AudioStream", "open_audio"]
 
 
-OVER_FULL_SCALE = 2.0
-"""float: threshold of the warning `over_full_scale`. Lossy codecs overshoot full scale a little, but not this far."""
-
-
 WARNINGS = {
     "truncated": "The recording has less audio than its header states: the recorder or the upload stopped early.",
+    "header_too_short": "The header states less audio than the file contains. All of it was analyzed.",
+    "joined": "The file consists of several recordings. They were analyzed one after the other, as one call.",
+    "raw_audio": "The file has no header. It was decoded as RAW_AUDIO states.",
     "decode_errors": "Parts of the stream are damaged and were skipped.",
     "gaps_filled": "The timestamps have gaps (lost packets, or suppressed silence), which were filled with silence.",
     "format_changed": "The sample rate or number of channels changes; the recording was analyzed up to the change.",
@@ -77,7 +83,7 @@ class AudioStream:
         size = round(seconds * SAMPLE_RATE)
         block = np.empty((self.info.channels, size), np.float32)
         filled = 0
-        for chunk in self._resampled():
+        for chunk in self._decoder.chunks():
             remaining = chunk.T
             while remaining.shape[1]:
                 n = min(size - filled, remaining.shape[1])
@@ -90,40 +96,18 @@ class AudioStream:
         if filled:
             yield block[:, :filled].copy()
 
-    def _resampled(self) -> Iterator[Samples]:
-        rate, channels = self.info.sample_rate, self.info.channels
-        if rate == SAMPLE_RATE:
-            yield from self._cleaned()
-            return
-        resampler = soxr.ResampleStream(rate, SAMPLE_RATE, channels, quality="HQ")
-        for chunk in self._cleaned():
-            yield np.clip(resampler.resample_chunk(chunk), -1, 1)
-        yield np.clip(resampler.resample_chunk(np.empty((0, channels), np.float32), last=True), -1, 1)
 
-    def _cleaned(self) -> Iterator[Samples]:
-        """Yield the decoded samples, made finite and clipped to [-1, 1]."""
-        for chunk in self._decoder.chunks():
-            peak = max(chunk.max(), -chunk.min())
-            if not np.isfinite(peak):
-                self._warn("non_finite_samples")
-                np.nan_to_num(chunk, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-                peak = max(chunk.max(), -chunk.min())
-            if peak > OVER_FULL_SCALE:
-                self._warn("over_full_scale")
-            yield np.clip(chunk, -1, 1, out=chunk) if peak > 1 else chunk
-
-    def _warn(self, code: str) -> None:
-        if code not in self.warnings:
-            self.warnings.append(code)
-
-
-def open_audio(audio: Path | bytes) -> AudioStream:
-    """Open a recording. Its format is detected from its bytes; the name does not matter.
+def open_audio(audio: Path | bytes, suffix: str = "", raw_audio: str | None = None) -> AudioStream:
+    """Open a recording. Its format is detected from its bytes; the name matters only for raw audio.
 
     Parameters
     ----------
     audio : Path or bytes
         A file, or the bytes of a file, which are not copied.
+    suffix : str
+        Suffix of the name of the recording, such as ``.ulaw``.
+    raw_audio : str, optional
+        Format of recordings without a header: the setting `RAW_AUDIO`. Default: they are rejected.
 
     Returns
     -------
@@ -134,30 +118,96 @@ def open_audio(audio: Path | bytes) -> AudioStream:
     ------
     BadRecording
         The recording can never be decoded: `empty_file`, `not_audio`, `encrypted`, `damaged`, `unsupported_codec`,
-        `no_audio`, or `invalid_format`.
+        `no_audio`, `invalid_format`, or `too_costly`.
     OSError
         The file cannot be read.
     """
     with ExitStack() as resources:
-        file: BinaryIO = io.BytesIO(audio) if isinstance(audio, bytes) else audio.open("rb")
-        resources.enter_context(file)
-        decoder = _decoder(file)
+        content: Content
+        if isinstance(audio, bytes):
+            content = BytesContent(audio)
+        else:
+            file = FileContent(audio)
+            resources.callback(file.close)
+            content = file
+        decoder = _open(content, suffix, raw_audio)
         resources.callback(decoder.close)
         return AudioStream(decoder, resources.pop_all())
 
 
-def _decoder(file: BinaryIO) -> Decoder:
-    """Select the decoder: libsndfile for the formats that it supports, FFmpeg for all others.
+def _open(content: Content, suffix: str, raw_audio: str | None) -> Decoder:
+    """Open all recordings in a file, at 16 kHz."""
+    allowance = Allowance()
+    try:
+        container = identify(content, suffix)
+    except RawAudio:
+        if raw_audio is None:
+            raise
+        return _open_raw(content, raw_audio, allowance)
+    if container.name == "wav" and content.read_at(0, 4) == b"RIFF":
+        return _open_wav(content, container, allowance)
+    if container.name == "mp4":
+        check_index(content)
+    parts: Sequence[tuple[int, int, int]] = ()
+    if container.name == "ogg":
+        parts = [(link.start, link.end, link.channels) for link in find_links(content)]
+    elif container.name == "mp3":
+        parts = find_mp3_parts(content)
+    if len(parts) < 2:
+        return _open_part(content, container, allowance)
+    openers = [
+        partial(_open_part, SplicedContent(content, [(start, end)]), container, allowance) for start, end, _ in parts
+    ]
+    return Joined(openers, max(channels for _, _, channels in parts))
 
-    libsndfile is five times as fast, and an instance that processes only WAV files never loads FFmpeg's 100 MB. See
-    docs/decisions/0002-one-pass.md.
+
+def _open_wav(content: Content, container: Container, allowance: Allowance) -> Decoder:
+    layout = parse_wav(content)
+
+    def opener(part: WavPart) -> Callable[[], Decoder]:
+        piece = part.content(content) if layout.is_repaired else content
+        return partial(_open_part, piece, container, allowance, part.padded_from())
+
+    if not layout.parts:
+        return _open_part(content, container, allowance)
+    if len(layout.parts) == 1:
+        decoder = opener(layout.parts[0])()
+    else:
+        decoder = Joined([opener(part) for part in layout.parts], max(part.channels for part in layout.parts))
+    for code in layout.warnings:
+        add_warning(decoder.warnings, code)
+    return decoder
+
+
+def _open_raw(content: Content, raw_audio: str, allowance: Allowance) -> Decoder:
+    raw = parse_raw_format(raw_audio)
+    if raw.codec == "g729":
+        decoder = open_sandboxed(content, Container("raw", "g729"), allowance)
+    else:
+        decoder = Resampled(RawDecoder(content, raw))
+    decoder.warnings.append("raw_audio")
+    return decoder
+
+
+def _open_part(content: Content, container: Container, allowance: Allowance, samples: int | None = None) -> Decoder:
+    """Open one recording: by libsndfile if it supports the format, otherwise by FFmpeg.
+
+    libsndfile is five times as fast, and needs no process of its own. See docs/decisions/0002-one-pass.md.
+
+    Parameters
+    ----------
+    content : Content
+        A file with one recording.
+    container : Container
+        Its format.
+    allowance : Allowance
+        Processor time that remains.
+    samples : int, optional
+        Number of samples per channel, where the file has padding after them.
     """
-    container = identify(file)
     if container.name in sndfile.CONTAINERS:
         try:
-            return sndfile.LibsndfileDecoder(file, container)
+            return Resampled(sndfile.LibsndfileDecoder(content, container, samples))
         except sndfile.UnsupportedFile:
             pass
-    from callmood.audio.pyav import FfmpegDecoder
-
-    return FfmpegDecoder(file, container)
+    return open_sandboxed(content, container, allowance)

@@ -1,4 +1,7 @@
-"""Parse Pub/Sub push requests: Cloud Storage notifications, and messages of the results topic."""
+"""Parse Pub/Sub push requests: Cloud Storage notifications, and messages of the results topic.
+
+One strict parser: whatever can never become an event raises BadEvent, so that it is acknowledged instead of retried.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from callmood.errors import BadEvent
 from callmood.types import MODEL_VERSION, ObjectRef
 
+MAX_BODY_BYTES = 16 * 2**20
+"""int: maximum size of a request. Pub/Sub's messages have up to 10 MB, in base64 13.4 MB."""
+
+# IDs become HTTP headers and log fields.
+_ID = re.compile(r"[\x21-\x7e]{1,256}")
 # Characters of bucket names: https://cloud.google.com/storage/docs/buckets#naming.
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]*[a-z0-9]")
 # Cloud Storage and BigQuery use signed 64-bit integers.
@@ -47,6 +55,34 @@ class StorageEvent:
     overwritten: bool = False
     model_version: str | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_json(body: bytes) -> object:
+    """Decode the body of a request.
+
+    Parameters
+    ----------
+    body : bytes
+        At most one byte more than `MAX_BODY_BYTES`, so that a larger request need not be read.
+
+    Returns
+    -------
+    object
+        The decoded JSON; None for an empty body.
+
+    Raises
+    ------
+    BadEvent
+        The body is too large, is not JSON, or is nested too deeply.
+    """
+    if len(body) > MAX_BODY_BYTES:
+        raise BadEvent(f"The request is larger than {MAX_BODY_BYTES >> 20} MiB, so it is not a Pub/Sub push request.")
+    try:
+        return json.loads(body) if body.strip() else None
+    except RecursionError:
+        raise BadEvent("The JSON of the request is nested too deeply.") from None
+    except ValueError:
+        raise BadEvent("The request is not JSON, so it is not a Pub/Sub push request.") from None
 
 
 def parse_push(body: object) -> StorageEvent:
@@ -138,9 +174,13 @@ def parse_result(body: object) -> ResultEvent:
     try:
         data = base64.b64decode(message.get("data", ""), validate=True)
         result = json.loads(data)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         result = None
-    if not isinstance(result, Mapping) or not {"analysis_id", "recording_id", "needs_attention"} <= result.keys():
+    if (
+        not isinstance(result, Mapping)
+        or not all(_is_id(result.get(name)) for name in ("analysis_id", "recording_id"))
+        or not isinstance(result.get("needs_attention"), bool)
+    ):
         raise BadEvent("The data of the message is not a result in JSON.", event_id)
     return ResultEvent(result, data, event_id)
 
@@ -151,14 +191,20 @@ def _message(body: object) -> tuple[Mapping[str, Any], str]:
     if not isinstance(message, Mapping):
         raise BadEvent("The request has no message, so it is not a Pub/Sub push request.")
     event_id = message.get("messageId")
-    if not isinstance(event_id, str) or not event_id:
+    if not _is_id(event_id):
         raise BadEvent("The message has no messageId, so the request is not a Pub/Sub push request.")
     return message, event_id
 
 
+def _is_id(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
 def _is_text(value: object) -> bool:
-    """Return whether a value is a string without lone surrogates, which JSON can contain but UTF-8 cannot."""
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+    """Return whether a value is a string without NUL, and without lone surrogates, which UTF-8 cannot contain."""
+    return isinstance(value, str) and not any(
+        "\ud800" <= character <= "\udfff" or character == "\0" for character in value
+    )
 
 
 def _generation(text: str) -> int | None:

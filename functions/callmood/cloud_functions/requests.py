@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import flask
 
 from callmood import logs
 from callmood.analysis.rows import failure_row
 from callmood.cloud_functions.clients import Clients
-from callmood.cloud_functions.pubsub import ResultEvent, StorageEvent, parse_push, parse_result
+from callmood.cloud_functions.pubsub import (
+    MAX_BODY_BYTES,
+    ResultEvent,
+    StorageEvent,
+    parse_push,
+    parse_result,
+    read_json,
+)
 from callmood.errors import BadEvent
 from callmood.settings import AlertSettings, DatasetSettings, MonitorSettings
 
@@ -46,11 +54,13 @@ def handle_event(
         204 acknowledges the message: it was handled, or it can never be handled. 500 makes Pub/Sub deliver it again.
     """
     with logs.context(**_trace(request)):
+        body = request.stream.read(MAX_BODY_BYTES + 1)
         try:
-            event = parse_push(request.get_json(force=True, silent=True))
+            event = parse_push(read_json(body))
         except BadEvent as bad:
-            with logs.context(event_id=bad.event_id):
-                return _attempt(partial(_record_bad_event, bad, settings, clients))
+            event_id = bad.event_id or f"sha256-{hashlib.sha256(body).hexdigest()[:32]}"
+            with logs.context(event_id=event_id):
+                return _attempt(partial(_record_bad_event, bad, event_id, settings, clients))
         with logs.context(private=event.ref.name, event_id=event.event_id, recording_id=event.ref.recording_id):
             return _attempt(lambda: handle(event, settings, clients))
 
@@ -76,7 +86,7 @@ def handle_result(
     """
     with logs.context(**_trace(request)):
         try:
-            event = parse_result(request.get_json(force=True, silent=True))
+            event = parse_result(read_json(request.stream.read(MAX_BODY_BYTES + 1)))
         except BadEvent as bad:
             with logs.context(event_id=bad.event_id):
                 _log_bad_event(bad)
@@ -111,10 +121,10 @@ def handle_schedule(
     """
     with logs.context(**_trace(request)):
         try:
-            body = request.get_json(force=True, silent=True)
+            body: Any = read_json(request.stream.read(MAX_BODY_BYTES + 1))
             today = datetime.now(settings.zone).date()
             day = date.fromisoformat(body["day"]) if body else today - timedelta(days=1)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, BadEvent) as error:
             log.error("Not checked: the body contains no valid day: %s", error)
             return 'send {"day": "2026-11-20"}, or nothing for yesterday', 400
         return _attempt(lambda: handle(day, settings, clients))
@@ -137,8 +147,7 @@ def _log_bad_event(bad: BadEvent) -> None:
     log.error("Dropped an invalid event: %s", bad, extra={"fields": {"failure": "bad_event"}})
 
 
-def _record_bad_event(bad: BadEvent, settings: DatasetSettings, clients: Clients) -> None:
+def _record_bad_event(bad: BadEvent, event_id: str, settings: DatasetSettings, clients: Clients) -> None:
     _log_bad_event(bad)
-    if bad.event_id:
-        row = failure_row("bad_event", str(bad), datetime.now(UTC), event_id=bad.event_id)
-        clients.warehouse(settings.dataset).append("failures", [row])
+    row = failure_row("bad_event", str(bad), datetime.now(UTC), event_id=event_id)
+    clients.warehouse(settings.dataset).append("failures", [row])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import zlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,6 +21,8 @@ from callmood.types import CallMetadata, ObjectRef, Recording
 
 _RETRY = DEFAULT_RETRY.with_timeout(60.0)
 _REQUEST_TIMEOUT_S = 60.0
+_UNPACK_BYTES = 2**16
+_GZIP = 16 + zlib.MAX_WBITS
 
 # BigQuery rejects streamed rows of other days: https://cloud.google.com/bigquery/docs/streaming-data-into-bigquery
 _MIN_AGE, _MAX_AGE = timedelta(days=-364), timedelta(days=3650)
@@ -31,7 +35,8 @@ def _blob(client: Client, ref: ObjectRef) -> Blob:
 def fetch(client: Client, ref: ObjectRef, config: AnalysisConfig) -> Recording:
     """Fetch one generation of an object, with its metadata, and verify its checksum.
 
-    The content stays in memory, because the disk of a function is memory too.
+    The content stays in memory, because the disk of a function is memory too. Content that is stored with gzip encoding
+    is unpacked here, up to the size limit, instead of by the client, which has no limit.
 
     Parameters
     ----------
@@ -50,7 +55,8 @@ def fetch(client: Client, ref: ObjectRef, config: AnalysisConfig) -> Recording:
     Raises
     ------
     BadRecording
-        The generation no longer exists, or is larger than `config.max_size_bytes` and was not fetched.
+        The generation no longer exists, is encrypted with a key of the customer, or is larger than
+        `config.max_size_bytes`, packed or unpacked.
     google.api_core.exceptions.GoogleAPIError, google.cloud.storage.exceptions.DataCorruption
         Cloud Storage did not answer, denied access, or sent damaged content. A retry can succeed.
     """
@@ -59,14 +65,22 @@ def fetch(client: Client, ref: ObjectRef, config: AnalysisConfig) -> Recording:
         metadata.reload(retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
         if metadata.size > config.max_size_bytes:
             raise too_large(metadata.size, config)
+        if "customerEncryption" in metadata._properties:  # the client has no public property for it
+            raise BadRecording(
+                "encrypted",
+                "The object is encrypted with a customer-supplied key, which callmood does not have. Upload it without "
+                "a key, or use a key of Cloud KMS.",
+            )
         # A blob with loaded metadata downloads from its media link, which may lack the generation. `blob` has none.
-        audio = blob.download_as_bytes(checksum="crc32c", retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
+        audio = blob.download_as_bytes(checksum="crc32c", retry=_RETRY, timeout=_REQUEST_TIMEOUT_S, raw_download=True)
     except NotFound:
         raise BadRecording(
             "gone",
             "The object was deleted or replaced before it could be analyzed. "
             "A replacement has its own event; upload a deleted object again.",
         ) from None
+    if metadata.content_encoding == "gzip":
+        audio = unpack(audio, config)
     return Recording(
         ref=ref,
         audio=audio,
@@ -75,6 +89,44 @@ def fetch(client: Client, ref: ObjectRef, config: AnalysisConfig) -> Recording:
         uploaded_at=metadata.time_created,
         call=_checked(call_metadata(ref.name, metadata.metadata or {}, config), metadata.time_created),
     )
+
+
+def unpack(packed: bytes, config: AnalysisConfig) -> bytes:
+    """Unpack gzip content, and stop at the size limit.
+
+    Parameters
+    ----------
+    packed : bytes
+        One or several gzip members (RFC 1952).
+    config : AnalysisConfig
+        Size limit.
+
+    Returns
+    -------
+    bytes
+        The content.
+
+    Raises
+    ------
+    BadRecording
+        `too_large` or `damaged`.
+    """
+    output, member = io.BytesIO(), zlib.decompressobj(_GZIP)
+    try:
+        for start in range(0, len(packed), _UNPACK_BYTES):
+            data = packed[start : start + _UNPACK_BYTES]
+            while data:
+                if member.eof:
+                    member = zlib.decompressobj(_GZIP)
+                output.write(member.decompress(data, _UNPACK_BYTES))
+                data = member.unused_data if member.eof else member.unconsumed_tail
+                if output.tell() > config.max_size_bytes:
+                    raise too_large(output.tell(), config)
+    except zlib.error:
+        raise BadRecording(
+            "damaged", "The content encoding of the object is gzip, but its content is damaged. Upload it again."
+        ) from None
+    return output.getvalue()
 
 
 def _checked(call: CallMetadata, uploaded_at: datetime) -> CallMetadata:

@@ -14,8 +14,9 @@ _SUFFIXES = {
 def is_sidecar(name: str) -> bool:
     """Return whether an object is not a recording, by its name alone.
 
-    Folders (names that end in a slash), hidden files, everything below a path part that starts with a dot or an
-    underscore, and files that recorders write beside audio: transcripts, metadata, checksums, incomplete uploads.
+    Folders (names that end in a slash or in ``_$folder$``, the placeholder of Hadoop), hidden files, everything below a
+    path part that starts with a dot or an underscore, and files that recorders write beside audio: transcripts,
+    metadata, checksums, incomplete uploads.
     Any other name, whatever its suffix, is a recording, and its bytes decide.
 
     Parameters
@@ -25,12 +26,12 @@ def is_sidecar(name: str) -> bool:
 
     Examples
     --------
-    >>> [is_sidecar(n) for n in ("2026/a.wav", "2026/a.wav.json", "2026/", "_done/a.wav", "a")]
-    [False, True, True, True, False]
+    >>> [is_sidecar(n) for n in ("2026/a.wav", "2026/a.wav.json", "2026/", "2026_$folder$", "_done/a.wav", "a")]
+    [False, True, True, True, True, False]
     """
     path = PurePosixPath(name)
     return (
-        name.endswith("/")
+        name.endswith(("/", "$folder$"))
         or any(part.startswith((".", "_")) for part in path.parts)
         or path.suffix.lower() in _SUFFIXES
     )
