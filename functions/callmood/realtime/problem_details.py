@@ -32,6 +32,7 @@ PROBLEMS = {
     "timeout": (408, "The request or the next frame did not arrive in time."),
     "too_large": (413, "The request or frame exceeds the size limit."),
     "too_long": (413, "The audio exceeds the duration limit."),
+    "too_costly": (413, FAILURE_CODES["too_costly"]),
     **{code: (422, FAILURE_CODES[code]) for code in _RECORDING_CODES},
     "busy": (503, "The server is at capacity."),
     "internal": (500, "The server failed; its log contains the cause."),
