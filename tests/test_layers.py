@@ -24,9 +24,9 @@ def test_top_level_of_a_package_has_at_most_eight_modules(package):
 
 
 def test_no_module_below_the_applications_reads_the_environment():
-    """Variables of libraries are exempt: numpy's number of threads, the emulator of BigQuery's client, and library paths.
+    """Variables of libraries are exempt: numpy's number of threads, and the emulator of BigQuery's client.
 
-    The last are passed on to the decoder process by `audio/sandbox.py`.
+    `audio/sandbox.py` passes the paths of libraries on to the decoder process.
     """
     package = ROOT / "functions/callmood"
     reads = re.compile(r"os\.environ(?![.\w(]+\"(?:OPENBLAS_NUM_THREADS|BIGQUERY_EMULATOR_HOST)\")|getenv|BaseSettings")
