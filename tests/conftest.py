@@ -14,6 +14,7 @@ with suppress(ImportError):  # not available for this Python
 pytest_plugins = ["chromium"]
 
 os.environ["COLUMNS"] = "80"  # tables wrap alike in every terminal
+os.environ["PIP_NO_COMPILE"] = "0"  # pip reads this as --no-compile; compiling takes half of an installation
 
 # Paths whose tests start a service, a browser, or another process, train a model, compile, or take many seconds.
 _SLOW = (
@@ -31,7 +32,7 @@ def _is_slow(path: Path) -> bool:
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Do not import the slow tier for the unit tests: its modules import TensorFlow, Google's clients, and a browser."""
+    """Skip the modules of the slow tier for the unit tests, because they import TensorFlow and a browser."""
     if config.getoption("markexpr") == "not slow" and collection_path.is_file() and _is_slow(collection_path):
         return True
     return None

@@ -114,7 +114,9 @@ def copy(instruction: Instruction, context: Path, stages: dict[str, Stage], stag
         origin = stages[instruction.flags["from"]].path(source) if "from" in instruction.flags else context / source
         destination = stage.path(target)
         if origin.is_dir():
-            shutil.copytree(origin, destination, symlinks=True, dirs_exist_ok=True)
+            # A stage is not changed after another stage copies from it, so that links replace gigabytes of copies.
+            copy_file = os.link if "from" in instruction.flags else shutil.copy2
+            shutil.copytree(origin, destination, symlinks=True, dirs_exist_ok=True, copy_function=copy_file)
         else:
             destination = destination / origin.name if target.endswith("/") else destination
             destination.parent.mkdir(parents=True, exist_ok=True)
