@@ -167,3 +167,28 @@ def test_slow_request_times_out_and_full_queue_is_busy(monkeypatch, model):
         monkeypatch.setattr(app, "MAX_QUEUED", 0)
         status, problem, headers = server.request("/score", b"RIFF")
         assert (status, problem["code"], headers["Retry-After"]) == (503, "busy", "5")
+
+
+def test_large_body_is_refused_before_it_arrives(server):
+    """A client that sends 400 MB in chunks gets the answer after the limit of 4 MB, and the connection is closed."""
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(b"POST /score HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+        chunk = b"%x\r\n" % 1_000_000 + bytes(1_000_000) + b"\r\n"
+        sent = 0
+        try:
+            while sent < 400:
+                connection.sendall(chunk)
+                sent += 1
+        except OSError:
+            pass
+    assert sent < 50
+
+
+def test_stated_size_above_the_limit_is_refused_at_once(server):
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(b"POST /score HTTP/1.1\r\nHost: localhost\r\nContent-Length: 400000000\r\n\r\n")
+        answer = connection.recv(100_000)
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in answer.lower()

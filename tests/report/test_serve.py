@@ -110,6 +110,47 @@ def test_foreign_hosts_and_unknown_paths_are_rejected(empty_server, path, host, 
     assert error.value.code == status
 
 
+PATHS = ["/", "/version", "/data/manifest", "/data/reviews", "/assets/base.js"]
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+@pytest.mark.parametrize("path", PATHS)
+def test_pages_of_other_sites_are_refused(empty_server, path, site):
+    request = urllib.request.Request(f"{empty_server}{path}", headers={"Sec-Fetch-Site": site})
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(request)
+    assert error.value.code == 403
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none", None])
+@pytest.mark.parametrize("path", PATHS)
+def test_responses_forbid_use_by_other_sites(empty_server, path, site):
+    request = urllib.request.Request(f"{empty_server}{path}", headers={"Sec-Fetch-Site": site} if site else {})
+    with urllib.request.urlopen(request) as response:
+        assert response.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        if path.startswith("/data"):
+            assert response.headers["Content-Type"] == "application/json"
+
+
+def test_another_origin_cannot_include_the_data(empty_server, open_page, tmp_path):
+    """A page of another site loads every address of the server as a script, as a picture, and with fetch."""
+    site = tmp_path / "site.html"
+    site.write_text("<!doctype html><title>other site</title>")
+    with open_page(site.as_uri()) as page:
+        results = page.evaluate(
+            """async urls => Promise.all(urls.flatMap(url => [
+              new Promise(done => { const script = document.createElement("script"); script.src = url;
+                script.onload = () => done("loaded"); script.onerror = () => done("refused");
+                document.head.append(script); }),
+              fetch(url).then(() => "loaded", () => "refused"),
+              fetch(url, { mode: "no-cors" }).then(r => r.status === 0 ? "refused" : "loaded", () => "refused"),
+            ]))""",
+            [f"{empty_server}{path}" for path in PATHS],
+        )
+    assert set(results) == {"refused"}
+
+
 @pytest.fixture(scope="module")
 def empty_server(tmp_path_factory):
     with serve(tmp_path_factory.mktemp("serve") / "calls.duckdb") as url:

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from rich.console import Console
 from rich.markup import escape
 
-from callmood.cli.tables import column_widths, plain, render_rows
+from callmood.cli.tables import column_widths, one_line, plain, render_rows
 from callmood.types import EMOTIONS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.progress import Progress, Task
+    from rich.text import Text
 
     from callmood.services.batch import FileResult
     from callmood.types import JsonRow
 
+
+class SafeConsole(Console):
+    """A console that shows control and bidirectional characters of names and messages as escape sequences."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Convert a string with markup to text."""
+        return super().render_str(plain(text), **options)
+
+
 # Without soft wrapping, a narrow terminal would split log lines and file paths, so that search and copy fail.
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
+out = SafeConsole(soft_wrap=True)
+err = SafeConsole(stderr=True, soft_wrap=True)
 
 _COLORS = {
     "anger": "red",
@@ -36,6 +47,7 @@ _COLORS = {
     "sadness": "blue",
     "uncertain": "bright_black",
 }
+_NOT_ASCII = re.compile(r"[^\x20-\x7e]")
 _COLUMNS = ("call", "duration", "agent", "customer", "mixed", "main emotion", "worst moment", "warnings")
 _LEAST_IMPORTANT = ("warnings", "agent", "mixed", "customer", "duration", "main emotion", "worst moment")
 _MAX_CALLS = 40
@@ -56,7 +68,8 @@ def print_json(rows: Iterable[object]) -> None:
         Dates and times become ISO 8601 strings.
     """
     for row in rows:
-        print(json.dumps(row, default=_jsonable, ensure_ascii=False), flush=True)  # a pipe reads each line at once
+        text = json.dumps(row, default=_jsonable, ensure_ascii=False)
+        print(_NOT_ASCII.sub(_json_escape, text), flush=True)  # a pipe reads each line at once
 
 
 def print_table(rows: Sequence[JsonRow], title: str | None = None, all_rows: str | None = None) -> None:
@@ -83,7 +96,7 @@ def print_table(rows: Sequence[JsonRow], title: str | None = None, all_rows: str
 
 def _print_layout(layout: RenderableType) -> None:
     # Without a terminal, rich would wrap at 80 columns.
-    console = out if out.is_terminal else Console(soft_wrap=True, width=_UNLIMITED)
+    console = out if out.is_terminal else SafeConsole(soft_wrap=True, width=_UNLIMITED)
     console.print(layout, highlight=False)
 
 
@@ -105,6 +118,11 @@ def print_rows(
         print_json(rows)
     else:
         print_table(rows, title, all_rows)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    """Return a control or bidirectional character as JSON escapes it, which means the same to a program."""
+    return match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1]
 
 
 def _jsonable(value: object) -> object:
@@ -261,7 +279,7 @@ def describe(result: FileResult, call: JsonRow | None) -> str:
     call : dict or None
         Row of the `calls` view; None for a failed file or a duplicate of another recording.
     """
-    name = escape(plain(result.path.name))
+    name = escape(one_line(result.path.name))
     if result.status == "failed" and result.row:
         return _failure(result.path.name, result.row)
     if call is None:
@@ -271,7 +289,7 @@ def describe(result: FileResult, call: JsonRow | None) -> str:
 
 
 def _failure(name: str, row: JsonRow) -> str:
-    return f"{escape(plain(name))}: [red]{row['code']}[/] {escape(plain(row['message']))}"
+    return f"{escape(one_line(name))}: [red]{row['code']}[/] {escape(plain(row['message']))}"
 
 
 def _cells(call: JsonRow) -> tuple[str, ...]:
@@ -289,7 +307,7 @@ def _cells(call: JsonRow) -> tuple[str, ...]:
 
 def _name(call: JsonRow) -> str:
     name = call["call_id"] or unquote(call["uri"].rpartition("/")[2])
-    return plain(name)
+    return one_line(name)
 
 
 def _main_emotion(call: JsonRow) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -13,9 +13,23 @@ from rich.markup import escape
 from callmood.cli.environment import open_store
 from callmood.cli.options import DEFAULT_STORE, JsonOption, StoreOption, example
 from callmood.cli.output import err, out, plural, print_rows
+from callmood.cli.tables import plain
 from callmood.errors import CallmoodError, QueryError
+from callmood.warehouse.formulas import formula_as_text
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 commands = typer.Typer()
+
+
+SpreadsheetOption = Annotated[
+    bool,
+    typer.Option(
+        "--spreadsheet",
+        help="Put an apostrophe before CSV text that a spreadsheet would execute: text that begins with =, +, -, or @.",
+    ),
+]
 
 
 class QueryFormat(StrEnum):
@@ -41,6 +55,7 @@ def query(
     store: StoreOption = DEFAULT_STORE,
     fmt: Annotated[QueryFormat, typer.Option("--format", help="Output format.")] = QueryFormat.TABLE,
     as_json: JsonOption = False,
+    spreadsheet: SpreadsheetOption = False,
 ) -> None:
     """Query the local store in BigQuery SQL. Tables and views have the same names as in BigQuery.
 
@@ -48,10 +63,16 @@ def query(
     """
     local_store = open_store(store)
     if fmt is QueryFormat.CSV and not as_json:
-        local_store.query_dataframe(sql).to_csv(sys.stdout, index=False)
+        _print_csv(local_store.query_dataframe(sql), spreadsheet)
     else:
         print_rows(local_store.query(sql), as_json=as_json or fmt is QueryFormat.JSON, all_rows="--format csv")
     _report_rejection(sql)
+
+
+def _print_csv(rows: DataFrame, spreadsheet: bool) -> None:
+    """Print rows as CSV. A terminal shows control characters as escape sequences; a file or a pipe receives them."""
+    text = (rows.map(formula_as_text) if spreadsheet else rows).to_csv(index=False)
+    sys.stdout.write(plain(text) if sys.stdout.isatty() else text)
 
 
 def _report_rejection(sql: str) -> None:
@@ -78,12 +99,13 @@ def export(
         typer.Option("--format", help="File format. Default: the extension of OUT.", show_default=False),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
+    spreadsheet: SpreadsheetOption = False,
 ) -> None:
     """Write all rows of a view or table to a CSV or Parquet file. Replace an existing file."""
     extension = path.suffix[1:].lower()
     if fmt is None and extension not in list(FileFormat):
         raise CallmoodError(f"unknown file format of {path}; set --format csv or --format parquet")
-    count = open_store(store).export(view, path, (fmt or FileFormat(extension)).value)
+    count = open_store(store).export(view, path, (fmt or FileFormat(extension)).value, formulas_as_text=spreadsheet)
     err.print(f"{plural(count, 'row')} written to {escape(str(path))}", highlight=False)
 
 

@@ -40,6 +40,22 @@ def plain(text: str) -> str:
     return "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+def one_line(text: str) -> str:
+    r"""Return text as `plain` does, on one line, so that a name cannot look like another line of output.
+
+    Parameters
+    ----------
+    text : str
+        The name of a file, a call, or a store.
+
+    Examples
+    --------
+    >>> one_line("a\n1 analyzed.wav")
+    'a\\n1 analyzed.wav'
+    """
+    return plain(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
 def format_cell(value: object) -> str:
     """Return the text of a value: floats with three digits, NULL as an empty text.
 

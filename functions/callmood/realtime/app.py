@@ -80,6 +80,8 @@ class Endpoints:
     async def _read_body(self, request: Request) -> bytes:
         """Return the request body, within the limits of size and time."""
         limit = self.scorer.settings.max_request_bytes
+        stated = request.headers.get("content-length", "")
+        self.scorer.check_size(int(stated[:20]) if stated.isascii() and stated.isdigit() else 0)
         body = bytearray()
         try:
             async with asyncio.timeout(BODY_TIMEOUT_S):

@@ -40,6 +40,10 @@ PROBLEMS = {
 """dict of str to (int, str): HTTP status and title of each problem, by code."""
 
 
+# The rest of the body is not read: without this header, the server would read it before the next request.
+_CLOSE = {"Connection": "close"}
+
+
 class ProblemDetails(BaseModel):
     """Problem details: https://www.rfc-editor.org/rfc/rfc9457."""
 
@@ -82,5 +86,7 @@ class Problem(CallmoodError):
             "unauthorized": {"WWW-Authenticate": "ApiKey"},
             "method_not_allowed": {"Allow": "GET, POST"},
             "busy": {"Retry-After": "5"},
+            "too_large": _CLOSE,
+            "timeout": _CLOSE,
         }
         return headers.get(self.code, {})

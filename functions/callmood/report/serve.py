@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callmood.errors import AnnotationError, SchemaError
 from callmood.report.audio import AudioSource, find_local_file, is_browser_playable, transcode_to_mp3
@@ -33,6 +35,14 @@ from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
 
 _MAX_BODY_BYTES = 100_000
+
+_PROTECTION = {
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+}
 
 _VERSION = """
 SELECT
@@ -189,10 +199,39 @@ def _json(text: str) -> Response:
     return Response(text, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
+class SameOriginOnly:
+    """Middleware that refuses requests of pages of other sites, which could include or read the data of the store.
+
+    Browsers state the relation in ``Sec-Fetch-Site`` (https://www.w3.org/TR/fetch-metadata/). Other programs do not
+    send it. Responses also forbid their use by pages of other sites, for browsers that do not send it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 403, or call the application and add the headers to its response."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
+            await PlainTextResponse("Pages of other sites cannot use this server.", 403)(scope, receive, send)
+            return
+
+        async def send_protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(_PROTECTION)
+            await send(message)
+
+        await self._app(scope, receive, send_protected)
+
+
 def make_app(report: StoreReport) -> Starlette:
     """Create the web application.
 
-    The application rejects requests whose host is not this machine, which prevents DNS rebinding by web pages.
+    The application rejects requests whose host is not this machine, which prevents DNS rebinding by web pages, and
+    requests of pages of other sites (`SameOriginOnly`).
 
     Parameters
     ----------
@@ -218,5 +257,5 @@ def make_app(report: StoreReport) -> Starlette:
             *(Route(path, handler) for path, handler in routes),
             Route("/reviews", report.save_reviews, methods=["POST"]),
         ],
-        middleware=[localhost_only],
+        middleware=[localhost_only, Middleware(SameOriginOnly)],
     )

@@ -18,6 +18,7 @@ from callmood.errors import QueryError, WarehouseError
 from callmood.resources import SCHEMAS
 from callmood.types import JsonRow
 from callmood.warehouse.dialect import to_duckdb, view_templates
+from callmood.warehouse.formulas import formula_as_text_sql
 from callmood.warehouse.migration import rename_old_schema
 from callmood.warehouse.schema import Field, Table, check_rows, tables, views
 
@@ -208,7 +209,7 @@ class DuckDBWarehouse:
             except duckdb.Error as error:
                 raise QueryError(str(error)) from None
 
-    def export(self, name: str, path: Path, form: Literal["csv", "parquet"]) -> int:
+    def export(self, name: str, path: Path, form: Literal["csv", "parquet"], *, formulas_as_text: bool = False) -> int:
         """Write all rows of a view or table to a file.
 
         Parameters
@@ -219,6 +220,8 @@ class DuckDBWarehouse:
             An existing file is replaced after all rows are written.
         form : {"csv", "parquet"}
             Format of the file. Both contain the column names, and times in UTC.
+        formulas_as_text : bool
+            Put an apostrophe before text that a spreadsheet would execute as a formula.
 
         Returns
         -------
@@ -240,7 +243,12 @@ class DuckDBWarehouse:
             try:
                 # COPY does not accept parameters.
                 target = "'" + str(path).replace("'", "''") + "'"
-                written = connection.execute(f'COPY "{name}" TO {target} ({options}, USE_TMP_FILE true)').fetchone()
+                source = f'"{name}"'
+                if formulas_as_text:
+                    columns = connection.execute(f"DESCRIBE {source}").fetchall()
+                    texts = [formula_as_text_sql(column) for column, kind, *_ in columns if kind == "VARCHAR"]
+                    source = f"(SELECT * REPLACE ({', '.join(texts)}) FROM {source})"  # noqa: S608
+                written = connection.execute(f"COPY {source} TO {target} ({options}, USE_TMP_FILE true)").fetchone()
             except duckdb.IOException as error:
                 raise WarehouseError(f"{path} cannot be written: {error}") from None
         return int(written[0]) if written else 0
