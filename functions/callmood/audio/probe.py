@@ -154,10 +154,6 @@ def identify(content: Content, suffix: str = "") -> Container:
     head = content.read_at(0, HEAD)
     if not head:
         raise BadRecording("empty_file", "The file is empty (0 bytes). Nothing was recorded, or the upload failed.")
-    raw = guess_raw(content, suffix)
-    not_audio = _match(_NOT_AUDIO, head)
-    if raw and raw.is_named and not not_audio:
-        raise RawAudio(raw.format)
     audio = _after_id3(content, head)
     for pattern, container in _CONTAINERS:
         if re.match(pattern, audio, re.DOTALL):
@@ -167,9 +163,11 @@ def identify(content: Content, suffix: str = "") -> Container:
     if audio is not head:
         # An ID3 tag without known content is an MP3 without audio. The decoder reports that.
         return _MP3
-    if raw and not not_audio:
-        raise RawAudio(raw.format)
-    raise not_audio or _match(_PERHAPS_NOT_AUDIO, head) or _unknown()
+    if bad := _match(_NOT_AUDIO, head):
+        raise bad
+    if raw := guess_raw(content, suffix):
+        raise RawAudio(raw)
+    raise _match(_PERHAPS_NOT_AUDIO, head) or _unknown()
 
 
 def _after_id3(content: Content, head: bytes) -> bytes:
