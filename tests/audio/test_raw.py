@@ -142,7 +142,7 @@ OTHER = {
     "text": b"Dear customer, " * 500,
     "zeros": bytes(9000),
     "program": Path(sys.executable).resolve().read_bytes()[:2_000_000],
-    "model": MODEL.read_bytes()[:2_000_000],
+    "model": (MODEL / "emotion.tflite").read_bytes()[:2_000_000],
     "archive": zlib.compress(b"".join(b"%d," % i for i in range(50_000))),
 }
 
