@@ -27,7 +27,11 @@ queue_days AS (
       COUNTIF(is_negative_call) AS negative_calls,
       COUNTIF(escalated) AS escalated_calls,
       COUNTIF(recovered) AS recovered_calls,
-      COUNTIF(needs_attention) AS attention_calls
+      COUNTIF(needs_attention) AS attention_calls,
+      SUM(customer_emotion_s * customer_emotion_s) AS emotion_squares,
+      SUM(customer_emotion_s * negative_s) AS products,
+      SUM(negative_s * negative_s) AS negative_squares,
+      COUNTIF(customer_emotion_s > 0) AS emotion_calls
     ) AS measures
   FROM `${dataset}.calls`
   WHERE queue IS NOT NULL
@@ -37,6 +41,21 @@ queue_days AS (
 masked AS (
   SELECT call_date, queue, calls, agents, is_suppressed, IF(is_suppressed, NULL, measures) AS measures
   FROM queue_days
+),
+-- Half the 95 % interval of negativity: the linearized variance of a ratio of sums, clustered by call (Cochran 1977,
+-- section 6.4), times the t quantile (inverse of Wallace 1959).
+half_widths AS (
+  SELECT
+    *,
+    SQRT(
+      GREATEST(
+        measures.negative_squares - 2 * measures.negativity * measures.products
+        + POW(measures.negativity, 2) * measures.emotion_squares,
+        0
+      ) * (df + 1) / df
+    ) / NULLIF(measures.customer_emotion_s, 0)
+    * SQRT(df * (EXP(POW(1.959964 * (8 * df + 3) / (8 * df + 1), 2) / df) - 1)) AS half_width
+  FROM (SELECT *, NULLIF(GREATEST(measures.emotion_calls - 1, 0), 0) AS df FROM masked)
 )
 SELECT
   call_date,
@@ -50,6 +69,8 @@ SELECT
   measures.customer_emotion_s,
   measures.negative_s,
   measures.negativity,
+  IF(measures.negativity < half_width, 0, measures.negativity - half_width) AS negativity_low,
+  IF(measures.negativity + half_width > 1, 1, measures.negativity + half_width) AS negativity_high,
   measures.anger_s,
   measures.disgust_s,
   measures.fear_s,
@@ -61,5 +82,15 @@ SELECT
   measures.negative_calls,
   measures.escalated_calls,
   measures.recovered_calls,
-  measures.attention_calls
-FROM masked
+  measures.attention_calls,
+  measures.attention_calls / calls AS attention_share,
+  -- Wilson (1927), at 95 %.
+  (
+    measures.attention_calls + 1.920729 - 1.959964
+    * SQRT(measures.attention_calls * (calls - measures.attention_calls) / calls + 0.960365)
+  ) / (calls + 3.841459) AS attention_share_low,
+  (
+    measures.attention_calls + 1.920729 + 1.959964
+    * SQRT(measures.attention_calls * (calls - measures.attention_calls) / calls + 0.960365)
+  ) / (calls + 3.841459) AS attention_share_high
+FROM half_widths

@@ -247,10 +247,34 @@ def _trend_day(day, calls, negativity):
 
 # October 20 is 13 days before November 2: the first day of the earlier week.
 TREND = merge(
-    *_trend_day("10-19", 9, 0.9),
+    *_trend_day("10-19", 14, 0.9),
     *_trend_day("10-20", 1, 0.1),
-    *_trend_day("10-26", 3, 0.3),
+    *_trend_day("10-26", 4, 0.3),
     *_trend_day("10-27", 2, 0.5),
+)
+
+
+def _september_day(day, calls, negativity, queue):
+    """Return this number of calls, each with 8 s of the customer's speech, from 9:00 in Berlin (UTC+2)."""
+    return [
+        call(
+            f"{queue}-{day}-{number}",
+            at=f"2026-{day}T07:{number:02d}:00+00:00",
+            agent_id="a7",
+            queue=queue,
+            language="de-DE",
+            customer=[classified(0, 8, anger=negativity + number / 100)],
+            agent=[],
+        )
+        for number in range(calls)
+    ]
+
+
+# Deliveries are negative on Mondays, and calls of the queue `trend` became more negative in October.
+SEPTEMBER = merge(
+    *(one for day in ("09-14", "09-21", "09-28", "10-05") for one in _september_day(day, 6, 0.7, "deliveries")),
+    *(one for day in ("09-15", "09-22", "09-29") for one in _september_day(day, 8, 0.1, "deliveries")),
+    *_september_day("09-16", 8, 0.1, "trend"),
 )
 
 OUTCOMES = {
@@ -343,6 +367,7 @@ DAY = merge(
     UNCOMMITTED,
     FAILURES,
     TREND,
+    SEPTEMBER,
     OUTCOMES,
     ANNOTATIONS,
     DRIFT_CHECKS,

@@ -280,15 +280,15 @@ def test_trends_compare_seven_days_with_the_seven_days_before(reports):
         attention_calls=2,
         week_calls=14,
         week_negativity=41.5 / 168.8,
-        calls_change=10,
-        negativity_change=41.5 / 168.8 - 10 / 40,
+        calls_change=9,
+        negativity_change=41.5 / 168.8 - 13 / 50,
         week_anger_share=55 / 168.8,
         week_attention_share=4 / 14,
         attention_share_change=4 / 14,
     )
     assert select(reports.row("trends_daily", call_date=MONDAY), expected) == expected
     first = reports.row("trends_daily", call_date=date(2026, 10, 19))
-    assert (first["week_calls"], first["calls_change"], first["negativity_change"]) == (9, None, None)
+    assert (first["week_calls"], first["calls_change"], first["negativity_change"]) == (14, None, None)
 
 
 def test_data_quality_by_day(reports):

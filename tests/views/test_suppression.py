@@ -19,7 +19,7 @@ SUPPRESSING = {
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
-    """One call of an agent on one day, and six on another."""
+    """One call of an agent on one day, six on another, and one call of another agent."""
     store = DuckDBWarehouse(tmp_path_factory.mktemp("calls") / "calls.duckdb")
     labels = [{"key": "product", "value": "tv"}]
     times = ["2026-11-02T09:00:00+00:00", *(f"2026-11-03T09:0{n}:00+00:00" for n in range(6))]
@@ -27,6 +27,7 @@ def store(tmp_path_factory):
         call(f"c{n}", at=at, labels=labels, customer=[classified(0, 6)], agent=[classified(7, 9)])
         for n, at in enumerate(times)
     ]
+    calls.append(call("other", at="2026-11-04T09:00:00+00:00", agent_id="a2", customer=[classified(0, 6)], agent=[]))
     outcomes = [
         {"call_id": f"c{n}", "outcome": "sale", "value": 1.0, "known_at": "2026-11-05T00:00:00+00:00"} for n in range(7)
     ]
@@ -34,8 +35,16 @@ def store(tmp_path_factory):
     return store
 
 
-def test_four_views_suppress_rows():
-    assert set(SUPPRESSING) == {"agents_daily", "emotion_by_label", "emotion_by_outcome", "queues_daily"}
+def test_views_about_groups_suppress_rows():
+    by_day = {
+        "agents_daily",
+        "emotion_by_label",
+        "emotion_by_outcome",
+        "emotion_hourly",
+        "queues_daily",
+        "trends_daily",
+    }
+    assert set(SUPPRESSING) == {*by_day, "agents_compared"}
 
 
 @pytest.mark.parametrize("view", SUPPRESSING)

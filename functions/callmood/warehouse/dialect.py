@@ -26,7 +26,9 @@ def render(sql: str, *, dataset: str, time_zone: str = "UTC", min_calls_per_grou
     Parameters
     ----------
     sql : str
-        BigQuery SQL that can contain ``${dataset}``, ``${time_zone}``, and ``${min_calls_per_group}``.
+        BigQuery SQL that can contain ``${dataset}``, ``${time_zone}``, ``${min_calls_per_group}``, and ``${last_day}``,
+        the last day with recordings. Terraform renders it as the current day, so that BigQuery reads only the days
+        that a view needs.
     dataset : str
         ``dataset`` or ``project.dataset``.
     time_zone : str
@@ -44,7 +46,12 @@ def render(sql: str, *, dataset: str, time_zone: str = "UTC", min_calls_per_grou
     QueryError
         The template contains an unknown variable.
     """
-    values = {"dataset": dataset, "time_zone": time_zone, "min_calls_per_group": str(min_calls_per_group)}
+    values = {
+        "dataset": dataset,
+        "time_zone": time_zone,
+        "min_calls_per_group": str(min_calls_per_group),
+        "last_day": f"(SELECT MAX(call_date) FROM `{dataset}.recordings`)",  # noqa: S608 - a template
+    }
 
     def value(match: re.Match[str]) -> str:
         if match[1] not in values:

@@ -26,7 +26,10 @@ locals {
   comments = { for name, sql in local.rendered : name => join(" ", flatten(regexall("(?m)^-- ?(.*)$", try(regex("^(?:--[^\n]*\n)+", sql), "")))) }
 
   rendered = {
-    for name, sql in local.sql : name => replace(replace(sql, "$${time_zone}", var.parameters.time_zone), "$${min_calls_per_group}", var.parameters.min_calls_per_group)
+    for name, sql in local.sql : name => replace(
+      replace(replace(sql, "$${last_day}", "CURRENT_DATE('$${time_zone}')"), "$${time_zone}", var.parameters.time_zone),
+      "$${min_calls_per_group}", var.parameters.min_calls_per_group,
+    )
   }
   table_reference = "`\\$\\{dataset\\}\\.(${join("|", var.tables)})`"
   resolved        = { for name, sql in local.rendered : name => replace(sql, "/${local.table_reference}/", "`${var.project_id}.${var.tables_dataset}.$1`") }
