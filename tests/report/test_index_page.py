@@ -9,7 +9,9 @@ TOTALS = """
 SELECT COUNT(*) AS calls, SUM(negative_s) / SUM(customer_emotion_s) AS negativity,
   COUNTIF(needs_attention) / COUNT(*) AS attention, COUNTIF(escalated) / COUNT(*) AS escalated,
   COUNTIF(recovered) / NULLIF(COUNTIF(is_negative_call), 0) AS recovered,
-  SUM(anger_s) / SUM(customer_emotion_s) AS anger
+  COUNTIF(needs_attention) AS attention_calls, COUNTIF(escalated) AS escalated_calls,
+  COUNTIF(recovered) AS recovered_calls, COUNTIF(is_negative_call) AS negative_calls,
+  SUM(p_anger * customer_emotion_s) / SUM(customer_emotion_s) AS anger
 FROM calls WHERE {where}
 """
 RATIOS = ("attention", "negativity", "escalated", "recovered")
@@ -20,9 +22,17 @@ def shown_metrics(page):
 
 
 def expected_metrics(store, where="TRUE"):
+    """Shares below 20 calls are counts, and percentages below 200 calls are whole."""
     row = store.query(TOTALS.format(where=where))[0]
-    ratios = {name: "\N{EN DASH}" if row[name] is None else f"{100 * row[name]:.1f}%" for name in RATIOS}
-    return {"calls": str(row["calls"]), **ratios}
+    shown = {"calls": str(row["calls"]), "negativity": percentage(row["negativity"], row["calls"])}
+    for name in ("attention", "escalated", "recovered"):
+        count, whole = row[f"{name}_calls"], row["negative_calls"] if name == "recovered" else row["calls"]
+        shown[name] = f"{count} of {whole}" if 0 < whole < 20 else percentage(row[name], whole)
+    return shown
+
+
+def percentage(ratio, calls):
+    return "\N{EN DASH}" if ratio is None else f"{100 * ratio:.{0 if calls < 200 else 1}f}%"
 
 
 def state(page):
@@ -38,40 +48,64 @@ def test_metrics_equal_the_views(index_page, store):
     assert shown_metrics(index_page) == expected_metrics(store)
 
 
-def test_default_period_is_last_four_weeks_compared_with_the_previous_four(index_page, store):
+def test_default_period_is_last_four_weeks(index_page, store):
     assert shown_metrics(index_page) == expected_metrics(store, "call_date BETWEEN '2026-10-24' AND '2026-11-20'")
-    before = store.query(TOTALS.format(where="call_date BETWEEN '2026-09-26' AND '2026-10-23'"))[0]
-    now = store.query(TOTALS.format(where="call_date >= '2026-10-24'"))[0]
-    points = 100 * (now["negativity"] - before["negativity"])
-    change = index_page.text_content("#metric-negativity .change")
-    assert change == f"{abs(points):.1f} points {'higher' if points > 0 else 'lower'} than in the previous 28 days"
 
 
-def test_emotion_mix_equals_the_view_and_sums_to_one(index_page, store):
+def test_change_without_a_clear_interval_is_not_colored(index_page):
+    change = index_page.locator("#metric-negativity .change")
+    assert change.text_content() == "no clear change from the previous 28 days"
+    assert change.get_attribute("data-tone") is None
+    assert "95% interval of the change" in change.get_attribute("title")
+
+
+def test_emotion_mix_adds_up_to_the_headline(index_page, store):
     index_page.select_option("[name=days]", "all")
-    ratios = dict(item.rsplit(" ", 1) for item in index_page.locator("#emotion-mix li").all_text_contents())
-    assert ratios["anger"] == f"{100 * store.query(TOTALS.format(where='TRUE'))[0]['anger']:.0f}%"
-    assert 97 <= sum(int(ratio.rstrip("%")) for ratio in ratios.values()) <= 103
+    items = index_page.locator("#emotion-mix li:not(.sum)").all_text_contents()
+    ratios = {emotion: float(ratio.rstrip("%")) for emotion, ratio in (item.rsplit(" ", 1) for item in items)}
+    anger = store.query(TOTALS.format(where="TRUE"))[0]["anger"]
+    assert ratios["anger"] == pytest.approx(100 * anger, abs=0.11)
+    negative = sum(ratios[emotion] for emotion in ("anger", "disgust", "fear", "sadness"))
+    assert f"{negative:.1f}%" == index_page.text_content("#metric-negativity .value")
+    assert sum(ratios.values()) == pytest.approx(100)
 
 
 def test_trend_equals_the_view_by_day(index_page, store):
     trend = index_page.evaluate("callmood.metrics.trend(callmood.calls, callmood.metrics.period({}))")
     days = store.query("SELECT * FROM trends_daily WHERE call_date >= '2026-10-24' ORDER BY call_date")
     shown = [(row["day"], row["calls"], row["negativity"], row["weekNegativity"]) for row in trend if row["calls"]]
-    assert shown == [
-        (day["call_date"].isoformat(), day["calls"], pytest.approx(day["negativity"], abs=1e-3),
-         pytest.approx(day["week_negativity"], abs=1e-3)) for day in days
-    ]  # fmt: skip
+    assert len(shown) == len(days)
+    for (day, calls, negativity, week_negativity), row in zip(shown, days, strict=True):
+        assert (day, calls) == (row["call_date"].isoformat(), row["calls"])
+        assert negativity == (pytest.approx(row["negativity"], abs=1e-3) if calls >= 5 else None)
+        assert week_negativity == pytest.approx(row["week_negativity"], abs=1e-3)
+
+
+def test_trend_has_gaps_and_no_week_of_one_day(index_page):
+    """Two days with five calls each, a week apart, and then three days in a row."""
+    weeks = index_page.evaluate("""() => {
+        const call = { duration: 60, emotionDuration: 10, negativeDuration: 2, probabilities: [0, 0, 0, 0, 1, 0] };
+        const calls = ["01", "08", "09", "10"].flatMap((day) => Array(5).fill({ ...call, day: `2026-06-${day}` }));
+        return callmood.metrics.trend(calls, ["2026-06-01", "2026-06-11"]).map((row) => row.weekNegativity);
+    }""")
+    assert weeks == [*[None] * 9, pytest.approx(0.2), None]
 
 
 def test_heat_map_equals_the_view_by_hour(index_page, store):
     cells = index_page.evaluate("callmood.metrics.weekdayHour(callmood.calls)")
     rows = store.query(
-        "SELECT weekday, hour, SUM(calls) AS calls, SUM(negative_s) / SUM(customer_emotion_s) AS negativity "
-        "FROM emotion_hourly GROUP BY weekday, hour ORDER BY weekday, hour"
+        "SELECT weekday, hour, COUNT(*) AS calls, SUM(negative_s) / SUM(customer_emotion_s) AS negativity "
+        "FROM calls GROUP BY weekday, hour ORDER BY weekday, hour"
     )
-    assert sorted((c["weekday"], c["hour"], c["calls"], c["negativity"]) for c in cells) == [
-        (row["weekday"], row["hour"], row["calls"], pytest.approx(row["negativity"], abs=1e-3)) for row in rows
+    shown = sorted(((c["weekday"], c["hour"], c["calls"], c["negativity"]) for c in cells), key=lambda cell: cell[:2])
+    assert shown == [
+        (
+            row["weekday"],
+            row["hour"],
+            row["calls"],
+            pytest.approx(row["negativity"], abs=1e-3) if row["calls"] >= 5 else None,
+        )
+        for row in rows
     ]
 
 
@@ -111,6 +145,7 @@ def test_agent_with_few_calls_has_no_metrics(open_page, site, store):
         assert set(list(shown_metrics(page).values())[1:]) == {"\N{EN DASH}"}
         assert page.locator("#emotion-mix li").count() == 0
         assert "fewer than 5 calls" in page.text_content("#agents tbody")
+        assert "Fewer than 5 calls" in page.text_content("#trend")
     with open_page(page_url(site, state=f"days=all&agent={many['agent_id']}")) as page:
         assert shown_metrics(page) == expected_metrics(store, f"agent_id = '{many['agent_id']}'")
 
@@ -173,7 +208,7 @@ def test_list_is_paginated(index_page):
 def test_charts_have_tooltips_and_descriptions(index_page):
     index_page.hover("#weekday-hour .mark-rect path >> nth=0")
     assert "negative" in index_page.text_content("#vg-tooltip-element")
-    assert "Negative share" in index_page.get_attribute("#trend .chart", "aria-label")
+    assert "Negativity" in index_page.get_attribute("#trend .chart", "aria-label")
 
 
 @pytest.mark.parametrize("queue", QUEUES)

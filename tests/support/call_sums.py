@@ -1,13 +1,15 @@
-"""Synthetic calls of a call center, as rows of the view `calls`, to run the views that compare groups of them."""
+"""Synthetic calls of a call center with planted faults: as rows of the view `calls`, or as a store."""
 
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
+from table_rows import commit_row, segment_row
 
 from callmood.resources import SCHEMAS
 from callmood.warehouse.dialect import to_duckdb
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 QUEUES = ("billing", "deliveries", "orders", "returns", "sales", "technical")
 FIRST_DAY = pd.Timestamp("2026-09-21")  # a Monday; eight weeks end on 15 November
@@ -62,3 +64,59 @@ def query_view(name, calls, **variables):
         cursor = connection.execute(to_duckdb(sql, **variables))
         columns = [column[0] for column in cursor.description]
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+
+
+def create_planted_store(path, calls, **overrides):
+    """Create a store with one segment of the customer per call; `overrides` replace columns of `recordings`."""
+    store = DuckDBWarehouse(path)
+    shared = calls[["analysis_id", "recording_id", "call_date", "queue", "agent_id"]].assign(
+        call_id=calls["recording_id"]
+    )
+    shared["call_id"] = [str(10_000 + n) for n in range(len(calls))]
+    started = calls["started_at"]
+    length = pd.to_timedelta(calls["customer_emotion_s"], unit="s")
+    recording_rows = shared.assign(
+        **{name: value for name, value in commit_row().items() if name not in shared and not isinstance(value, list)},
+    ).assign(
+        content_sha256=[2 * key for key in calls["recording_id"]],
+        uri=[f"gs://calls/{key}.wav" for key in calls["recording_id"]],
+        direction=calls["direction"],
+        language=calls["language"],
+        customer_id=[f"c{n % 997}" for n in range(len(calls))],
+        labels=[[{"key": "product", "value": value}] for value in calls["product"]],
+        channel_roles=[["agent", "customer"]] * len(calls),
+        warnings=[[]] * len(calls),
+        started_at=started,
+        uploaded_at=started + pd.Timedelta(hours=1),
+        analyzed_at=started + pd.Timedelta(hours=2),
+        duration_s=calls["customer_emotion_s"] + 30,
+        segment_count=1,
+        **overrides,
+    )
+    p = {
+        "anger": 0.4 * calls["negativity"],
+        "disgust": 0.1 * calls["negativity"],
+        "fear": 0.1 * calls["negativity"],
+        "sadness": 0.4 * calls["negativity"],
+        "happiness": 0.1 * (1 - calls["negativity"]),
+        "neutral": 0.9 * (1 - calls["negativity"]),
+    }
+    segment_rows = shared.assign(
+        **{name: value for name, value in segment_row(0).items() if name not in shared}
+    ).assign(
+        segment_id=calls["recording_id"],
+        start_s=1.0,
+        end_s=1.0 + calls["customer_emotion_s"],
+        started_at=started,
+        ended_at=started + length,
+        analyzed_at=recording_rows["analyzed_at"],
+        emotion=np.where(p["anger"] > p["neutral"], "anger", "neutral"),
+        confidence=np.maximum(p["anger"], p["neutral"]),
+        **{f"p_{emotion}": value for emotion, value in p.items()},
+    )
+    with duckdb.connect(str(path)) as connection:  # `append` checks row by row
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("INSERT INTO segments BY NAME SELECT * FROM segment_rows")
+        connection.execute("INSERT INTO recordings BY NAME SELECT * FROM recording_rows")
+    assert len(segment_rows) == len(recording_rows)
+    return store

@@ -16,6 +16,7 @@ from callmood.report.audio import AudioSource, provide_audio, write_clips
 from callmood.report.batches import Batch, query_batches
 from callmood.report.data_files import KEY_DIGITS, DetailFiles, write_data
 from callmood.report.details import CallDetail, call_payload, query_details
+from callmood.report.insights import insights_payload
 from callmood.report.model_quality import query_model_quality
 from callmood.report.payload import calls_payload
 from callmood.report.queries import count_failures, query_calls
@@ -137,6 +138,7 @@ def build_report(
                 progress(done, total)
             write_data(data, f"sparklines-{batch.name}", sparklines)
     write_data(data, "reviews", reviews_payload(warehouse, period.first, period.last))
+    write_data(data, "insights", insights_payload(warehouse))
     write_data(data, "manifest", manifest(batches, min_calls_per_group, detail_files=details.count))
     values = {
         "agent_emotion": agent_emotion,

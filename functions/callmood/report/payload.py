@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from callmood.types import EMOTIONS, JsonRow
+
+T = TypeVar("T")
 
 LABELS = (*EMOTIONS, "uncertain")
 """tuple of str: possible labels of a segment. A payload stores the index of a label in this tuple."""
@@ -36,16 +38,16 @@ def _permille(ratio: float | None) -> int | None:
     return _scaled(ratio, 1000)
 
 
-class _StringTable:
-    """Dictionary encoding: give each distinct string an index."""
+class _Table(Generic[T]):
+    """Dictionary encoding: give each distinct value an index."""
 
     def __init__(self) -> None:
-        self._indices: dict[str, int] = {}
+        self._indices: dict[T, int] = {}
 
-    def index(self, text: str | None) -> int | None:
-        return None if text is None else self._indices.setdefault(text, len(self._indices))
+    def index(self, value: T | None) -> int | None:
+        return None if value is None else self._indices.setdefault(value, len(self._indices))
 
-    def strings(self) -> list[str]:
+    def values(self) -> list[T]:
         return list(self._indices)
 
 
@@ -64,9 +66,11 @@ def calls_payload(calls: Sequence[JsonRow], zone: tzinfo, id_digits: int | None 
     Returns
     -------
     dict
-        JSON-serializable: ``columns``, and the string tables ``queues`` and ``agents`` that the columns refer to.
+        JSON-serializable: ``columns``, and the tables that columns refer to by index: ``queues``, ``agents``,
+        ``customers``, ``directions``, ``languages``, and ``labelSets`` (lists of ``key=value``).
     """
-    queues, agents = _StringTable(), _StringTable()
+    queues, agents, customers, directions, languages = (_Table[str]() for _ in range(5))
+    label_sets = _Table[tuple[str, ...]]()
     columns = {
         "id": [call["recording_id"][:id_digits] for call in calls],
         "name": [display_name(call) for call in calls],
@@ -74,8 +78,13 @@ def calls_payload(calls: Sequence[JsonRow], zone: tzinfo, id_digits: int | None 
         "time": [time_of_day(call, zone) for call in calls],
         "queue": [queues.index(call["queue"]) for call in calls],
         "agent": [agents.index(call["agent_id"]) for call in calls],
+        "customer": [customers.index(call["customer_id"]) for call in calls],
+        "direction": [directions.index(call["direction"]) for call in calls],
+        "language": [languages.index(call["language"]) for call in calls],
+        "labels": [label_sets.index(_label_set(call["label_list"])) for call in calls],
         "duration": [_deciseconds(call["duration_s"]) for call in calls],
         **{label: [_deciseconds(call[f"{label}_s"]) for call in calls] for label in LABELS},
+        **{f"p_{emotion}": [_permille(call[f"p_{emotion}"]) for call in calls] for emotion in EMOTIONS},
         "negativeDuration": [_deciseconds(call["negative_s"]) for call in calls],
         "peakStart": [_deciseconds(call["peak_start_s"]) for call in calls],
         "peakEmotion": [_label_index(call["peak_emotion"]) for call in calls],
@@ -87,8 +96,23 @@ def calls_payload(calls: Sequence[JsonRow], zone: tzinfo, id_digits: int | None 
         "recovered": [_flag(call["recovered"]) for call in calls],
         "needsAttention": [_flag(call["needs_attention"]) for call in calls],
         "attentionReason": [call["attention_reason"] for call in calls],
+        "hasSharedChannel": [_flag(call["is_shared_channel"]) for call in calls],
+        "hasEstimatedStart": [_flag(call["is_start_estimated"]) for call in calls],
+        "hasAgentEmotion": [_flag(call["agent_emotion_s"] > 0) for call in calls],
     }
-    return {"queues": queues.strings(), "agents": agents.strings(), "columns": columns}
+    return {
+        "queues": queues.values(),
+        "agents": agents.values(),
+        "customers": customers.values(),
+        "directions": directions.values(),
+        "languages": languages.values(),
+        "labelSets": label_sets.values(),
+        "columns": columns,
+    }
+
+
+def _label_set(labels: Sequence[JsonRow] | None) -> tuple[str, ...]:
+    return tuple(sorted({f"{label['key']}={label['value']}" for label in labels or ()}))
 
 
 def time_of_day(call: JsonRow, zone: tzinfo) -> str:

@@ -26,6 +26,7 @@ from callmood.report.batches import Batch, query_batches
 from callmood.report.build import manifest, render_empty_page
 from callmood.report.data_files import encode_json
 from callmood.report.details import call_payload, query_detail, query_sparklines
+from callmood.report.insights import insights_payload
 from callmood.report.model_quality import query_model_quality
 from callmood.report.payload import calls_payload
 from callmood.report.queries import count_failures, query_call, query_calls
@@ -124,6 +125,10 @@ class StoreReport:
             return [sparklines[call["recording_id"]] for call in calls]
 
         return _json(self._cached(f"sparklines-{batch.name}", batch, query))
+
+    def insights(self, _: Request) -> Response:
+        """Return the insights."""
+        return _json(encode_json(insights_payload(self._warehouse)))
 
     def _find_batch(self, request: Request) -> Batch:
         for batch in query_batches(self._warehouse):
@@ -248,6 +253,7 @@ def make_app(report: StoreReport) -> Starlette:
         ("/data/sparklines-{batch}", report.sparklines),
         ("/data/reviews", report.reviews),
         ("/data/call-{id}", report.call),
+        ("/data/insights", report.insights),
         ("/audio/{id}", report.audio),
         ("/assets/{name}", report.asset),
     ]

@@ -21,6 +21,7 @@ callmood.charts = (() => {
     legend: { labelColor: "var(--ink-2)", titleColor: "var(--ink-2)", labelFontSize: 12, titleFontSize: 12 },
   };
   const HEAT = ["var(--heat-0)", "var(--heat-1)", "var(--heat-2)", "var(--heat-3)", "var(--heat-4)"];
+  const DIVERGING = ["var(--cool-2)", "var(--cool-1)", "var(--heat-0)", "var(--heat-2)", "var(--heat-4)"];
   const DAY_LABEL = "timeFormat(toDate(datum.label), '%-d %b')";
   const percentAxis = { format: ".0%", tickCount: 4 };
 
@@ -34,8 +35,8 @@ callmood.charts = (() => {
     return callmood.h("div", { class: "chart" });
   }
 
-  // Draws a chart into an element. The chart keeps the width of the element.
-  function draw(selector, spec, values) {
+  // Draws a chart into an element. The chart keeps the width of the element. `onClick` receives the row of a mark.
+  function draw(selector, spec, values, onClick) {
     const box = clear(selector);
     callmood.fill(selector, box);
     const fit = {
@@ -45,7 +46,12 @@ callmood.charts = (() => {
       data: { values },
     };
     const options = { actions: false, renderer: "svg", tooltip: { theme: "callmood" } };
-    views.set(selector, libraryLoaded.then(() => vegaEmbed(box, { ...fit, ...spec }, options)));
+    const drawn = libraryLoaded.then(() => vegaEmbed(box, { ...fit, ...spec }, options));
+    if (onClick) {
+      box.classList.add("clickable");
+      drawn.then(({ view }) => view.addEventListener("click", (_, item) => item?.datum?.calls && onClick(item.datum)));
+    }
+    views.set(selector, drawn);
   }
 
   const day = { field: "day", type: "temporal", timeUnit: "utcyearmonthdate" };
@@ -57,43 +63,53 @@ callmood.charts = (() => {
       callmood.fill(selector, callmood.h("p", { class: "quiet" }, text));
     },
 
-    trend(selector, rows) {
+    trend(selector, rows, onClick) {
       const values = rows.map((row) => ({ ...row, date: callmood.longDate(row.day) }));
       const tickInterval = { interval: "day", step: Math.ceil(rows.length / (innerWidth < 600 ? 4 : 8)) };
       const y = (field) => ({ field, type: "quantitative", axis: percentAxis, title: null, scale: { zero: true } });
       const axis = { format: "%-d %b", grid: false, tickCount: tickInterval, labelOverlap: true };
       const x = { ...day, title: null, axis };
       const asPercent = { type: "quantitative", format: ".1%" };
+      const dots = {
+        mark: { type: "circle", color: "var(--ink-3)", opacity: 0.55, size: 34, aria: false, cursor: "pointer" },
+        encoding: {
+          y: y("negativity"),
+          tooltip: [dayTooltip, { field: "negativity", title: "negative", ...asPercent }, { field: "calls" }],
+        },
+      };
+      const weekLine = {
+        mark: {
+          type: "line",
+          color: "var(--negative)",
+          strokeWidth: 2.5,
+          interpolate: "monotone",
+          invalid: "break-paths-show-path-domains", // days without calls are gaps
+        },
+        encoding: { y: y("weekNegativity") },
+      };
       draw(
         selector,
         {
-          description: "Negative share of customers' speech by day, with the seven-day mean.",
+          description: "Negativity of customers by day, with the seven-day mean.",
           height: 220,
           encoding: { x },
-          layer: [
-            {
-              mark: { type: "circle", color: "var(--ink-3)", opacity: 0.55, size: 34, aria: false },
-              encoding: {
-                y: y("negativity"),
-                tooltip: [dayTooltip, { field: "negativity", title: "negative", ...asPercent }, { field: "calls" }],
-              },
-            },
-            {
-              mark: { type: "line", color: "var(--negative)", strokeWidth: 2.5, interpolate: "monotone" },
-              encoding: { y: y("weekNegativity") },
-            },
-          ],
+          // A layer without values has no scale.
+          layer: [dots, weekLine].filter(({ encoding }) => rows.some((row) => row[encoding.y.field] !== null)),
         },
         values,
+        ({ day }) => onClick(new Date(day).toISOString().slice(0, 10)),
       );
     },
 
-    weekdayHour(selector, rows) {
+    // `mean` is the negativity of all calls: the center of the colors.
+    weekdayHour(selector, rows, mean, onClick) {
       const names = callmood.WEEKDAYS;
+      const few = `fewer than ${callmood.minCallsPerGroup} calls`;
       const values = rows.map((row) => ({
         ...row,
         weekdayName: names[row.weekday - 1],
         hours: `${names[row.weekday - 1]}, ${row.hour}:00 to ${row.hour + 1}:00`,
+        negative: row.negativity === null ? few : callmood.percent(row.negativity, 1),
       }));
       const starts = rows.map((row) => row.hour);
       const domain = Array.from(
@@ -101,13 +117,14 @@ callmood.charts = (() => {
         (_, i) => Math.min(...starts) + i,
       );
       const days = names.slice(0, Math.max(5, ...rows.map((row) => row.weekday)));
-      const max = Math.max(0.1, ...rows.map((row) => row.negativity ?? 0));
+      const shown = rows.filter((row) => row.negativity !== null).map((row) => Math.abs(row.negativity - mean));
+      const spread = Math.max(0.05, ...shown);
       draw(
         selector,
         {
-          description: "Negative share of customers' speech by weekday and hour of the call's start.",
+          description: "Negativity of customers by weekday and hour of the call's start, against the mean of the period.",
           height: 220,
-          mark: { type: "rect", cornerRadius: 3, stroke: "var(--paper)", strokeWidth: 2 },
+          mark: { type: "rect", cornerRadius: 3, stroke: "var(--paper)", strokeWidth: 2, cursor: "pointer" },
           encoding: {
             x: {
               field: "hour",
@@ -118,20 +135,20 @@ callmood.charts = (() => {
             },
             y: { field: "weekdayName", type: "ordinal", scale: { domain: days }, title: null, axis: { domain: false } },
             color: {
-              field: "negativity",
-              type: "quantitative",
-              scale: { type: "quantize", domain: [0, max], range: HEAT },
-              legend: { orient: "bottom", format: ".0%", title: null, direction: "horizontal", symbolType: "square" },
+              condition: {
+                test: "isValid(datum.negativity)",
+                field: "negativity",
+                type: "quantitative",
+                scale: { type: "quantize", domain: [mean - spread, mean + spread], range: DIVERGING },
+                legend: { orient: "bottom", format: ".0%", title: null, direction: "horizontal", symbolType: "square" },
+              },
+              value: "var(--lane)",
             },
-            opacity: { condition: { test: "datum.calls < 3", value: 0.5 }, value: 1 },
-            tooltip: [
-              { field: "hours", title: "start" },
-              { field: "negativity", title: "negative", type: "quantitative", format: ".1%" },
-              { field: "calls" },
-            ],
+            tooltip: [{ field: "hours", title: "start" }, { field: "negative" }, { field: "calls" }],
           },
         },
         values,
+        ({ weekday, hour }) => onClick(weekday, hour),
       );
     },
 
@@ -184,7 +201,7 @@ callmood.charts = (() => {
       draw(
         selector,
         {
-          description: "Negative share of the customer's speech in each quarter of the call.",
+          description: "Negativity of the customer in each quarter of the call.",
           height: 180,
           encoding,
           layer: [
@@ -207,7 +224,7 @@ callmood.charts = (() => {
       draw(
         selector,
         {
-          description: "Negative share of the customer's speech, per ten seconds.",
+          description: "Negativity of the customer, per ten seconds.",
           height: 70,
           padding: 0,
           mark: { type: "bar", color: "var(--negative)", opacity: 0.75, binSpacing: 1, cornerRadiusEnd: 2 },

@@ -2,28 +2,30 @@
 "use strict";
 
 (() => {
-  const { fill, metrics, filters, headline, groups, list } = callmood;
+  const { fill, metrics, filters, headline, groups, insights, list } = callmood;
 
   // --- charts -----------------------------------------------------------------------------------------------------
 
   function drawCharts(state, calls) {
-    const suppressed = metrics.isSuppressed(state, calls.length);
+    const summary = metrics.summarize(calls);
     const days = new Set(calls.map((call) => call.day)).size;
     const withEmotion = calls.filter((call) => call.emotionDuration > 0);
-    const canDraw = !suppressed && withEmotion.length > 0;
-    if (canDraw && days > 1) {
-      const matching = metrics.filterByGroup(state, callmood.calls);
-      callmood.charts.trend("#trend", metrics.trend(matching, metrics.period(state)));
+    const few = `Fewer than ${callmood.minCallsPerGroup} calls.`;
+    const reason = summary.isSuppressed ? few : withEmotion.length ? null : "No emotion was inferred in these calls.";
+    const select = (changes) => callmood.state.update({ ...changes, page: "" });
+    const rows = metrics.trend(metrics.filterByGroup(state, callmood.calls), metrics.period(state));
+    const isShown = rows.some((row) => row.negativity !== null || row.weekNegativity !== null);
+    if (reason || days < 2 || !isShown) {
+      const needed = `${callmood.minCallsPerGroup} calls on a day, or in seven days`;
+      callmood.charts.message("#trend", reason ?? `A trend needs two days with calls, and ${needed}.`);
     } else {
-      callmood.charts.message("#trend", "A trend needs calls on at least two days.");
+      callmood.charts.trend("#trend", rows, (day) => select({ days: "", from: day, to: day }));
     }
-    if (canDraw) {
-      callmood.charts.weekdayHour("#weekday-hour", metrics.weekdayHour(withEmotion));
-    } else {
-      const reason = suppressed
-        ? `Fewer than ${callmood.minCallsPerGroup} calls.`
-        : "No emotion was inferred in these calls.";
+    if (reason) {
       callmood.charts.message("#weekday-hour", reason);
+    } else {
+      const cells = metrics.weekdayHour(withEmotion);
+      callmood.charts.weekdayHour("#weekday-hour", cells, summary.negativity, (weekday, hour) => select({ weekday, hour }));
     }
   }
 
@@ -71,18 +73,18 @@
   function render() {
     const state = callmood.state.read();
     const calls = metrics.filterCalls(state);
-    const { days, from, to, queue, agent } = state;
-    const key = JSON.stringify([days, from, to, queue, agent]);
+    const key = JSON.stringify([...filters.PERIOD, ...filters.GROUP].map((name) => state[name]));
+    filters.show(state);
     if (key !== renderedFilters) {
       renderedFilters = key;
       const [first, last] = metrics.period(state).map(callmood.longDate);
       fill("#period", first === last ? first : `${first} to ${last}`);
-      filters.show(state);
       headline.render(state, calls);
       drawCharts(state, calls);
-      groups.render("#queues", "queue", calls, (call) => call.queue, 1);
-      groups.render("#agents", "agent", calls, (call) => call.agent, callmood.minCallsPerGroup);
+      const ofAllAgents = { ...state, agent: "" };
+      groups.renderAgents(state, state.agent ? metrics.filterCalls(ofAllAgents) : calls);
     }
+    groups.renderQueues(state, calls, metrics.previousPeriod(state).calls);
     list.render(state, calls);
   }
 
@@ -94,6 +96,7 @@
     render();
     if (!isScrolled) callmood.scroll.restore();
     isScrolled = true;
+    if (callmood.isComplete) insights.load();
   }
 
   for (const event of ["statechange", "hashchange"]) {

@@ -9,9 +9,17 @@ callmood.metrics = {
     return callmood.metrics.filterByGroup(state, calls).filter((call) => call.day >= from && call.day <= to);
   },
 
-  // Returns the calls of the selected queue and agent, on any day.
-  filterByGroup: ({ queue, agent }, calls) =>
-    calls.filter((call) => (!queue || call.queue === queue) && (!agent || call.agent === agent)),
+  // Returns the calls that match all filters except the period.
+  filterByGroup(state, calls) {
+    const [firstHour, lastHour = firstHour] = (state.hour ?? "").split("-").map(Number);
+    const tests = ["queue", "agent", "customer", "direction", "language"]
+      .filter((key) => state[key])
+      .map((key) => (call) => call[key] === state[key]);
+    if (state.label) tests.push((call) => call.labels.includes(state.label));
+    if (state.weekday) tests.push((call) => call.weekday === Number(state.weekday));
+    if (state.hour) tests.push((call) => call.hour >= firstHour && call.hour <= lastHour);
+    return calls.filter((call) => tests.every((test) => test(call)));
+  },
 
   // Returns the first and last day of the selected period. Default: the last four weeks that have calls.
   period({ from, to, days }, calls = callmood.calls) {
@@ -34,34 +42,68 @@ callmood.metrics = {
     return { days, calls: matching };
   },
 
+  // Sums calls. With fewer than MIN_CALLS_PER_GROUP calls, all ratios are null: every figure of the page about a group
+  // of calls comes from here.
   summarize(calls) {
     const total = { calls: calls.length, duration: 0, emotionDuration: 0, negativeDuration: 0 };
-    Object.assign(total, { negativeCalls: 0, needsAttention: 0, escalated: 0, recovered: 0 });
-    const labelDurations = callmood.LABELS.map(() => 0);
+    Object.assign(total, { emotionCalls: 0, negativeCalls: 0, needsAttention: 0, escalated: 0, recovered: 0 });
+    Object.assign(total, { emotionSquares: 0, products: 0, negativeSquares: 0 });
+    const probabilityDurations = callmood.EMOTIONS.map(() => 0);
     for (const call of calls) {
       total.duration += call.duration;
-      total.emotionDuration += call.emotionDuration;
-      total.negativeDuration += call.negativeDuration;
+      if (call.emotionDuration > 0) {
+        total.emotionCalls += 1;
+        total.emotionDuration += call.emotionDuration;
+        total.negativeDuration += call.negativeDuration;
+        total.emotionSquares += call.emotionDuration ** 2;
+        total.products += call.emotionDuration * call.negativeDuration;
+        total.negativeSquares += call.negativeDuration ** 2;
+        call.probabilities.forEach((ratio, i) => (probabilityDurations[i] += ratio * call.emotionDuration));
+      }
       total.negativeCalls += call.isNegativeCall ?? 0;
       total.needsAttention += call.needsAttention ?? 0;
       total.escalated += call.escalated ?? 0;
       total.recovered += call.recovered ?? 0;
-      call.labelDurations.forEach((seconds, i) => (labelDurations[i] += seconds));
     }
-    const ratio = (part, whole) => (whole > 0 ? part / whole : null);
+    const isSuppressed = calls.length < callmood.minCallsPerGroup;
+    const ratio = (part, whole) => (whole > 0 && !isSuppressed ? part / whole : null);
     const callCount = total.emotionDuration > 0 ? total.calls : 0; // without emotion, the ratios are undefined
     return {
       ...total,
+      isSuppressed,
       negativity: ratio(total.negativeDuration, total.emotionDuration),
       needsAttentionRatio: ratio(total.needsAttention, callCount),
       escalatedRatio: ratio(total.escalated, callCount),
       recoveredRatio: ratio(total.recovered, total.negativeCalls),
-      labelRatios: labelDurations.map((seconds) => ratio(seconds, total.emotionDuration)),
+      probabilities: probabilityDurations.map((seconds) => ratio(seconds, total.emotionDuration)),
     };
   },
 
-  // Metrics of one agent need a minimum number of calls.
-  isSuppressed: (state, calls) => Boolean(state.agent) && calls < callmood.minCallsPerGroup,
+  // The sums for `statistics.ratioVariance` of a summary.
+  sums: (summary) => ({
+    n: summary.emotionCalls,
+    weight: summary.emotionDuration,
+    value: summary.negativeDuration,
+    weightSquares: summary.emotionSquares,
+    products: summary.products,
+    valueSquares: summary.negativeSquares,
+  }),
+
+  // The change of a ratio between two summaries, with its interval; null if either is suppressed.
+  change(key, now, before) {
+    const { statistics, metrics } = callmood;
+    if (now[key] === null || before[key] === null) return null;
+    if (key === "negativity") return statistics.ratioDifference(metrics.sums(now), metrics.sums(before));
+    const [count, whole] = metrics.SHARES[key];
+    return statistics.shareDifference(now[count], now[whole], before[count], before[whole]);
+  },
+
+  // The count and the whole of each share of calls.
+  SHARES: {
+    needsAttentionRatio: ["needsAttention", "calls"],
+    escalatedRatio: ["escalated", "calls"],
+    recoveredRatio: ["recovered", "negativeCalls"],
+  },
 
   groupBy(calls, key) {
     const groups = new Map();
@@ -74,13 +116,41 @@ callmood.metrics = {
     return groups;
   },
 
-  // Returns the calls that match the search, sorted as in the list.
-  search({ q, review, sort, reversed }, calls) {
-    const query = (q ?? "").trim().toLowerCase();
-    const text = (call) => [call.name, call.queue, call.agent, call.attentionReason].join("\n").toLowerCase();
-    const found = calls.filter((call) => (!query || text(call).includes(query)) && (!review || call.needsAttention));
-    found.sort(callmood.metrics.orders[sort] ?? callmood.metrics.orders.priority);
+  // Conditions of single calls. They select calls in the list, and do not change the figures.
+  FLAGS: {
+    review: { title: "needs review", test: (call) => call.needsAttention === 1 },
+    negative: { title: "negative call", test: (call) => call.isNegativeCall === 1 },
+    escalated: { title: "escalated", test: (call) => call.escalated === 1 },
+    recovered: { title: "recovered", test: (call) => call.recovered === 1 },
+    shared: { title: "shared channel", test: (call) => call.hasSharedChannel },
+    estimated: { title: "estimated start", test: (call) => call.hasEstimatedStart },
+    agent: { title: "classified agent", test: (call) => call.hasAgentEmotion },
+  },
+
+  // Whether the customer's speech has 5 seconds or more of an emotion, as in the view `emotion_by_outcome`.
+  hasEmotion: (call, emotion) => call.labelDurations[callmood.LABELS.indexOf(emotion)] >= 5,
+
+  // Returns the calls that match the search and the conditions of the list, in its order.
+  search({ q, review, flag, emotion, sort, reversed }, calls) {
+    const { FLAGS, hasEmotion, orders } = callmood.metrics;
+    const words = (q ?? "").toLowerCase().split(/\s+/).filter(Boolean);
+    const found = calls.filter((call) => {
+      if (review && !call.needsAttention) return false;
+      if (flag && FLAGS[flag] && !FLAGS[flag].test(call)) return false;
+      if (emotion && !hasEmotion(call, emotion)) return false;
+      if (!words.length) return true;
+      const text = callmood.metrics.searchText(call);
+      return words.every((word) => text.includes(word));
+    });
+    found.sort(orders[sort] ?? orders.priority);
     return reversed ? found.reverse() : found;
+  },
+
+  searchText(call) {
+    const { name, day, time, queue, agent, customer, direction, language, labels, attentionReason } = call;
+    const emotion = call.peakEmotion;
+    const all = [name, day, callmood.date(day), time, queue, agent, customer, direction, language, ...labels];
+    return [...all, emotion, attentionReason].join("\n").toLowerCase();
   },
 
   // Whether the call has a customer segment that is more negative than not, as in the view `worst_moments`.
@@ -111,23 +181,29 @@ callmood.metrics = {
     };
   })(),
 
-  // Returns one row per day of the period. `weekNegativity` covers the seven days that end on the day.
+  // Returns one row per day of the period. `weekNegativity` covers the seven days that end on the day. It is null on days
+  // without calls, and where fewer than three of the seven days have calls.
   trend(calls, [from, to]) {
     const callsByDay = callmood.metrics.groupBy(calls, (call) => call.day);
     const days = [];
     for (let day = callmood.addDays(from, -6); day <= to; day = callmood.addDays(day, 1)) {
-      days.push({ day, ...callmood.metrics.summarize(callsByDay.get(day) ?? []) });
+      days.push({ day, calls: callsByDay.get(day) ?? [] });
     }
-    return days.slice(6).map(({ day, calls: count, negativity }, i) => {
+    return days.slice(6).map(({ day, calls: inDay }, i) => {
       const week = days.slice(i, i + 7);
-      const emotionDuration = week.reduce((total, one) => total + one.emotionDuration, 0);
-      const negativeDuration = week.reduce((total, one) => total + one.negativeDuration, 0);
-      const weekNegativity = emotionDuration > 0 ? negativeDuration / emotionDuration : null;
-      return { day, calls: count, negativity, weekNegativity };
+      const hasWeek = inDay.length > 0 && week.filter((one) => one.calls.length > 0).length >= 3;
+      const summary = callmood.metrics.summarize(inDay);
+      const inWeek = hasWeek ? callmood.metrics.summarize(week.flatMap((one) => one.calls)) : null;
+      return {
+        day,
+        calls: summary.calls,
+        negativity: summary.negativity,
+        weekNegativity: inWeek?.negativity ?? null,
+      };
     });
   },
 
-  // Returns one row per weekday and hour that has calls.
+  // Returns one row per weekday and hour that has calls. `negativity` is null with few calls.
   weekdayHour(calls) {
     const cells = callmood.metrics.groupBy(calls, (call) => call.weekday * 24 + call.hour);
     return [...cells].map(([cell, inCell]) => {
@@ -136,14 +212,92 @@ callmood.metrics = {
     });
   },
 
-  // Returns one row per group, by descending negativity. Groups with fewer than `minCalls` calls are last, by name.
-  ranking(calls, key, minCalls) {
-    const rows = [...callmood.metrics.groupBy(calls, key)].map(([name, inGroup]) => ({
-      name,
-      isSuppressed: inGroup.length < minCalls,
-      ...callmood.metrics.summarize(inGroup),
-    }));
-    const sortKey = (row) => (row.isSuppressed ? -2 : (row.negativity ?? -1));
-    return rows.sort((a, b) => sortKey(b) - sortKey(a) || a.name.localeCompare(b.name, "en", { numeric: true }));
+  // Returns the range of weekly negativity over the 13 weeks that end on a day, without the lowest and the highest week
+  // if there are eight or more; null with fewer than four weeks.
+  usualRange(calls, last) {
+    const week = (call) => Math.floor((callmood.countDays(call.day, last) - 1) / 7);
+    const weeks = callmood.metrics.groupBy(calls, (call) => (call.day <= last && week(call) < 13 ? week(call) : null));
+    const values = [...weeks.values()]
+      .map((inWeek) => callmood.metrics.summarize(inWeek).negativity)
+      .filter((negativity) => negativity !== null)
+      .sort((a, b) => a - b);
+    if (values.length < 4) return null;
+    const usual = values.length >= 8 ? values.slice(1, -1) : values;
+    return { low: usual[0], high: usual.at(-1), weeks: values.length };
+  },
+
+  // Returns one row per queue: its metrics, their change from the period before, and negativity by week, oldest first.
+  queueRows(calls, callsBefore) {
+    const { groupBy, summarize, change } = callmood.metrics;
+    const before = groupBy(callsBefore, (call) => call.queue);
+    const last = calls.reduce((latest, call) => (call.day > latest ? call.day : latest), "");
+    return [...groupBy(calls, (call) => call.queue)].map(([name, inQueue]) => {
+      const summary = summarize(inQueue);
+      const previous = before.get(name) ?? [];
+      const weeks = groupBy([...previous, ...inQueue], (call) => Math.floor((callmood.countDays(call.day, last) - 1) / 7));
+      const count = Math.max(...weeks.keys()) + 1;
+      const weekly = Array.from({ length: count }, (_, i) => summarize(weeks.get(count - 1 - i) ?? []).negativity);
+      return { name, ...summary, change: change("negativity", summary, summarize(previous)), weekly };
+    });
+  },
+
+  // Returns one row per agent. `difference` compares the agent with the negativity that is expected for the agent's own
+  // mix of queue, direction, and hour, as in the view `agents_compared`. `isDifferent` allows for the number of agents.
+  agentRows(calls) {
+    const { groupBy, summarize } = callmood.metrics;
+    const { statistics } = callmood;
+    const withEmotion = calls.filter((call) => call.emotionDuration > 0);
+    const queueOf = (call) => call.queue ?? "";
+    const cellOf = (call) => JSON.stringify([queueOf(call), call.direction, call.hour]);
+    const sum = (group) =>
+      group.reduce(
+        (total, call) => ({
+          weight: total.weight + call.emotionDuration,
+          value: total.value + call.negativeDuration,
+        }),
+        { weight: 0, value: 0 },
+      );
+    const queues = new Map();
+    for (const [queue, inQueue] of groupBy(withEmotion, queueOf)) {
+      const { weight, value } = sum(inQueue);
+      queues.set(queue, { ratio: value / weight, prior: (20 * weight) / inQueue.length });
+    }
+    const expected = new Map();
+    for (const [cell, inCell] of groupBy(withEmotion, cellOf)) {
+      const { weight, value } = sum(inCell);
+      const { ratio, prior } = queues.get(queueOf(inCell[0]));
+      expected.set(cell, (value + ratio * prior) / (weight + prior));
+    }
+    const excess = (call) => call.negativeDuration - call.emotionDuration * expected.get(cellOf(call));
+    const squares = (group, value) => group.reduce((total, call) => total + value(call) ** 2, 0);
+    const deviation = squares(withEmotion, excess) / squares(withEmotion, (call) => call.emotionDuration);
+    const rows = [...groupBy(calls, (call) => call.agent)].map(([name, own]) => {
+      const summary = summarize(own);
+      const inferred = own.filter((call) => call.emotionDuration > 0);
+      if (summary.isSuppressed || inferred.length < 2) return { name, ...summary, difference: null, deviate: null };
+      const value = inferred.reduce((total, call) => total + excess(call), 0);
+      const sums = {
+        n: inferred.length,
+        weight: summary.emotionDuration,
+        value,
+        weightSquares: summary.emotionSquares,
+        products: inferred.reduce((total, call) => total + excess(call) * call.emotionDuration, 0),
+        valueSquares: squares(inferred, excess),
+      };
+      const pooled = (deviation * sums.weightSquares) / sums.weight ** 2;
+      const variance = Math.max(statistics.ratioVariance(sums), pooled);
+      const df = inferred.length - 1;
+      const ratio = value / sums.weight;
+      return {
+        name,
+        ...summary,
+        expected: summary.negativity - ratio,
+        difference: variance > 0 ? statistics.interval(ratio, variance, df) : null,
+        deviate: inferred.length >= 20 && variance > 0 ? statistics.deviateFromT(ratio / Math.sqrt(variance), df) : null,
+      };
+    });
+    const deviates = rows.map((row) => row.deviate).filter((deviate) => deviate !== null);
+    const limit = statistics.correctedLimit(deviates, 0.02);
+    return rows.map((row) => ({ ...row, isDifferent: row.deviate !== null && row.deviate >= limit }));
   },
 };

@@ -4,7 +4,7 @@
 callmood.scale = (value, factor) => (value === null ? null : value / factor);
 
 // Decodes one batch of calls.
-callmood.decodeCalls = function ({ columns, queues, agents }, batch) {
+callmood.decodeCalls = function ({ columns, ...tables }, batch) {
   const seconds = (deciseconds) => callmood.scale(deciseconds, 10);
   const ratio = (permille) => callmood.scale(permille, 1000);
   const lookUp = (strings, index) => (index === null ? null : strings[index]);
@@ -22,11 +22,16 @@ callmood.decodeCalls = function ({ columns, queues, agents }, batch) {
       time: columns.time[i],
       weekday: ((new Date(day).getUTCDay() + 6) % 7) + 1, // Monday is 1
       hour: Number(columns.time[i].slice(0, 2)),
-      queue: lookUp(queues, columns.queue[i]),
-      agent: lookUp(agents, columns.agent[i]),
+      queue: lookUp(tables.queues, columns.queue[i]),
+      agent: lookUp(tables.agents, columns.agent[i]),
+      customer: lookUp(tables.customers, columns.customer[i]),
+      direction: lookUp(tables.directions, columns.direction[i]),
+      language: lookUp(tables.languages, columns.language[i]),
+      labels: lookUp(tables.labelSets, columns.labels[i]) ?? [],
       duration: seconds(columns.duration[i]),
       emotionDuration,
       labelDurations,
+      probabilities: callmood.EMOTIONS.map((emotion) => (columns[`p_${emotion}`][i] ?? 0) / 1000),
       negativeDuration,
       negativity: emotionDuration > 0 ? negativeDuration / emotionDuration : null,
       peakStart: seconds(columns.peakStart[i]),
@@ -39,6 +44,9 @@ callmood.decodeCalls = function ({ columns, queues, agents }, batch) {
       recovered: columns.recovered[i],
       needsAttention: columns.needsAttention[i],
       attentionReason: columns.attentionReason[i],
+      hasSharedChannel: columns.hasSharedChannel[i] === 1,
+      hasEstimatedStart: columns.hasEstimatedStart[i] === 1,
+      hasAgentEmotion: columns.hasAgentEmotion[i] === 1,
     };
   });
 };
