@@ -31,6 +31,8 @@ locals {
     { for name, value in local.settings : name => value if !contains(["ERASE_ON_DELETE", "REFERENCE_URI", "RETRAIN_AFTER_DAYS"], name) },
   )
 
+  has_digest = try(var.monitor.digest_weekday, null) != null
+
   # All settings, for the functions.
   environment = merge(
     local.analysis_environment,
@@ -41,6 +43,7 @@ locals {
       RESULTS_TOPIC   = module.delivery.results_topic_id
       METRICS_PREFIX  = "custom.googleapis.com/${var.name}"
     },
+    local.has_digest ? { DIGEST_WEEKDAY = tostring(var.monitor.digest_weekday) } : {},
     var.retraining == null ? {} : { RETRAIN_TOPIC = module.retraining[0].topic_id },
   )
 }

@@ -83,6 +83,7 @@ module "delivery" {
   accounts              = module.identity.emails
   max_delivery_attempts = var.max_delivery_attempts
   monitor_schedule      = try(var.monitor.schedule, null)
+  digest                = local.has_digest
 }
 
 module "realtime" {

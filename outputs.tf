@@ -55,14 +55,12 @@ output "retraining_jobs" {
 
 output "looker_studio_url" {
   description = "URL that creates a Looker Studio report with all views as data sources (docs/looker-studio.md)."
-  value = "${local.looker_studio}${join("", flatten([
-    for number, view in local.report_views : [for pair in local.looker_sources[view] : "&ds.ds${number}.${pair}"]
-  ]))}"
+  value       = "${local.looker_studio}${join("", [for view in local.report_views : local.looker_sources[view]])}"
 }
 
 output "looker_studio_urls" {
   description = "URL that creates a Looker Studio report with one view as its data source, by view."
-  value       = { for view, pairs in local.looker_sources : view => "${local.looker_studio}${join("", [for pair in pairs : "&ds.ds0.${pair}"])}" }
+  value       = { for view, source in local.looker_sources : view => "${local.looker_studio}${source}" }
 }
 
 # The Linking API of Looker Studio, as in functions/callmood/ops/looker.py.
@@ -71,7 +69,7 @@ locals {
   report_views  = [for view in module.warehouse.views : view if !can(jsondecode(file("${path.module}/schemas/views/${view}.json")).fields_of)]
   looker_studio = "https://lookerstudio.google.com/reporting/create?c.mode=edit&r.reportName=callmood"
   looker_sources = {
-    for view in local.report_views : view => [
+    for view in local.report_views : view => join("", [for pair in [
       "connector=bigQuery",
       "datasourceName=${view}",
       "type=TABLE",
@@ -79,6 +77,6 @@ locals {
       "datasetId=${module.warehouse.reports_dataset_id}",
       "tableId=${view}",
       "billingProjectId=${urlencode(var.project_id)}",
-    ]
+    ] : "&ds.${view}.${pair}"])
   }
 }

@@ -432,13 +432,17 @@ variable "perimeter" {
 # --- Operation ------------------------------------------------------------------------------------------------------
 
 variable "monitor" {
-  description = "Daily drift check of calls (docs/monitoring.md). schedule is a cron schedule in settings.time_zone. null disables the check."
-  type        = object({ schedule = optional(string, "30 4 * * *") })
+  description = "Daily drift check of calls (docs/monitoring.md). schedule is a cron schedule in settings.time_zone. digest_weekday, 1 (Monday) to 7 (Sunday), is the last day of the week of a weekly digest (docs/alerts.md); default: no digest. null disables the check and the digest."
+  type        = object({ schedule = optional(string, "30 4 * * *"), digest_weekday = optional(number) })
   default     = {}
 
   validation {
     condition     = can(regex("^(\\S+ ){4}\\S+$", try(var.monitor.schedule, "30 4 * * *")))
     error_message = "monitor.schedule must be a cron schedule with five fields, such as \"30 4 * * *\" for every day at 04:30."
+  }
+  validation {
+    condition     = contains([1, 2, 3, 4, 5, 6, 7], try(coalesce(var.monitor.digest_weekday, 7), 7))
+    error_message = "monitor.digest_weekday must be 1 (Monday) to 7 (Sunday). Omit it for no digest."
   }
 }
 

@@ -55,6 +55,14 @@ class LocalSettings(AnalysisSettings, ReportSettings):
     """Settings of `callmood analyze` and `callmood watch`."""
 
 
+_RESULTS_TOPIC = Field(
+    None,
+    pattern=r"^projects/[^/]+/topics/[^/]+$",
+    description="Pub/Sub topic that receives one message for each call, and the weekly digest, as "
+    "`projects/PROJECT/topics/TOPIC`. Default: none.",
+)
+
+
 class AnalyzeSettings(AnalysisSettings, DatasetSettings):
     """Settings of the function `analyze`."""
 
@@ -64,12 +72,7 @@ class AnalyzeSettings(AnalysisSettings, DatasetSettings):
         description=AnalysisConfig.model_fields["max_size_bytes"].description,
     )
 
-    results_topic: str | None = Field(
-        None,
-        pattern=r"^projects/[^/]+/topics/[^/]+$",
-        description="Pub/Sub topic that receives one message for each call, as `projects/PROJECT/topics/TOPIC`. "
-        "Default: none.",
-    )
+    results_topic: str | None = _RESULTS_TOPIC
 
 
 class EraseSettings(DatasetSettings):
@@ -139,6 +142,14 @@ class MonitorSettings(DriftSettings, DatasetSettings):
         ge=1,
         description="Number of consecutive days with drift (days without calls do not count) before `RETRAIN_TOPIC` "
         "receives its one message.",
+    )
+    results_topic: str | None = _RESULTS_TOPIC
+    digest_weekday: int | None = Field(
+        None,
+        ge=1,
+        le=7,
+        description="Last day of the week of the digest, 1 (Monday) to 7 (Sunday): after it, `monitor` publishes the "
+        "weekly digest to `RESULTS_TOPIC`. Default: no digest.",
     )
 
 

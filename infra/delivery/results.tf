@@ -30,6 +30,16 @@ resource "google_pubsub_topic_iam_member" "analyze_publisher" {
   member  = "serviceAccount:${var.accounts["analyze"]}"
 }
 
+# The weekly digest of the function monitor.
+resource "google_pubsub_topic_iam_member" "monitor_publisher" {
+  for_each = toset(var.digest ? ["digest"] : [])
+
+  project = var.deployment.project_id
+  topic   = google_pubsub_topic.results.name
+  role    = "roles/pubsub.publisher"
+  member  = "serviceAccount:${var.accounts["monitor"]}"
+}
+
 # Calls that need attention, if the function alert is deployed.
 resource "google_pubsub_subscription" "alert" {
   for_each = local.has_alert

@@ -46,3 +46,8 @@ variable "monitor_schedule" {
   type        = string
   default     = null
 }
+
+variable "digest" {
+  description = "Whether the function monitor publishes a weekly digest to the results topic."
+  type        = bool
+}

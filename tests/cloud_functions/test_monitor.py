@@ -115,6 +115,18 @@ def test_retraining_is_requested_once_after_days_of_drift(monitor, caplog):
     ]  # fmt: skip
 
 
+def test_digest_is_published_after_the_last_day_of_the_week(monitor):
+    function, _ = monitor
+    function.settings = function.settings.model_copy(
+        update={"results_topic": "projects/demo/topics/results", "digest_weekday": 7}
+    )
+    for day in ("2026-10-31", "2026-11-01"):
+        assert request(function, {"day": day}) == 204
+    [(topic, message)] = function.clients.publisher.sent
+    assert (topic, message["analysis_id"]) == ("projects/demo/topics/results", "digest-2026-11-01")
+    assert json.loads(message["digest"])["calls"] == 25
+
+
 def test_day_without_calls_is_not_an_error(monitor):
     function, service = monitor
     assert request(function, {"day": "2020-01-01"}) == 204

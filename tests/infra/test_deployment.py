@@ -142,7 +142,7 @@ def test_every_analysis_setting_is_an_option():
     variables = (ROOT / "variables.tf").read_text().partition('variable "settings"')[2].partition("  default ")[0]
     # These settings select resources or configure views, not the analysis.
     others = {"dataset", "min_calls_per_group", "results_topic", "alert_url", "alert_secret"}
-    others |= {"reports_dataset", "metrics_prefix", "retrain_topic"}
+    others |= {"reports_dataset", "metrics_prefix", "retrain_topic", "digest_weekday"}
     assert "ALERT_URL" in (ROOT / "infra" / "functions" / "main.tf").read_text()
     assert (
         set(re.findall(r"^    (\w+) +=", variables, re.M))

@@ -1,16 +1,14 @@
 """Links to Looker Studio: parameters as the Linking API documents them."""
 
-import json
 import re
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from command_line import json_lines, run
 from looker_pictures import drawings
-from typer.testing import CliRunner
 
-from callmood.cli.app import app
-from callmood.ops.looker import looker_studio_url, report_views
+from callmood.ops.looker import PAGES, Template, looker_studio_url, report_views
 from callmood.warehouse.schema import views
 
 ROOT = Path(__file__).parents[2]
@@ -19,8 +17,9 @@ ROOT = Path(__file__).parents[2]
 def test_link_to_one_view_has_all_parameters():
     assert looker_studio_url("acme-calls-1", "callmood_reports", ["calls"]) == (
         "https://lookerstudio.google.com/reporting/create?c.mode=edit&r.reportName=callmood"
-        "&ds.ds0.connector=bigQuery&ds.ds0.datasourceName=calls&ds.ds0.type=TABLE&ds.ds0.projectId=acme-calls-1"
-        "&ds.ds0.datasetId=callmood_reports&ds.ds0.tableId=calls&ds.ds0.billingProjectId=acme-calls-1"
+        "&ds.calls.connector=bigQuery&ds.calls.datasourceName=calls&ds.calls.type=TABLE"
+        "&ds.calls.projectId=acme-calls-1&ds.calls.datasetId=callmood_reports&ds.calls.tableId=calls"
+        "&ds.calls.billingProjectId=acme-calls-1"
     )
 
 
@@ -32,17 +31,26 @@ def test_names_are_percent_encoded():
     assert "r.reportName=How%20are%20they%3F%2050%20%25%20%26%20%2B1&" in url
     given = dict(parse_qsl(urlsplit(url).query, strict_parsing=True))
     assert given["r.reportName"] == "How are they? 50 % & +1"
-    assert (given["ds.ds0.projectId"], given["ds.ds0.billingProjectId"]) == ("example.com:acme", "pays")
+    assert (given["ds.calls.projectId"], given["ds.calls.billingProjectId"]) == ("example.com:acme", "pays")
 
 
-def test_link_to_all_views_numbers_its_sources():
+def test_link_to_all_views_names_its_sources_after_them():
     url = looker_studio_url("acme", "reports")
     given = dict(parse_qsl(urlsplit(url).query, strict_parsing=True))
-    assert [given[f"ds.ds{number}.tableId"] for number in range(len(report_views()))] == list(report_views())
-    assert {name.split(".")[1] for name in given if name.startswith("ds.")} == {
-        f"ds{n}" for n in range(len(report_views()))
-    }
+    assert [given[f"ds.{view}.tableId"] for view in report_views()] == list(report_views())
+    assert {name.split(".")[1] for name in given if name.startswith("ds.")} == set(report_views())
     assert len(url) < 8000  # limit of servers and browsers
+
+
+def test_pages_have_existing_views():
+    assert {view for page in PAGES.values() for view in page} <= set(report_views())
+
+
+def test_link_to_a_template_copies_the_report_and_opens_a_page():
+    url = looker_studio_url("acme", "reports", template=Template("1a2b", "p_x"))
+    given = dict(parse_qsl(urlsplit(url).query, strict_parsing=True))
+    assert (given["c.reportId"], given["c.pageId"], given["c.mode"]) == ("1a2b", "p_x", "view")
+    assert given["ds.calls.projectId"] == "acme"
 
 
 def test_report_views_are_flat_and_have_a_date():
@@ -53,25 +61,39 @@ def test_report_views_are_flat_and_have_a_date():
         assert any(field.type == "DATE" for field in fields)
 
 
-@pytest.mark.parametrize("options", [[], ["--billing-project", "pays"]])
-def test_command_prints_a_link_for_all_views_and_for_each_view(options):
+def links(*options):
     command = ["looker-links", "--project", "acme", "--dataset", "reports", *options]
-    links = {
-        row["view"]: row["url"]
-        for row in map(json.loads, CliRunner().invoke(app, [*command, "--json"]).stdout.splitlines())
-    }
+    return {row["name"]: row["url"] for row in json_lines(run(*command, "--json"))}
+
+
+@pytest.mark.parametrize("options", [[], ["--billing-project", "pays"]])
+def test_command_prints_a_link_for_the_dashboard_each_page_and_each_view(options):
     billing = options[1] if options else None
-    assert links.pop("all") == looker_studio_url("acme", "reports", billing_project=billing)
-    assert links == {
-        view: looker_studio_url("acme", "reports", [view], billing_project=billing) for view in report_views()
+    assert links(*options) == {
+        "dashboard": looker_studio_url("acme", "reports", billing_project=billing),
+        **{
+            f"page {page}": looker_studio_url("acme", "reports", sources, billing_project=billing)
+            for page, sources in PAGES.items()
+        },
+        **{view: looker_studio_url("acme", "reports", [view], billing_project=billing) for view in report_views()},
     }
-    printed = CliRunner().invoke(app, command).stdout
-    assert {line.strip() for line in printed.splitlines()} >= set(links.values())
+    printed = run("looker-links", "--project", "acme", "--dataset", "reports", *options)
+    assert {line.strip() for line in printed.splitlines()} >= set(links(*options).values())
+
+
+def test_command_prints_links_to_a_template():
+    printed = links("--report-id", "1a2b", "--page-id", "agents=p_x")
+    assert set(printed) == {"dashboard", *(f"page {page}" for page in PAGES)}
+    assert printed["dashboard"] == looker_studio_url("acme", "reports", template=Template("1a2b"))
+    assert printed["page agents"] == looker_studio_url("acme", "reports", template=Template("1a2b", "p_x"))
+    assert "unknown page start" in run(
+        "looker-links", "--project", "a", "--report-id", "1", "--page-id", "start=x", code=2
+    )
 
 
 PAGE = (ROOT / "docs/looker-studio.md").read_text(encoding="utf-8")
 FUNCTIONS = {"SUM", "COUNT_DISTINCT", "IF", "CASE", "WHEN", "THEN", "ELSE", "END", "HYPERLINK", "REPLACE", "CONCAT"}
-FUNCTIONS |= {"CAST", "FLOOR", "AS", "TEXT", "MAX"}
+FUNCTIONS |= {"CAST", "FLOOR", "AS", "TEXT", "MAX", "SQRT"}
 
 
 def test_formulas_in_docs_use_existing_columns():
@@ -81,7 +103,7 @@ def test_formulas_in_docs_use_existing_columns():
         for formula in re.findall(r"^\| [\w ]+ \| `(.*)` \| \w+ \|$", table, re.M):
             formulas += 1
             assert set(re.findall(r"[A-Za-z_]\w*", re.sub(r'"[^"]*"', "", formula))) <= columns | FUNCTIONS, formula
-    assert formulas == 11
+    assert formulas == 12
 
 
 def test_docs_name_existing_views_and_columns():

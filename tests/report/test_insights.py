@@ -103,13 +103,13 @@ def test_changes_of_queues_equal_the_view(page, planted):
 
 
 def test_queues_are_sorted_by_each_heading(page):
-    page.click("#queues [data-sort=name]")
+    page.click("#queues [data-queue-sort=name]")
     names = page.locator("#queues tbody th").all_text_contents()
     assert names == sorted(names)
-    assert page.get_attribute("#queues th:has([data-sort=name])", "aria-sort") == "ascending"
-    page.click("#queues [data-sort=name]")
+    assert page.get_attribute("#queues th:has([data-queue-sort=name])", "aria-sort") == "ascending"
+    page.click("#queues [data-queue-sort=name]")
     assert page.locator("#queues tbody th").all_text_contents() == names[::-1]
-    page.click("#queues [data-sort=change]")
+    page.click("#queues [data-queue-sort=change]")
     assert page.locator("#queues tbody th").first.text_content() == "billing"
     assert page.locator("#queues svg.weeks path").count() == 6
 

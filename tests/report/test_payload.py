@@ -54,6 +54,10 @@ calls = st.fixed_dictionaries(
         "started_at": st.datetimes(datetime(2000, 1, 1), timezones=st.just(UTC)),
         "queue": optional(texts),
         "agent_id": optional(texts),
+        "customer_id": optional(texts),
+        "direction": optional(texts),
+        "language": optional(texts),
+        "label_list": optional(st.lists(st.fixed_dictionaries({"key": texts, "value": texts}), max_size=3)),
         "duration_s": seconds,
         **{f"{label}_s": optional(seconds) for label in LABELS},
         "negative_s": optional(seconds),
@@ -64,6 +68,10 @@ calls = st.fixed_dictionaries(
         "peak_is_uncertain": flags,
         **dict.fromkeys(("is_negative_call", "escalated", "recovered", "needs_attention"), flags),
         "attention_reason": optional(texts),
+        **{f"p_{emotion}": optional(ratios) for emotion in EMOTIONS},
+        "is_shared_channel": flags,
+        "is_start_estimated": flags,
+        "agent_emotion_s": seconds,
     }
 )
 
@@ -175,9 +183,14 @@ def test_calls_survive_the_round_trip(decode, rows):
             "hour": row["started_at"].hour,
             "queue": row["queue"],
             "agent": row["agent_id"],
+            "customer": row["customer_id"],
+            "direction": row["direction"],
+            "language": row["language"],
+            "labels": sorted({f"{label['key']}={label['value']}" for label in row["label_list"] or ()}),
             "duration": rounded(row["duration_s"], 1),
             "emotionDuration": pytest.approx(emotion_s, abs=0.5),
             "labelDurations": [rounded(row[f"{label}_s"] or 0, 1) for label in LABELS],
+            "probabilities": [rounded(row[f"p_{emotion}"] or 0, 3) for emotion in EMOTIONS],
             "negativeDuration": rounded(row["negative_s"] or 0, 1),
             "peakStart": rounded(row["peak_start_s"], 1),
             "peakEmotion": row["peak_emotion"],
@@ -189,6 +202,9 @@ def test_calls_survive_the_round_trip(decode, rows):
             "recovered": row["recovered"],
             "needsAttention": row["needs_attention"],
             "attentionReason": row["attention_reason"],
+            "hasSharedChannel": bool(row["is_shared_channel"]),
+            "hasEstimatedStart": bool(row["is_start_estimated"]),
+            "hasAgentEmotion": row["agent_emotion_s"] > 0,
         }
 
 

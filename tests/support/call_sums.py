@@ -75,23 +75,30 @@ def create_planted_store(path, calls, **overrides):
     shared["call_id"] = [str(10_000 + n) for n in range(len(calls))]
     started = calls["started_at"]
     length = pd.to_timedelta(calls["customer_emotion_s"], unit="s")
-    recording_rows = shared.assign(
-        **{name: value for name, value in commit_row().items() if name not in shared and not isinstance(value, list)},
-    ).assign(
-        content_sha256=[2 * key for key in calls["recording_id"]],
-        uri=[f"gs://calls/{key}.wav" for key in calls["recording_id"]],
-        direction=calls["direction"],
-        language=calls["language"],
-        customer_id=[f"c{n % 997}" for n in range(len(calls))],
-        labels=[[{"key": "product", "value": value}] for value in calls["product"]],
-        channel_roles=[["agent", "customer"]] * len(calls),
-        warnings=[[]] * len(calls),
-        started_at=started,
-        uploaded_at=started + pd.Timedelta(hours=1),
-        analyzed_at=started + pd.Timedelta(hours=2),
-        duration_s=calls["customer_emotion_s"] + 30,
-        segment_count=1,
-        **overrides,
+    recording_rows = (
+        shared.assign(
+            **{
+                name: value
+                for name, value in commit_row().items()
+                if name not in shared and not isinstance(value, list)
+            },
+        )
+        .assign(
+            content_sha256=[2 * key for key in calls["recording_id"]],
+            uri=[f"gs://calls/{key}.wav" for key in calls["recording_id"]],
+            direction=calls["direction"],
+            language=calls["language"],
+            customer_id=[f"c{n % 997}" for n in range(len(calls))],
+            labels=[[{"key": "product", "value": value}] for value in calls["product"]],
+            channel_roles=[["agent", "customer"]] * len(calls),
+            warnings=[[]] * len(calls),
+            started_at=started,
+            uploaded_at=started + pd.Timedelta(hours=1),
+            analyzed_at=started + pd.Timedelta(hours=2),
+            duration_s=calls["customer_emotion_s"] + 30,
+            segment_count=1,
+        )
+        .assign(**overrides)
     )
     p = {
         "anger": 0.4 * calls["negativity"],

@@ -16,6 +16,7 @@ DATED = {
 LOCAL_MODULES = {
     "callmood.cli.analyze",
     "callmood.cli.demo",
+    "callmood.cli.digest",
     "callmood.cli.monitor",
     "callmood.cli.query",
     "callmood.report.serve",

@@ -12,7 +12,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from callmood import __version__
-from callmood.cli import analyze, bucket, demo, erase, monitor, operations, query, realtime, report
+from callmood.cli import analyze, bucket, demo, digest, erase, monitor, operations, query, realtime, report
 from callmood.cli.output import err, out
 from callmood.cli.tables import plain
 from callmood.errors import CallmoodError
@@ -71,7 +71,7 @@ _PANELS = {
 }
 """dict of str to tuple of str: commands by heading of the help."""
 
-for group in (demo, analyze, query, report, realtime, erase, monitor, bucket, operations):
+for group in (demo, analyze, query, report, digest, realtime, erase, monitor, bucket, operations):
     for command in group.commands.registered_commands:
         name = command.name or getattr(command.callback, "__name__", "").replace("_", "-")
         command.rich_help_panel = next((panel for panel, names in _PANELS.items() if name in names), "More")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -65,26 +66,51 @@ def doctor(
     raise typer.Exit(1 if failed else 0)
 
 
-@commands.command(epilog=example("callmood looker-links --project acme --dataset callmood_reports"))
+@commands.command(
+    epilog=example(
+        "callmood looker-links --project acme --dataset callmood_reports",
+        "callmood looker-links --project acme --report-id 1a2b3c --page-id overview=p_x1 --page-id agents=p_x2",
+    )
+)
 def looker_links(
     project: ProjectOption,
     dataset: Annotated[str, typer.Option(help="BigQuery dataset of the views.")] = "callmood_reports",
     billing_project: Annotated[
         str | None, typer.Option(help="Project that pays for the queries.", show_default="the project")
     ] = None,
+    report_id: Annotated[
+        str | None, typer.Option(help="Published template report: the links create copies of it.", show_default="none")
+    ] = None,
+    page_id: Annotated[
+        list[str] | None,
+        typer.Option(help="Page of the template, as NAME=ID. Can be repeated.", show_default="the first page"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print links that create a Looker Studio report: one link for all views, and one per view."""
-    from callmood.ops.looker import looker_studio_url, report_views
+    """Print links that create a Looker Studio report: for the dashboard, for each of its pages, and for each view."""
+    from callmood.ops.looker import PAGES, Template, looker_studio_url, report_views
 
-    links = {"all": looker_studio_url(project, dataset, billing_project=billing_project)} | {
-        view: looker_studio_url(project, dataset, [view], billing_project=billing_project) for view in report_views()
+    page_ids = dict(text.partition("=")[::2] for text in page_id or ())
+    if unknown := set(page_ids) - set(PAGES):
+        raise CallmoodError(f"--page-id: unknown page {min(unknown)}; choose one of {', '.join(PAGES)}")
+    if page_ids and not report_id:
+        raise CallmoodError("--page-id needs --report-id")
+
+    def url(sources: Iterable[str] | None, page: str | None = None) -> str:
+        template = Template(report_id, page_ids.get(page or "")) if report_id else None
+        return looker_studio_url(project, dataset, sources, billing_project=billing_project, template=template)
+
+    # A page of a template has the sources of all its pages.
+    links = {"dashboard": url(None)} | {
+        f"page {page}": url(None if report_id else sources, page) for page, sources in PAGES.items()
     }
+    if not report_id:
+        links |= {view: url([view]) for view in report_views()}
     if as_json:
-        print_json({"view": view, "url": url} for view, url in links.items())
+        print_json({"name": name, "url": link} for name, link in links.items())
         return
-    for view, url in links.items():
-        print(f"{view}\n  {url}")
+    for name, link in links.items():
+        print(f"{name}\n  {link}")
 
 
 @commands.command(epilog=example("callmood cost --hours 1000 --call-minutes 8"))

@@ -142,7 +142,7 @@ def dead_letter(event: StorageEvent, settings: DeadLetterSettings, clients: Clie
 
 
 def monitor(day: date, settings: MonitorSettings, clients: Clients) -> None:
-    """Compare a day's calls with the model's reference; write the checks, the metrics, and the retraining message.
+    """Compare a day's calls with the model's reference; write the checks, the metrics, and the messages.
 
     Parameters
     ----------
@@ -179,6 +179,13 @@ def monitor(day: date, settings: MonitorSettings, clients: Clients) -> None:
             from callmood.services.publish import publish
 
             publish(clients.publisher, settings.retrain_topic, retraining_message(day, version, drifted))
+    if settings.results_topic and day.isoweekday() == settings.digest_weekday:
+        from callmood.services.digest import digest_message, weekly_digest
+        from callmood.services.publish import publish
+
+        digest = weekly_digest(reports, day, settings.min_calls_per_group)
+        publish(clients.publisher, settings.results_topic, digest_message(digest))
+        log.info("Published the weekly digest.", extra={"fields": {"insights": len(digest["insights"])}})
     log.info("Checked.", extra={"fields": {"day": day.isoformat(), "checks": len(rows)}})
 
 

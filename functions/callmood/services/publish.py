@@ -54,6 +54,11 @@ def result_schema() -> Mapping[str, Any]:
     return schema
 
 
+def empty_message() -> Message:
+    """Return a message in which all fields are empty: Pub/Sub requires a value of every field."""
+    return {field["name"]: _DEFAULTS[field["type"]] for field in result_schema()["fields"]}
+
+
 def call_message(warehouse: Warehouse, recording: JsonRow) -> Message | None:
     """Return the message for a call in a warehouse.
 
@@ -70,17 +75,16 @@ def call_message(warehouse: Warehouse, recording: JsonRow) -> Message | None:
         JSON-serializable; its schema is `schemas/topics/results.avsc`. None if the `calls` view omits the recording: it
         duplicates another call, or was erased.
     """
-    types = {field["name"]: field["type"] for field in result_schema()["fields"]}
+    empty = empty_message()
     rows = warehouse.query(
-        _CALL.format(columns=", ".join(types)),
+        _CALL.format(columns=", ".join(name for name in empty if name != "digest")),
         {"call_date": date.fromisoformat(recording["call_date"]), "recording_id": recording["recording_id"]},
     )
     if not rows:
         return None
-    return {
-        name: _DEFAULTS[types[name]] if value is None else value.isoformat() if isinstance(value, date) else value
-        for name, value in rows[0].items()
-    }
+    known = {name: value for name, value in rows[0].items() if value is not None}
+    texts = {name: value.isoformat() if isinstance(value, date) else value for name, value in known.items()}
+    return {**empty, **texts}
 
 
 def analysis_message(segments: Sequence[JsonRow], commit: JsonRow, time_zone: str) -> Message:

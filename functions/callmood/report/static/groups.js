@@ -24,7 +24,7 @@ callmood.groups = (() => {
   for (const button of sortButtons) {
     button.addEventListener("click", () => {
       const { queueSort, queueReversed } = callmood.state.read();
-      const key = button.dataset.sort;
+      const key = button.dataset.queueSort;
       const isActive = (queueSort || "negativity") === key;
       callmood.state.update({ queueSort: key, queueReversed: isActive && !queueReversed ? 1 : "" });
     });
@@ -64,8 +64,8 @@ callmood.groups = (() => {
     rows.sort((a, b) => (ORDERS[order] ?? ORDERS.negativity)(a, b) || byName(a, b));
     if (state.queueReversed) rows.reverse();
     for (const button of sortButtons) {
-      const isActive = order === button.dataset.sort;
-      const isAscending = (button.dataset.sort === "name") !== Boolean(state.queueReversed);
+      const isActive = order === button.dataset.queueSort;
+      const isAscending = (button.dataset.queueSort === "name") !== Boolean(state.queueReversed);
       button.closest("th").setAttribute("aria-sort", isActive ? (isAscending ? "ascending" : "descending") : "none");
     }
     const max = Math.max(0.2, ...rows.map((row) => row.negativity ?? 0));
