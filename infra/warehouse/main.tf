@@ -161,7 +161,7 @@ resource "google_bigquery_data_transfer_config" "erase" {
       for table in sort(local.erasable) : templatefile("${path.module}/erase.sql", {
         dataset    = "${var.deployment.project_id}.${var.dataset_id}"
         table      = table
-        written_at = one(setintersection(toset(local.tables[table].fields[*].name), toset(["analyzed_at", "failed_at", "annotated_at"])))
+        written_at = one(setintersection(toset(local.tables[table].fields[*].name), toset(["analyzed_at", "failed_at", "annotated_at", "reviewed_at"])))
       })
     ])
   }

@@ -104,7 +104,7 @@ def scheduled_statements():
     for name, table in tables().items():
         columns = {field.name for field in table.fields}
         if "recording_id" in columns and name != "erasures":
-            [written_at] = columns & {"analyzed_at", "failed_at", "annotated_at"}
+            [written_at] = columns & {"analyzed_at", "failed_at", "annotated_at", "reviewed_at"}
             sql = template.replace("${table}", name).replace("${written_at}", written_at)
             yield Statement(f"infra/warehouse/erase.sql for {name}", render(sql, dataset="callmood"))
 

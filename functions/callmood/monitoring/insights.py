@@ -5,33 +5,29 @@ from __future__ import annotations
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
 
-MAX_INSIGHTS = 3
-"""int: number of insights on the report page and in the digest."""
-
+# The report page and the digest show at most three sentences.
 _INSIGHTS = """
 SELECT *
 FROM insights
-WHERE insight_rank <= @count
+WHERE insight_rank <= 3
 ORDER BY insight_rank
 """
 
 
-def query_insights(warehouse: Warehouse, count: int = MAX_INSIGHTS) -> list[JsonRow]:
-    """Query the first insights.
+def query_insights(warehouse: Warehouse) -> list[JsonRow]:
+    """Query the first three insights.
 
     Parameters
     ----------
     warehouse : Warehouse
         Source of the rows. The view reads the last eight weeks.
-    count : int
-        Maximum number.
 
     Returns
     -------
     list of dict
         Rows of the view `insights`, by rank.
     """
-    return warehouse.query(_INSIGHTS, {"count": count})
+    return warehouse.query(_INSIGHTS)
 
 
 def insight_filters(row: JsonRow) -> dict[str, str]:
