@@ -18,7 +18,6 @@ from callmood.audio.raw import ALAW, MULAW, guess_raw
 from callmood.audio.stream import open_audio
 from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording
-from callmood.resources import MODEL
 from callmood.types import SAMPLE_RATE
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.wav"))
@@ -142,7 +141,6 @@ OTHER = {
     "text": b"Dear customer, " * 500,
     "zeros": bytes(9000),
     "program": Path(sys.executable).resolve().read_bytes()[:2_000_000],
-    "model": (MODEL / "emotion.tflite").read_bytes()[:2_000_000],
     "archive": zlib.compress(b"".join(b"%d," % i for i in range(50_000))),
 }
 
