@@ -11,7 +11,7 @@ with suppress(ImportError):  # not available for this Python
     import tflite_runtime.interpreter  # noqa: F401
 
 
-pytest_plugins = ["chromium"]
+pytest_plugins = ["chromium", "other_user"]
 
 os.environ["COLUMNS"] = "80"  # tables wrap alike in every terminal
 os.environ["PIP_NO_COMPILE"] = "0"  # pip reads this as --no-compile; compiling takes half of an installation

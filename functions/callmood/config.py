@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from callmood.names.formats import NAME_FORMATS, NamePattern
 from callmood.types import EMOTIONS, Role
 
+# A value ends where the next part of the name begins, so it can contain dots, underscores, and any other character.
+_VALUE = r"(?:(?!_(?:queue|agent|customer)-)[^/])+"
 DEFAULT_FILENAME_PATTERN = (
-    r"(?P<started_at>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(?:Z|[+-]\d{4})?)_call-(?P<call_id>[^_/.]+)"
-    r"(?:_queue-(?P<queue>[^_/.]+))?(?:_agent-(?P<agent_id>[^_/.]+))?(?:_customer-(?P<customer_id>[^_/.]+))?"
+    r"(?P<started_at>[0-9][0-9TZUC:.,+_ -]*)_call-(?P<call_id>" + _VALUE + r")(?:_queue-(?P<queue>" + _VALUE + r"))?"
+    r"(?:_agent-(?P<agent_id>" + _VALUE + r"))?(?:_customer-(?P<customer_id>" + _VALUE + r"))?"
 )
 
 RAW_AUDIO_PATTERN = r"^((ulaw|alaw|slin)/(4000|[5-9]\d{3}|\d{5}|1\d{5})/([1-9]|[1-5]\d|6[0-4])|g729/8000/1)$"
@@ -23,6 +26,7 @@ _ROW_FIELDS = {
     "channel_roles",
     "analyze_agent_emotion",
     "filename_pattern",
+    "name_format",
     "time_zone",
     "prior",
     "confidence_threshold",
@@ -67,9 +71,16 @@ class AnalysisConfig(TimeZoneConfig):
     filename_pattern: str = Field(
         DEFAULT_FILENAME_PATTERN,
         description="Regular expression with named groups (call_id, agent_id, queue, customer_id, started_at, "
-        "direction, language, or any label). It is searched in the object name or file path. The default matches "
-        "`2026-11-02T09-14-00Z_call-1001_queue-billing_agent-a17_customer-c204.wav`; the parts after the call ID are "
-        "optional.",
+        "direction, language, or any label). It must match the whole file name, with or without the suffix of audio "
+        "files; with slashes, the end of the path that begins at a folder. Otherwise, it reads nothing. The default "
+        "matches `2026-11-02T09-14-00Z_call-1001_queue-billing_agent-a17_customer-c204.wav`; the parts after the call "
+        "ID are optional.",
+    )
+    name_format: str | None = Field(
+        None,
+        description="Format of the names of a telephone system, instead of `FILENAME_PATTERN`: "
+        + ", ".join(f"`{name}`" for name in NAME_FORMATS)
+        + ". `callmood names FORMAT FOLDER` shows what it reads.",
     )
     prior: dict[str, float] | None = Field(
         None,
@@ -113,6 +124,25 @@ class AnalysisConfig(TimeZoneConfig):
         except re.error as error:
             raise ValueError(f"{value!r} is not a valid regular expression: {error}") from None
         return value
+
+    @field_validator("name_format")
+    @classmethod
+    def _check_format(cls, value: str | None) -> str | None:
+        if value is not None and value not in NAME_FORMATS:
+            raise ValueError(f"{value!r} is not a name format; use one of {', '.join(NAME_FORMATS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _check_one_pattern(self) -> Self:
+        if self.name_format is not None and self.filename_pattern != DEFAULT_FILENAME_PATTERN:
+            raise ValueError("set NAME_FORMAT or FILENAME_PATTERN, not both")
+        return self
+
+    def name_patterns(self) -> tuple[NamePattern, ...]:
+        """Return the patterns of names, the first of which that matches is used."""
+        if self.name_format is not None:
+            return NAME_FORMATS[self.name_format].patterns
+        return (NamePattern(self.filename_pattern),) if self.filename_pattern else ()
 
     @field_validator("prior")
     @classmethod

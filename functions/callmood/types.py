@@ -23,6 +23,9 @@ ROLES: tuple[Role, ...] = ("agent", "customer", "mixed")
 JsonRow = dict[str, Any]
 """type: one row of a table, with values that JSON can represent."""
 
+StartSource = Literal["metadata", "name", "upload", "file"]
+"""type: source of the start of a call; upload and file times are not the start."""
+
 MODEL_VERSION = re.compile(r"[0-9a-f]{12}")
 """re.Pattern: format of `EmotionModel.version`."""
 
@@ -43,7 +46,7 @@ def recording_id(bucket: str, name: str, generation: int) -> str:
     name : str
         Object name, or absolute path of a local file.
     generation : int
-        Cloud Storage's generation; modification time in nanoseconds for a local file.
+        Cloud Storage's generation; for a local file, a number that grows with each new content of the file.
 
     Returns
     -------
@@ -59,6 +62,11 @@ def recording_id(bucket: str, name: str, generation: int) -> str:
     return hashlib.sha256(f"{bucket}\0{name}\0{generation}".encode()).hexdigest()[:32]
 
 
+def text_sha256(text: str) -> str:
+    """Return the SHA-256 of a text in UTF-8: 64 hexadecimal digits, as `TO_HEX(SHA256(text))` returns in views."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class ObjectRef:
     """Reference to one generation of a stored object.
@@ -70,7 +78,7 @@ class ObjectRef:
     name : str
         Object name, or absolute path of a local file.
     generation : int
-        Cloud Storage's generation; modification time in nanoseconds for a local file.
+        Cloud Storage's generation; for a local file, a number that grows with each new content of the file.
     """
 
     bucket: str
@@ -87,6 +95,18 @@ class ObjectRef:
         """Return ``gs://bucket/name``, or ``file:///path`` for a local file."""
         return f"gs://{self.bucket}/{self.name}" if self.bucket else Path(self.name).as_uri()
 
+    @property
+    def object_sha256(self) -> str:
+        """Return the SHA-256 of the URI, which identifies the object in rows that must not contain its name."""
+        return text_sha256(self.uri)
+
+
+METADATA_WARNINGS = {
+    "start_unread": "The start time in the name or metadata is ambiguous, has an unknown format, or is outside the "
+    "calendar. The time of the upload or file replaces it.",
+}
+"""dict of str to str: every warning about the metadata of a call, and its meaning."""
+
 
 @dataclass(frozen=True)
 class CallMetadata:
@@ -98,10 +118,14 @@ class CallMetadata:
         As given. The direction is ``inbound`` or ``outbound``; the language is a BCP 47 tag.
     started_at : datetime or None
         Start of the call, with its time zone.
+    started_at_source : {"metadata", "name"} or None
+        Source of `started_at`.
     channel_roles : tuple of str or None
         Roles of channels 0, 1, …, if the object's metadata states them.
     labels : mapping of str to str
         All other metadata, such as ``product`` or ``campaign``.
+    warnings : tuple of str
+        Codes of `METADATA_WARNINGS`.
     """
 
     call_id: str | None = None
@@ -109,10 +133,12 @@ class CallMetadata:
     queue: str | None = None
     customer_id: str | None = None
     started_at: datetime | None = None
+    started_at_source: StartSource | None = None
     direction: str | None = None
     language: str | None = None
     channel_roles: tuple[Role, ...] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,9 @@ locals {
   tables    = { for file in fileset(var.schemas, "tables/*.json") : trimsuffix(basename(file), ".json") => jsondecode(file("${var.schemas}/${file}")) }
   has_queue = toset([for name, table in local.tables : name if contains(table.fields[*].name, "queue")])
   erasable  = toset([for name, table in local.tables : name if contains(table.fields[*].name, "recording_id") && name != "erasures"])
-  by_queue  = length(var.queue_readers) > 0
+  # Rows of recordings identify copies of erased content, so they are deleted last.
+  erase_order = concat(sort(setsubtract(local.erasable, ["recordings"])), ["recordings"])
+  by_queue    = length(var.queue_readers) > 0
   # Accounts of the deployment that process the rows of all queues.
   accounts = [for name, email in var.accounts : "serviceAccount:${email}" if contains(["eraser", "monitor"], name)]
   readers  = distinct(concat(var.report_readers, flatten(values(var.queue_readers))))
@@ -157,13 +159,16 @@ resource "google_bigquery_data_transfer_config" "erase" {
   service_account_name = var.accounts["eraser"]
 
   params = {
-    query = join("\n", [
-      for table in sort(local.erasable) : templatefile("${path.module}/erase.sql", {
-        dataset    = "${var.deployment.project_id}.${var.dataset_id}"
-        table      = table
-        written_at = one(setintersection(toset(local.tables[table].fields[*].name), toset(["analyzed_at", "failed_at", "annotated_at", "reviewed_at"])))
-      })
-    ])
+    query = join("\n", concat(
+      [
+        for table in local.erase_order : templatefile("${path.module}/erase.sql", {
+          dataset    = "${var.deployment.project_id}.${var.dataset_id}"
+          table      = table
+          written_at = one(setintersection(toset(local.tables[table].fields[*].name), toset(["analyzed_at", "failed_at", "annotated_at", "reviewed_at"])))
+        })
+      ],
+      [templatefile("${path.module}/erase_details.sql", { dataset = "${var.deployment.project_id}.${var.dataset_id}" })],
+    ))
   }
 
   email_preferences {

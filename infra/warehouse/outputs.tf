@@ -20,7 +20,7 @@ output "tables" {
 
 output "erasable_tables" {
   description = "Names of the tables that the nightly erasure deletes rows from."
-  value       = local.erasable
+  value       = setunion(local.erasable, ["call_details"])
 }
 
 output "views" {

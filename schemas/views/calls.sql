@@ -184,6 +184,7 @@ call_labels AS (
 SELECT
   r.call_date,
   r.started_at,
+  r.started_at_source,
   MOD(EXTRACT(DAYOFWEEK FROM r.call_date) + 5, 7) + 1 AS weekday,
   EXTRACT(HOUR FROM r.started_at AT TIME ZONE '${time_zone}') AS hour,
   r.recording_id,

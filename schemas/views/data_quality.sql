@@ -13,7 +13,7 @@ WITH observations AS (
     agent_id IS NULL AS lacks_agent,
     queue IS NULL AS lacks_queue,
     customer_id IS NULL AS lacks_customer,
-    started_at = uploaded_at AS lacks_start,
+    IFNULL(started_at_source IN ('upload', 'file'), started_at = uploaded_at) AS lacks_start,
     TIMESTAMP_DIFF(analyzed_at, uploaded_at, MILLISECOND) / 1000 AS lag_s,
     NULL AS emotion_s,
     NULL AS uncertain_s

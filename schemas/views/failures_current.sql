@@ -12,10 +12,18 @@ SELECT
   f.event_id,
   f.software_version
 FROM `${dataset}.failures` AS f
+LEFT JOIN `${dataset}.generations_current` AS g ON g.uri = f.uri AND g.generation = f.generation
 WHERE
-  NOT EXISTS (
+  -- The failure is of the newest generation, or the event did not name one.
+  (f.uri IS NULL OR f.generation IS NULL OR g.uri IS NOT NULL)
+  AND NOT EXISTS (
     SELECT 1 FROM `${dataset}.recordings` AS r WHERE r.uri = f.uri AND r.generation >= f.generation
   )
-  AND NOT EXISTS (SELECT 1 FROM `${dataset}.erasures` AS e WHERE e.recording_id = f.recording_id)
--- Repeated events repeat a failure. The failure of a newer generation replaces that of an older one.
-QUALIFY ROW_NUMBER() OVER (PARTITION BY IFNULL(f.uri, f.failure_id) ORDER BY f.generation DESC, f.failed_at DESC) = 1
+  AND NOT EXISTS (SELECT 1 FROM `${dataset}.erasures_current` AS e WHERE e.recording_id = f.recording_id)
+  AND NOT EXISTS (
+    SELECT 1
+    FROM `${dataset}.erasures_current` AS e
+    WHERE e.content_sha256 = f.content_sha256 AND e.reason = 'request'
+  )
+-- Repeated events repeat a failure.
+QUALIFY ROW_NUMBER() OVER (PARTITION BY IFNULL(f.uri, f.failure_id) ORDER BY f.failed_at DESC, f.failure_id) = 1

@@ -1,13 +1,21 @@
 -- How do the results of model versions differ? One row per day and version, over all calls that the version analyzed,
 -- including a canary's share and staged results. Customers' speech only.
 WITH
-analyses AS (
-  SELECT *
-  FROM `${dataset}.recordings` AS r
-  WHERE NOT EXISTS (SELECT 1 FROM `${dataset}.erasures` AS e WHERE e.recording_id = r.recording_id)
+newest_analyses AS (
+  SELECT call_date, analysis_id, analyzed_at
+  FROM `${dataset}.valid_analyses`
+  WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY call_date, uri, model_version ORDER BY generation DESC, analyzed_at DESC, analysis_id
+    PARTITION BY uri, model_version ORDER BY analyzed_at DESC, analysis_id, call_date
   ) = 1
+),
+analyses AS (
+  SELECT r.*
+  FROM `${dataset}.recordings` AS r
+  JOIN newest_analyses AS n
+    ON n.call_date = r.call_date AND n.analysis_id = r.analysis_id AND n.analyzed_at = r.analyzed_at
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY r.call_date, r.analysis_id ORDER BY r.processing_s) = 1
 ),
 segments AS (
   SELECT *, end_s - start_s AS duration_s, p_anger + p_disgust + p_fear + p_sadness AS negativity

@@ -1,6 +1,20 @@
 -- Which segments count? Those of the analyses in recordings_current, once each, also if an event was repeated.
 SELECT
-  s.*,
+  -- Details that were loaded later fill fields of the call.
+  s.* REPLACE (
+    r.queue AS queue,
+    r.agent_id AS agent_id,
+    IF(
+      r.started_at_source = 'details',
+      TIMESTAMP_ADD(r.started_at, INTERVAL CAST(ROUND(1000 * s.start_s) AS INT64) MILLISECOND),
+      s.started_at
+    ) AS started_at,
+    IF(
+      r.started_at_source = 'details',
+      TIMESTAMP_ADD(r.started_at, INTERVAL CAST(ROUND(1000 * s.end_s) AS INT64) MILLISECOND),
+      s.ended_at
+    ) AS ended_at
+  ),
   s.role = 'customer' OR (s.role = 'mixed' AND r.customer_talk_s IS NULL) AS is_customer,
   s.end_s - s.start_s AS duration_s,
   s.p_anger + s.p_disgust + s.p_fear + s.p_sadness AS negativity,

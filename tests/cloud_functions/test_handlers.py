@@ -244,7 +244,6 @@ def test_results_are_erased_with_the_audio_if_configured(erase_on_delete, google
 @pytest.mark.parametrize(
     "attributes",
     [
-        DELETED | {"overwrittenByGeneration": "8"},
         DELETED | {"objectId": "2026/call.json"},
         FINALIZED,
         FINALIZED | {"eventType": "OBJECT_ARCHIVE"},
@@ -253,6 +252,21 @@ def test_results_are_erased_with_the_audio_if_configured(erase_on_delete, google
 def test_other_events_do_not_erase(erase_on_delete, google, attributes):
     assert erase_on_delete.push(push(attributes)) == 204
     assert google.requests == []
+
+
+def test_overwritten_recording_disappears_without_an_analysis_of_the_newer_one(erase, erase_on_delete, analyze, google):
+    """Whichever event arrives: each of them hides the older generation first."""
+    for deployed in (erase, erase_on_delete):
+        google.requests.clear()
+        assert deployed.push(push(DELETED | {"overwrittenByGeneration": "8"})) == 204
+        [row] = rows(google, "erasures")
+        assert (row["recording_id"], row["reason"], row["generation"]) == (CALL.recording_id, "replaced", 7)
+        assert row["object_sha256"] == CALL.object_sha256
+    google.requests.clear()
+    google.answer = storage_with(b"RIFF", status=403)  # the newer generation cannot be read
+    assert analyze.push(push(FINALIZED | {"overwroteGeneration": "6"})) == 500
+    [row] = rows(google, "erasures")
+    assert (row["reason"], row["generation"]) == ("replaced", 6)
 
 
 def test_dead_letter_has_a_failure(dead_letter, google):

@@ -202,18 +202,21 @@ def test_model_is_loaded_once(store, calls, monkeypatch):
     assert loaded == [None]
 
 
-def test_closing_the_iterator_cancels_the_remaining_files(tmp_path, monkeypatch):
+def test_closing_the_iterator_cancels_the_remaining_files(store, tmp_path, monkeypatch):
     """Ctrl-C does the same."""
     started = []
 
-    def slow(path, model_uri, config):
-        started.append(path)
+    def slow(job, model_uri, config):
+        started.append(job.path)
         time.sleep(0.05)
-        return batch.FileResult(path, "skipped")
+        return batch.FileResult(job.path, "skipped")
 
     monkeypatch.setattr(batch, "_pool", ThreadPoolExecutor)
     monkeypatch.setattr(batch, "_in_worker", slow)
-    results = batch.analyze_files([tmp_path / str(number) for number in range(50)], AnalysisConfig(), workers=2)
+    paths = [tmp_path / f"{number}.wav" for number in range(50)]
+    for path in paths:
+        path.write_bytes(b"RIFF")
+    results = BatchAnalyzer(DuckDBWarehouse(store), AnalysisConfig(), workers=2).run(paths)
     next(results)
     results.close()
     assert len(started) < 10

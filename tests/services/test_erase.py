@@ -1,11 +1,13 @@
 """Erasure in the local store: results are hidden, audio is deleted, and other calls stay."""
 
-import os
+import hashlib
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from table_rows import commit_row, segment_row
 
-from callmood.services.erase import erase_recordings, find_recordings
+from callmood.analysis.rows import failure_row
+from callmood.services.erase import erase_recordings, find_details, find_recordings, find_requests, undo_requests
 from callmood.sources.folder import file_ref
 from callmood.warehouse.base import write_analysis
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -26,7 +28,7 @@ def record(store, tmp_path):
         ref = file_ref(path)
         same = {"recording_id": ref.recording_id, "analysis_id": ref.recording_id[::-1]}
         place = {"uri": ref.uri, "bucket": "", "object": ref.name, "generation": ref.generation}
-        content_sha256 = f"{content:0>64}"
+        content_sha256 = hashlib.sha256(content.encode()).hexdigest()
         write_analysis(
             store,
             [segment_row(0, **same, segment_id=ref.recording_id)],
@@ -95,7 +97,7 @@ def test_erasing_twice_is_idempotent(store, record):
 def test_file_that_changed_since_the_analysis_is_not_deleted(store, record):
     path = record("a.wav", "a", call_id="c-1")
     found = find_recordings(store, call_id="c-1")
-    os.utime(path, ns=(1, 1))
+    path.write_text("another call")
     [result] = erase_all(store, found)
     assert not result.audio_deleted
     assert path.exists()
@@ -105,11 +107,9 @@ def test_error_with_one_file_does_not_stop_the_others(store, record, tmp_path):
     record("a.wav", "a", call_id="c-1", customer_id="k")
     record("b.wav", "b", call_id="c-2", customer_id="k")
     found = find_recordings(store, customer_id="k")
-    [generation] = [each.ref.generation for each in found if each.ref.name.endswith("a.wav")]
     stuck = tmp_path / "a.wav"  # a folder, which cannot be deleted like a file
     stuck.unlink()
     stuck.mkdir()
-    os.utime(stuck, ns=(generation, generation))
     results = {each.ref.name.rsplit("/", 1)[-1]: each for each in erase_all(store, found)}
     assert results["a.wav"].error
     assert results["b.wav"].audio_deleted
@@ -123,3 +123,92 @@ def test_missing_id_is_an_error(store):
 
 def test_unknown_call_matches_no_recordings(store):
     assert find_recordings(store, call_id="c-404") == []
+
+
+def test_erased_content_stays_hidden_under_another_name(store, record):
+    """A copy without a call ID, a copy as another call that is new, and the same name again."""
+    record("a.wav", "a", call_id="c-1")
+    erase_all(store, find_recordings(store, call_id="c-1"))
+    later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    for name, changes in (("copy.wav", {}), ("renamed.wav", {"call_id": "c-9"}), ("a.wav", {"call_id": "c-1"})):
+        record(name, "a", **changes, analyzed_at=later)
+    assert visible(store) == set()
+    assert store.query("SELECT 1 FROM segments_current") == []
+    undo_requests(store, find_requests(store, call_id="c-1"))
+    assert visible(store) == {"a.wav", "renamed.wav"}
+
+
+def test_silence_of_another_call_stays_after_an_erasure(store, record):
+    record("a.wav", "silence", call_id="c-1", segment_count=0)
+    erase_all(store, find_recordings(store, call_id="c-1"))
+    later = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    record("b.wav", "silence", call_id="c-2", segment_count=0, analyzed_at=later)
+    assert visible(store) == {"b.wav"}
+
+
+def failure_of(path, content=None, **ids):
+    digest = hashlib.sha256(content.encode()).hexdigest() if content else None
+    row = failure_row("not_audio", "No audio.", datetime.now(UTC), file_ref(path), content_sha256=digest)
+    return row | ids
+
+
+def test_failures_of_a_customer_are_erased_with_their_files(store, tmp_path):
+    named = tmp_path / "2026-11-02T09-14-00Z_call-1_customer-k-1.wav"
+    stated = tmp_path / "stated.wav"
+    other = tmp_path / "2026-11-02T09-14-00Z_call-2_customer-k-2.wav"
+    for path in (named, stated, other):
+        path.write_text(path.name)
+    # The first row has no IDs, as in stores of older versions.
+    store.append(
+        "failures", [failure_of(named), failure_of(stated, "stated.wav", customer_id="k-1"), failure_of(other)]
+    )
+    results = erase_all(store, find_recordings(store, customer_id="k-1"))
+    assert [result.audio_deleted for result in results] == [True, True]
+    assert [row["uri"] for row in store.query("SELECT uri FROM failures_current")] == [other.as_uri()]
+    assert other.exists()
+
+
+def test_all_generations_of_a_file_are_erased(store, record, tmp_path):
+    record("a.wav", "old")
+    path = tmp_path / "a.wav"
+    store.append("failures", [failure_of(path) | {"generation": 2, "recording_id": file_ref(path, 2).recording_id}])
+    record("b.wav", "new", call_id="c-1")
+    row = commit_row(
+        analysis_id="3" * 32,
+        recording_id=file_ref(path, 3).recording_id,
+        uri=path.as_uri(),
+        bucket="",
+        object=str(path),
+        generation=3,
+        call_id="c-1",
+    )
+    write_analysis(store, [], row)
+    found = find_recordings(store, call_id="c-1")
+    assert {(each.ref.name.rsplit("/", 1)[-1], each.ref.generation) for each in found} == {
+        *(("a.wav", generation) for generation in (1, 2, 3)),
+        ("b.wav", 1),
+    }
+
+
+def details(call_id, **values):
+    return {"detail_id": call_id, "call_id": call_id, "labels": [], "loaded_at": "2026-11-09T00:00:00+00:00"} | values
+
+
+def test_details_are_erased_with_their_call_and_find_its_customer(store, record):
+    record("a.wav", "a", call_id="c-1")
+    record("b.wav", "b", call_id="c-2")
+    store.append("call_details", [details("c-1", customer_id="k-1"), details("c-3", customer_id="k-1"), details("c-2")])
+    found = find_recordings(store, customer_id="k-1")
+    assert [each.call_id for each in found] == ["c-1"]
+    named = find_details(store, customer_id="k-1")
+    assert set(named) == {"c-1", "c-3"}
+    list(erase_recordings(store, found, pytest.fail, named, "k-1"))
+    assert visible(store) == {"b.wav"}
+    deleted = store.purge()
+    assert {table: count for table, count in deleted.items() if count} == {
+        "recordings": 1,
+        "segments": 1,
+        "call_details": 2,
+    }
+    assert store.query("SELECT call_id FROM call_details") == [{"call_id": "c-2"}]
+    assert len(find_requests(store, customer_id="k-1")) == 2

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from other_user import run_as_other_user
 
 from callmood.analysis.rows import failure_row
 from callmood.config import AnalysisConfig
@@ -28,13 +29,13 @@ def test_missing_path_raises_an_error(tmp_path):
         list(find_recordings([tmp_path / "no-such-folder"]))
 
 
-def test_changed_file_is_a_new_recording(tmp_path):
+def test_reference_does_not_depend_on_the_modification_time(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(b"one")
     before = file_ref(path)
+    os.utime(path, ns=(0, 1))
     assert file_ref(path) == before
-    os.utime(path, ns=(0, before.generation + 1))
-    assert file_ref(path).recording_id != before.recording_id
+    assert file_ref(path, 2).recording_id != before.recording_id
 
 
 def test_recording_has_hash_size_time_and_metadata(tmp_path):
@@ -94,8 +95,28 @@ def test_deleted_file_is_rejected(tmp_path):
     assert error.value.code == "gone"
 
 
-def test_pattern_is_searched_in_the_whole_path(tmp_path):
+def test_pattern_with_slashes_reads_the_end_of_the_path(tmp_path):
     path = tmp_path / "queues" / "sales" / "a.wav"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"RIFF")
-    assert read_file(path, AnalysisConfig(filename_pattern=r"queues/(?P<queue>[^/]+)/")).call.queue == "sales"
+    assert read_file(path, AnalysisConfig(filename_pattern=r"queues/(?P<queue>[^/]+)/[^/]+")).call.queue == "sales"
+    assert read_file(path, AnalysisConfig(filename_pattern=r"ueues/(?P<queue>[^/]+)/[^/]+")).call.queue is None
+
+
+@pytest.mark.parametrize("name", ["a.wav.filepart", "a.part", "a.tmp", "a.inprogress", "a.wav~", "a.crdownload"])
+def test_partial_files_and_folder_placeholders_are_skipped(tmp_path, name):
+    for each in (name, "2026_$folder$"):
+        (tmp_path / each).write_bytes(b"RIFF")
+    assert list(find_recordings([tmp_path])) == []
+
+
+def test_unreadable_folder_is_one_recording_and_the_others_are_found(shared_folder):
+    (shared_folder / "a.wav").write_bytes(b"RIFF")
+    for name, mode in (("closed", 0o000), ("listed", 0o444)):
+        folder = shared_folder / name
+        folder.mkdir()
+        for number in range(2):
+            (folder / f"{number}.wav").write_bytes(b"RIFF")
+        folder.chmod(mode)
+    found = run_as_other_user(lambda: [path.name for path in find_recordings([shared_folder])])
+    assert found == ["a.wav", "closed", "listed"]

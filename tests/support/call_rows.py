@@ -117,8 +117,21 @@ def erasure(name, reason="request", generation=1):
                 "erasure_id": _id(name, generation, reason),
                 "recording_id": _id(name, generation),
                 "reason": reason,
+                "object_sha256": hashlib.sha256(f"gs://calls/{name}.wav".encode()).hexdigest(),
+                "generation": generation,
+                "content_sha256": _id(name, generation, "bytes") * 2,
+                "call_id_sha256": hashlib.sha256(name.encode()).hexdigest(),
+                "customer_id_sha256": hashlib.sha256(b"k-1").hexdigest(),
                 "erased_at": "2026-11-09T00:00:00+00:00",
             }
+        ]
+    }
+
+
+def details(call_id, at="2026-11-09T00:00:00+00:00", **values):
+    return {
+        "call_details": [
+            {"detail_id": _id(call_id, at), "call_id": call_id, "labels": [], "loaded_at": at} | values,
         ]
     }
 

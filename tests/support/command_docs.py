@@ -10,7 +10,16 @@ from callmood.cli.app import app
 
 def commands_reference():
     """Return a section per command: description, examples, arguments, and options."""
-    return "\n\n".join(_section(name, command) for name, command in get_command(app).commands.items())
+    return "\n\n".join(_section(name, command) for name, command in all_commands())
+
+
+def all_commands(group=None, prefix=""):
+    """Yield the name and object of each command; a command of a group has two words."""
+    for name, command in (group or get_command(app)).commands.items():
+        if hasattr(command, "commands"):
+            yield from all_commands(command, f"{prefix}{name} ")
+        else:
+            yield prefix + name, command
 
 
 def _section(name, command):

@@ -75,6 +75,7 @@ MONO = call(
     agent_id=None,
     queue=None,
     uploaded_at="2026-11-02T10:10:00+00:00",
+    started_at_source="upload",
     mixed=[classified(0, 6, anger=0.5), classified(10, 14)],
 )
 

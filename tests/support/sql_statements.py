@@ -13,7 +13,10 @@ from callmood.warehouse.schema import Field, tables
 ROOT = Path(__file__).parents[2]
 
 # These modules contain DuckDB's SQL.
-DUCKDB_MODULES = {"callmood.warehouse.duckdb", "callmood.warehouse.migration", "model.data.manifest"}
+DUCKDB_MODULES = {
+    *("callmood.warehouse.alerts", "callmood.warehouse.claims", "callmood.warehouse.duckdb"),
+    *("callmood.warehouse.migration", "model.data.manifest"),
+}
 
 # Values for templates, which the modules fill with str.format.
 TEMPLATE_FIELDS = {
@@ -26,8 +29,7 @@ TEMPLATE_FIELDS = {
 _TYPES = {
     **dict.fromkeys(("call_date", "day", "first", "last", "oldest", "until"), "DATE"),
     "since": "TIMESTAMP",
-    "recording_ids": "ARRAY",
-    "uris": "ARRAY",
+    **dict.fromkeys(("recording_ids", "uris", "contents", "objects"), "ARRAY"),
 }
 _TYPES_IN_MODULE = {
     "model.data.labeling": {"since": "DATE"},
@@ -107,6 +109,9 @@ def scheduled_statements():
             [written_at] = columns & {"analyzed_at", "failed_at", "annotated_at", "reviewed_at"}
             sql = template.replace("${table}", name).replace("${written_at}", written_at)
             yield Statement(f"infra/warehouse/erase.sql for {name}", render(sql, dataset="callmood"))
+
+    details = (ROOT / "infra/warehouse/erase_details.sql").read_text(encoding="utf-8")
+    yield Statement("infra/warehouse/erase_details.sql", render(details, dataset="callmood"))
 
 
 def documented_statements():

@@ -14,6 +14,7 @@ def commit_row(**changes):
         "size_bytes": 1000,
         "uploaded_at": "2026-11-02T10:00:00+00:00",
         "started_at": "2026-11-02T09:14:00+00:00",
+        "started_at_source": "name",
         "labels": [],
         "container": "wav",
         "codec": "mulaw",

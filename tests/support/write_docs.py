@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from callmood.analysis.analyzer import WARNINGS
 from callmood.errors import FAILURE_CODES
+from callmood.names.formats import NAME_FORMATS
 from callmood.realtime import scoring
 from callmood.realtime.openapi import document
 from callmood.realtime.problem_details import PROBLEMS
@@ -100,10 +101,18 @@ def results_table():
     return "\n".join(lines)
 
 
+def name_formats_table():
+    lines = ["| `NAME_FORMAT` | system | example |", "|---|---|---|"]
+    for name, known in NAME_FORMATS.items():
+        lines.append(f"| `{name}` | [{known.title}]({known.source.partition(' ')[0]}) | `{known.example}` |")
+    return "\n".join(lines)
+
+
 PAGES = {
     "alerts.md": results_table,
     "commands.md": commands_reference,
     "formats.md": formats_table,
+    "names.md": name_formats_table,
     "model-commands.md": model_commands_table,
     "realtime.md": problems_table,
     "settings.md": settings_table,

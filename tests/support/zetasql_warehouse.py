@@ -48,6 +48,7 @@ class ZetaSQLWarehouse:
         )
         for name in names:
             table = request.table_content[name].table_data
+            table.SetInParent()  # an empty table
             for row in self._rows[name]:
                 cells = table.row.add().cell
                 for field in self._fields[name]:

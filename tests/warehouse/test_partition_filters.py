@@ -20,7 +20,7 @@ LOCAL_MODULES = {
     "callmood.cli.monitor",
     "callmood.cli.query",
     "callmood.report.serve",
-    "callmood.services.batch",
+    "callmood.services.local_files",
     "model.evaluation.call_flags",
     "model.evaluation.simulate",
 }

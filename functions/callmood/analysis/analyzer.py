@@ -20,7 +20,7 @@ from callmood.emotion.baseline import SpeakerBaseline
 from callmood.emotion.model import EmotionModel
 from callmood.errors import BadRecording
 from callmood.speech.crosstalk import ChannelCorrelation
-from callmood.types import SAMPLE_RATE, Recording, Role
+from callmood.types import METADATA_WARNINGS, SAMPLE_RATE, Recording, Role
 
 ANALYSIS_VERSION = 2
 """int: version of the analysis. Increase it with every change of results; tests/analysis/golden.json checks it."""
@@ -30,6 +30,7 @@ WARNINGS = {
     "dual_mono": "Two channels have the same content. They were analyzed as one channel with both parties.",
     "silent_channel": "A channel contains no signal.",
     "no_speech": "The recording contains no speech, so it has no segments.",
+    **METADATA_WARNINGS,
 }
 """dict of str to str: every code in the `warnings` column of `recordings`, and its meaning."""
 

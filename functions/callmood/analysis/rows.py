@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from callmood import __version__
 from callmood.config import AnalysisConfig
-from callmood.types import EMOTIONS, JsonRow, ObjectRef
+from callmood.types import EMOTIONS, CallMetadata, JsonRow, ObjectRef, text_sha256
 
 if TYPE_CHECKING:  # the analysis is a heavy import, which some functions do not need
     from callmood.analysis.analyzer import Analysis
     from callmood.analysis.channel import Segment
 
 
-ErasureReason = Literal["request", "object_deleted", "replaced"]
+ErasureReason = Literal["request", "object_deleted", "replaced", "undone"]
 ReleaseState = Literal["published", "staged"]
 
 
@@ -74,7 +74,9 @@ def analysis_rows(
         Rows of `segments`, and the row of `recordings` that commits them.
     """
     recording, call = analysis.recording, analysis.recording.call
-    started_at = call.started_at or recording.uploaded_at
+    # Sums of a local time and a duration ignore clock changes.
+    started_at = (call.started_at or recording.uploaded_at).astimezone(UTC)
+    started_at_source = call.started_at_source if call.started_at else "upload" if recording.ref.bucket else "file"
     shared: JsonRow = {
         "analysis_id": analysis.analysis_id,
         "recording_id": recording.ref.recording_id,
@@ -111,6 +113,7 @@ def analysis_rows(
         "size_bytes": recording.size_bytes,
         "uploaded_at": recording.uploaded_at.isoformat(),
         "started_at": started_at.isoformat(),
+        "started_at_source": started_at_source,
         "customer_id": call.customer_id,
         "direction": call.direction,
         "language": call.language,
@@ -125,7 +128,7 @@ def analysis_rows(
         "silence_s": round(analysis.silence_s, 3),
         "overlap_s": round(analysis.overlap_s, 3),
         "segment_count": len(segments),
-        "warnings": list(analysis.warnings),
+        "warnings": [*analysis.warnings, *call.warnings],
         "software_version": __version__,
         "processing_s": round(processing_s, 3),
     }
@@ -133,7 +136,13 @@ def analysis_rows(
 
 
 def failure_row(
-    code: str, message: str, failed_at: datetime, ref: ObjectRef | None = None, event_id: str | None = None
+    code: str,
+    message: str,
+    failed_at: datetime,
+    ref: ObjectRef | None = None,
+    event_id: str | None = None,
+    content_sha256: str | None = None,
+    call: CallMetadata | None = None,
 ) -> JsonRow:
     """Return the row of `failures` for a recording, or for an invalid event without a recording.
 
@@ -149,6 +158,10 @@ def failure_row(
         The recording, if known.
     event_id : str, optional
         Pub/Sub's message ID.
+    content_sha256 : str, optional
+        SHA-256 of the file, if its content was read.
+    call : CallMetadata, optional
+        Its IDs of the call and the customer, so that an erasure finds the failure.
 
     Returns
     -------
@@ -162,6 +175,9 @@ def failure_row(
         "bucket": ref.bucket if ref else None,
         "object": ref.name if ref else None,
         "generation": ref.generation if ref else None,
+        "content_sha256": content_sha256,
+        "call_id": call.call_id if call else None,
+        "customer_id": call.customer_id if call else None,
         "code": code,
         "message": message,
         "event_id": event_id,
@@ -170,17 +186,33 @@ def failure_row(
     }
 
 
-def erasure_row(recording_id: str, reason: ErasureReason, erased_at: datetime) -> JsonRow:
+def erasure_row(
+    recording_id: str,
+    reason: ErasureReason,
+    erased_at: datetime,
+    ref: ObjectRef | None = None,
+    content_sha256: str | None = None,
+    call_id: str | None = None,
+    customer_id: str | None = None,
+) -> JsonRow:
     """Return the row of `erasures` that hides a recording in all views.
 
     Parameters
     ----------
     recording_id : str
         ID of the recording.
-    reason : {"request", "object_deleted", "replaced"}
-        A customer requested it, the audio was deleted, or a newer generation replaced the recording.
+    reason : {"request", "object_deleted", "replaced", "undone"}
+        A customer requested it, the audio was deleted, a newer generation replaced the recording, or a request was
+        undone.
     erased_at : datetime
         With its time zone.
+    ref : ObjectRef, optional
+        The recording, so that older generations of the object stay hidden after its rows are deleted.
+    content_sha256 : str, optional
+        SHA-256 of the file, so that a request covers copies under other names.
+    call_id, customer_id : str, optional
+        IDs of the call and the customer, so that a request covers rows of `call_details` and can be undone. Only their
+        hashes are stored.
 
     Returns
     -------
@@ -191,6 +223,11 @@ def erasure_row(recording_id: str, reason: ErasureReason, erased_at: datetime) -
         "erasure_id": row_id(recording_id, reason),
         "recording_id": recording_id,
         "reason": reason,
+        "object_sha256": ref.object_sha256 if ref else None,
+        "generation": ref.generation if ref else None,
+        "content_sha256": content_sha256,
+        "call_id_sha256": text_sha256(call_id) if call_id else None,
+        "customer_id_sha256": text_sha256(customer_id) if customer_id else None,
         "erased_at": erased_at.isoformat(),
     }
 

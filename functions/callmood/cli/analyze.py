@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,15 +14,18 @@ import typer
 from rich.markup import escape
 
 from callmood.cli.environment import create_store, read_settings
+from callmood.cli.interruption import interruptible
 from callmood.cli.options import DEFAULT_STORE, JsonOption, ModelOption, StoreOption, example
 from callmood.cli.output import describe, err, out, print_json, print_summary, progress_bar, result_json
 from callmood.errors import AlertError
 
 if TYPE_CHECKING:
+    from callmood.services.batch import FileResult
     from callmood.services.publish import Message
     from callmood.services.webhook import Webhook
     from callmood.types import JsonRow
     from callmood.warehouse.base import Warehouse
+    from callmood.warehouse.duckdb import DuckDBWarehouse
 
 commands = typer.Typer()
 
@@ -36,8 +41,10 @@ def analyze(
 ) -> None:
     """Analyze recordings and write the results to the local store.
 
-    Skip recordings that this software version and model have already analyzed. Exit code 1: a recording failed.
+    Skip recordings that this software version and model have already analyzed. Several runs can share a store and its
+    work. Stop with Ctrl-C; the same command continues. Exit code 1: a recording failed.
     """
+    from callmood.cli.names import report_names
     from callmood.services.batch import BatchAnalyzer
     from callmood.sources.folder import find_recordings
 
@@ -46,16 +53,22 @@ def analyze(
     if not files:
         err.print(f"No recordings in {escape(', '.join(map(str, paths)))}.", highlight=False)
         return
-    local_store = create_store(store, settings)
-    results = []
-    with progress_bar(len(files), "Analyzing") as advance:
-        for result in BatchAnalyzer(local_store, settings, settings.model_uri, workers).run(files, force=force):
+    local_store = create_store(store, settings, lock_timeout_s=math.inf)
+    analyzer = BatchAnalyzer(local_store, settings, settings.model_uri, workers, on_wait=_report_other_run)
+    results: list[FileResult] = []
+    with (
+        interruptible(lambda: f"{len(results)} of {len(files)} recordings are done."),
+        progress_bar(len(files), "Analyzing") as advance,
+        closing(analyzer.run(files, force=force)) as finished,
+    ):
+        for result in finished:
             results.append(result)
             advance()
             if as_json:
                 print_json([result_json(result)])
     if not as_json:
         print_summary(results, _calls_of(local_store, [result.path for result in results]))
+        report_names([result.path for result in results], settings)
     raise typer.Exit(1 if any(result.status == "failed" for result in results) else 0)
 
 
@@ -73,13 +86,18 @@ def watch(
     alert: Annotated[
         str | None, typer.Option(help="URL of a webhook that receives a message for each call that needs attention.")
     ] = None,
+    quiet_s: Annotated[
+        float,
+        typer.Option("--quiet", min=0, help="Seconds without a change after which a file is complete."),
+    ] = 10.0,
     model: ModelOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Analyze each recording that is added to a folder. Stop with Ctrl-C.
 
-    Analyze existing recordings first. Analyze a file once it stops growing. If an alert cannot be delivered, print an
-    error and continue.
+    Analyze existing recordings first. Analyze a file once it has not changed for the time of --quiet; six times as long
+    if its header promises more data. Send one alert per call. If an alert cannot be delivered, print an error and
+    continue.
     """
     from callmood.services.batch import BatchAnalyzer
     from callmood.services.publish import call_message
@@ -88,24 +106,32 @@ def watch(
     from callmood.sources.watcher import settled_files
 
     settings = read_settings(model)
-    local_store = create_store(store, settings)
+    local_store = create_store(store, settings, lock_timeout_s=math.inf)
     analyzer = BatchAnalyzer(local_store, settings, settings.model_uri)
     secret = load_settings(AlertSettings).alert_secret if alert else None
     webhook = Webhook(alert, secret.get_secret_value() if secret else None) if alert else None
     err.print(
         f"Watching {escape(str(folder))}, writing results to {escape(str(store))}. Stop with Ctrl-C.", highlight=False
     )
-    for path in settled_files(folder):
-        for result in analyzer.run([path]):
-            if result.status == "skipped":
-                continue
-            recording = result.row if result.status == "analyzed" else None
-            if as_json:
-                print_json([result_json(result)])
-            else:
-                out.print(describe(result, _call_of(local_store, recording) if recording else None), highlight=False)
-            if webhook and recording:
-                _alert(webhook, call_message(local_store, recording))
+    done = 0
+    with interruptible(lambda: f"{done} recordings were analyzed."), closing(settled_files(folder, quiet_s)) as paths:
+        for path in paths:
+            for result in analyzer.run([path]):
+                if result.status == "skipped":
+                    continue
+                done += 1
+                recording = result.row if result.status == "analyzed" else None
+                if as_json:
+                    print_json([result_json(result)])
+                else:
+                    call = _call_of(local_store, recording) if recording else None
+                    out.print(describe(result, call), highlight=False)
+                if webhook and recording:
+                    _alert(webhook, call_message(local_store, recording), local_store)
+
+
+def _report_other_run(remaining: int) -> None:
+    err.print(f"Waiting for {remaining} recordings, which another run is analyzing.", highlight=False)
 
 
 def _calls_of(warehouse: Warehouse, paths: list[Path]) -> list[JsonRow]:
@@ -126,10 +152,16 @@ def _call_of(warehouse: Warehouse, recording: JsonRow) -> JsonRow | None:
     return rows[0] if rows else None
 
 
-def _alert(webhook: Webhook, message: Message | None) -> None:
-    """Post a call that needs attention; an unreachable receiver must not stop the watch."""
+def _alert(webhook: Webhook, message: Message | None, store: DuckDBWarehouse) -> None:
+    """Post a call that needs attention, once; an unreachable receiver must not stop the watch."""
+    from callmood.warehouse.alerts import is_alerted, mark_alerted
+
+    if not message or not message["needs_attention"]:
+        return
+    call = message["call_id"] or message["uri"]
     try:
-        if message and message["needs_attention"]:
+        if not is_alerted(store, call):
             webhook.post(message["analysis_id"], json.dumps(message).encode())
+            mark_alerted(store, call)
     except AlertError as error:
         err.print(f"[red]error:[/red] {escape(str(error))}", highlight=False)

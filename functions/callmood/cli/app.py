@@ -12,7 +12,20 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from callmood import __version__
-from callmood.cli import analyze, bucket, demo, digest, erase, monitor, operations, query, realtime, report
+from callmood.cli import (
+    analyze,
+    bucket,
+    demo,
+    details,
+    digest,
+    erase,
+    monitor,
+    names,
+    operations,
+    query,
+    realtime,
+    report,
+)
 from callmood.cli.output import err, out
 from callmood.cli.tables import plain
 from callmood.errors import CallmoodError
@@ -63,7 +76,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _PANELS = {
-    "Start": ("demo", "analyze", "watch", "realtime"),
+    "Start": ("demo", "analyze", "watch", "names", "realtime"),
     "Results": ("report", "serve", "query", "export", "digest"),
     "Quality": ("failures", "retry-failures", "monitor", "import-labels"),
     "Personal data": ("erase",),
@@ -71,10 +84,10 @@ _PANELS = {
 }
 """dict of str to tuple of str: commands by heading of the help."""
 
-for group in (demo, analyze, query, report, digest, realtime, erase, monitor, bucket, operations):
+for group in (demo, analyze, names, details, query, report, digest, realtime, erase, monitor, bucket, operations):
     for command in group.commands.registered_commands:
         name = command.name or getattr(command.callback, "__name__", "").replace("_", "-")
-        command.rich_help_panel = next((panel for panel, names in _PANELS.items() if name in names), "More")
+        command.rich_help_panel = next((panel for panel, members in _PANELS.items() if name in members), "More")
     app.add_typer(group.commands)
 
 

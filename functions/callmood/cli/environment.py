@@ -46,7 +46,7 @@ def read_report_settings() -> ReportSettings:
     return load_settings(ReportSettings)
 
 
-def create_store(path: Path, settings: ReportSettings) -> DuckDBWarehouse:
+def create_store(path: Path, settings: ReportSettings, lock_timeout_s: float | None = None) -> DuckDBWarehouse:
     """Open a local store, and create it if it does not exist.
 
     Parameters
@@ -55,10 +55,19 @@ def create_store(path: Path, settings: ReportSettings) -> DuckDBWarehouse:
         The DuckDB file.
     settings : ReportSettings
         Time zone and minimum group size of the views.
+    lock_timeout_s : float, optional
+        Seconds to wait while another program holds the store.
     """
-    from callmood.warehouse.duckdb import DuckDBWarehouse
+    from callmood.cli.output import err
+    from callmood.warehouse.duckdb import LOCK_TIMEOUT_S, DuckDBWarehouse
 
-    return DuckDBWarehouse(path, settings.time_zone, settings.min_calls_per_group)
+    return DuckDBWarehouse(
+        path,
+        settings.time_zone,
+        settings.min_calls_per_group,
+        lock_timeout_s=LOCK_TIMEOUT_S if lock_timeout_s is None else lock_timeout_s,
+        on_wait=lambda sentence: err.print(sentence, markup=False, highlight=False),
+    )
 
 
 def open_store(path: Path) -> DuckDBWarehouse:

@@ -7,7 +7,7 @@ import os
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
-from callmood.analysis.rows import erasure_row, failure_row
+from callmood.analysis.rows import ErasureReason, erasure_row, failure_row
 from callmood.cloud_functions.clients import Clients
 from callmood.cloud_functions.pubsub import ResultEvent, StorageEvent
 from callmood.errors import SettingsError
@@ -36,7 +36,7 @@ def analyze(event: StorageEvent, settings: AnalyzeSettings, clients: Clients) ->
     if not _is_about_recording(event, FINALIZED):
         return
     # These imports are heavy, and the other functions do not need them.
-    from callmood.services.process import process
+    from callmood.services.process import process, retire
     from callmood.sources.gcs import fetch
 
     def model() -> EmotionModel:
@@ -44,13 +44,16 @@ def analyze(event: StorageEvent, settings: AnalyzeSettings, clients: Clients) ->
         version = event.model_version
         return models.for_version(version) if version else models.for_recording(event.ref.recording_id)
 
+    warehouse = clients.warehouse(settings.dataset)
+    if event.overwrote:
+        # First, because the older generation must disappear even if this one is never analyzed.
+        retire(warehouse, event.overwrote)
     result = process(
         event.ref,
         lambda ref: fetch(clients.storage, ref, settings),
         model,
-        clients.warehouse(settings.dataset),
+        warehouse,
         settings,
-        replaced=[event.overwrote.recording_id] if event.overwrote else [],
         event_id=event.event_id,
     )
     if result.status == "failed":
@@ -90,12 +93,12 @@ def alert(event: ResultEvent, settings: AlertSettings) -> None:
 
 
 def erase(event: StorageEvent, settings: EraseSettings, clients: Clients) -> None:
-    """Hide the results of a deleted recording at once, if `ERASE_ON_DELETE` is set.
+    """Hide the results of an overwritten recording at once; those of a deleted one if `ERASE_ON_DELETE` is set.
 
     Parameters
     ----------
     event : StorageEvent
-        Events other than OBJECT_DELETE, sidecar files, and the delete event of an overwrite are skipped.
+        Events other than OBJECT_DELETE, and sidecar files, are skipped.
     settings : EraseSettings
         Settings of the function.
     clients : Clients
@@ -103,15 +106,14 @@ def erase(event: StorageEvent, settings: EraseSettings, clients: Clients) -> Non
     """
     if not _is_about_recording(event, DELETED):
         return
-    if event.overwritten:
-        log.info("Skipped: a newer generation replaced the object.")
-        return
-    if not settings.erase_on_delete:
+    if not (event.overwritten or settings.erase_on_delete):
         log.info("Skipped: ERASE_ON_DELETE is off, so results outlive their audio.")
         return
-    row = erasure_row(event.ref.recording_id, "object_deleted", datetime.now(UTC))
+    # The newer generation may never be analyzed, so each side of an overwrite hides the older one.
+    reason: ErasureReason = "replaced" if event.overwritten else "object_deleted"
+    row = erasure_row(event.ref.recording_id, reason, datetime.now(UTC), event.ref)
     clients.warehouse(settings.dataset).append("erasures", [row])
-    log.info("Erased.", extra={"fields": {"erasure": "object_deleted"}})
+    log.info("Erased.", extra={"fields": {"erasure": reason}})
 
 
 def dead_letter(event: StorageEvent, settings: DeadLetterSettings, clients: Clients) -> None:

@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import signal
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from callmood.analysis.analyzer import analysis_id
 from callmood.analysis.rows import failure_row
 from callmood.config import AnalysisConfig
+from callmood.errors import BadRecording
 from callmood.models.resolver import ModelProvider, open_models
-from callmood.services.process import ProcessResult, analyze_recording, write_result
-from callmood.sources.folder import file_ref, read_file
+from callmood.services.local_files import FilePlan, plan_files
+from callmood.services.process import ProcessResult, analyze_recording, retire, write_result
+from callmood.sources.folder import content_sha256, file_ref, file_state, read_file
+from callmood.sources.metadata import call_metadata
 from callmood.types import SAMPLE_RATE, JsonRow, ObjectRef
-from callmood.warehouse.base import Warehouse
+from callmood.warehouse.claims import Claims
+from callmood.warehouse.duckdb import DuckDBWarehouse
+
+# A file that changes during each of these analyses is still being written.
+_MAX_ATTEMPTS = 3
+_POLL_INTERVAL_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -40,15 +53,39 @@ class FileResult:
         Rows of `segments`.
     row : dict or None
         Row of `recordings` or `failures`; None for a skipped file.
+    is_stable : bool
+        Whether the file did not change during the analysis.
     """
 
     path: Path
     status: Literal["analyzed", "failed", "skipped"]
     segments: Sequence[JsonRow] = ()
     row: JsonRow | None = None
+    is_stable: bool = True
 
 
-def analyze_file(path: Path, models: ModelProvider, config: AnalysisConfig) -> FileResult:
+@dataclass(frozen=True)
+class FileJob:
+    """A file to analyze.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    ref : ObjectRef
+        Its path and the generation of its content.
+    content_sha256 : str or None
+        Its content; None for any.
+    """
+
+    path: Path
+    ref: ObjectRef
+    content_sha256: str | None = None
+
+
+def analyze_file(
+    path: Path, models: ModelProvider, config: AnalysisConfig, ref: ObjectRef | None = None, content: str | None = None
+) -> FileResult:
     """Analyze one file; any error becomes a row of `failures`.
 
     Parameters
@@ -59,24 +96,49 @@ def analyze_file(path: Path, models: ModelProvider, config: AnalysisConfig) -> F
         Selects the model by recording.
     config : AnalysisConfig
         Values that determine the rows.
+    ref : ObjectRef, optional
+        Reference with the generation of the content; default: the first.
+    content : str, optional
+        SHA-256 of the expected content.
 
     Returns
     -------
     FileResult
         With rows to write.
     """
-    try:
-        ref = file_ref(path)
-    except FileNotFoundError:
-        return FileResult(path, "skipped")
+    recording_ref = ref or file_ref(path)
+    before = _state(path)
     try:
         result = analyze_recording(
-            ref, lambda _: read_file(path, config), lambda: models.for_recording(ref.recording_id), config
+            recording_ref,
+            lambda known: read_file(path, config, known),
+            lambda: models.for_recording(recording_ref.recording_id),
+            config,
         )
     except Exception as error:  # an unexpected error must not affect other recordings
-        message = f"Unexpected error in callmood ({type(error).__name__}: {error}). Please report it."
-        return FileResult(path, "failed", row=failure_row("undeliverable", message, datetime.now(UTC), ref))
-    return FileResult(path, result.status, result.segments, result.row)
+        return FileResult(path, "failed", row=_undeliverable(path, recording_ref, error, config))
+    read = result.row["content_sha256"]
+    is_stable = _state(path) == before and (content is None or read is None or read == content)
+    return FileResult(path, result.status, result.segments, result.row, is_stable)
+
+
+def _state(path: Path) -> tuple[int, ...] | None:
+    try:
+        return file_state(path)
+    except OSError:
+        return None
+
+
+def _undeliverable(path: Path, ref: ObjectRef, error: Exception, config: AnalysisConfig) -> JsonRow:
+    message = f"Unexpected error in callmood ({type(error).__name__}: {error}). Please report it."
+    return _failure_row("undeliverable", message, path, ref, config)
+
+
+def _failure_row(
+    code: str, message: str, path: Path, ref: ObjectRef, config: AnalysisConfig, content: str | None = None
+) -> JsonRow:
+    call = call_metadata(path.absolute().as_posix(), {}, config)
+    return failure_row(code, message, datetime.now(UTC), ref, content_sha256=content, call=call)
 
 
 @cache
@@ -101,72 +163,114 @@ def _silent_stderr() -> Iterator[None]:
         os.close(saved)
 
 
-def _in_worker(path: Path, model_uri: str | None, config: AnalysisConfig) -> FileResult:
-    return analyze_file(path, _models(model_uri), config)
+def _in_worker(job: FileJob, model_uri: str | None, config: AnalysisConfig) -> FileResult:
+    return analyze_file(job.path, _models(model_uri), config, job.ref, job.content_sha256)
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
+def _start_worker() -> None:
+    """Leave Ctrl-C to the main process, and end with it, however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    main = multiprocessing.parent_process()
+    if main is not None:
+        threading.Thread(target=_end_with, args=(main.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait_for_end([sentinel])
+    os._exit(1)
+
+
+def _pool(workers: int) -> Executor:
     # Numpy's own threads would only take cores from the other workers.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
 
 
-def analyze_files(
-    paths: Iterable[Path], config: AnalysisConfig, model_uri: str | None = None, workers: int = 1
-) -> Iterator[FileResult]:
-    """Analyze files on several cores.
+class _Inline(Executor):
+    """Run each job in this process when it is submitted."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any, **keywords: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(function(*arguments, **keywords))
+        return future
+
+
+class _Workers:
+    """Run jobs in processes; a file that kills its process does not affect other files.
 
     Parameters
     ----------
-    paths : iterable of Path
-        Existing files.
+    workers : int
+        Number of processes; 1 uses this process.
+    model_uri : str or None
+        As in `open_models`.
     config : AnalysisConfig
         Values that determine the rows.
-    model_uri : str, optional
-        As in `open_models`.
-    workers : int
-        Number of processes.
-
-    Yields
-    ------
-    FileResult
-        In order of completion. A file that kills the process that decodes it does not affect other files.
     """
-    remaining = list(paths)
-    if len(remaining) <= 1 or workers == 1:
-        yield from (_in_worker(path, model_uri, config) for path in remaining)
-        return
-    try:
-        with _pool(min(workers, len(remaining))) as pool:
-            jobs = [pool.submit(_in_worker, path, model_uri, config) for path in remaining]
-            try:
-                for job in as_completed(jobs):
-                    result = job.result()
-                    remaining.remove(result.path)
-                    yield result
-            except BaseException:  # on Ctrl-C, leaving the pool would wait for every remaining file
-                pool.shutdown(cancel_futures=True)
-                raise
-    except BrokenProcessPool:
-        yield from (_in_own_process(path, model_uri, config) for path in remaining)
+
+    def __init__(self, workers: int, model_uri: str | None, config: AnalysisConfig) -> None:
+        self._workers, self._model_uri, self._config = workers, model_uri, config
+        self._executor: Executor | None = None
+        self._jobs: dict[Future[FileResult], FileJob] = {}
+
+    @property
+    def count(self) -> int:
+        """Number of unfinished jobs."""
+        return len(self._jobs)
+
+    def submit(self, job: FileJob) -> None:
+        """Start a job as soon as a process is free."""
+        if self._executor is None:
+            self._executor = _pool(self._workers) if self._workers > 1 else _Inline()
+        try:
+            future = self._executor.submit(_in_worker, job, self._model_uri, self._config)
+        except BrokenProcessPool as broken:
+            future = Future()
+            future.set_exception(broken)
+        self._jobs[future] = job
+
+    def finished(self) -> list[tuple[FileJob, FileResult]]:
+        """Wait until a job has finished, and return the finished jobs."""
+        done, _ = wait(self._jobs, return_when=FIRST_COMPLETED)
+        if not any(isinstance(future.exception(), BrokenProcessPool) for future in done):
+            return [(self._jobs.pop(future), future.result()) for future in done]
+        # All jobs of a broken pool fail. Only the file that kills its process fails again in a process of its own.
+        jobs, self._jobs = list(self._jobs.values()), {}
+        self._shut_down()
+        return [(job, _in_own_process(job, self._model_uri, self._config)) for job in jobs]
+
+    def stop(self) -> None:
+        """End all processes, with their jobs."""
+        self._jobs = {}
+        self._shut_down()
+
+    def _shut_down(self) -> None:
+        executor, self._executor = self._executor, None
+        if executor is None:
+            return
+        # Waiting for the jobs in progress would delay the end of an interrupted run by minutes.
+        for process in (getattr(executor, "_processes", None) or {}).values():
+            process.terminate()
+        executor.shutdown(cancel_futures=True)
 
 
-def _in_own_process(path: Path, model_uri: str | None, config: AnalysisConfig) -> FileResult:
+def _in_own_process(job: FileJob, model_uri: str | None, config: AnalysisConfig) -> FileResult:
     """Analyze a file in a process of its own, after a worker died: only the file that kills it fails."""
     try:
         with _pool(1) as pool:
-            return pool.submit(_in_worker, path, model_uri, config).result()
+            return pool.submit(_in_worker, job, model_uri, config).result()
     except BrokenProcessPool:
         message = "The process that read this recording died. The file is damaged, or memory ran out."
-        return FileResult(path, "failed", row=failure_row("damaged", message, datetime.now(UTC), file_ref(path)))
+        row = _failure_row("damaged", message, job.path, job.ref, config, job.content_sha256)
+        return FileResult(job.path, "failed", row=row)
 
 
 class BatchAnalyzer:
-    """Process files into a store, each once.
+    """Process files into a store, each once. Several analyzers can share the store and its work.
 
     Parameters
     ----------
-    store : Warehouse
+    store : DuckDBWarehouse
         Receives the rows.
     config : AnalysisConfig
         Values that determine the rows.
@@ -174,18 +278,27 @@ class BatchAnalyzer:
         As in `open_models`.
     workers : int
         Number of processes.
+    on_wait : callable
+        Receives the number of remaining files when all of them are being processed by other runs.
     """
 
     def __init__(
-        self, store: Warehouse, config: AnalysisConfig, model_uri: str | None = None, workers: int = 1
+        self,
+        store: DuckDBWarehouse,
+        config: AnalysisConfig,
+        model_uri: str | None = None,
+        workers: int = 1,
+        on_wait: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._store = store
         self._config = config
         self._model_uri = model_uri
-        self._workers = workers
+        self._worker_count = workers
         self._models = _models(model_uri)
+        self._claims = Claims(store)
+        self._on_wait = on_wait
 
-    def run(self, paths: Sequence[Path], *, force: bool = False) -> Iterator[FileResult]:
+    def run(self, paths: Sequence[Path], *, force: bool = False) -> Generator[FileResult, None, None]:
         """Analyze new files and write their rows.
 
         Parameters
@@ -198,49 +311,112 @@ class BatchAnalyzer:
         Yields
         ------
         FileResult
-            Skipped files first.
+            One per file.
         """
-        refs: dict[Path, ObjectRef] = {}
-        for path in paths:
-            try:
-                refs[path] = file_ref(path)
-            except FileNotFoundError:
-                yield FileResult(path, "skipped")
-        skipped = self._skipped(refs, force)
-        yield from (FileResult(path, "skipped") for path in skipped)
-        new = [path for path in refs if path not in skipped]
-        for result in analyze_files(new, self._config, self._model_uri, self._workers):
-            self._write(result)
-            yield result
+        # A single file does not justify the start of a process.
+        workers = _Workers(self._worker_count if len(paths) > 1 else 1, self._model_uri, self._config)
+        waiting, busy = deque(paths), list[Path]()
+        plans: dict[Path, FilePlan] = {}
+        attempts: Counter[Path] = Counter()
+        waits = 0
+        try:
+            while waiting or busy or workers.count:
+                if not waiting and busy and not workers.count:
+                    if waits == 0:
+                        self._on_wait(len(busy))
+                    waits += 1
+                    time.sleep(_POLL_INTERVAL_S)
+                    waiting.extend(busy)
+                    busy.clear()
+                while waiting and workers.count < 2 * self._worker_count:
+                    group = [waiting.popleft() for _ in range(min(len(waiting), 4 * self._worker_count))]
+                    results, jobs = self._start(group, plans, busy, force=force)
+                    yield from results
+                    for job in jobs:
+                        workers.submit(job)
+                if not workers.count:
+                    continue
+                for job, result in workers.finished():
+                    attempts[job.path] += 1
+                    if not result.is_stable and attempts[job.path] < _MAX_ATTEMPTS:
+                        self._claims.release([job.ref.object_sha256])
+                        waiting.append(job.path)
+                        continue
+                    yield self._write(job, result, plans[job.path])
+        finally:
+            workers.stop()
+            self._claims.release_all()
 
-    def _skipped(self, refs: dict[Path, ObjectRef], force: bool) -> set[Path]:
-        """Return the files that were erased or, without `force`, that already have results."""
-        recording_ids = {path: ref.recording_id for path, ref in refs.items()}
-        parameters = {"recording_ids": list(recording_ids.values())}
-        erased = self._store.query(
-            "SELECT recording_id FROM erasures WHERE recording_id IN UNNEST(@recording_ids)", parameters
-        )
-        done = self._store.query(
-            "SELECT analysis_id FROM recordings WHERE recording_id IN UNNEST(@recording_ids)", parameters
-        )
-        erased_ids, done_ids = {row["recording_id"] for row in erased}, {row["analysis_id"] for row in done}
+    def _start(
+        self, paths: Sequence[Path], plans: dict[Path, FilePlan], busy: list[Path], *, force: bool
+    ) -> tuple[list[FileResult], list[FileJob]]:
+        """Claim files and plan them. Return the results of files without an analysis, and the jobs of the others."""
+        keys = {path: file_ref(path).object_sha256 for path in paths}
+        contents, errors = _contents(paths)
+        with self._store.session():  # another run must not plan the same files in between
+            mine = self._claims.take(keys.values())
+            busy.extend(path for path in paths if keys[path] not in mine)
+            claimed = {path: content for path, content in contents.items() if keys[path] in mine}
+            planned = plan_files(self._store, claimed, self._analysis_id, force=force)
+            plans.update(planned)
+            results = [
+                FileResult(path, "skipped")
+                for path, plan in planned.items()
+                if plan.action != "analyze" or (path in errors and errors[path].code == "gone")
+            ]
+            failed = [
+                FileResult(path, "failed", row=self._failure(bad, path, planned[path].ref))
+                for path, bad in errors.items()
+                if path in planned and bad.code != "gone"
+            ]
+            for result in failed:
+                self._store.append("failures", [result.row or {}])
+            results += failed
+            self._claims.release(keys[result.path] for result in results)
+        finished = {result.path for result in results}
+        jobs = [FileJob(path, plan.ref, contents[path]) for path, plan in planned.items() if path not in finished]
+        return results, jobs
 
-        def is_done(recording_id: str) -> bool:
-            version = self._models.for_recording(recording_id).version
-            return analysis_id(recording_id, version, self._config) in done_ids
+    def _failure(self, bad: BadRecording, path: Path, ref: ObjectRef) -> JsonRow:
+        return _failure_row(bad.code, bad.message, path, ref, self._config)
 
-        return {
-            path
-            for path, recording_id in recording_ids.items()
-            if recording_id in erased_ids or (not force and is_done(recording_id))
-        }
+    def _analysis_id(self, recording_id: str) -> str:
+        version = self._models.for_recording(recording_id).version
+        return analysis_id(recording_id, version, self._config)
 
-    def _write(self, result: FileResult) -> None:
-        if result.status == "skipped" or result.row is None:
-            return
-        older = self._store.query(
-            "SELECT DISTINCT recording_id FROM recordings WHERE uri = @uri AND recording_id != @recording_id",
-            {"uri": result.row["uri"], "recording_id": result.row["recording_id"]},
-        )
-        replaced = [row["recording_id"] for row in older]
-        write_result(self._store, ProcessResult(result.status, result.row, result.segments), replaced)
+    def _write(self, job: FileJob, result: FileResult, plan: FilePlan) -> FileResult:
+        """Write the rows of a file, retire the recordings that it replaces, and end its claim, all at once."""
+        if not result.is_stable:
+            message = "The file changed while it was read. Analyze it again when it is complete."
+            row = _failure_row("gone", message, job.path, job.ref, self._config, job.content_sha256)
+            result = FileResult(job.path, "failed", row=row)
+        with self._store.session():
+            if result.row is not None and result.status != "skipped":
+                write_result(self._store, ProcessResult(result.status, result.row, result.segments))
+            if plan.replaces is not None:
+                retire(self._store, plan.replaces)
+            if result.status == "analyzed":
+                for old in plan.moved_from:
+                    retire(self._store, old)
+            self._claims.release([job.ref.object_sha256])
+        return result
+
+
+def _contents(paths: Iterable[Path]) -> tuple[Mapping[Path, str | None], Mapping[Path, BadRecording]]:
+    """Return the SHA-256 of each file, and the errors of files that cannot be read."""
+    contents: dict[Path, str | None] = {}
+    errors: dict[Path, BadRecording] = {}
+
+    def read(path: Path) -> str | BadRecording:
+        try:
+            return content_sha256(path)
+        except BadRecording as bad:
+            return bad
+
+    with ThreadPoolExecutor(4) as threads:
+        for path, content in zip(paths, threads.map(read, paths), strict=True):
+            if isinstance(content, BadRecording):
+                contents[path], errors[path] = None, content
+            else:
+                contents[path] = content
+    return contents, errors

@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from callmood.analysis.rows import erasure_row
-from callmood.types import ObjectRef
+from callmood.analysis.rows import erasure_row, row_id
+from callmood.config import AnalysisConfig
+from callmood.errors import BadRecording
+from callmood.sources.folder import content_sha256
+from callmood.sources.metadata import call_metadata
+from callmood.types import JsonRow, ObjectRef, text_sha256
 from callmood.warehouse.base import Warehouse
 
-# A duplicate without metadata has the same bytes, so it contains the same voice.
-_FIND = """
-WITH matches AS (SELECT recording_id, content_sha256 FROM recordings WHERE {column} = @id)
-SELECT
-  r.recording_id,
-  ANY_VALUE(r.bucket) AS bucket,
-  ANY_VALUE(r.object) AS object,
-  ANY_VALUE(r.generation) AS generation,
-  MIN(r.started_at) AS started_at,
-  COUNTIF(e.recording_id IS NOT NULL) > 0 AS already_erased
-FROM recordings AS r
-LEFT JOIN erasures AS e ON e.recording_id = r.recording_id AND e.reason = 'request'
-WHERE r.recording_id IN (SELECT recording_id FROM matches)
-  OR (r.{column} IS NULL AND r.content_sha256 IN (SELECT content_sha256 FROM matches))
-GROUP BY r.recording_id
-ORDER BY started_at, r.recording_id
+_MATCHES = """
+SELECT recording_id, uri, bucket, object, generation, content_sha256, call_id, customer_id, started_at AS known_at
+FROM recordings
+WHERE {column} = @id OR call_id IN (SELECT call_id FROM call_details WHERE {column} = @id)
 """
+
+_FAILURES = """
+SELECT recording_id, uri, bucket, object, generation, content_sha256, call_id, customer_id, failed_at AS known_at
+FROM failures
+WHERE uri IS NOT NULL AND generation IS NOT NULL
+"""
+
+# Other generations of the same objects; and copies without metadata, which have the same bytes, so the same voice.
+_RELATED = """
+SELECT recording_id, uri, bucket, object, generation, content_sha256, call_id, customer_id, started_at AS known_at
+FROM recordings
+WHERE uri IN UNNEST(@uris) OR ({column} IS NULL AND content_sha256 IN UNNEST(@contents))
+"""
+
+_REQUESTED = """
+SELECT recording_id
+FROM erasures_current
+WHERE
+  reason = 'request'
+  AND (recording_id IN UNNEST(@recording_ids) OR call_id_sha256 = @id_sha256 OR customer_id_sha256 = @id_sha256)
+"""
+
+_DETAILS = "SELECT DISTINCT call_id FROM call_details WHERE {column} = @id"
 
 
 @dataclass(frozen=True)
@@ -39,14 +54,20 @@ class ErasureCandidate:
     ref : ObjectRef
         Its audio.
     started_at : datetime
-        Start of the call.
+        Start of the call; for a recording that failed, the time of the failure.
     already_erased : bool
         Whether an earlier request hid its results.
+    content_sha256 : str or None
+        Its content; None if it was never read.
+    call_id : str or None
+        ID of its call.
     """
 
     ref: ObjectRef
     started_at: datetime
     already_erased: bool
+    content_sha256: str | None = None
+    call_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,10 +89,20 @@ class ErasureResult:
     error: str | None = None
 
 
+def _column(call_id: str | None, customer_id: str | None) -> tuple[str, str]:
+    if (call_id is None) == (customer_id is None):
+        raise ValueError("set either call_id or customer_id")
+    return ("call_id", call_id) if call_id is not None else ("customer_id", customer_id or "")
+
+
 def find_recordings(
-    warehouse: Warehouse, *, call_id: str | None = None, customer_id: str | None = None
+    warehouse: Warehouse,
+    *,
+    call_id: str | None = None,
+    customer_id: str | None = None,
+    config: AnalysisConfig | None = None,
 ) -> list[ErasureCandidate]:
-    """Return the recordings of a call or a customer, with their duplicates that have no call ID or customer ID.
+    """Return the recordings of a call or a customer: analyzed and failed ones, all their generations, and duplicates.
 
     Parameters
     ----------
@@ -79,31 +110,76 @@ def find_recordings(
         BigQuery or the local store.
     call_id, customer_id : str
         Exactly one of them.
+    config : AnalysisConfig, optional
+        Pattern that reads the names of recordings that failed; default: the default pattern.
 
     Returns
     -------
     list of ErasureCandidate
-        Every analyzed generation, sorted by start.
+        Every known generation, sorted by start.
 
     Raises
     ------
     ValueError
         Both IDs are set, or neither.
     """
-    if (call_id is None) == (customer_id is None):
-        raise ValueError("set either call_id or customer_id")
-    column = "customer_id" if call_id is None else "call_id"
-    rows = warehouse.query(_FIND.format(column=column), {"id": call_id or customer_id})
-    return [
-        ErasureCandidate(
-            ObjectRef(row["bucket"], row["object"], row["generation"]), row["started_at"], row["already_erased"]
-        )
-        for row in rows
+    column, value = _column(call_id, customer_id)
+    failures = warehouse.query(_FAILURES)
+    matches = [
+        *warehouse.query(_MATCHES.format(column=column), {"id": value}),
+        *(row for row in failures if value in (row[column], _named(row, column, config or AnalysisConfig()))),
     ]
+    uris, contents = _distinct(matches, "uri"), _distinct(matches, "content_sha256")
+    related = warehouse.query(_RELATED.format(column=column), {"uris": uris, "contents": contents})
+    related += [row for row in failures if row["uri"] in uris or (row["content_sha256"] in contents)]
+    rows = {row["recording_id"]: row for row in [*related, *matches]}
+    found = warehouse.query(_REQUESTED, {"recording_ids": list(rows), "id_sha256": text_sha256(value)})
+    requested = {row["recording_id"] for row in found}
+    candidates = [
+        ErasureCandidate(
+            ObjectRef(row["bucket"], row["object"], row["generation"]),
+            row["known_at"],
+            row["recording_id"] in requested,
+            row["content_sha256"],
+            row["call_id"],
+        )
+        for row in rows.values()
+    ]
+    return sorted(candidates, key=lambda each: (each.started_at, each.ref.recording_id))
+
+
+def _named(row: JsonRow, column: str, config: AnalysisConfig) -> str | None:
+    """Return an ID in the name of a recording that failed: its row may be older than the columns of IDs."""
+    named: str | None = getattr(call_metadata(row["object"], {}, config), column)
+    return named
+
+
+def _distinct(rows: Iterable[JsonRow], column: str) -> list[str]:
+    return sorted({row[column] for row in rows if row[column]})
+
+
+def find_details(warehouse: Warehouse, *, call_id: str | None = None, customer_id: str | None = None) -> list[str]:
+    """Return the IDs of calls with rows in `call_details`; parameters as in `find_recordings`."""
+    column, value = _column(call_id, customer_id)
+    return [row["call_id"] for row in warehouse.query(_DETAILS.format(column=column), {"id": value})]
+
+
+def find_requests(warehouse: Warehouse, *, call_id: str | None = None, customer_id: str | None = None) -> list[str]:
+    """Return the IDs of recordings that a request for this call or customer erased; parameters as in `find_recordings`.
+
+    It finds them also after their rows were deleted.
+    """
+    _, value = _column(call_id, customer_id)
+    rows = warehouse.query(_REQUESTED, {"recording_ids": [], "id_sha256": text_sha256(value)})
+    return [row["recording_id"] for row in rows]
 
 
 def erase_recordings(
-    warehouse: Warehouse, candidates: Sequence[ErasureCandidate], delete_object: Callable[[ObjectRef], bool]
+    warehouse: Warehouse,
+    candidates: Sequence[ErasureCandidate],
+    delete_object: Callable[[ObjectRef], bool],
+    details: Iterable[str] = (),
+    customer_id: str | None = None,
 ) -> Iterator[ErasureResult]:
     """Hide the results of recordings at once, then delete their audio. The operation is idempotent.
 
@@ -115,6 +191,10 @@ def erase_recordings(
         From `find_recordings`.
     delete_object : callable
         Deletes an object in a bucket and returns whether it existed, such as `gcs.delete` with its client.
+    details : iterable of str
+        From `find_details`: IDs of calls whose details are hidden, too.
+    customer_id : str, optional
+        ID of the request, so that it can be undone.
 
     Yields
     ------
@@ -122,35 +202,69 @@ def erase_recordings(
         One per recording. An error with one recording does not stop the others.
     """
     now = datetime.now(UTC)
-    rows = [erasure_row(each.ref.recording_id, "request", now) for each in candidates if not each.already_erased]
+    rows = [
+        erasure_row(each.ref.recording_id, "request", now, each.ref, each.content_sha256, each.call_id, customer_id)
+        for each in candidates
+        if not each.already_erased
+    ]
+    covered = {each.call_id for each in candidates}
+    rows += [
+        erasure_row(row_id("call", each), "request", now, call_id=each, customer_id=customer_id)
+        for each in details
+        if each not in covered
+    ]
     if rows:
         warehouse.append("erasures", rows)
     for each in candidates:
-        delete = delete_object if each.ref.bucket else delete_file
         try:
-            yield ErasureResult(each.ref, audio_deleted=delete(each.ref))
+            if each.ref.bucket:
+                yield ErasureResult(each.ref, audio_deleted=delete_object(each.ref))
+            else:
+                yield ErasureResult(each.ref, audio_deleted=delete_file(each.ref, each.content_sha256))
         except Exception as error:  # an error with one recording must not stop the others
             yield ErasureResult(each.ref, audio_deleted=False, error=str(error))
 
 
-def delete_file(ref: ObjectRef) -> bool:
-    """Delete a local file, unless it changed since its analysis: then it is another recording.
+def undo_requests(warehouse: Warehouse, recording_ids: Sequence[str]) -> None:
+    """Undo requests: the recordings can be analyzed again. Rows and audio that were deleted do not return.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+        Receives the rows of `erasures`.
+    recording_ids : sequence of str
+        From `find_requests`.
+    """
+    now = datetime.now(UTC)
+    if recording_ids:
+        warehouse.append("erasures", [erasure_row(each, "undone", now) for each in recording_ids])
+
+
+def delete_file(ref: ObjectRef, content: str | None) -> bool:
+    """Delete a local file, unless its content changed: then it is another recording.
 
     Parameters
     ----------
     ref : ObjectRef
         With an empty bucket.
+    content : str or None
+        SHA-256 of the recording; None if it was never read.
 
     Returns
     -------
     bool
-        False if the analyzed file does not exist any more.
+        False if the file does not exist any more, or has another content.
     """
     path = Path(ref.name)
-    try:
-        if path.stat().st_mtime_ns != ref.generation:
-            return False
-        path.unlink()
-    except FileNotFoundError:
+    if not path.is_file() and not path.exists():
         return False
+    if path.is_file() and content is not None:
+        try:
+            if content_sha256(path) != content:
+                return False
+        except BadRecording as bad:
+            if bad.code == "gone":
+                return False
+            raise OSError(bad.message) from None
+    path.unlink()
     return True

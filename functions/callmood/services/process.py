@@ -1,4 +1,4 @@
-"""Process one recording: read it, analyze it, write its rows, and retire the generation that it replaces.
+"""Process one recording: read it, analyze it, and write its rows; retire the generation that it replaces.
 
 The Cloud Function, the command line, and the watcher all use this module. `process` does everything at once. Batches
 call `analyze_recording` in worker processes and `write_result` in the one process that owns the store.
@@ -7,7 +7,7 @@ call `analyze_recording` in worker processes and `write_result` in the one proce
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -17,6 +17,7 @@ from callmood.analysis.rows import analysis_rows, erasure_row, failure_row
 from callmood.config import AnalysisConfig
 from callmood.emotion.model import EmotionModel
 from callmood.errors import BadRecording
+from callmood.sources.metadata import call_metadata
 from callmood.types import JsonRow, ObjectRef, Recording
 from callmood.warehouse.base import Warehouse, write_analysis
 
@@ -67,18 +68,28 @@ def analyze_recording(
     ProcessResult
         Rows to write. Bad input yields a row of `failures`; any other error is raised.
     """
+    recording: Recording | None = None
     try:
         recording = read(ref)
         emotion_model = model()
         started = time.perf_counter()
         analysis = analyze(recording, emotion_model, config)
     except BadRecording as bad:
-        return ProcessResult("failed", failure_row(bad.code, bad.message, datetime.now(UTC), ref, event_id))
+        return ProcessResult("failed", _failure(bad, ref, recording, config, event_id))
     segments, row = analysis_rows(analysis, config, datetime.now(UTC), time.perf_counter() - started)
     return ProcessResult("analyzed", row, segments)
 
 
-def write_result(warehouse: Warehouse, result: ProcessResult, replaced: Iterable[str] = ()) -> None:
+def _failure(
+    bad: BadRecording, ref: ObjectRef, recording: Recording | None, config: AnalysisConfig, event_id: str | None
+) -> JsonRow:
+    """Return the row of `failures`, with the IDs of the call and the customer, so that an erasure finds it."""
+    content_sha256 = recording.content_sha256 if recording else None
+    call = recording.call if recording else call_metadata(ref.name, {}, config)
+    return failure_row(bad.code, bad.message, datetime.now(UTC), ref, event_id, content_sha256, call)
+
+
+def write_result(warehouse: Warehouse, result: ProcessResult) -> None:
     """Write the rows of one recording.
 
     Parameters
@@ -87,17 +98,24 @@ def write_result(warehouse: Warehouse, result: ProcessResult, replaced: Iterable
         Receives the rows.
     result : ProcessResult
         From `analyze_recording`.
-    replaced : iterable of str
-        IDs of older generations of the same object. An analyzed generation retires them; a failed one does not.
     """
     if result.status == "failed":
         warehouse.append("failures", [result.row])
-        return
-    write_analysis(warehouse, result.segments, result.row)
-    now = datetime.now(UTC)
-    erasures = [erasure_row(recording_id, "replaced", now) for recording_id in replaced]
-    if erasures:
-        warehouse.append("erasures", erasures)
+    else:
+        write_analysis(warehouse, result.segments, result.row)
+
+
+def retire(warehouse: Warehouse, ref: ObjectRef) -> None:
+    """Hide a generation that a newer one replaced, whether the newer one is ever analyzed or not.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+        Receives the row of `erasures`.
+    ref : ObjectRef
+        The replaced generation. Older generations of the object are hidden, too.
+    """
+    warehouse.append("erasures", [erasure_row(ref.recording_id, "replaced", datetime.now(UTC), ref)])
 
 
 def process(
@@ -106,8 +124,6 @@ def process(
     model: Callable[[], EmotionModel],
     warehouse: Warehouse,
     config: AnalysisConfig,
-    *,
-    replaced: Iterable[str] = (),
     event_id: str | None = None,
 ) -> ProcessResult:
     """Process one recording from its source to the warehouse; parameters as in the two steps.
@@ -118,5 +134,5 @@ def process(
         The rows, which are now in the warehouse.
     """
     result = analyze_recording(ref, read, model, config, event_id)
-    write_result(warehouse, result, replaced)
+    write_result(warehouse, result)
     return result

@@ -133,7 +133,13 @@ def _checked(call: CallMetadata, uploaded_at: datetime) -> CallMetadata:
     """Move a start time that BigQuery rejects to the labels, so that a wrong clock of a recorder causes no failure."""
     if call.started_at is None or _MIN_AGE < uploaded_at - call.started_at < _MAX_AGE:
         return call
-    return replace(call, started_at=None, labels={**call.labels, "started_at": call.started_at.isoformat()})
+    return replace(
+        call,
+        started_at=None,
+        started_at_source=None,
+        labels={**call.labels, "started_at": call.started_at.isoformat()},
+        warnings=(*call.warnings, "start_unread"),
+    )
 
 
 def delete(client: Client, ref: ObjectRef) -> bool:

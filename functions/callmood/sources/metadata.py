@@ -3,54 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import cast
 
 from callmood.config import AnalysisConfig
-from callmood.types import ROLES, CallMetadata, Role
+from callmood.names.formats import NamePattern
+from callmood.names.start_times import EARLIEST, LATEST, parse_time
+from callmood.types import ROLES, CallMetadata, Role, StartSource
 
 _FIELDS = ("call_id", "agent_id", "queue", "customer_id", "direction", "language")
 # Other names that recorders use.
 _ALIASES = {"agent": "agent_id", "customer": "customer_id", "start_time": "started_at", "call": "call_id"}
 _RESERVED = {*_FIELDS, "started_at", "channel_roles"}
-# Hours, minutes, and seconds without colons; a time zone may follow.
-_CLOCK = re.compile(r"^(\d\d)[-_](\d\d)(?:[-_](\d\d)(?![\d:]))?")
 _DIRECTIONS = {"in": "inbound", "incoming": "inbound", "out": "outbound", "outgoing": "outbound"}
-
-
-def parse_time(text: str, zone: tzinfo) -> datetime | None:
-    """Parse a start time in the formats that call recorders use.
-
-    Parameters
-    ----------
-    text : str
-        ISO 8601, with colons, dashes, underscores, or nothing between the digits of the time
-        (``2025-02-19T06-01-22``, ``20250219T060122``); or seconds since 1970.
-    zone : tzinfo
-        Time zone of a time without a zone.
-
-    Returns
-    -------
-    datetime or None
-        With its time zone. None if the text is not a time.
-
-    Examples
-    --------
-    >>> from datetime import UTC
-    >>> parse_time("2025-02-19T06-01-22", UTC).isoformat()
-    '2025-02-19T06:01:22+00:00'
-    """
-    text = text.strip()
-    try:
-        if re.fullmatch(r"\d{9,10}(\.\d+)?", text):
-            return datetime.fromtimestamp(float(text), zone)
-        date, separator, clock = re.sub(r"[ _T]", "T", text, count=1).partition("T")
-        clock = _CLOCK.sub(lambda match: ":".join(filter(None, match.groups())), clock, count=1)
-        time = datetime.fromisoformat(date + separator + clock)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=zone)
+_STARTS = {"started_at", "start_date", "start_clock"}
+# The suffix of a file is no part of the ID that precedes it. Other text after a dot is, as in 1710253353.123.
+_SUFFIX = re.compile(
+    r"\.(?:wav|wave|mp3|mp2|mpga|ogg|oga|opus|flac|m4a|mp4|m4b|aac|amr|awb|webm|mka|mkv|weba|wma|asf|aif|aiff|aifc|caf|w64|"
+    r"rf64|au|snd|gsm|wv|3gp|3gpp|3g2|mov|spx|ape|tta|g722|g729|ulaw|alaw|mulaw|ul|al|pcma|pcmu|sln|slin|sln16|raw|pcm|vox|"
+    r"adpcm|sph|bin|dat)$",
+    re.IGNORECASE,
+)
 
 
 def _normalized(metadata: Mapping[str, str]) -> dict[str, str]:
@@ -64,9 +39,98 @@ def _normalized(metadata: Mapping[str, str]) -> dict[str, str]:
     return normalized
 
 
+def normalized_keys(names: Iterable[str]) -> set[str]:
+    """Return the fields and labels that keys of metadata name."""
+    return set(_normalized(dict.fromkeys(names, "-")))
+
+
 def _roles(text: str | None) -> tuple[Role, ...] | None:
     roles = tuple(part.strip().lower() for part in (text or "").split(",") if part.strip())
     return cast(tuple[Role, ...], roles) if roles and set(roles) <= set(ROLES) else None
+
+
+@dataclass(frozen=True)
+class NameFields:
+    """The fields that a pattern reads from a name.
+
+    Parameters
+    ----------
+    values : dict of str to str
+        Normalized fields and labels, without the start.
+    started_at : datetime or None
+        Start of the call, with its time zone.
+    unread_start : str or None
+        Text of a start that cannot be read.
+    """
+
+    values: dict[str, str]
+    started_at: datetime | None = None
+    unread_start: str | None = None
+
+
+def read_name(name: str, config: AnalysisConfig) -> NameFields | None:
+    """Read the fields in a name with the patterns of the configuration.
+
+    Parameters
+    ----------
+    name : str
+        Object name or file path, with slashes.
+    config : AnalysisConfig
+        Patterns and time zone.
+
+    Returns
+    -------
+    NameFields or None
+        None if no pattern matches the whole file name, or the end of the path that begins at a folder.
+    """
+    without_suffix = _SUFFIX.sub("", name)
+    suffix_length = len(name) - len(without_suffix)
+    for pattern in config.name_patterns():
+        for text in dict.fromkeys((without_suffix, name)):
+            for tail in _tails(text):
+                match = re.fullmatch(pattern.regex, tail)
+                # A pattern can contain the suffix, but no value can.
+                ends_in_suffix = match and text is name and match.lastindex and suffix_length
+                if match and not (
+                    ends_in_suffix and max(map(match.end, match.re.groupindex)) > len(tail) - suffix_length
+                ):
+                    return _fields(match, pattern, config)
+    return None
+
+
+def _tails(path: str) -> Iterator[str]:
+    """Return the last component of a path, then the last two, and so on."""
+    position = len(path)
+    while position > 0:
+        position = path.rfind("/", 0, position)
+        yield path[position + 1 :]
+
+
+def _fields(match: re.Match[str], pattern: NamePattern, config: AnalysisConfig) -> NameFields:
+    groups = {key: value for key, value in match.groupdict().items() if value}
+    values = _normalized({key: value for key, value in groups.items() if key not in _STARTS} | dict(pattern.values))
+    start = groups.get("started_at")
+    if pattern.start_format is None:
+        started_at = _read_start(start, config.zone)
+    else:
+        start = " ".join(groups[key] for key in ("start_date", "start_clock") if key in groups)
+        started_at = _read_format(start, pattern.start_format, config.zone)
+    return NameFields(values, started_at, start if start and started_at is None else None)
+
+
+def _read_format(text: str, form: str, zone: tzinfo) -> datetime | None:
+    try:
+        return datetime.strptime(text, form).replace(tzinfo=zone)
+    except ValueError:
+        return None
+
+
+def _read_start(text: str | None, zone: tzinfo) -> datetime | None:
+    """Return a start within the calendar of all warehouses, or None."""
+    time = parse_time(text or "", zone)
+    if time is None or not EARLIEST.year <= time.year < LATEST.year:
+        return None
+    return time if EARLIEST <= time < LATEST else None
 
 
 def call_metadata(name: str, metadata: Mapping[str, str], config: AnalysisConfig) -> CallMetadata:
@@ -75,7 +139,7 @@ def call_metadata(name: str, metadata: Mapping[str, str], config: AnalysisConfig
     Parameters
     ----------
     name : str
-        Object name or file path. `config.filename_pattern` is searched in it.
+        Object name or file path, which `read_name` reads.
     metadata : mapping of str to str
         Custom metadata of the object, which takes precedence over the name. ``label-product`` becomes the label
         ``product``. Any other key that is not a field of the call becomes a label with its own name.
@@ -87,15 +151,19 @@ def call_metadata(name: str, metadata: Mapping[str, str], config: AnalysisConfig
     CallMetadata
         With None for unknown values. An invalid start time or role becomes a label.
     """
-    match = re.search(config.filename_pattern, name) if config.filename_pattern else None
-    from_name = {key: value for key, value in (match.groupdict() if match else {}).items() if value}
-    values = {**_normalized(from_name), **_normalized(metadata)}
+    from_name = read_name(name, config) or NameFields({})
+    from_metadata = _normalized(metadata)
+    stated = from_metadata.pop("started_at", None)
+    values = {**from_name.values, **from_metadata}
 
-    started_at = parse_time(values.get("started_at", ""), config.zone)
+    started_at, source = _read_start(stated, config.zone), "metadata"
+    if started_at is None:
+        started_at, source = from_name.started_at, "name"
+    unread = stated if stated and source == "name" else from_name.unread_start
     roles = _roles(values.get("channel_roles"))
     labels = {key.removeprefix("label_"): value for key, value in values.items() if key not in _RESERVED}
-    if started_at is None and "started_at" in values:
-        labels["started_at"] = values["started_at"]
+    if unread:
+        labels["started_at"] = unread
     if roles is None and "channel_roles" in values:
         labels["channel_roles"] = values["channel_roles"]
     direction = values.get("direction")
@@ -105,8 +173,10 @@ def call_metadata(name: str, metadata: Mapping[str, str], config: AnalysisConfig
         queue=values.get("queue"),
         customer_id=values.get("customer_id"),
         started_at=started_at,
+        started_at_source=cast(StartSource, source) if started_at else None,
         direction=_DIRECTIONS.get(direction.lower(), direction.lower()) if direction else None,
         language=values.get("language"),
         channel_roles=roles,
         labels=dict(sorted(labels.items())),
+        warnings=("start_unread",) if unread and started_at is None else (),
     )

@@ -162,7 +162,7 @@ class BigQueryWarehouse:
         sql : str
             One statement; ``@name`` is replaced by the parameter's value.
         parameters : dict, optional
-            Values by name: str, bool, int, float, date, or datetime.
+            Values by name: str, bool, int, float, date, datetime, or list of str.
 
         Returns
         -------
@@ -197,7 +197,9 @@ class BigQueryWarehouse:
             default_dataset=self._dataset,
             maximum_bytes_billed=self._maximum_bytes_billed,
             query_parameters=[
-                bigquery.ScalarQueryParameter(name, _PARAMETER_TYPES[type(value)], value)
+                bigquery.ArrayQueryParameter(name, "STRING", value)
+                if isinstance(value, list)
+                else bigquery.ScalarQueryParameter(name, _PARAMETER_TYPES[type(value)], value)
                 for name, value in (parameters or {}).items()
             ],
         )

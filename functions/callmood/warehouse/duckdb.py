@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import RLock
@@ -19,7 +21,7 @@ from callmood.resources import SCHEMAS
 from callmood.types import JsonRow
 from callmood.warehouse.dialect import to_duckdb, view_templates
 from callmood.warehouse.formulas import formula_as_text_sql
-from callmood.warehouse.migration import rename_old_schema
+from callmood.warehouse.migration import complete_erasures, rename_old_schema
 from callmood.warehouse.schema import Field, Table, check_rows, tables, views
 
 if TYPE_CHECKING:
@@ -46,7 +48,9 @@ _PANDAS_TYPES = {
 }
 
 # Writers of callmood hold the lock for milliseconds. After this time another program holds it.
-_LOCK_TIMEOUT_S = 10.0
+_REPORT_AFTER_S = 1.0
+LOCK_TIMEOUT_S = 60.0
+"""float: seconds that a command waits while another program holds the store."""
 
 
 def _column_type(field: Field) -> str:
@@ -72,6 +76,10 @@ class DuckDBWarehouse:
         IANA time zone of days and hours in views.
     min_calls_per_group : int
         Minimum number of calls of one agent for a row to show more than the number of calls.
+    lock_timeout_s : float
+        Seconds to wait while another program holds the store; infinity for a run that must not stop.
+    on_wait : callable
+        Receives a sentence when the store has been locked for a second, once for each wait.
 
     Raises
     ------
@@ -79,44 +87,121 @@ class DuckDBWarehouse:
         The file is not a store, is locked by another program, or cannot be migrated.
     """
 
-    def __init__(self, path: Path, time_zone: str = "UTC", min_calls_per_group: int = 5) -> None:
+    def __init__(
+        self,
+        path: Path,
+        time_zone: str = "UTC",
+        min_calls_per_group: int = 5,
+        *,
+        lock_timeout_s: float = LOCK_TIMEOUT_S,
+        on_wait: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.path = path
         self._translate = partial(to_duckdb, time_zone=time_zone, min_calls_per_group=min_calls_per_group)
-        with self._connect() as connection:
-            self._update_schema(connection)
+        self._lock_timeout_s, self._on_wait = lock_timeout_s, on_wait
+        self._session: duckdb.DuckDBPyConnection | None = None
+        view_sql = {name: self._translate(sql) for name, sql in view_templates(SCHEMAS / "views").items()}
+        version = hashlib.sha256(repr((tables(), view_sql)).encode()).hexdigest()
+        # A current store is only read, so that a query needs neither write access nor an exclusive lock.
+        if not self._has_version(version):
+            with self._connect() as connection:
+                self._update_schema(connection, view_sql, version)
+
+    def _has_version(self, version: str) -> bool:
+        if not self.path.exists():
+            return False
+        with self._connect(read_only=True) as connection:
+            known = "SELECT 1 FROM duckdb_tables() WHERE table_name = 'store_version'"
+            return bool(connection.execute(known).fetchall()) and (
+                connection.execute("SELECT version FROM store_version").fetchall() == [(version,)]
+            )
 
     @contextmanager
     def _connect(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        deadline = time.monotonic() + _LOCK_TIMEOUT_S
-        while True:
-            try:
-                connection = duckdb.connect(str(self.path), read_only=read_only)
-                break
-            except duckdb.IOException as error:
-                if "Could not set lock" not in str(error):
-                    raise WarehouseError(f"{self.path} cannot be opened as a store: {error}") from None
-                if time.monotonic() > deadline:
-                    raise WarehouseError(
-                        f"{self.path} is locked by another program; close that program and try again."
-                    ) from None
-                time.sleep(0.05)
+        if self._session is not None:
+            yield self._session
+            return
+        connection = self._open(read_only)
         try:
             connection.execute("SET TimeZone = 'UTC'")  # BigQuery's default time zone
             yield connection
+        except duckdb.Error as error:
+            if (full := self._disk_full(error)) is not None:
+                raise full from None
+            raise
         finally:
-            connection.close()
+            self._close(connection)
 
-    def _update_schema(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Rename what older versions named differently, add missing tables and columns, and replace changed views."""
-        view_sql = {name: self._translate(sql) for name, sql in view_templates(SCHEMAS / "views").items()}
-        version = hashlib.sha256(repr((tables(), view_sql)).encode()).hexdigest()
-        connection.execute("CREATE TABLE IF NOT EXISTS store_version (version VARCHAR)")
-        if connection.execute("SELECT version FROM store_version").fetchall() == [(version,)]:
+    def _open(self, read_only: bool) -> duckdb.DuckDBPyConnection:
+        """Open the file; wait while another program holds it."""
+        started, is_reported = time.monotonic(), False
+        while True:
+            try:
+                return duckdb.connect(str(self.path), read_only=read_only)
+            except duckdb.Error as error:
+                if (full := self._disk_full(error)) is not None:
+                    raise full from None
+                if "Could not set lock" not in str(error):
+                    raise WarehouseError(self._not_opened(error, read_only)) from None
+                holder = re.search(r"PID (\d+)", str(error))
+                program = f"the process {holder[1]}" if holder else "another program"
+                waited_s = time.monotonic() - started
+                if waited_s > self._lock_timeout_s:
+                    raise WarehouseError(f"{self.path} is locked by {program}; close it and try again.") from None
+                if waited_s > _REPORT_AFTER_S and not is_reported:
+                    self._on_wait(f"Waiting for {self.path}, which {program} has locked.")
+                    is_reported = True
+                time.sleep(0.05)
+
+    def _not_opened(self, error: duckdb.Error, read_only: bool) -> str:
+        is_readable = os.access(self.path, os.R_OK)
+        if not read_only and is_readable and not os.access(self.path, os.W_OK):
+            return f"{self.path} is read-only, and this command writes to it; copy it to a folder with write access."
+        if self.path.exists() and not is_readable:
+            return f"{self.path} is not readable; give read access to the user of callmood."
+        return f"{self.path} cannot be opened as a store: {error}"
+
+    def _disk_full(self, error: duckdb.Error) -> WarehouseError | None:
+        """Return the error for a full disk, or None for another error."""
+        if not re.search(r"[Nn]o space left|[Dd]isk (?:is )?full|[Dd]isk quota exceeded|File too large", str(error)):
+            return None
+        return WarehouseError(
+            f"The disk of {self.path} is full: free some space and repeat the command. All earlier results are kept."
+        )
+
+    def _close(self, connection: duckdb.DuckDBPyConnection) -> None:
+        try:
+            connection.close()
+        except duckdb.Error as error:
+            raise (self._disk_full(error) or WarehouseError(f"{self.path} cannot be closed: {error}")) from None
+
+    @contextmanager
+    def session(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Run several operations in one transaction. An error in the block undoes all of them. Sessions can be nested.
+
+        Yields
+        ------
+        DuckDBPyConnection
+            The connection, for tables that only a local store has.
+        """
+        if self._session is not None:
+            yield self._session
             return
+        with self._connect() as connection, _transaction(connection):
+            self._session = connection
+            try:
+                yield connection
+            finally:
+                self._session = None
+
+    def _update_schema(self, connection: duckdb.DuckDBPyConnection, view_sql: Mapping[str, str], version: str) -> None:
+        """Rename what older versions named differently, add missing tables and columns, and replace changed views."""
         with _transaction(connection):
+            connection.execute("CREATE TABLE IF NOT EXISTS store_version (version VARCHAR)")
             rename_old_schema(connection)
             for table in tables().values():
                 self._update_table(connection, table)
+            complete_erasures(connection)
             for name, sql in view_sql.items():
                 connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {sql}')
             connection.execute("DELETE FROM store_version")
@@ -155,6 +240,8 @@ class DuckDBWarehouse:
             A row does not match the schema; nothing was written.
         """
         check_rows(table, rows)
+        if not rows:
+            return
         structure = json.dumps([{field.name: _json_structure(field) for field in tables()[table].fields}])
         with self._connect() as connection:
             connection.execute(
@@ -209,6 +296,33 @@ class DuckDBWarehouse:
             except duckdb.Error as error:
                 raise QueryError(str(error)) from None
 
+    def purge(self) -> dict[str, int]:
+        """Delete the rows of recordings and details that requests erased. In BigQuery, a nightly query does this.
+
+        Returns
+        -------
+        dict of str to int
+            Number of deleted rows by table.
+        """
+        deleted = {}
+        with self.session() as connection:
+            requests = "FROM erasures_current WHERE reason = 'request'"
+            for table in tables().values():
+                columns = {field.name for field in table.fields}
+                if table.name == "erasures":
+                    continue
+                if "recording_id" in columns:
+                    condition = f"recording_id IN (SELECT recording_id {requests})"
+                elif table.name == "call_details":
+                    condition = f"sha256(call_id) IN (SELECT call_id_sha256 {requests})"
+                else:
+                    continue
+                [count] = connection.execute(f"DELETE FROM {table.name} WHERE {condition}").fetchone() or (0,)  # noqa: S608
+                deleted[table.name] = int(count)
+        with self._connect() as connection:
+            connection.execute("CHECKPOINT")
+        return deleted
+
     def export(self, name: str, path: Path, form: Literal["csv", "parquet"], *, formulas_as_text: bool = False) -> int:
         """Write all rows of a view or table to a file.
 
@@ -239,7 +353,7 @@ class DuckDBWarehouse:
         if name not in known:
             raise QueryError(f"unknown view or table {name!r}; choose one of {', '.join(known)}")
         options = "FORMAT csv, HEADER" if form == "csv" else "FORMAT parquet"
-        with self._connect() as connection:
+        with self._connect(read_only=True) as connection:
             try:
                 # COPY does not accept parameters.
                 target = "'" + str(path).replace("'", "''") + "'"
@@ -300,6 +414,7 @@ def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        connection.execute("ROLLBACK")
+        with suppress(duckdb.Error):  # an error of the disk has ended the transaction
+            connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")

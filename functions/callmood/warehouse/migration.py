@@ -39,6 +39,43 @@ WHERE starts_with(metric, 'embedding_proj_')
 """
 
 
+# Erasures of older versions state only the recording. Its rows may be deleted later.
+_COMPLETE_ERASURES = """
+UPDATE erasures
+SET
+  object_sha256 = sha256(known.uri),
+  generation = known.generation,
+  content_sha256 = known.content_sha256,
+  call_id_sha256 = sha256(known.call_id)
+FROM (
+  SELECT
+    recording_id,
+    any_value(uri) AS uri,
+    any_value(generation) AS generation,
+    any_value(content_sha256) AS content_sha256,
+    any_value(call_id) AS call_id
+  FROM (
+    SELECT recording_id, uri, generation, content_sha256, call_id FROM recordings
+    UNION ALL
+    SELECT recording_id, uri, generation, content_sha256, call_id FROM failures WHERE uri IS NOT NULL
+  )
+  GROUP BY recording_id
+) AS known
+WHERE erasures.object_sha256 IS NULL AND known.recording_id = erasures.recording_id
+"""
+
+
+def complete_erasures(connection: duckdb.DuckDBPyConnection) -> None:
+    """Add object, generation, and content to erasures that state only the recording.
+
+    Parameters
+    ----------
+    connection : DuckDBPyConnection
+        Connection in a transaction, with all columns of the current schema.
+    """
+    connection.execute(_COMPLETE_ERASURES)
+
+
 def rename_old_schema(connection: duckdb.DuckDBPyConnection) -> None:
     """Rename everything that has an old name, and drop views that no longer exist.
 

@@ -1,0 +1,1 @@
+"""What the names of recordings state: formats of telephone systems, and start times."""

@@ -1,0 +1,172 @@
+"""Decide what to do with local files: the generation of each content, and which contents need no analysis.
+
+A local file has no generation of its own, and its modification time can be any time. The store counts: a content that
+differs from the newest known content of the path is a new generation, also if the same content was there before.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+from callmood.sources.folder import file_ref
+from callmood.types import JsonRow, ObjectRef
+from callmood.warehouse.base import Warehouse
+
+_ANALYSES = """
+SELECT uri, object, generation, recording_id, content_sha256, analysis_id
+FROM recordings
+WHERE bucket = '' AND (uri IN UNNEST(@uris) OR content_sha256 IN UNNEST(@contents))
+"""
+
+_FAILURES = """
+SELECT uri, object, generation, recording_id, content_sha256
+FROM failures
+WHERE bucket = '' AND (uri IN UNNEST(@uris) OR content_sha256 IN UNNEST(@contents))
+"""
+
+_ERASURES = """
+SELECT recording_id, reason, object_sha256, generation, content_sha256
+FROM erasures_current
+WHERE
+  object_sha256 IN UNNEST(@objects)
+  OR content_sha256 IN UNNEST(@contents)
+  OR recording_id IN UNNEST(@recording_ids)
+"""
+
+
+@dataclass(frozen=True)
+class FilePlan:
+    """What to do with one file.
+
+    Parameters
+    ----------
+    ref : ObjectRef
+        Path and generation of the content.
+    action : {"analyze", "done", "erased"}
+        Done: this content was analyzed with these settings. Erased: a request erased this content.
+    replaces : ObjectRef or None
+        The generation of this path that the content replaces.
+    moved_from : tuple of ObjectRef
+        Recordings of the same content at paths that do not exist any more. The analysis of this file replaces them.
+    """
+
+    ref: ObjectRef
+    action: Literal["analyze", "done", "erased"]
+    replaces: ObjectRef | None = None
+    moved_from: tuple[ObjectRef, ...] = ()
+
+
+@dataclass
+class _Known:
+    """What the store knows about the path of one file."""
+
+    contents: dict[int, str | None] = field(default_factory=dict)
+    erased_to: int = 0
+
+    def newest(self) -> int:
+        return max((*self.contents, self.erased_to), default=0)
+
+    def shows(self, ref: ObjectRef) -> bool:
+        """Return whether this is the current generation."""
+        return self.erased_to < ref.generation == self.newest()
+
+    def generation_of(self, content: str | None) -> int:
+        """Return the generation of a content. None is a file that cannot be read: its newest content stays current."""
+        newest = self.newest()
+        is_known = newest in self.contents and (content is None or self.contents[newest] == content)
+        return newest if is_known and newest > self.erased_to else newest + 1
+
+
+def plan_files(
+    store: Warehouse, contents: Mapping[Path, str | None], analysis_id: Callable[[str], str], *, force: bool = False
+) -> dict[Path, FilePlan]:
+    """Decide what to do with files.
+
+    Parameters
+    ----------
+    store : Warehouse
+        Knows earlier generations, analyses, and erasures.
+    contents : mapping of Path to str or None
+        SHA-256 of each file; None for a file that cannot be read.
+    analysis_id : callable
+        Returns the ID of the analysis of a recording ID with the current settings.
+    force : bool
+        Analyze contents that were analyzed with these settings, too.
+
+    Returns
+    -------
+    dict of Path to FilePlan
+        One per file.
+    """
+    refs = {path: file_ref(path) for path in contents}
+    hashes = sorted({content for content in contents.values() if content})
+    parameters = {"uris": [ref.uri for ref in refs.values()], "contents": hashes}
+    analyses = store.query(_ANALYSES, parameters)
+    rows = [*analyses, *store.query(_FAILURES, parameters)]
+    objects = {ref.object_sha256 for ref in refs.values()} | {_ref(row).object_sha256 for row in rows}
+    erasures = store.query(
+        _ERASURES,
+        {
+            "objects": sorted(objects),
+            "contents": hashes,
+            "recording_ids": sorted({row["recording_id"] for row in rows}),
+        },
+    )
+    known = _known_objects(rows, erasures)
+    done = {row["analysis_id"] for row in analyses}
+    erased_contents = _erased_contents(rows, erasures)
+
+    def plan(path: Path) -> FilePlan:
+        content, here = contents[path], known[refs[path].object_sha256]
+        ref = file_ref(path, here.generation_of(content))
+        if content in erased_contents and here.contents.get(ref.generation) != content:
+            return FilePlan(ref, "erased")
+        if not force and analysis_id(ref.recording_id) in done:
+            return FilePlan(ref, "done")
+        newest = here.newest()
+        replaces = file_ref(path, newest) if here.erased_to < newest < ref.generation else None
+        moved = {
+            _ref(row)
+            for row in analyses
+            if content and row["content_sha256"] == content and row["uri"] != ref.uri and not _path(row).exists()
+        }
+        return FilePlan(ref, "analyze", replaces, tuple(old for old in moved if known[old.object_sha256].shows(old)))
+
+    return {path: plan(path) for path in contents}
+
+
+def _known_objects(rows: list[JsonRow], erasures: list[JsonRow]) -> defaultdict[str, _Known]:
+    """Return what is known about each object, by the hash of its URI."""
+    known: defaultdict[str, _Known] = defaultdict(_Known)
+    erased_ids = {erasure["recording_id"] for erasure in erasures}
+    for row in rows:
+        ref = _ref(row)
+        here = known[ref.object_sha256]
+        here.contents[ref.generation] = row["content_sha256"] or here.contents.get(ref.generation)
+        if ref.recording_id in erased_ids:
+            here.erased_to = max(here.erased_to, ref.generation)
+    for erasure in erasures:
+        if erasure["object_sha256"]:
+            here = known[erasure["object_sha256"]]
+            here.erased_to = max(here.erased_to, erasure["generation"] or 0)
+    return known
+
+
+def _erased_contents(rows: list[JsonRow], erasures: list[JsonRow]) -> set[str]:
+    """Return the contents that requests erased. Erasures of older versions state only the recording."""
+    requests = {erasure["recording_id"] for erasure in erasures if erasure["reason"] == "request"}
+    stated = {erasure["content_sha256"] for erasure in erasures if erasure["reason"] == "request"}
+    return (stated | {row["content_sha256"] for row in rows if row["recording_id"] in requests}) - {None}
+
+
+def _ref(row: JsonRow) -> ObjectRef:
+    return ObjectRef("", row["object"], row["generation"])
+
+
+def _path(row: JsonRow) -> Path:
+    return Path(unquote(urlsplit(row["uri"]).path))
