@@ -77,25 +77,6 @@ def test_day_filter_reaches_every_scan_of_recordings_and_segments(local_day, vie
         assert reached or is_evidence, f"{view} reads {columns} of all partitions of {table}"
 
 
-def test_scan_of_all_days_reads_few_bytes(local_day):
-    """The identifying columns are less than a quarter of recordings and segments, even with few segments each."""
-
-    def columns_of(table):
-        return {field.name for field in tables()[table].fields}
-
-    def size(connection, table, columns):
-        total = " + ".join(f"COALESCE(length(CAST({column} AS VARCHAR)), 0)" for column in sorted(columns))
-        return connection.execute(f"SELECT SUM({total}) FROM {table}").fetchone()[0]
-
-    with duckdb.connect(str(local_day.path), read_only=True) as connection:
-        read = size(connection, "recordings", IDENTIFYING)
-        whole = sum(
-            size(connection, name, {field.name for field in tables()[name].fields})
-            for name in ("recordings", "segments")
-        )
-    assert read < whole / 4
-
-
 @pytest.mark.parametrize("view", ["agents_compared", "insights"])
 def test_views_of_the_last_weeks_filter_every_scan_by_day(local_day, view):
     """In BigQuery the last day is CURRENT_DATE, a constant. Here later days have calls, so that the filter matters."""
