@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, Field, field_validator, model_validator
@@ -24,7 +24,11 @@ RAW_AUDIO_PATTERN = r"^((ulaw|alaw|slin)/(4000|[5-9]\d{3}|\d{5}|1\d{5})/([1-9]|[
 # Fields of `AnalysisConfig` that change rows. The limits only decide whether a recording is analyzed at all.
 _ROW_FIELDS = {
     "channel_roles",
+    "channel_roles_inbound",
+    "channel_roles_outbound",
+    "single_channel_agent",
     "analyze_agent_emotion",
+    "analyze_unknown_emotion",
     "filename_pattern",
     "name_format",
     "time_zone",
@@ -63,10 +67,28 @@ class AnalysisConfig(TimeZoneConfig):
         description="Roles of channels 0, 1, … of a recording with more than one channel, separated by commas. "
         "The object's metadata `channel-roles` takes precedence.",
     )
+    channel_roles_inbound: Annotated[tuple[Role, ...] | None, NoDecode] = Field(
+        None,
+        description="The same for inbound calls, if the order of channels depends on the direction. "
+        "Default: `CHANNEL_ROLES`.",
+    )
+    channel_roles_outbound: Annotated[tuple[Role, ...] | None, NoDecode] = Field(
+        None, description="The same for outbound calls. Default: `CHANNEL_ROLES`."
+    )
+    single_channel_agent: Literal["first", "second", "unknown"] = Field(
+        "first",
+        description="Which speaker of a channel with two speakers is the agent: the `first` one to speak, or the "
+        "`second`. In outbound calls, the order is reversed. `unknown`: the roles of the speakers are unknown.",
+    )
     analyze_agent_emotion: bool = Field(
         False,
         description="Classify the emotion of the agent's channel too. "
         "The EU AI Act, Article 5(1)(f), prohibits emotion inference of employees at work.",
+    )
+    analyze_unknown_emotion: bool = Field(
+        False,
+        description="Classify the emotion of speakers whose role is unknown too. They may be employees: see "
+        "`ANALYZE_AGENT_EMOTION`.",
     )
     filename_pattern: str = Field(
         DEFAULT_FILENAME_PATTERN,
@@ -111,7 +133,7 @@ class AnalysisConfig(TimeZoneConfig):
         "of the function `analyze` is a third of 2 GiB, because a recording from a bucket stays in memory.",
     )
 
-    @field_validator("channel_roles", mode="before")
+    @field_validator("channel_roles", "channel_roles_inbound", "channel_roles_outbound", mode="before")
     @classmethod
     def _split_roles(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
@@ -150,6 +172,23 @@ class AnalysisConfig(TimeZoneConfig):
         if value is not None and (set(value) != set(EMOTIONS) or not all(0 < share < 1 for share in value.values())):
             raise ValueError(f"give each of {', '.join(EMOTIONS)} a share between 0 and 1")
         return value
+
+    def roles_of_channels(self, direction: str | None) -> tuple[Role, ...]:
+        """Return the roles of channels 0, 1, … of a recording with more than one channel.
+
+        Parameters
+        ----------
+        direction : str or None
+            Direction of the call: ``inbound``, ``outbound``, or None if it is unknown.
+        """
+        by_direction = {"inbound": self.channel_roles_inbound, "outbound": self.channel_roles_outbound}
+        return by_direction.get(direction or "") or self.channel_roles
+
+    def classifies(self, role: Role) -> bool:
+        """Return whether the emotion of speakers with this role is inferred."""
+        if role == "agent":
+            return self.analyze_agent_emotion
+        return role == "customer" or self.analyze_unknown_emotion
 
     def row_fields(self) -> dict[str, Any]:
         """Return the values that change rows, as JSON: they are part of `analysis_id`."""

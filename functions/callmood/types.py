@@ -16,9 +16,9 @@ SAMPLE_RATE = 16_000
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
 """tuple of str: emotions that the model distinguishes, in the order of its probabilities."""
 
-Role = Literal["agent", "customer", "mixed"]
-ROLES: tuple[Role, ...] = ("agent", "customer", "mixed")
-"""tuple of str: roles of a channel; a ``mixed`` channel carries both parties."""
+Role = Literal["agent", "customer", "mixed", "unknown"]
+ROLES: tuple[Role, ...] = ("agent", "customer", "mixed", "unknown")
+"""tuple of str: roles of a channel or a segment; a ``mixed`` channel carries several parties."""
 
 JsonRow = dict[str, Any]
 """type: one row of a table, with values that JSON can represent."""

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
-from model.cli.options import FEATURE_CACHE, checkpoint_option, input_option, output_option
+from model.cli.options import (
+    EVALUATION_CACHE,
+    FEATURE_CACHE,
+    SHIPPED_MODEL,
+    checkpoint_option,
+    choice_option,
+    input_option,
+    output_option,
+)
+from model.files import MODEL_DIR
+from model.types import CorpusName
 
 app = typer.Typer()
 
@@ -110,3 +120,23 @@ def crossvalidate(
     report = crossvalidate(configurations.read(config), manifests.read(manifest), by, folds, run, cache)
     show(report, Console())
     write_json(json, report)
+
+
+@app.command("speakers")
+def speakers(
+    corpus: Annotated[
+        str, choice_option("--corpus", choices=get_args(CorpusName), help="Name of a corpus with many speakers.")
+    ],
+    root: Annotated[Path, input_option("--root", help="Its folder. Only speakers of the split train are used.")],
+    model: Annotated[Path, input_option("--model", help="The .tflite file that embeds the clips.")] = SHIPPED_MODEL,
+    cache: CacheOption = EVALUATION_CACHE,
+    out: Annotated[Path, output_option("--out", help="The NumPy archive.")] = MODEL_DIR / "speakers.npz",
+) -> None:
+    """Fit the discriminant that separates the speakers of one channel."""
+    from callmood.emotion.model import load_model
+    from model.data.selection import find_clips
+    from model.training.speakers import write_speaker_space
+
+    clips = find_clips(None, corpus, root, "train").clips
+    space = write_speaker_space(load_model(model), clips, cache, out)
+    print(f"{out}: slope {space.slope:.2f}")

@@ -3,8 +3,13 @@ WITH
 call_roles AS (
   SELECT call_date, recording_id, analysis_id, call_id, queue, agent_id, duration_s, customer_talk_s, role
   FROM `${dataset}.recordings_current`
-  CROSS JOIN UNNEST(['agent', 'customer', 'mixed']) AS role
-  WHERE CASE role WHEN 'agent' THEN agent_talk_s WHEN 'customer' THEN customer_talk_s ELSE mixed_talk_s END IS NOT NULL
+  CROSS JOIN UNNEST(['agent', 'customer', 'mixed', 'unknown']) AS role
+  WHERE CASE role
+    WHEN 'agent' THEN agent_talk_s
+    WHEN 'customer' THEN customer_talk_s
+    WHEN 'mixed' THEN mixed_talk_s
+    ELSE unknown_talk_s
+  END IS NOT NULL
 ),
 bins AS (
   SELECT *, 10 * bin AS bin_start_s, LEAST(10 * (bin + 1), duration_s) AS bin_end_s
@@ -50,7 +55,7 @@ SELECT
   b.queue,
   b.agent_id,
   b.role,
-  b.role = 'customer' OR (b.role = 'mixed' AND b.customer_talk_s IS NULL) AS is_customer,
+  b.role = 'customer' OR (b.role IN ('mixed', 'unknown') AND b.customer_talk_s IS NULL) AS is_customer,
   b.bin,
   CAST(b.bin_start_s AS FLOAT64) AS bin_start_s,
   b.bin_end_s,

@@ -65,7 +65,10 @@ call_sums AS (
         p_anger AS p_anger,
         p_disgust AS p_disgust,
         p_fear AS p_fear,
-        p_sadness AS p_sadness
+        p_sadness AS p_sadness,
+        loudness_db AS loudness_db,
+        pitch_semitones AS pitch_semitones,
+        rate_ratio AS rate_ratio
       ),
       negativity * customer_s - start_s * 1e-9
     ) AS peak
@@ -117,6 +120,9 @@ anger_log_odds AS (
     start_s,
     end_s,
     p_anger,
+    loudness_db,
+    pitch_semitones,
+    rate_ratio,
     LN(GREATEST(LEAST(p_anger, 0.9995), 0.0005) / (1 - GREATEST(LEAST(p_anger, 0.9995), 0.0005))) AS log_odds
   FROM segments
   WHERE customer_s IS NOT NULL
@@ -159,7 +165,13 @@ stretches AS (
     MAX(score) AS score,
     MAX(IF(is_angry, score, NULL)) AS angry_score,
     MIN(IF(is_angry, start_s, NULL)) AS start_s,
-    MAX(IF(is_angry, end_s, NULL)) AS end_s
+    MAX(IF(is_angry, end_s, NULL)) AS end_s,
+    SUM(IF(is_angry, loudness_db * (end_s - start_s), NULL))
+      / SUM(IF(is_angry AND loudness_db IS NOT NULL, end_s - start_s, NULL)) AS loudness_db,
+    SUM(IF(is_angry, pitch_semitones * (end_s - start_s), NULL))
+      / SUM(IF(is_angry AND pitch_semitones IS NOT NULL, end_s - start_s, NULL)) AS pitch_semitones,
+    SUM(IF(is_angry, rate_ratio * (end_s - start_s), NULL))
+      / SUM(IF(is_angry AND rate_ratio IS NOT NULL, end_s - start_s, NULL)) AS rate_ratio
   FROM stretch_segments
   GROUP BY call_date, analysis_id, stretch_id
 ),
@@ -168,9 +180,52 @@ angriest_stretches AS (
     call_date,
     analysis_id,
     MAX(score) AS anger_score,
-    MAX_BY(STRUCT(start_s AS start_s, end_s AS end_s), angry_score - start_s * 1e-9) AS stretch
+    MAX_BY(
+      STRUCT(
+        start_s AS start_s, end_s AS end_s,
+        loudness_db AS loudness_db, pitch_semitones AS pitch_semitones, rate_ratio AS rate_ratio
+      ),
+      angry_score - start_s * 1e-9
+    ) AS stretch
   FROM stretches
   GROUP BY call_date, analysis_id
+),
+-- How the voice differs from the speaker's own neutral speech: in the angriest stretch, otherwise in the most negative
+-- segment. Smaller differences are not noticeable.
+voices AS (
+  SELECT
+    f.call_date,
+    f.analysis_id,
+    IFNULL(a.stretch.start_s, f.peak.start_s) AS start_s,
+    IF(a.stretch.start_s IS NULL, f.peak.loudness_db, a.stretch.loudness_db) AS loudness_db,
+    IF(a.stretch.start_s IS NULL, f.peak.pitch_semitones, a.stretch.pitch_semitones) AS pitch_semitones,
+    IF(a.stretch.start_s IS NULL, f.peak.rate_ratio, a.stretch.rate_ratio) AS rate_ratio
+  FROM call_flags AS f
+  LEFT JOIN angriest_stretches AS a ON a.call_date = f.call_date AND a.analysis_id = f.analysis_id
+),
+voice_texts AS (
+  SELECT
+    call_date,
+    analysis_id,
+    start_s,
+    ARRAY_TO_STRING(
+      [
+        CASE
+          WHEN loudness_db >= 3 THEN FORMAT('%.0f dB louder', loudness_db)
+          WHEN loudness_db <= -3 THEN FORMAT('%.0f dB quieter', -loudness_db)
+        END,
+        CASE
+          WHEN pitch_semitones >= 2 THEN FORMAT('pitch up %.0f semitones', pitch_semitones)
+          WHEN pitch_semitones <= -2 THEN FORMAT('pitch down %.0f semitones', -pitch_semitones)
+        END,
+        CASE
+          WHEN rate_ratio >= 1.2 THEN FORMAT('%.0f%% faster', 100 * (rate_ratio - 1))
+          WHEN rate_ratio <= 0.8 THEN FORMAT('%.0f%% slower', 100 * (1 - rate_ratio))
+        END
+      ],
+      ', '
+    ) AS text
+  FROM voices
 ),
 call_labels AS (
   SELECT
@@ -201,14 +256,23 @@ SELECT
   r.agent_talk_s,
   r.customer_talk_s,
   r.mixed_talk_s,
+  r.unknown_talk_s,
   r.duration_s - r.agent_talk_s AS agent_silence_s,
   r.duration_s - r.customer_talk_s AS customer_silence_s,
   r.silence_s,
   f.longest_silence_s,
   r.overlap_s,
-  IF(r.agent_talk_s + r.customer_talk_s >= 0, IFNULL(f.interruptions_by_agent, 0), NULL) AS interruptions_by_agent,
+  r.crosstalk_s,
+  -- Speakers of one channel are separated in time, so their interruptions cannot be measured.
   IF(
-    r.agent_talk_s + r.customer_talk_s >= 0, IFNULL(f.interruptions_by_customer, 0), NULL
+    'agent' IN UNNEST(r.channel_roles) AND 'customer' IN UNNEST(r.channel_roles),
+    IFNULL(f.interruptions_by_agent, 0),
+    NULL
+  ) AS interruptions_by_agent,
+  IF(
+    'agent' IN UNNEST(r.channel_roles) AND 'customer' IN UNNEST(r.channel_roles),
+    IFNULL(f.interruptions_by_customer, 0),
+    NULL
   ) AS interruptions_by_customer,
   SAFE_DIVIDE(r.agent_talk_s, r.agent_talk_s + r.customer_talk_s) AS agent_talk_ratio,
   IFNULL(f.customer_emotion_s, 0) AS customer_emotion_s,
@@ -272,7 +336,15 @@ SELECT
           WHEN f.ended_negative THEN FORMAT('negative at the end (%.0f%%)', 100 * f.negativity_end)
           WHEN f.worst_third >= 0.4 THEN FORMAT('negative for a third of the call (%.0f%%)', 100 * f.worst_third)
         END,
-        IF(f.anger_s >= 10, FORMAT('angry for %.0f s', f.anger_s), NULL)
+        IF(f.anger_s >= 10, FORMAT('angry for %.0f s', f.anger_s), NULL),
+        IF(
+          v.text != '',
+          FORMAT(
+            'from %d:%02d: %s',
+            DIV(CAST(FLOOR(v.start_s) AS INT64), 60), MOD(CAST(FLOOR(v.start_s) AS INT64), 60), v.text
+          ),
+          NULL
+        )
       ],
       '; '
     ),
@@ -280,7 +352,7 @@ SELECT
   ) AS attention_reason,
   IFNULL(f.agent_emotion_s, 0) AS agent_emotion_s,
   IFNULL(f.agent_negative_s, 0) AS agent_negative_s,
-  r.mixed_talk_s IS NOT NULL AND r.customer_talk_s IS NULL AS is_shared_channel,
+  IFNULL(r.mixed_talk_s, r.unknown_talk_s) IS NOT NULL AND r.customer_talk_s IS NULL AS is_shared_channel,
   r.started_at = r.uploaded_at AS is_start_estimated,
   r.segment_count,
   NULLIF(ARRAY_TO_STRING(r.warnings, ', '), '') AS warnings,
@@ -289,4 +361,5 @@ SELECT
 FROM `${dataset}.recordings_current` AS r
 LEFT JOIN call_flags AS f ON f.call_date = r.call_date AND f.analysis_id = r.analysis_id
 LEFT JOIN angriest_stretches AS a ON a.call_date = r.call_date AND a.analysis_id = r.analysis_id
+LEFT JOIN voice_texts AS v ON v.call_date = r.call_date AND v.analysis_id = r.analysis_id
 LEFT JOIN call_labels AS l ON l.call_date = r.call_date AND l.analysis_id = r.analysis_id

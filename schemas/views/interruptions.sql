@@ -1,4 +1,4 @@
--- When did one party interrupt the other? One row per interruption, in calls with a channel for each party.
+-- When did one party interrupt the other? One row per interruption, in recordings with a channel for each party.
 SELECT
   call_date,
   recording_id,

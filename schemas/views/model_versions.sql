@@ -40,7 +40,7 @@ speech AS (
     SUM(IF(s.emotion = 'uncertain', s.duration_s, 0)) AS uncertain_s
   FROM segments AS s
   JOIN analyses AS a ON a.call_date = s.call_date AND a.analysis_id = s.analysis_id
-  -- Without a customer channel, a mixed channel stands for the customer.
+  -- In a recording without a customer, all speech with an inferred emotion counts.
   WHERE s.role = 'customer' OR a.customer_talk_s IS NULL
   GROUP BY s.call_date, s.analysis_id
 )

@@ -15,7 +15,7 @@ SELECT
       s.ended_at
     ) AS ended_at
   ),
-  s.role = 'customer' OR (s.role = 'mixed' AND r.customer_talk_s IS NULL) AS is_customer,
+  s.role = 'customer' OR (s.role IN ('mixed', 'unknown') AND r.customer_talk_s IS NULL) AS is_customer,
   s.end_s - s.start_s AS duration_s,
   s.p_anger + s.p_disgust + s.p_fear + s.p_sadness AS negativity,
   r.uri,

@@ -9,7 +9,7 @@ WITH previous_segments AS (
     LAST_VALUE(IF(role = 'agent', end_s, NULL) IGNORE NULLS) OVER preceding_segments AS agent_end_s,
     LAST_VALUE(IF(role = 'customer', start_s, NULL) IGNORE NULLS) OVER preceding_segments AS customer_start_s,
     LAST_VALUE(IF(role = 'customer', end_s, NULL) IGNORE NULLS) OVER preceding_segments AS customer_end_s,
-    LAST_VALUE(IF(role = 'mixed', end_s, NULL) IGNORE NULLS) OVER preceding_segments AS mixed_end_s
+    LAST_VALUE(IF(role IN ('mixed', 'unknown'), end_s, NULL) IGNORE NULLS) OVER preceding_segments AS other_end_s
   FROM `${dataset}.segments_current`
   WINDOW preceding_segments AS (
     PARTITION BY call_date, analysis_id ORDER BY start_s, channel
@@ -17,9 +17,9 @@ WITH previous_segments AS (
   )
 )
 SELECT
-  * EXCEPT (agent_start_s, agent_end_s, customer_start_s, customer_end_s, mixed_end_s),
+  * EXCEPT (agent_start_s, agent_end_s, customer_start_s, customer_end_s, other_end_s),
   start_s - NULLIF(
-    GREATEST(IFNULL(agent_end_s, 0), IFNULL(customer_end_s, 0), IFNULL(mixed_end_s, 0)), 0
+    GREATEST(IFNULL(agent_end_s, 0), IFNULL(customer_end_s, 0), IFNULL(other_end_s, 0)), 0
   ) AS silence_before_s,
   duration_s >= 1 AND IFNULL(
     CASE role

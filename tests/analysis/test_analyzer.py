@@ -24,6 +24,9 @@ from callmood.warehouse.schema import check_rows
 
 CALL, _ = soundfile.read(next((Path(__file__).parents[1] / "examples").glob("*call-1001*.wav")), dtype="float32")
 AGENT, CUSTOMER = CALL.T
+HAPPY_AGENT, HAPPY_CUSTOMER = soundfile.read(
+    next((Path(__file__).parents[1] / "examples").glob("*call-1003*.wav")), dtype="float32"
+)[0].T
 
 
 @pytest.fixture(scope="module")
@@ -73,21 +76,129 @@ def test_order_of_channels_does_not_change_results(model):
     assert sorted(segments) == sorted((s.role, s.start_s, s.end_s, s.probabilities) for s in other.segments)
 
 
-def test_single_channel_is_mixed(model):
-    analysis = analyze(recording((AGENT + CUSTOMER) / 2), model, AnalysisConfig())
+def test_speakers_of_a_single_channel_have_their_own_roles(model):
+    two_channels = analyze(recording(HAPPY_AGENT, HAPPY_CUSTOMER), model, AnalysisConfig())
+    analysis = analyze(recording((HAPPY_AGENT + HAPPY_CUSTOMER) / 2), model, AnalysisConfig())
     assert analysis.roles == ("mixed",)
-    assert classified_roles(analysis) == {"mixed"}
+    assert classified_roles(analysis) == {"customer"}
+    for role in ("agent", "customer"):
+        assert analysis.talk_s[role] == pytest.approx(two_channels.talk_s[role], rel=0.1)
+    assert {(segment.role, segment.speaker) for segment in analysis.segments} == {("agent", 1), ("customer", 2)}
+    assert all(0.6 <= segment.role_confidence <= 1 for segment in analysis.segments)
 
 
-@pytest.mark.parametrize("gain", [1.0, 0.5, -1.0])
-def test_dual_mono_is_one_channel_at_any_gain(model, gain):
+@pytest.mark.parametrize(
+    ("setting", "direction", "first_role"),
+    [
+        ("first", None, "agent"),
+        ("first", "inbound", "agent"),
+        ("first", "outbound", "customer"),
+        ("second", None, "customer"),
+        ("second", "outbound", "agent"),
+        ("unknown", None, "unknown"),
+    ],
+)
+def test_first_speaker_of_a_single_channel_has_the_configured_role(model, setting, direction, first_role):
+    one = recording((HAPPY_AGENT + HAPPY_CUSTOMER) / 2)
+    one = replace(one, call=replace(one.call, direction=direction))
+    analysis = analyze(one, model, AnalysisConfig(single_channel_agent=setting))
+    assert analysis.segments[0].role == first_role
+
+
+@pytest.mark.parametrize("channel", [AGENT, CUSTOMER])
+def test_monologue_has_an_unknown_role_and_is_classified_only_on_request(model, channel):
+    analysis = analyze(recording(channel), model, AnalysisConfig())
+    assert set(analysis.talk_s) == {"unknown"}
+    assert classified_roles(analysis) == set()
+    assert "speakers_not_separated" in analysis.warnings
+    requested = analyze(recording(channel), model, AnalysisConfig(analyze_unknown_emotion=True))
+    assert classified_roles(requested) == {"unknown"}
+
+
+def test_single_channel_with_a_stated_role_is_not_separated(model):
+    analysis = analyze(recording(CUSTOMER, roles=("customer",)), model, AnalysisConfig())
+    assert classified_roles(analysis) == {"customer"}
+    assert analysis.warnings == ()
+
+
+def test_roles_of_channels_depend_on_the_direction(model):
+    config = AnalysisConfig(channel_roles_outbound=("customer", "agent"))
+    inbound, outbound = (
+        replace(one, call=replace(one.call, direction=direction))
+        for one, direction in ((recording(AGENT, CUSTOMER), "inbound"), (recording(CUSTOMER, AGENT), "outbound"))
+    )
+    assert analyze(inbound, model, config).roles == ("agent", "customer")
+    assert analyze(outbound, model, config).roles == ("customer", "agent")
+
+
+def test_echo_of_the_agent_in_the_customer_channel_is_removed(model):
+    clean = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig())
+    for gain_db, delay_s in ((-20, 0.0), (-30, 0.06), (-40, 0.25)):
+        echo = np.zeros_like(AGENT)
+        shift = round(delay_s * 8000)
+        echo[shift:] = 10 ** (gain_db / 20) * AGENT[: len(AGENT) - shift]
+        analysis = analyze(recording(AGENT, CUSTOMER + echo), model, AnalysisConfig())
+        for role in ("agent", "customer"):
+            assert analysis.talk_s[role] == pytest.approx(clean.talk_s[role], rel=0.05)
+        assert "crosstalk" in analysis.warnings
+        assert 1 < analysis.crosstalk_s < 35
+
+
+def test_channel_that_contains_only_an_echo_is_silent(model):
+    analysis = analyze(recording(AGENT, 0.02 * np.roll(AGENT, 480)), model, AnalysisConfig())
+    assert analysis.roles == ("agent", "silent")
+    assert analysis.talk_s == {"agent": pytest.approx(26.8, abs=1), "customer": 0.0}
+    assert {"crosstalk", "silent_channel"} <= set(analysis.warnings)
+
+
+def test_two_parties_who_talk_at_once_are_kept(model):
+    together = analyze(recording(AGENT, np.roll(AGENT[::-1], 4000)), model, AnalysisConfig())
+    assert together.overlap_s > 5
+    assert "crosstalk" not in together.warnings
+    assert "dual_mono" not in together.warnings
+
+
+def test_channels_that_become_duplicates_are_one_channel_from_then_on(model):
+    half = len(AGENT) // 2
     both = (AGENT + CUSTOMER) / 2
-    analysis = analyze(recording(both, gain * both), model, AnalysisConfig())
+    agent, customer = AGENT.copy(), CUSTOMER.copy()
+    agent[half:], customer[half:] = both[half:], both[half:]
+    analysis = analyze(recording(agent, customer), model, AnalysisConfig())
+    clean = analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig())
+    assert "dual_mono" in analysis.warnings
+    assert analysis.roles == ("agent", "customer")
+    assert analysis.overlap_s < 3
+    later = [segment for segment in analysis.segments if segment.start_s > half / 8000 + 2]
+    assert len({segment.channel for segment in later}) == 1
+    assert {segment.role for segment in later} <= {"unknown", "mixed", "agent", "customer"}
+    assert sum(analysis.talk_s.values()) == pytest.approx(sum(clean.talk_s.values()), rel=0.1)
+
+
+def test_very_quiet_party_is_reported(model):
+    assert "quiet_channel" not in analyze(recording(AGENT, CUSTOMER), model, AnalysisConfig()).warnings
+    quiet = analyze(recording(AGENT, 0.1 * CUSTOMER, subtype="PCM_16"), model, AnalysisConfig())
+    assert "quiet_channel" in quiet.warnings
+
+
+def test_offset_of_the_samples_changes_nothing(model):
+    clean = analyze(recording(AGENT, CUSTOMER, subtype="PCM_16"), model, AnalysisConfig())
+    offset = analyze(recording(AGENT + 0.02, CUSTOMER - 0.05, subtype="PCM_16"), model, AnalysisConfig())
+    assert [segment.role for segment in offset.segments] == [segment.role for segment in clean.segments]
+    for one, other in zip(clean.segments, offset.segments, strict=True):
+        assert other.start_s == pytest.approx(one.start_s, abs=0.01)
+        assert other.end_s == pytest.approx(one.end_s, abs=0.01)
+        assert other.level_dbfs == pytest.approx(one.level_dbfs, abs=0.2)
+
+
+@pytest.mark.parametrize(("gain", "delay"), [(1.0, 0), (0.5, 0), (-1.0, 0), (1.0, 1), (0.6, 37), (1.5, 160)])
+def test_dual_mono_is_one_channel_at_any_gain_and_delay(model, gain, delay):
+    both = (AGENT + CUSTOMER) / 2
+    analysis = analyze(recording(both, gain * np.roll(both, delay)), model, AnalysisConfig())
     assert "dual_mono" in analysis.warnings
     assert sorted(analysis.roles) == ["duplicate", "mixed"]
-    assert {segment.role for segment in analysis.segments} == {"mixed"}
+    assert len({segment.channel for segment in analysis.segments}) == 1
+    assert classified_roles(analysis) <= {"customer"}
     assert analysis.overlap_s == 0
-    assert set(analysis.talk_s) == {"mixed"}
 
 
 def test_empty_channel_is_silent(model):

@@ -5,30 +5,38 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from callmood.analysis.channel import ChannelAnalyzer, Segment
+from callmood.analysis.channel import ChannelAnalyzer, Segment, Utterance
+from callmood.analysis.speakers import classify_speakers
 from callmood.audio import stream
+from callmood.audio.offset import OffsetFilter
 from callmood.audio.stream import AudioInfo, open_audio
 from callmood.config import AnalysisConfig
 from callmood.emotion.baseline import SpeakerBaseline
 from callmood.emotion.model import EmotionModel
 from callmood.errors import BadRecording
-from callmood.speech.crosstalk import ChannelCorrelation
-from callmood.types import METADATA_WARNINGS, SAMPLE_RATE, Recording, Role
+from callmood.speech.crosstalk import MARGIN_DB, CrosstalkFilter
+from callmood.types import METADATA_WARNINGS, ROLES, SAMPLE_RATE, Recording, Role
 
 ANALYSIS_VERSION = 2
 """int: version of the analysis. Increase it with every change of results; tests/analysis/golden.json checks it."""
 
 WARNINGS = {
     **stream.WARNINGS,
-    "dual_mono": "Two channels have the same content. They were analyzed as one channel with both parties.",
-    "silent_channel": "A channel contains no signal.",
+    "dual_mono": "Two channels have the same content, in all or a part of the recording. There, they were analyzed as "
+    "one channel with several speakers.",
+    "silent_channel": "A channel contains no signal of its own: nothing, or only crosstalk of another channel.",
+    "crosstalk": "A channel contains speech of another channel (an echo or a leak), which was removed. The column "
+    "`crosstalk_s` of `recordings` has its duration.",
+    "quiet_channel": "The speech in a channel is very quiet (below -35 dBFS), so parts of it may be missing.",
+    "speakers_not_separated": "A channel with several parties could not be separated into speakers, so the role of its "
+    "speech is `unknown`.",
     "no_speech": "The recording contains no speech, so it has no segments.",
     **METADATA_WARNINGS,
 }
@@ -39,6 +47,13 @@ _CHANNELS = 2
 
 # A quieter channel is empty: it stays below the last bit of a 16-bit file.
 _EMPTY_PEAK = 2.0**-15
+
+QUIET_DBFS = -35.0
+"""float: level of a channel's speech below which the warning `quiet_channel` is given, in dB relative to full scale."""
+
+_MIN_CROSSTALK_S = 1.0
+_EARLY_SHARE = 0.8  # of a segment, which its source covers
+_MIN_TOO_QUIET_S = 3.0  # of speech without segments cause the warning `quiet_channel`, too
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,8 @@ class Analysis:
         Seconds of speech by role, for roles with a channel.
     silence_s, overlap_s : float
         Seconds in which no channel, and in which at least two channels contain speech.
+    crosstalk_s : float
+        Seconds of crosstalk that were removed from all channels.
     warnings : tuple of str
         Keys of `WARNINGS`.
     model_version : str
@@ -80,6 +97,7 @@ class Analysis:
     talk_s: dict[Role, float]
     silence_s: float
     overlap_s: float
+    crosstalk_s: float
     warnings: tuple[str, ...]
     model_version: str
     baselines: dict[int, SpeakerBaseline] = field(default_factory=dict)
@@ -125,7 +143,8 @@ def channel_roles(channels: int, recording: Recording, config: AnalysisConfig) -
     tuple of str
         One role per channel; ``mixed`` for channels without a stated role.
     """
-    stated = recording.call.channel_roles or (config.channel_roles if channels > 1 else ())
+    by_setting = config.roles_of_channels(recording.call.direction) if channels > 1 else ()
+    stated = recording.call.channel_roles or by_setting
     unstated: list[Role] = ["mixed"] * channels
     return (*stated, *unstated)[:channels]
 
@@ -188,38 +207,43 @@ def analyze(
         The recording can never be analyzed; its code says why.
     """
     decoded = _decode(recording, model, config, prior_baselines)
-    duplicates = decoded.correlation.duplicates()
-    kept = _merge_duplicates(decoded.channels, duplicates)
-    warnings = list(decoded.warnings)
-    if duplicates:
-        warnings.append("dual_mono")
-    roles = [_reported_role(channel, peak, kept) for channel, peak in zip(decoded.channels, decoded.peaks, strict=True)]
-    if "silent" in roles:
-        warnings.append("silent_channel")
-
+    has_parties = {"agent", "customer"} <= {channel.role for channel in decoded.channels}
+    voices = [classify_speakers(channel, recording.call.direction, config, has_parties) for channel in decoded.channels]
     segments = sorted(
-        (segment for channel in kept for segment in channel.segments()),
+        (segment for voice in voices for segment in voice.segments),
         key=lambda segment: (segment.start_s, segment.channel),
     )
-    if not segments:
-        warnings.append("no_speech")
+    roles = [
+        _reported_role(channel, peak, decoded) for channel, peak in zip(decoded.channels, decoded.peaks, strict=True)
+    ]
     covered, overlapped = speaking_time((segment.start_s, segment.end_s) for segment in segments)
-    talk_s = {channel.role: 0.0 for channel in kept}
-    for channel in kept:
-        talk_s[channel.role] += sum(end - start for start, end, *_ in channel.spans)
+    crosstalk_s = float(decoded.crosstalk.crosstalk_s.sum())
+    found = {
+        "dual_mono": bool(decoded.crosstalk.duplicates),
+        "silent_channel": "silent" in roles,
+        "crosstalk": crosstalk_s >= _MIN_CROSSTALK_S,
+        "quiet_channel": any(map(_is_quiet, decoded.channels)),
+        "speakers_not_separated": any(voice.is_separated is False for voice in voices),
+        "no_speech": not segments,
+    }
     return Analysis(
         recording=recording,
         analysis_id=analysis_id(recording.ref.recording_id, model.version, config),
         info=decoded.info,
         duration_s=decoded.duration_s,
         roles=tuple(roles),
-        segments=tuple(segments),
-        talk_s=talk_s,
+        segments=tuple(_number_speakers(segments)),
+        talk_s=_talk_s(segments, decoded.channels, roles),
         silence_s=max(decoded.duration_s - covered, 0.0),
         overlap_s=overlapped,
-        warnings=tuple(warnings),
+        crosstalk_s=crosstalk_s,
+        warnings=(*decoded.warnings, *(code for code, is_given in found.items() if is_given)),
         model_version=model.version,
-        baselines={channel.channel: baseline for channel in kept if (baseline := channel.baseline())},
+        baselines={
+            channel.channel: voice.baseline
+            for channel, voice in zip(decoded.channels, voices, strict=True)
+            if voice.baseline
+        },
     )
 
 
@@ -229,7 +253,7 @@ class _Decoded:
 
     channels: list[ChannelAnalyzer]
     peaks: NDArray[np.float32]
-    correlation: ChannelCorrelation
+    crosstalk: CrosstalkFilter
     info: AudioInfo
     duration_s: float
     warnings: Sequence[str]
@@ -243,13 +267,14 @@ def _decode(
     with open_audio(recording.audio, suffix, config.raw_audio) as audio:
         roles = channel_roles(audio.info.channels, recording, config)
         channels = [
-            ChannelAnalyzer(channel, role, model, config, prior_baselines.get(channel))
+            ChannelAnalyzer(channel, role, model, config, prior_baselines.get(channel), separates=role == "mixed")
             for channel, role in enumerate(roles)
         ]
         peaks = np.zeros(len(channels), np.float32)
-        correlation = ChannelCorrelation(len(channels))
+        crosstalk = CrosstalkFilter(len(channels))
+        offset = OffsetFilter(len(channels))
         samples = 0
-        for block in audio.blocks():
+        for block in map(offset.process, audio.blocks()):
             samples += block.shape[1]
             if samples > config.max_duration_s * SAMPLE_RATE:
                 raise BadRecording(
@@ -264,33 +289,85 @@ def _decode(
                     f"{_CHANNELS * config.max_duration_s / len(channels) / 3600:g} hours, the limit for this number. "
                     "Split it, or raise MAX_DURATION_S.",
                 )
-            if len(channels) > 1:
-                correlation.process(block)
             peaks = np.maximum(peaks, np.abs(block).max(axis=1, initial=0.0))
-            for channel, channel_samples in zip(channels, block, strict=True):
-                channel.process(channel_samples)
+            for channel, channel_samples in zip(channels, crosstalk.process(block), strict=True):
+                channel.process(channel_samples, _mixed_parts(channel.channel, roles, crosstalk))
         for channel in channels:
-            channel.finish()
-        return _Decoded(channels, peaks, correlation, audio.info, samples / SAMPLE_RATE, audio.warnings)
+            channel.finish(_mixed_parts(channel.channel, roles, crosstalk))
+        for channel in channels:
+            channel.utterances = [
+                one for one in channel.utterances if not _belongs_to_other(one, channel, channels, crosstalk)
+            ]
+        return _Decoded(channels, peaks, crosstalk, audio.info, samples / SAMPLE_RATE, audio.warnings)
 
 
-def _merge_duplicates(
-    channels: Sequence[ChannelAnalyzer], duplicates: Iterable[tuple[int, int]]
-) -> list[ChannelAnalyzer]:
-    """Drop channels that duplicate another. The remaining one is mixed if their roles differ."""
-    kept = list(channels)
-    for first, second in duplicates:
-        pair = [channel for channel in kept if channel.channel in (first, second)]
-        if len(pair) < 2:
-            continue
-        keep, drop = sorted(pair, key=lambda channel: (not channel.classifies, channel.channel))
-        if keep.role != drop.role:
-            keep.role = "mixed"
-        kept.remove(drop)
-    return kept
+def _mixed_parts(channel: int, roles: Sequence[Role], crosstalk: CrosstalkFilter) -> list[tuple[float, float]]:
+    """Return the parts, in seconds, in which a channel contains the party of its duplicate, too."""
+    return [
+        (span.start_s, span.end_s)
+        for span in crosstalk.duplicates
+        if span.kept == channel and roles[span.dropped] != roles[channel]
+    ]
 
 
-def _reported_role(channel: ChannelAnalyzer, peak: float, kept: Sequence[ChannelAnalyzer]) -> str:
+def _belongs_to_other(
+    utterance: Utterance, channel: ChannelAnalyzer, channels: Sequence[ChannelAnalyzer], crosstalk: CrosstalkFilter
+) -> bool:
+    """Return whether a segment is crosstalk that was processed before there was evidence for it."""
+    for source in crosstalk.sources(channel.channel):
+        spoken = [one for one in channels[source.channel].utterances if one.end_s > utterance.start_s]
+        shared_s = sum(
+            max(0.0, min(one.end_s + source.delay_s, utterance.end_s) - max(one.start_s, utterance.start_s))
+            for one in spoken
+            if utterance.level_dbfs <= one.level_dbfs + source.gain_db + MARGIN_DB
+        )
+        if utterance.start_s < source.since_s and shared_s >= _EARLY_SHARE * utterance.duration_s:
+            return True
+    return False
+
+
+def _reported_role(channel: ChannelAnalyzer, peak: float, decoded: _Decoded) -> str:
+    """Return the role of a channel, or ``silent`` or ``duplicate`` if it contains nothing of its own."""
+    kept = [span for span in decoded.crosstalk.duplicates if span.kept == channel.channel]
     if peak <= _EMPTY_PEAK:
         return "silent"
-    return channel.role if channel in kept else "duplicate"
+    if channel.utterances:
+        return "mixed" if all(one.is_mixed for one in channel.utterances) else channel.role
+    if any(span.dropped == channel.channel for span in decoded.crosstalk.duplicates):
+        return "duplicate"
+    return "silent" if decoded.crosstalk.sources(channel.channel) and not kept else channel.role
+
+
+def _is_quiet(channel: ChannelAnalyzer) -> bool:
+    """Return whether a channel's speech is so quiet that parts of it may be missing."""
+    total_s = sum(one.duration_s for one in channel.utterances)
+    energy = sum(10 ** (one.level_dbfs / 10) * one.duration_s for one in channel.utterances)
+    is_quiet = total_s > 0 and energy < 10 ** (QUIET_DBFS / 10) * total_s
+    return is_quiet or channel.too_quiet_s >= max(_MIN_TOO_QUIET_S, total_s)
+
+
+def _talk_s(
+    segments: Sequence[Segment], channels: Sequence[ChannelAnalyzer], roles: Sequence[str]
+) -> dict[Role, float]:
+    """Return the seconds of speech by role: for each role of a segment, or of a channel without speech."""
+    present = {segment.role for segment in segments} | {
+        channel.role
+        for channel, role in zip(channels, roles, strict=True)
+        if role != "duplicate" and not channel.utterances
+    }
+    return {
+        role: sum(segment.end_s - segment.start_s for segment in segments if segment.role == role)
+        for role in ROLES
+        if role in present
+    }
+
+
+def _number_speakers(segments: Sequence[Segment]) -> list[Segment]:
+    """Replace the numbers of speakers within channels by numbers within the recording, in order of first speech."""
+    numbers: dict[tuple[int, int], int] = {}
+    return [
+        segment
+        if segment.speaker is None
+        else replace(segment, speaker=numbers.setdefault((segment.channel, segment.speaker), len(numbers) + 1))
+        for segment in segments
+    ]

@@ -8,17 +8,74 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from callmood.analysis.voice import NO_DIFFERENCE, VoiceDifference, VoiceSample, voice_differences
 from callmood.config import AnalysisConfig
 from callmood.emotion.baseline import Embedding, SpeakerBaseline, unknown_speaker
 from callmood.emotion.model import EmotionModel
 from callmood.emotion.projection import project
-from callmood.speech.segmenter import Segmenter, SpeechSegment
+from callmood.speech.prosody import Prosody, measure_prosody
+from callmood.speech.segmenter import MAX_PAUSE_S, Segmenter, SpeechSegment
 from callmood.speech.silero import STATE_CHUNKS
 from callmood.types import EMOTIONS, SAMPLE_RATE, Role
 
 UNCERTAIN = "uncertain"
 
-Span = tuple[float, float, float, float]
+_NEUTRAL = EMOTIONS.index("neutral")
+
+MIXED_MAX_PAUSE_S = 0.15
+"""float: as `MAX_PAUSE_S`, for a channel with several speakers. They often answer after less than 0.3 s."""
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """The speaker of a segment.
+
+    Parameters
+    ----------
+    role : {"agent", "customer", "mixed", "unknown"}
+        Role of the speaker. ``mixed``: the segment belongs to one of several speakers, but not clearly to one.
+    number : int or None
+        Number of the speaker in the channel, from 1. None if the segment is ``mixed``.
+    confidence : float or None
+        Probability that the segment belongs to this speaker, 0 to 1. 1 for a channel with one speaker; None for
+        ``mixed`` and ``unknown``.
+    """
+
+    role: Role
+    number: int | None = 1
+    confidence: float | None = 1.0
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One segment before classification.
+
+    Parameters
+    ----------
+    start_s, end_s : float
+        Seconds from the start of the recording.
+    level_dbfs, noise_dbfs : float
+        As in `SpeechSegment`.
+    embedding : ndarray of float32, shape (d,), optional
+        From `EmotionModel.embed`. None if the segment is not classified.
+    prosody : Prosody, optional
+        None if the segment is not classified.
+    is_mixed : bool
+        Whether the channel contains several speakers here.
+    """
+
+    start_s: float
+    end_s: float
+    level_dbfs: float
+    noise_dbfs: float
+    embedding: Embedding | None = None
+    prosody: Prosody | None = None
+    is_mixed: bool = False
+
+    @property
+    def duration_s(self) -> float:
+        """Return the duration in seconds."""
+        return self.end_s - self.start_s
 
 
 @dataclass(frozen=True)
@@ -29,8 +86,8 @@ class Segment:
     ----------
     channel : int
         Channel of the recording, from 0.
-    role : {"agent", "customer", "mixed"}
-        Role of the channel.
+    role : {"agent", "customer", "mixed", "unknown"}
+        Role of the speaker.
     start_s, end_s : float
         Seconds from the start of the recording.
     level_dbfs : float
@@ -43,6 +100,12 @@ class Segment:
         The most probable emotion, or ``uncertain`` below the confidence threshold.
     embedding_proj : tuple of float
         Projection of the embedding (`projection.project`). Empty if the role is not classified.
+    speaker : int or None
+        Number of the speaker in the channel, as in `Speaker`.
+    role_confidence : float or None
+        As in `Speaker`.
+    voice : VoiceDifference
+        Difference to the speaker's own neutral speech.
     """
 
     channel: int
@@ -54,6 +117,9 @@ class Segment:
     probabilities: tuple[float, ...] | None = None
     emotion: str | None = None
     embedding_proj: tuple[float, ...] = ()
+    speaker: int | None = None
+    role_confidence: float | None = None
+    voice: VoiceDifference = NO_DIFFERENCE
 
     @property
     def confidence(self) -> float | None:
@@ -74,21 +140,23 @@ class ChannelAnalyzer:
     ----------
     channel : int
         Channel of the recording, from 0.
-    role : {"agent", "customer", "mixed"}
-        Role of the channel. An agent is classified only if the configuration says so.
+    role : {"agent", "customer", "mixed", "unknown"}
+        Role of the channel. `AnalysisConfig.classifies` decides whether its emotion is inferred.
     model : EmotionModel
         Embeds and classifies segments.
     config : AnalysisConfig
-        Prior, confidence threshold, and whether agents are classified.
+        Prior, confidence threshold, and the roles to classify.
     prior_baseline : SpeakerBaseline, optional
         Baseline of the same speaker from earlier chunks of the call.
     block : int
         Passed to `Segmenter`: how soon a segment is emitted.
+    separates : bool
+        Whether the speakers of the channel are separated later. Then every segment is embedded.
 
     Attributes
     ----------
-    spans : list of (float, float, float, float)
-        start_s, end_s, level_dbfs, and noise_dbfs of each finished segment.
+    utterances : list of Utterance
+        The finished segments.
     received_s : float
         Seconds of audio received.
     """
@@ -101,82 +169,164 @@ class ChannelAnalyzer:
         config: AnalysisConfig,
         prior_baseline: SpeakerBaseline | None = None,
         block: int = STATE_CHUNKS,
+        separates: bool = False,
     ) -> None:
         self.channel = channel
         self.role = role
-        self.classifies = role != "agent" or config.analyze_agent_emotion
-        self.spans: list[Span] = []
+        self.utterances: list[Utterance] = []
         self.received_s = 0.0
-        self._embeddings: list[Embedding] = []
-        self._segmenter = Segmenter(block)
+        self.separates = separates
+        self.prior_baseline = prior_baseline
+        self._segmenter = Segmenter(block, MIXED_MAX_PAUSE_S if separates else MAX_PAUSE_S)
         self._model = model
         self._config = config
-        self._prior_baseline = prior_baseline
 
     @property
     def processed_s(self) -> float:
         """Return the seconds of audio processed: less than `received_s` by less than a block."""
         return self._segmenter.processed_s
 
-    def process(self, samples: NDArray[np.float32]) -> None:
-        """Process more samples: (n,) float32 at 16 kHz in [-1, 1]."""
-        self.received_s += len(samples) / SAMPLE_RATE
-        self._add(self._segmenter.process(samples))
+    @property
+    def too_quiet_s(self) -> float:
+        """Return the seconds of speech that were too quiet for a segment."""
+        return self._segmenter.too_quiet_s
 
-    def finish(self) -> None:
+    def process(self, samples: NDArray[np.float32], mixed: Sequence[tuple[float, float]] = ()) -> None:
+        """Process more samples.
+
+        Parameters
+        ----------
+        samples : ndarray of float32, shape (n,)
+            At 16 kHz in [-1, 1].
+        mixed : sequence of (float, float)
+            Parts of the recording, in seconds, in which the channel contains several speakers.
+        """
+        self.received_s += len(samples) / SAMPLE_RATE
+        self._add(self._segmenter.process(samples), mixed)
+
+    def finish(self, mixed: Sequence[tuple[float, float]] = ()) -> None:
         """End the channel and emit its last segment."""
-        self._add(self._segmenter.finish())
+        self._add(self._segmenter.finish(), mixed)
 
     def segments(self, since: int = 0) -> list[Segment]:
         """Return the finished segments from index `since`, classified relative to all speech so far."""
-        return self._classify(self.spans[since:], self._embeddings[since:], self.baseline())
+        return self.classify(self.utterances, Speaker(self.role), since)
 
     def partial(self) -> list[Segment]:
         """Return the segment in progress, classified as if it ended now. Usually one segment or none."""
-        spans, embeddings = self._embed(self._segmenter.partial())
-        return self._classify(spans, embeddings, self._update(self.baseline(), spans, embeddings))
+        unfinished = [self._embedded(segment, is_mixed=False) for segment in self._segmenter.partial()]
+        if not unfinished:
+            return []
+        return self.classify([*self.utterances, *unfinished], Speaker(self.role), len(self.utterances))
 
     def baseline(self) -> SpeakerBaseline | None:
-        """Return the speaker's baseline over all speech so far, or None without any."""
-        return self._update(self._prior_baseline, self.spans, self._embeddings)
+        """Return the baseline of the channel's only speaker over all speech so far, or None without any."""
+        return self.baseline_of(self.utterances)
 
-    def _add(self, segments: Sequence[SpeechSegment]) -> None:
-        spans, embeddings = self._embed(segments)
-        self.spans += spans
-        self._embeddings += embeddings
+    def baseline_of(self, utterances: Sequence[Utterance], role: Role | None = None) -> SpeakerBaseline | None:
+        """Return the baseline of one speaker of the channel, or None without any speech.
 
-    def _embed(self, segments: Sequence[SpeechSegment]) -> tuple[list[Span], list[Embedding]]:
-        spans = [(segment.start_s, segment.end_s, segment.level_dbfs, segment.noise_dbfs) for segment in segments]
-        return spans, [self._model.embed(segment.samples) for segment in segments] if self.classifies else []
+        Parameters
+        ----------
+        utterances : sequence of Utterance
+            All utterances of the speaker in this recording.
+        role : str, optional
+            Role of the speaker. Default: that of the channel. The baseline of earlier chunks of the call is that of
+            the channel's only speaker, or of the customer.
+        """
+        prior = self.prior_baseline if role in (None, self.role, "customer") else None
+        embedded = [(one.embedding, one.duration_s) for one in utterances if one.embedding is not None]
+        if not embedded:
+            return prior
+        stacked = np.stack([embedding for embedding, _ in embedded])
+        durations_s = np.array([duration_s for _, duration_s in embedded], np.float32)
+        return (prior or unknown_speaker(stacked.shape[1])).update(stacked, durations_s)
 
-    @staticmethod
-    def _update(
-        baseline: SpeakerBaseline | None, spans: Sequence[Span], embeddings: Sequence[Embedding]
-    ) -> SpeakerBaseline | None:
-        if not embeddings:
-            return baseline
-        stacked = np.stack(embeddings)
-        durations_s = np.array([end - start for start, end, *_ in spans], np.float32)
-        return (baseline or unknown_speaker(stacked.shape[1])).update(stacked, durations_s)
+    def classify(self, utterances: Sequence[Utterance], speaker: Speaker, since: int = 0) -> list[Segment]:
+        """Return the segments of one speaker of the channel.
 
-    def _classify(
-        self, spans: Sequence[Span], embeddings: Sequence[Embedding], baseline: SpeakerBaseline | None
-    ) -> list[Segment]:
-        if baseline is None or not embeddings:
-            return [Segment(self.channel, self.role, *span) for span in spans]
-        stacked = np.stack(embeddings)
+        Parameters
+        ----------
+        utterances : sequence of Utterance
+            All utterances of the speaker so far.
+        speaker : Speaker
+            Its role decides whether emotion is inferred.
+        since : int
+            Index of the first utterance to return.
+        """
+        found = utterances[since:]
+        plain = [
+            Segment(
+                self.channel,
+                speaker.role,
+                one.start_s,
+                one.end_s,
+                one.level_dbfs,
+                one.noise_dbfs,
+                speaker=speaker.number,
+                role_confidence=speaker.confidence,
+            )
+            for one in found
+        ]
+        baseline = self.baseline_of(utterances, speaker.role)
+        if baseline is None or not found or not self._config.classifies(speaker.role):
+            return plain
+        stacked = np.stack([one.embedding for one in found if one.embedding is not None])
         probabilities = self._model.classify(stacked, baseline, self._config.prior)
         threshold = self._config.confidence_threshold
         if threshold is None:
             threshold = self._model.confidence_threshold
         return [
-            Segment(
-                self.channel,
-                self.role,
-                *span,
-                tuple(map(float, p)),
-                EMOTIONS[int(p.argmax())] if p.max() >= threshold else UNCERTAIN,
-                tuple(map(float, projection)),
+            replace(
+                segment,
+                probabilities=tuple(map(float, p)),
+                emotion=EMOTIONS[int(p.argmax())] if p.max() >= threshold else UNCERTAIN,
+                embedding_proj=tuple(map(float, projection)),
             )
-            for span, p, projection in zip(spans, probabilities, project(stacked), strict=True)
+            for segment, p, projection in zip(plain, probabilities, project(stacked), strict=True)
         ]
+
+    def _add(self, segments: Sequence[SpeechSegment], mixed: Sequence[tuple[float, float]]) -> None:
+        for segment in segments:
+            middle_s = (segment.start_s + segment.end_s) / 2
+            is_mixed = self.separates or any(start_s <= middle_s < end_s for start_s, end_s in mixed)
+            utterance = self._embedded(segment, is_mixed)
+            if utterance.embedding is not None:
+                utterance = replace(utterance, prosody=measure_prosody(segment.samples))
+            self.utterances.append(utterance)
+
+    def _embedded(self, segment: SpeechSegment, is_mixed: bool) -> Utterance:
+        needed = is_mixed or self._config.classifies(self.role)
+        return Utterance(
+            segment.start_s,
+            segment.end_s,
+            segment.level_dbfs,
+            segment.noise_dbfs,
+            self._model.embed(segment.samples) if needed else None,
+            is_mixed=is_mixed,
+        )
+
+
+def describe_voice(segments: Sequence[Segment], utterances: Sequence[Utterance]) -> list[Segment]:
+    """Add the difference to the speaker's own neutral speech to each segment of one speaker.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        All segments of the speaker, from `ChannelAnalyzer.classify`.
+    utterances : sequence of Utterance
+        Their utterances.
+
+    Returns
+    -------
+    list of Segment
+        Unchanged if the speaker is not classified.
+    """
+    samples = [
+        VoiceSample(one.duration_s, one.level_dbfs, one.prosody, segment.probabilities[_NEUTRAL])
+        for segment, one in zip(segments, utterances, strict=True)
+        if segment.probabilities and one.prosody
+    ]
+    if len(samples) < len(segments):
+        return list(segments)
+    return [replace(segment, voice=voice) for segment, voice in zip(segments, voice_differences(samples), strict=True)]

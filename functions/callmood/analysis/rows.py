@@ -35,21 +35,30 @@ def segment_fields(segment: Segment) -> JsonRow:
     Returns
     -------
     dict
-        Channel, role, time, emotion, probabilities, and level, as in the table `segments`.
+        Channel, role, speaker, time, emotion, probabilities, level, and voice, as in the table `segments`.
     """
     return {
         "channel": segment.channel,
         "role": segment.role,
+        "role_confidence": _rounded(segment.role_confidence, 4),
+        "speaker": segment.speaker,
         "start_s": round(segment.start_s, 3),
         "end_s": round(segment.end_s, 3),
         "emotion": segment.emotion,
-        "confidence": None if segment.confidence is None else round(segment.confidence, 4),
+        "confidence": _rounded(segment.confidence, 4),
         **{
             f"p_{emotion}": None if segment.probabilities is None else round(segment.probabilities[i], 4)
             for i, emotion in enumerate(EMOTIONS)
         },
         "level_dbfs": round(segment.level_dbfs, 1),
+        "pitch_semitones": _rounded(segment.voice.pitch_semitones, 1),
+        "loudness_db": _rounded(segment.voice.loudness_db, 1),
+        "rate_ratio": _rounded(segment.voice.rate_ratio, 2),
     }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)
 
 
 def analysis_rows(
@@ -97,7 +106,7 @@ def analysis_rows(
             "started_at": (started_at + timedelta(seconds=segment.start_s)).isoformat(),
             "ended_at": (started_at + timedelta(seconds=segment.end_s)).isoformat(),
             **segment_fields(segment),
-            "noise_dbfs": None if segment.noise_dbfs is None else round(segment.noise_dbfs, 1),
+            "noise_dbfs": _rounded(segment.noise_dbfs, 1),
             **{f"embedding_proj_{i + 1}": round(number, 3) for i, number in enumerate(segment.embedding_proj)},
         }
         for index, segment in enumerate(analysis.segments)
@@ -127,6 +136,7 @@ def analysis_rows(
         **talk,
         "silence_s": round(analysis.silence_s, 3),
         "overlap_s": round(analysis.overlap_s, 3),
+        "crosstalk_s": round(analysis.crosstalk_s, 3),
         "segment_count": len(segments),
         "warnings": [*analysis.warnings, *call.warnings],
         "software_version": __version__,

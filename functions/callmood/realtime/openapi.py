@@ -84,7 +84,7 @@ def document() -> dict[str, Any]:
 
 
 def _score() -> dict[str, Any]:
-    roles = {"type": "string", "pattern": "^(agent|customer|mixed)(,(agent|customer|mixed)){0,63}$"}
+    roles = {"type": "string", "pattern": "^(agent|customer|mixed|unknown)(,(agent|customer|mixed|unknown)){0,63}$"}
     codes = [code for code, (status, _) in PROBLEMS.items() if status in (400, 408, 413, 422, 500, 503)]
     return {
         "summary": "Detect the speech segments of a recording, and classify the emotion of each",

@@ -78,6 +78,8 @@ class ScoredSegment(BaseModel):
 
     channel: int = Field(ge=0)
     role: Role
+    role_confidence: float | None = Field(description="Probability that the segment belongs to this speaker.")
+    speaker: int | None = Field(description="Number of the speaker in the recording, from 1.")
     start_s: float = Field(description="Seconds from the start of the recording, or of the call that it belongs to.")
     end_s: float
     emotion: str | None = Field(
@@ -91,6 +93,9 @@ class ScoredSegment(BaseModel):
     p_neutral: float | None
     p_sadness: float | None
     level_dbfs: float
+    pitch_semitones: float | None = Field(description="Pitch relative to the speaker's own neutral speech.")
+    loudness_db: float | None = Field(description="Level relative to the speaker's own neutral speech.")
+    rate_ratio: float | None = Field(description="Syllable rate relative to the speaker's own neutral speech.")
 
 
 class Prediction(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from callmood.analysis.channel import ChannelAnalyzer, Segment
+from callmood.analysis.channel import ChannelAnalyzer, Segment, describe_voice
 from callmood.analysis.rows import segment_fields
 from callmood.audio.pcm import Encoding, PcmDecoder
 from callmood.config import AnalysisConfig
@@ -23,7 +23,7 @@ class StreamSession:
     ----------
     encoding, sample_rate
         Format of the frames, as in `PcmDecoder`.
-    role : {"agent", "customer", "mixed"}
+    role : {"agent", "customer", "mixed", "unknown"}
         Role of the speaker.
     model : EmotionModel
         Embeds and classifies segments.
@@ -91,7 +91,7 @@ class StreamSession:
             "type": "result",
             "offset_s": self._state.offset_s,
             "duration_s": round(duration_s, 3),
-            "segments": self._fields(self._channel.segments()),
+            "segments": self._fields(describe_voice(self._channel.segments(), self._channel.utterances)),
         }
         return result, self._state.advance(duration_s, {0: baseline} if baseline else {})
 

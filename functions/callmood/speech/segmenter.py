@@ -29,7 +29,7 @@ MAX_PAUSE_S = 0.3
 _POSSIBLE_SPEECH = 0.2  # a chunk with this probability may be speech
 _CERTAIN_SPEECH = 0.5  # a chunk with this probability is speech
 _MIN_CERTAIN_CHUNKS = 2  # number of such chunks that a segment needs
-_MIN_POWER = 10**-5.7  # quieter speech (-57 dBFS) is an echo of the other party
+_MIN_POWER = 10**-5.7  # quieter speech (-57 dBFS) is not a party on the line
 _LOOKBACK = 3  # chunks by which the detector may be late
 _FRAME = CHUNK // 4  # samples (8 ms): time resolution of start and end
 _RELATIVE_FLOOR = 10**-3.2  # a frame this far (-32 dB) below the loud frames (90th percentile) is not speech
@@ -75,11 +75,15 @@ class Segmenter:
     block : int
         Number of chunks of 32 ms that the detector processes at once, a divisor of 64. A segment is emitted after 0.6 s
         of silence and the end of the current block. 64 is fastest; 2 is for real-time calls.
+    max_pause_s : float
+        A shorter pause is part of its segment.
 
     Attributes
     ----------
     speech_s : float
         Duration of all segments so far.
+    too_quiet_s : float
+        Duration of what may be speech, but is too quiet for a segment.
 
     Examples
     --------
@@ -88,8 +92,10 @@ class Segmenter:
     []
     """
 
-    def __init__(self, block: int = STATE_CHUNKS) -> None:
+    def __init__(self, block: int = STATE_CHUNKS, max_pause_s: float = MAX_PAUSE_S) -> None:
         self.speech_s = 0.0
+        self.too_quiet_s = 0.0
+        self._max_pause_s = max_pause_s
         self._detector = SileroDetector(block=block)
         self._buffer = np.empty(0, np.float32)  # samples that may still be needed
         self._buffer_start = 0  # position of its first sample
@@ -179,7 +185,9 @@ class Segmenter:
         probabilities = np.array([0.0] * lookback + self._region[:length], np.float32)
         start = (self._region_start - lookback) * CHUNK
         samples = self._buffer[start - self._buffer_start :][: len(probabilities) * CHUNK]
-        segments = [self._segment(start + first, start + end) for first, end in _find_speech(samples, probabilities)]
+        runs, too_quiet_s = _find_speech(samples, probabilities, self._max_pause_s)
+        self.too_quiet_s += too_quiet_s
+        segments = [self._segment(start + first, start + end) for first, end in runs]
         self._region = self._region[length:]
         self._region_start += length
         if max(self._region, default=0.0) < _POSSIBLE_SPEECH:
@@ -212,7 +220,7 @@ def _decibels(power: float) -> float:
     return 10 * math.log10(max(power, 1e-12))
 
 
-def _find_speech(samples: Samples, probabilities: Samples) -> list[tuple[int, int]]:
+def _find_speech(samples: Samples, probabilities: Samples, max_pause_s: float) -> tuple[list[tuple[int, int]], float]:
     """Find the runs of speech in a region.
 
     Parameters
@@ -221,14 +229,16 @@ def _find_speech(samples: Samples, probabilities: Samples) -> list[tuple[int, in
         (n,) samples of the region.
     probabilities : numpy.ndarray
         (k,) probabilities of its chunks; n is at most k chunks.
+    max_pause_s : float
+        A shorter pause does not end a run.
 
     Returns
     -------
-    list of (int, int)
-        Start and end (exclusive) of each run, in samples.
+    tuple of (list of (int, int), float)
+        Start and end (exclusive) of each run, in samples, and the seconds of runs that are too quiet.
     """
     if len(samples) < CHUNK:
-        return []
+        return [], 0.0
     # The detector locates speech to about 0.1 s, the level exactly.
     possible = np.convolve(probabilities >= _POSSIBLE_SPEECH, np.ones(_LOOKBACK + 1))[_LOOKBACK:] > 0
     frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
@@ -236,19 +246,17 @@ def _find_speech(samples: Samples, probabilities: Samples) -> list[tuple[int, in
     loud = power > _RELATIVE_FLOOR * np.quantile(power, 0.9)
     active = loud & np.repeat(possible, CHUNK // _FRAME)[: len(loud)]
     edges = np.flatnonzero(np.diff(active, prepend=False, append=False)) * _FRAME
-    runs = _join(edges.reshape(-1, 2).tolist(), MAX_PAUSE_S)
-    runs = [(first, end) for first, end in runs if _is_speech(samples, probabilities, first, end)]
-    return _join(runs, MIN_SEGMENT_S, shorter_than_s=MIN_SEGMENT_S)
+    runs = _join(edges.reshape(-1, 2).tolist(), max_pause_s)
+    runs = [(first, end) for first, end in runs if _is_speech(probabilities, first, end)]
+    audible = [(first, end) for first, end in runs if np.square(samples[first:end]).mean() >= _MIN_POWER]
+    too_quiet = sum(end - first for first, end in runs) - sum(end - first for first, end in audible)
+    return _join(audible, MIN_SEGMENT_S, shorter_than_s=MIN_SEGMENT_S), too_quiet / SAMPLE_RATE
 
 
-def _is_speech(samples: Samples, probabilities: Samples, first: int, end: int) -> bool:
-    """Return whether a run is speech, and not a click, a tone, music, or an echo of the other party."""
+def _is_speech(probabilities: Samples, first: int, end: int) -> bool:
+    """Return whether a run is speech, and not a click, a tone, or music."""
     certain = np.count_nonzero(probabilities[first // CHUNK : end // CHUNK + _LOOKBACK + 1] >= _CERTAIN_SPEECH)
-    return bool(
-        end - first >= _MIN_RUN_S * SAMPLE_RATE
-        and certain >= _MIN_CERTAIN_CHUNKS
-        and np.square(samples[first:end]).mean() >= _MIN_POWER
-    )
+    return bool(end - first >= _MIN_RUN_S * SAMPLE_RATE and certain >= _MIN_CERTAIN_CHUNKS)
 
 
 def _join(runs: Iterable[tuple[int, int]], max_gap_s: float, shorter_than_s: float = math.inf) -> list[tuple[int, int]]:
