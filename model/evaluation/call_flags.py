@@ -132,6 +132,7 @@ def analysis(
         talk_s={"agent": 0.0, "customer": talk_s},
         silence_s=duration_s - talk_s,
         overlap_s=0.0,
+        crosstalk_s=0.0,
         warnings=(),
         model_version=model.version,
     )

@@ -140,7 +140,8 @@ def separate(space: SpeakerSpace, embeddings: Array, durations_s: NDArray[np.flo
 def _speakers(voices: Array, durations_s: NDArray[np.floating[Any]]) -> Array:
     """Return the centroid of each speaker, (n, 40): split in two while the halves are two speakers."""
     share_s = _MIN_SPEAKER_SHARE * float(durations_s.sum())
-    groups, finished = [np.arange(len(voices))], []
+    groups: list[NDArray[np.intp]] = [np.arange(len(voices))]
+    finished: list[NDArray[np.intp]] = []
     while groups and len(groups) + len(finished) < _MAX_SPEAKERS:
         group = max(groups, key=lambda one: float(durations_s[one].sum()))
         groups = [one for one in groups if one is not group]
