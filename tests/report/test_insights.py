@@ -1,10 +1,15 @@
 """The index page of a store with planted faults: what changed, agents, queues, and filters."""
 
+from datetime import date
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pytest
 from call_sums import create_planted_store, generate_calls, plant_faults
 from playwright.sync_api import expect
 from report_site import build_site, page_url
+
+from callmood.report.build import Period, build_report
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +46,15 @@ def test_both_planted_faults_are_named_without_a_filter(page):
     assert 2 <= len(sentences) <= 3
     assert any(text.startswith("billing: negative ") and text.endswith("since 2 November") for text in sentences)
     assert any(text.startswith("deliveries, Mondays ") for text in sentences)
+
+
+def test_report_until_an_earlier_day_has_no_insights(open_page, planted, tmp_path):
+    period = Period(date(2026, 10, 1), date(2026, 10, 7))
+    site = tmp_path / "report"
+    build_report(planted, site, store="calls", zone=ZoneInfo("UTC"), min_calls_per_group=5, period=period)
+    with open_page(page_url(site)) as page:
+        page.wait_for_function("document.querySelector('#insights').closest('section').hidden")
+        assert page.text_content("#period") == "Thu, Oct 1, 2026 to Wed, Oct 7, 2026"
 
 
 def test_sentence_selects_its_calls(page, planted):

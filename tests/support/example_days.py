@@ -315,6 +315,26 @@ ANNOTATIONS = {
 }
 
 
+REVIEWS = {
+    "reviews": [
+        {
+            "review_id": f"review{day}",
+            "recording_id": reviewed["recordings"][0]["recording_id"],
+            "call_date": reviewed["recordings"][0]["call_date"],
+            "verdict": verdict,
+            "note": "Refund promised.",
+            "reviewed_by": "ada",
+            "reviewed_at": f"2026-11-{day:02d}T09:00:00+00:00",
+        }
+        for day, reviewed, verdict in (
+            (5, ESCALATES, "reviewed"),
+            (6, ESCALATES, "agree"),
+            (7, AT_NIGHT, "not_worth_it"),
+        )
+    ]
+}
+
+
 def check(metric, test, at="2026-11-03T04:30:00+00:00", day="2026-11-02", **values):
     """Return a check of the calls of a day."""
     return {
@@ -372,4 +392,5 @@ DAY = merge(
     OUTCOMES,
     ANNOTATIONS,
     DRIFT_CHECKS,
+    REVIEWS,
 )

@@ -138,7 +138,8 @@ def build_report(
                 progress(done, total)
             write_data(data, f"sparklines-{batch.name}", sparklines)
     write_data(data, "reviews", reviews_payload(warehouse, period.first, period.last))
-    write_data(data, "insights", insights_payload(warehouse))
+    # The insights are about the last weeks of the store, which a report until an earlier day does not contain.
+    write_data(data, "insights", insights_payload(warehouse) if period.last == date.max else None)
     write_data(data, "manifest", manifest(batches, min_calls_per_group, detail_files=details.count))
     values = {
         "agent_emotion": agent_emotion,

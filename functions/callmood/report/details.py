@@ -322,6 +322,8 @@ _CALL_COLUMNS = {
     "recovered": "recovered",
     "needsAttention": "needs_attention",
     "attentionReason": "attention_reason",
+    "isSharedChannel": "is_shared_channel",
+    "isStartEstimated": "is_start_estimated",
     "warnings": "warnings",
     "modelVersion": "model_version",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +46,8 @@ _PROTECTION = {
     "Referrer-Policy": "no-referrer",
 }
 
+_INSIGHTS_INTERVAL_S = 600.0
+
 _VERSION = """
 SELECT
   (SELECT COUNT(*) FROM recordings) AS analyses,
@@ -79,7 +82,8 @@ class StoreReport:
         self._min_calls_per_group = min_calls_per_group
         self._audio_cache = audio_cache
         self._batch_cache: dict[str, tuple[str, str]] = {}  # version and JSON by name
-        self._load_lock, self._transcode_lock = Lock(), Lock()
+        self._insights = (0.0, "")  # time of the query, and JSON
+        self._load_lock, self._transcode_lock, self._insights_lock = Lock(), Lock(), Lock()
 
     def version(self, _: Request) -> Response:
         """Return a text that changes when the store changes."""
@@ -127,8 +131,13 @@ class StoreReport:
         return _json(self._cached(f"sparklines-{batch.name}", batch, query))
 
     def insights(self, _: Request) -> Response:
-        """Return the insights."""
-        return _json(encode_json(insights_payload(self._warehouse)))
+        """Return the insights. Query them at most every ten minutes: they read all calls, and change slowly."""
+        with self._insights_lock:
+            queried_at, text = self._insights
+            if not text or time.monotonic() - queried_at > _INSIGHTS_INTERVAL_S:
+                text = encode_json(insights_payload(self._warehouse))
+                self._insights = time.monotonic(), text
+            return _json(text)
 
     def _find_batch(self, request: Request) -> Batch:
         for batch in query_batches(self._warehouse):

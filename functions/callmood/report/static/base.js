@@ -87,6 +87,17 @@ callmood.date = (day, options = {}) =>
     ...options,
   });
 
+// Returns a function that computes the value of each key once.
+callmood.memoize = function (compute) {
+  const known = new Map();
+  return (key) => {
+    if (!known.has(key)) known.set(key, compute(key));
+    return known.get(key);
+  };
+};
+
+callmood.dateText = callmood.memoize((day) => callmood.date(day));
+
 callmood.longDate = (day) => callmood.date(day, { weekday: "short" });
 
 callmood.addDays = (day, n) => new Date(Date.parse(`${day}T00:00Z`) + n * DAY_MS).toISOString().slice(0, 10);

@@ -96,6 +96,8 @@
       call.escalated ? badge("Escalated", "worse") : null,
       call.recovered ? badge("Recovered", "better") : null,
       call.attentionReason ? h("span", { class: "reason" }, call.attentionReason) : null,
+      call.isSharedChannel ? badge("Both voices in one channel: the figures can include the agent") : null,
+      call.isStartEstimated ? badge("Start unknown: the time is that of the upload") : null,
     ];
   }
 

@@ -62,7 +62,11 @@ callmood.filters = (() => {
     fill(fields.agent, options("All agents", valuesOf("agent")));
     fill(fields.direction, options("Both directions", valuesOf("direction")));
     fill(fields.language, options("All languages", valuesOf("language")));
-    fill(fields.label, options("All labels", sorted(new Set(callmood.calls.flatMap((call) => call.labels)))));
+    // A label with another value in each call would make a list of thousands.
+    const counts = new Map();
+    for (const label of callmood.calls.flatMap((call) => call.labels)) counts.set(label, (counts.get(label) ?? 0) + 1);
+    const labels = [...counts.keys()].filter((label) => counts.get(label) >= callmood.minCallsPerGroup);
+    fill(fields.label, options("All labels", sorted(labels)));
     fill(fields.weekday, options("All weekdays", numbersOf("weekday"), NAMES.weekday));
     fill(fields.hour, options("All hours", numbersOf("hour"), hourText));
     const flags = Object.keys(metrics.FLAGS).filter((flag) => callmood.calls.some(metrics.FLAGS[flag].test));

@@ -11,7 +11,7 @@
     const days = new Set(calls.map((call) => call.day)).size;
     const withEmotion = calls.filter((call) => call.emotionDuration > 0);
     const few = `Fewer than ${callmood.minCallsPerGroup} calls.`;
-    const reason = summary.isSuppressed ? few : withEmotion.length ? null : "No emotion was inferred in these calls.";
+    const reason = withEmotion.length === 0 ? "No emotion was inferred in these calls." : summary.isSuppressed ? few : null;
     const select = (changes) => callmood.state.update({ ...changes, page: "" });
     const rows = metrics.trend(metrics.filterByGroup(state, callmood.calls), metrics.period(state));
     const isShown = rows.some((row) => row.negativity !== null || row.weekNegativity !== null);
@@ -68,6 +68,7 @@
 
   // --- page -------------------------------------------------------------------------------------------------------
 
+  let renderedQueues = "";
   let renderedFilters = ""; // search, sort order, and list page change only the list
 
   function render() {
@@ -84,14 +85,18 @@
       const ofAllAgents = { ...state, agent: "" };
       groups.renderAgents(state, state.agent ? metrics.filterCalls(ofAllAgents) : calls);
     }
-    groups.renderQueues(state, calls, metrics.previousPeriod(state).calls);
+    const order = JSON.stringify([key, state.queueSort, state.queueReversed]);
+    if (order !== renderedQueues) {
+      renderedQueues = order;
+      groups.renderQueues(state, calls, metrics.previousPeriod(state).calls);
+    }
     list.render(state, calls);
   }
 
   let isScrolled = false;
 
   function renderAll() {
-    renderedFilters = "";
+    renderedFilters = renderedQueues = "";
     filters.fill();
     render();
     if (!isScrolled) callmood.scroll.restore();

@@ -18,8 +18,10 @@ callmood.insights = (() => {
     fill("#insights", rows.length ? h("ol", {}, rows.map(item)) : none);
   }
 
+  // A report until an earlier day has no insights.
   async function load() {
     rows = await callmood.data.read("insights");
+    document.querySelector("#insights").closest("section").hidden = rows === null;
     render();
   }
 

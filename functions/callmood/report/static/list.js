@@ -120,6 +120,12 @@ callmood.list = (() => {
 
   // --- rows -------------------------------------------------------------------------------------------------------
 
+  // What limits the figures of a call.
+  function marks(call) {
+    const texts = [call.hasEstimatedStart ? "time of upload" : null, call.hasSharedChannel ? "shared channel" : null];
+    return texts.filter(Boolean).map((text) => ` · ${text}`);
+  }
+
   function listRow(state, call) {
     return h(
       "tr",
@@ -128,7 +134,7 @@ callmood.list = (() => {
         "th",
         { scope: "row", class: "call" },
         h("a", { href: callUrl(state, call) }, callmood.nameElement(call.name)),
-        h("span", { class: "start" }, `${callmood.date(call.day)}, ${call.time}`),
+        h("span", { class: "start" }, `${callmood.date(call.day)}, ${call.time}`, marks(call)),
       ),
       h("td", { class: "queue" }, call.queue === null ? "" : callmood.nameElement(call.queue)),
       h("td", { class: "agent" }, call.agent === null ? "" : callmood.nameElement(call.agent)),

@@ -146,11 +146,14 @@ callmood.metrics = {
     return reversed ? found.reverse() : found;
   },
 
+  // Returns the text of a call that the search covers. It is kept with the call, because there can be 100,000 calls.
   searchText(call) {
-    const { name, day, time, queue, agent, customer, direction, language, labels, attentionReason } = call;
-    const emotion = call.peakEmotion;
-    const all = [name, day, callmood.date(day), time, queue, agent, customer, direction, language, ...labels];
-    return [...all, emotion, attentionReason].join("\n").toLowerCase();
+    if (call.searchText === undefined) {
+      const { name, day, time, queue, agent, customer, direction, language, labels, attentionReason } = call;
+      const all = [name, day, callmood.dateText(day), time, queue, agent, customer, direction, language, ...labels];
+      call.searchText = [...all, call.peakEmotion, attentionReason].join("\n").toLowerCase();
+    }
+    return call.searchText;
   },
 
   // Whether the call has a customer segment that is more negative than not, as in the view `worst_moments`.
@@ -212,11 +215,15 @@ callmood.metrics = {
     });
   },
 
+  // Returns a function of a day: the number of whole weeks between the day and the last day; negative after it.
+  weeksBefore: (last) => callmood.memoize((day) => Math.floor((callmood.countDays(day, last) - 1) / 7)),
+
   // Returns the range of weekly negativity over the 13 weeks that end on a day, without the lowest and the highest week
   // if there are eight or more; null with fewer than four weeks.
   usualRange(calls, last) {
-    const week = (call) => Math.floor((callmood.countDays(call.day, last) - 1) / 7);
-    const weeks = callmood.metrics.groupBy(calls, (call) => (call.day <= last && week(call) < 13 ? week(call) : null));
+    const weekOf = callmood.metrics.weeksBefore(last);
+    const recent = (week) => (week >= 0 && week < 13 ? week : null);
+    const weeks = callmood.metrics.groupBy(calls, (call) => recent(weekOf(call.day)));
     const values = [...weeks.values()]
       .map((inWeek) => callmood.metrics.summarize(inWeek).negativity)
       .filter((negativity) => negativity !== null)
@@ -231,10 +238,11 @@ callmood.metrics = {
     const { groupBy, summarize, change } = callmood.metrics;
     const before = groupBy(callsBefore, (call) => call.queue);
     const last = calls.reduce((latest, call) => (call.day > latest ? call.day : latest), "");
+    const weekOf = callmood.metrics.weeksBefore(last);
     return [...groupBy(calls, (call) => call.queue)].map(([name, inQueue]) => {
       const summary = summarize(inQueue);
       const previous = before.get(name) ?? [];
-      const weeks = groupBy([...previous, ...inQueue], (call) => Math.floor((callmood.countDays(call.day, last) - 1) / 7));
+      const weeks = groupBy([...previous, ...inQueue], (call) => weekOf(call.day));
       const count = Math.max(...weeks.keys()) + 1;
       const weekly = Array.from({ length: count }, (_, i) => summarize(weeks.get(count - 1 - i) ?? []).negativity);
       return { name, ...summary, change: change("negativity", summary, summarize(previous)), weekly };
