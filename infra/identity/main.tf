@@ -81,7 +81,7 @@ resource "google_storage_bucket_iam_member" "monitor_reference" {
 
 # Authorized views of the report dataset: monitor reads the views without access to the tables.
 resource "google_bigquery_table_iam_member" "monitor_views" {
-  for_each = var.monitor ? setintersection(var.warehouse.views, ["call_features", "annotated_segments", "drift_checks_current", "recordings_current", "segments_current", "turns", "calls", "insights"]) : []
+  for_each = var.monitor ? setintersection(var.warehouse.views, ["call_features", "annotated_segments", "drift_checks_current", "erasures_current", "generations_current", "valid_analyses", "recordings_current", "segments_current", "turns", "calls", "insights"]) : []
 
   project    = var.deployment.project_id
   dataset_id = var.warehouse.reports_dataset_id

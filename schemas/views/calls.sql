@@ -353,7 +353,7 @@ SELECT
   IFNULL(f.agent_emotion_s, 0) AS agent_emotion_s,
   IFNULL(f.agent_negative_s, 0) AS agent_negative_s,
   IFNULL(r.mixed_talk_s, r.unknown_talk_s) IS NOT NULL AND r.customer_talk_s IS NULL AS is_shared_channel,
-  r.started_at = r.uploaded_at AS is_start_estimated,
+  IFNULL(r.started_at_source IN ('upload', 'file'), r.started_at = r.uploaded_at) AS is_start_estimated,
   r.segment_count,
   NULLIF(ARRAY_TO_STRING(r.warnings, ', '), '') AS warnings,
   r.model_version,

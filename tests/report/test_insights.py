@@ -14,10 +14,11 @@ from callmood.report.build import Period, build_report
 
 @pytest.fixture(scope="module")
 def planted(tmp_path_factory):
-    """3,000 calls of 60 agents with planted faults; a tenth in one channel, and some without a known start."""
+    """3,000 calls of 60 agents with planted faults; the start of seven calls is unknown."""
     calls = plant_faults(generate_calls(1, calls=3000))
-    uploaded = calls["started_at"] + np.where(np.arange(3000) < 7, 0, 3600).astype("timedelta64[s]")
-    return create_planted_store(tmp_path_factory.mktemp("planted") / "calls.duckdb", calls, uploaded_at=uploaded)
+    source = np.where(np.arange(3000) < 7, "upload", "metadata")
+    path = tmp_path_factory.mktemp("planted") / "calls.duckdb"
+    return create_planted_store(path, calls, started_at_source=source)
 
 
 @pytest.fixture(scope="module")

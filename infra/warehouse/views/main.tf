@@ -14,11 +14,17 @@ locals {
   layer_2 = toset([for name in setsubtract(local.names, local.upto_1) : name if length(setsubtract(local.reads[name], local.upto_1)) == 0])
   layer_3 = toset([for name in setsubtract(local.names, local.upto_2) : name if length(setsubtract(local.reads[name], local.upto_2)) == 0])
   layer_4 = toset([for name in setsubtract(local.names, local.upto_3) : name if length(setsubtract(local.reads[name], local.upto_3)) == 0])
+  layer_5 = toset([for name in setsubtract(local.names, local.upto_4) : name if length(setsubtract(local.reads[name], local.upto_4)) == 0])
+  layer_6 = toset([for name in setsubtract(local.names, local.upto_5) : name if length(setsubtract(local.reads[name], local.upto_5)) == 0])
+  layer_7 = toset([for name in setsubtract(local.names, local.upto_6) : name if length(setsubtract(local.reads[name], local.upto_6)) == 0])
   upto_0  = local.layer_0
   upto_1  = setunion(local.upto_0, local.layer_1)
   upto_2  = setunion(local.upto_1, local.layer_2)
   upto_3  = setunion(local.upto_2, local.layer_3)
   upto_4  = setunion(local.upto_3, local.layer_4)
+  upto_5  = setunion(local.upto_4, local.layer_5)
+  upto_6  = setunion(local.upto_5, local.layer_6)
+  upto_7  = setunion(local.upto_6, local.layer_7)
 
   # Column descriptions from the JSON file next to the view, if it lists all columns (not only the columns that the view
   # adds to a table). The description of the view is in the same file, or in the first comment of the SQL file.
@@ -79,4 +85,28 @@ module "layer_4" {
   dataset_id = var.dataset_id
   views      = { for name in local.layer_4 : name => local.views[name] }
   depends_on = [module.layer_3]
+}
+
+module "layer_5" {
+  source     = "./layer"
+  project_id = var.project_id
+  dataset_id = var.dataset_id
+  views      = { for name in local.layer_5 : name => local.views[name] }
+  depends_on = [module.layer_4]
+}
+
+module "layer_6" {
+  source     = "./layer"
+  project_id = var.project_id
+  dataset_id = var.dataset_id
+  views      = { for name in local.layer_6 : name => local.views[name] }
+  depends_on = [module.layer_5]
+}
+
+module "layer_7" {
+  source     = "./layer"
+  project_id = var.project_id
+  dataset_id = var.dataset_id
+  views      = { for name in local.layer_7 : name => local.views[name] }
+  depends_on = [module.layer_6]
 }
