@@ -65,8 +65,11 @@ output "looker_studio_urls" {
 
 # The Linking API of Looker Studio, as in functions/callmood/ops/looker.py.
 locals {
-  # Views that only select the current rows of a table (fields_of) are not data sources.
-  report_views  = [for view in module.warehouse.views : view if !can(jsondecode(file("${path.module}/schemas/views/${view}.json")).fields_of)]
+  # Views that only select the current rows of a table (fields_of), and steps of other views, are not data sources.
+  report_views = [
+    for view in module.warehouse.views : view
+    if length(setintersection(keys(jsondecode(file("${path.module}/schemas/views/${view}.json"))), ["fields_of", "is_internal"])) == 0
+  ]
   looker_studio = "https://lookerstudio.google.com/reporting/create?c.mode=edit&r.reportName=callmood"
   looker_sources = {
     for view in local.report_views : view => join("", [for pair in [

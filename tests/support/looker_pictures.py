@@ -144,7 +144,6 @@ def overview():
         ("delivery", "301", 0.14, "15"),
         ("sales", "183", 0.09, "7"),
     ]
-    agents = [("a17", "96", 0.33, "11"), ("a08", "88", 0.21, "9"), ("a21", "102", 0.12, "21"), ("a30", "91", 0.10, "5")]
     calls = [
         ("2 Nov 09:14", "1001", "billing", "more negative at the end (70%) than at the start (15%)", "▶ 1:25"),
         ("2 Nov 11:40", "1002", "delivery", "negative at the end (52%); angry for 24 s", "▶ 0:42"),
@@ -175,9 +174,12 @@ def overview():
             584,
             568,
             200,
-            "Agents with five calls or more",
-            [("agent", 20), ("calls", 160), ("negativity", 230), ("recovered", 430)],
-            agents,
+            "What changed: the first three insights",
+            [("sentence", 20)],
+            [
+                ("billing: negative 18% → 27% since 2 November, most of the overall change",),
+                ("delivery, Mondays 9:00 to 12:00: negative 34%, otherwise 16%",),
+            ],
         ),
         table(
             8,

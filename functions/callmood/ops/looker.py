@@ -31,8 +31,8 @@ class Template:
 
 
 def report_views() -> tuple[str, ...]:
-    """Return the names of the views for reports: all except those that only select rows of a table for other views."""
-    return tuple(name for name, view in views().items() if view.fields_of is None)
+    """Return the names of the views for reports: all except internal ones and those that only select rows of a table."""
+    return tuple(name for name, view in views().items() if view.fields_of is None and not view.is_internal)
 
 
 PAGES = {

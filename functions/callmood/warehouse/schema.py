@@ -66,12 +66,16 @@ def tables() -> Mapping[str, Table]:
 
 @dataclass(frozen=True)
 class View:
-    """One reporting view: its description, its columns, and the table or view whose columns it contains."""
+    """One view: its description, its columns, and the table or view whose columns it contains.
+
+    Internal views are steps of other views, and not for reports.
+    """
 
     name: str
     description: str
     fields: tuple[Field, ...]
     fields_of: str | None = None
+    is_internal: bool = False
 
 
 @cache
@@ -84,7 +88,7 @@ def views() -> Mapping[str, View]:
         known: dict[str, Table | View] = {**tables(), **found}
         inherited = known[fields_of].fields if fields_of else ()
         fields = (*inherited, *map(_field, spec["fields"]))
-        found[path.stem] = View(path.stem, spec["description"], fields, fields_of)
+        found[path.stem] = View(path.stem, spec["description"], fields, fields_of, spec.get("is_internal", False))
     return found
 
 
