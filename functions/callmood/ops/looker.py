@@ -31,7 +31,7 @@ class Template:
 
 
 def report_views() -> tuple[str, ...]:
-    """Return the names of the views for reports: all except internal ones and those that only select rows of a table."""
+    """Return the names of the views for reports: neither internal, nor only rows of a table for other views."""
     return tuple(name for name, view in views().items() if view.fields_of is None and not view.is_internal)
 
 
