@@ -12,7 +12,7 @@ from callmood.services.batch import analyze_file
 
 CURRENT = "SELECT * FROM recordings_current WHERE recording_id = @id"
 FAILED = "SELECT * FROM failures WHERE recording_id = @id"
-ERASED = "SELECT reason FROM erasures WHERE recording_id = @id"
+ERASED = "SELECT reason FROM erasures_current WHERE recording_id = @id"
 
 
 def test_uploaded_call_can_be_queried(stack):
@@ -103,9 +103,25 @@ def test_overwritten_recording_is_replaced_by_the_new_one(stack):
     stack.until(CURRENT, after)
     stack.until(ERASED, before)
     assert stack.rows(CURRENT, before) == []
-    stack.until_logged("erase", before, "a newer generation")
+    stack.until_logged("erase", before, "Erased")
     assert stack.rows(ERASED, before) == [{"reason": "replaced"}]
     assert stack.rows(ERASED, after) == []
+
+
+def test_overwritten_recording_disappears_although_the_newer_one_is_bad_or_deleted(stack):
+    bad, deleted = (stack.upload(f"overwritten-{kind}.wav", clip()) for kind in ("bad", "deleted"))
+    for call in (bad, deleted):
+        stack.until(CURRENT, call)
+    newer = stack.upload(bad.name, b"This is a letter.\n" * 100)
+    stack.upload(deleted.name, clip())
+    stack.bucket.blob(deleted.name).delete()
+    for call in (bad, deleted):
+        stack.until(CURRENT, call, enough=lambda rows: not rows)
+    stack.until(FAILED, newer)
+    stack.bucket.blob(bad.name).delete()
+    stack.until(ERASED, newer)
+    assert stack.rows(CURRENT, bad) == []
+    assert stack.rows("SELECT 1 FROM failures_current WHERE recording_id = @id", newer) == []
 
 
 def test_results_of_a_deleted_recording_disappear(stack):

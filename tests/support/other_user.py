@@ -4,11 +4,13 @@ import os
 import pickle
 import shutil
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from callmood.cli.app import app
 
 NOBODY = 65534
 
@@ -35,18 +37,18 @@ def run_as_other_user(function):
     return pickle.loads(content)
 
 
-def command_as_other_user(*arguments, **environment):
-    """Run `callmood` as such a user, and return the finished process."""
-    identity = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.getuid() == 0 else {}
-    functions = str(Path(__file__).parents[2] / "functions")
-    return subprocess.run(
-        [sys.executable, "-m", "callmood", *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": functions, "PYTHONDONTWRITEBYTECODE": "1"} | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        **identity,
-    )
+def command_as_other_user(*arguments):
+    """Run `callmood` as such a user, in a copy of this process, and return (exit code, output).
+
+    The user may not be able to read this Python, so the command runs once before: everything is then imported.
+    """
+    CliRunner().invoke(app, [*map(str, arguments), "--help"])
+
+    def command():
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        return result.exit_code, result.stdout, result.stderr
+
+    return run_as_other_user(command)
 
 
 @pytest.fixture
