@@ -2,7 +2,7 @@
 
 The generated JavaScript of such a package contains the Terraform name of every attribute, and a comment that states
 whether it is computed, optional, or required. (Nine large resources, which this project does not use, have their blocks
-in other files, and are read without them.) Run ``python schema.py PACKAGE.whl OUT.binpb``.
+in other files, and are read without them.) Run ``python schema.py PACKAGE.whl OUT.binpb TYPE…``.
 """
 
 from __future__ import annotations
@@ -114,8 +114,8 @@ def read_provider(source: str) -> pb.Schema.Block:
     )
 
 
-def read_package(package: Path) -> pb.GetProviderSchema.Response:
-    """Return the GetProviderSchema response for a package."""
+def read_package(package: Path, used: set[str]) -> pb.GetProviderSchema.Response:
+    """Return the GetProviderSchema response for a package, with the used types of resources and data sources."""
     response = pb.GetProviderSchema.Response()
     for source in modules(package):
         found = list(CLASS.finditer(source))
@@ -125,10 +125,10 @@ def read_package(package: Path) -> pb.GetProviderSchema.Response:
                 response.provider.block.CopyFrom(read_provider(body))
             elif base in ("TerraformResource", "TerraformDataSource"):
                 group = response.resource_schemas if base == "TerraformResource" else response.data_source_schemas
-                if type_name := RESOURCE_NAME.search(body):
+                if (type_name := RESOURCE_NAME.search(body)) and type_name[1] in used:
                     group[type_name[1]].block.CopyFrom(read_block(classes, name))
     return response
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_bytes(read_package(Path(sys.argv[1])).SerializeToString())
+    Path(sys.argv[2]).write_bytes(read_package(Path(sys.argv[1]), set(sys.argv[3:])).SerializeToString())

@@ -1,13 +1,17 @@
 """A stand-in Terraform provider: it has the schema of the real provider, and its resources exist in the state only.
 
 Terraform starts it as ``python serve.py SCHEMA.binpb`` with ``TF_DISABLE_PLUGIN_TLS=1``, reads the address from the
-first line of its output, and uses the plugin protocol, version 6. A plan is equal to that of the real provider. An
-apply generates the values that Google would return. Tests therefore need neither the registry nor Google Cloud.
+first line of its output, and uses the plugin protocol, version 6. A plan is equal to that of the real provider: the
+rules of the provider decide what is valid, and which change replaces a resource (`rules.py`). An apply generates the
+values that Google would return. Tests therefore need neither the registry nor Google Cloud. With
+CALLMOOD_STAND_IN_LOG, each applied change is appended to that file as JSON, in the order of the changes.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 import tempfile
 import threading
@@ -18,6 +22,7 @@ from typing import Any
 
 import grpc
 import msgpack
+import rules
 from archive import archive_file
 from tf.gen import grpc_controller_pb2, grpc_controller_pb2_grpc, grpc_stdio_pb2_grpc, tfplugin_pb2_grpc
 from tf.gen import tfplugin_pb2 as pb
@@ -103,6 +108,29 @@ def known(resource: dict[str, Any], key: str) -> Any:
     return None if resource.get(key) == UNKNOWN else resource.get(key)
 
 
+def error(summary: str) -> pb.Diagnostic:
+    """Return an error for Terraform to print."""
+    return pb.Diagnostic(severity=pb.Diagnostic.ERROR, summary=summary)
+
+
+def record(type_name: str, action: str, resource: dict[str, Any]) -> None:
+    """Append an applied change to the log, if there is one."""
+    if path := os.environ.get("CALLMOOD_STAND_IN_LOG"):
+        name = next(
+            (found for key in ("table_id", "name", "account_id", "member") if (found := known(resource, key))), ""
+        )
+        with Path(path).open("a") as log:
+            log.write(json.dumps({"type": type_name, "action": action, "name": name}) + "\n")
+
+
+def missing_metric(policy: dict[str, Any]) -> str | None:
+    """Return the metric of a new threshold that Cloud Monitoring does not find: one that the same apply creates."""
+    kinds = ("condition_threshold", "condition_absent")
+    filters = [inner["filter"] for one in policy["conditions"] for kind in kinds for inner in one.get(kind) or []]
+    own = re.compile(r'metric\.type = "((?:custom|logging)\.googleapis\.com/[^"]+)"')
+    return next((found[1] for text in filters if (found := own.search(text))), None)
+
+
 class Provider(tfplugin_pb2_grpc.ProviderServicer):
     """The provider service, based on a schema."""
 
@@ -120,7 +148,8 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):
         return pb.ValidateProviderConfig.Response()
 
     def ValidateResourceConfig(self, request, context):
-        return pb.ValidateResourceConfig.Response()
+        problems = rules.problems(request.type_name, decode(request.config))
+        return pb.ValidateResourceConfig.Response(diagnostics=[error(problem) for problem in problems])
 
     def ValidateDataResourceConfig(self, request, context):
         return pb.ValidateDataResourceConfig.Response()
@@ -136,12 +165,31 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):
 
     def PlanResourceChange(self, request, context):
         prior, planned = decode(request.prior_state), decode(request.proposed_new_state)
+        replaced = [] if prior is None or planned is None else rules.replacing(request.type_name, prior, planned)
         if prior is None:
             planned = with_unknowns(self.block(request.type_name), planned)
-        return pb.PlanResourceChange.Response(planned_state=encode(planned))
+        return pb.PlanResourceChange.Response(
+            planned_state=encode(planned),
+            requires_replace=[
+                pb.AttributePath(steps=[pb.AttributePath.Step(attribute_name=name)]) for name in sorted(replaced)
+            ],
+        )
 
     def ApplyResourceChange(self, request, context):
-        planned = decode(request.planned_state)
+        prior, planned = decode(request.prior_state), decode(request.planned_state)
+        if planned is None and prior.get("deletion_protection") is True:
+            refused = error(f"cannot destroy {request.type_name} without setting deletion_protection=false")
+            return pb.ApplyResourceChange.Response(new_state=request.prior_state, diagnostics=[refused])
+        record(
+            request.type_name,
+            "delete" if planned is None else "create" if prior is None else "update",
+            planned or prior,
+        )
+        if planned is None:
+            return pb.ApplyResourceChange.Response(new_state=encode(None))
+        if request.type_name == "google_monitoring_alert_policy" and (metric := missing_metric(planned)):
+            refused = error(f"Error 404: Cannot find metric that matches type = {metric}. It may take up to 10 minutes")
+            return pb.ApplyResourceChange.Response(new_state=request.prior_state, diagnostics=[refused])
         return pb.ApplyResourceChange.Response(
             new_state=encode(with_generated_values(request.type_name, self.block(request.type_name), planned))
         )
@@ -151,12 +199,8 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):
         if request.type_name == "archive_file":
             try:
                 return pb.ReadDataSource.Response(state=encode(archive_file(config)))
-            except (OSError, ValueError) as error:
-                return pb.ReadDataSource.Response(
-                    diagnostics=[
-                        pb.Diagnostic(severity=pb.Diagnostic.ERROR, summary=f"error creating archive: {error}")
-                    ]
-                )
+            except (OSError, ValueError) as failure:
+                return pb.ReadDataSource.Response(diagnostics=[error(f"error creating archive: {failure}")])
         block = self.schema.data_source_schemas[request.type_name].block
         state = with_generated_values(request.type_name, block, with_unknowns(block, config))
         if email := AGENTS.get(request.type_name):
