@@ -1,4 +1,7 @@
-"""An HTTP server for tests that gives scripted answers and records requests."""
+"""An HTTP server for tests that gives scripted answers and records requests.
+
+Requests to BigQuery and Cloud Storage must comply with the discovery documents of these APIs.
+"""
 
 import contextlib
 import json
@@ -6,6 +9,8 @@ import threading
 from dataclasses import dataclass
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from discovery import request_problems
 
 
 @dataclass
@@ -73,3 +78,5 @@ def scripted_http():
     finally:
         server.shutdown()
         server.server_close()
+    found = [problem for one in script.requests for problem in request_problems(one.method, one.path, one.body)]
+    assert not found, f"Google's API would reject or ignore: {found}"
