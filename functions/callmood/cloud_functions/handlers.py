@@ -133,7 +133,7 @@ def dead_letter(event: StorageEvent, settings: DeadLetterSettings, clients: Clie
     attempts = event.attributes.get(f"{prefix}DeliveryCount", "an unknown number of")
     subscription = event.attributes.get(f"{prefix}Subscription", "unknown")
     published = event.attributes.get(f"{prefix}TopicPublishTime", "an unknown time")
-    fix = "erase the call" if event.kind == DELETED else "upload the object again"
+    fix = "erase the call" if event.kind == DELETED else "run callmood retry-failures"
     message = (
         f"The {event.kind} event of {published} was dead-lettered after {attempts} attempts by subscription "
         f"{subscription}. Find the reason in the function's log under this recording_id, fix it, then {fix}."
