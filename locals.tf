@@ -38,8 +38,9 @@ locals {
     local.analysis_environment,
     local.settings,
     {
-      DATASET         = "${var.project_id}.${var.dataset_id}"
-      REPORTS_DATASET = "${var.project_id}.${var.dataset_id}_reports"
+      # An upgrade changes tables first, then views, and then the functions that use them.
+      DATASET         = module.warehouse.dataset
+      REPORTS_DATASET = module.warehouse.reports_dataset
       RESULTS_TOPIC   = module.delivery.results_topic_id
       METRICS_PREFIX  = "custom.googleapis.com/${var.name}"
     },

@@ -9,6 +9,7 @@ module "project" {
   name             = var.name
   region           = var.region
   retraining       = var.retraining != null
+  composer         = try(var.retraining.composer, null) != null
   data_access_logs = var.data_access_logs
   kms_key          = var.kms_key
 }
@@ -34,6 +35,7 @@ module "warehouse" {
   location               = coalesce(var.dataset_location, var.region)
   schemas                = local.schemas
   accounts               = module.identity.emails
+  readers                = merge(module.identity.readers, try(module.retraining[0].readers, {}))
   results_retention_days = var.results_retention_days
   time_travel_hours      = var.time_travel_hours
   min_calls_per_group    = var.min_calls_per_group
@@ -49,11 +51,9 @@ module "identity" {
   deployment = local.deployment
   ingest     = module.ingest
   warehouse = {
-    dataset_id         = module.warehouse.dataset_id
-    tables             = module.warehouse.tables
-    erasable_tables    = module.warehouse.erasable_tables
-    reports_dataset_id = module.warehouse.reports_dataset_id
-    views              = module.warehouse.views
+    dataset_id      = module.warehouse.dataset_id
+    tables          = module.warehouse.tables
+    erasable_tables = module.warehouse.erasable_tables
   }
   model_uri     = var.settings.model_uri
   reference_uri = var.settings.reference_uri
@@ -71,6 +71,7 @@ module "functions" {
   analyze       = var.analyze
   alert_secrets = var.alert_webhook
   monitor       = var.monitor != null
+  archive       = var.functions_archive
 }
 
 module "delivery" {
@@ -90,18 +91,19 @@ module "realtime" {
   source = "./infra/realtime"
   count  = var.realtime == null ? 0 : 1
 
-  deployment    = local.deployment
-  service       = var.realtime
-  default_image = "${module.registry.images}/serve:latest"
-  environment   = local.analysis_environment
+  deployment  = local.deployment
+  service     = var.realtime
+  image       = try(var.images.serve, null)
+  environment = local.analysis_environment
 }
 
 module "registry" {
   source = "./infra/registry"
 
-  deployment        = local.deployment
-  source_repository = var.source_repository
-  operators         = var.operators
+  deployment          = local.deployment
+  source_repository   = var.source_repository
+  operators           = var.operators
+  deletion_protection = var.deletion_protection
 }
 
 module "retraining" {
@@ -110,6 +112,7 @@ module "retraining" {
 
   deployment       = local.deployment
   settings         = var.retraining
+  image            = try(var.images.train, null)
   registry         = module.registry
   warehouse        = module.warehouse
   drift_publishers = { for name, email in module.identity.emails : name => email if name == "monitor" }
@@ -124,6 +127,7 @@ module "observability" {
   services         = module.functions.services
   recordings_topic = module.ingest.topic
   delivery         = module.delivery
+  erasure_config   = module.warehouse.erasure_config
   monitor          = var.monitor != null
   emails           = var.alert_emails
   thresholds       = var.alert_thresholds
@@ -136,4 +140,6 @@ module "perimeter" {
 
   deployment = local.deployment
   perimeter  = var.perimeter
+  builders   = concat([module.identity.emails["builder"]], [module.registry.image_builder])
+  callers    = try(var.realtime.callers, [])
 }

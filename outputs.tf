@@ -48,6 +48,31 @@ output "images" {
   value       = module.registry.images
 }
 
+output "image_builder" {
+  description = "Email address of the service account that builds the images."
+  value       = module.registry.image_builder
+}
+
+output "runs_bucket" {
+  description = "Bucket for training runs. `./run images` uploads the sources of the images to its folder images/."
+  value       = module.registry.runs_bucket
+}
+
+output "archive" {
+  description = "Archive that the functions are built from. functions_archive selects an earlier one."
+  value       = module.functions.archive
+}
+
+output "sources_bucket" {
+  description = "Bucket of the archives of the functions."
+  value       = module.functions.sources_bucket
+}
+
+output "kms_key" {
+  description = "ID of the encryption key, or null for Google-managed keys. A teardown keeps a created key: to deploy again, set kms_key to this ID."
+  value       = module.project.kms_key_id
+}
+
 output "retraining_jobs" {
   description = "Name of the Cloud Run job of each step of the retraining pipeline, by step; empty without `retraining`."
   value       = try(module.retraining[0].jobs, {})

@@ -141,6 +141,7 @@ variable "settings" {
     confidence_threshold  = optional(number)
     reference_uri         = optional(string)
     retrain_after_days    = optional(number)
+    raw_audio             = optional(string)
   })
   default  = {}
   nullable = false
@@ -168,6 +169,10 @@ variable "settings" {
   validation {
     condition     = can(regex("^gs://[^/]+/.+$", coalesce(var.settings.reference_uri, "gs://a/b")))
     error_message = "settings.reference_uri must be gs://BUCKET/OBJECT."
+  }
+  validation {
+    condition     = can(regex("^(ulaw|alaw|slin|g729)/[0-9]+/[0-9]+$", coalesce(var.settings.raw_audio, "ulaw/8000/1")))
+    error_message = "settings.raw_audio must be CODEC/RATE/CHANNELS with the codec ulaw, alaw, slin, or g729, such as ulaw/8000/1."
   }
   validation {
     condition     = coalesce(var.settings.retrain_after_days, 1) >= 1
@@ -222,9 +227,9 @@ variable "alert_webhook" {
 }
 
 variable "realtime" {
-  description = "Deploy the real-time service on Cloud Run, which scores recordings and calls in progress (docs/realtime.md): image, callers (IAM members), IDs of the Secret Manager secrets that contain the session key and the API key, concurrent streams per instance, and resources. Default: no service."
+  description = "Deploy the real-time service on Cloud Run, which scores recordings and calls in progress (docs/realtime.md). It needs images.serve. Ingress (all, or internal: only from VPC networks of the project and from its perimeter), callers (IAM members), IDs of the Secret Manager secrets that contain the session key and the API key, concurrent streams per instance, and resources. Default: no service."
   type = object({
-    image              = optional(string)
+    ingress            = optional(string, "all")
     callers            = optional(list(string), [])
     session_key_secret = optional(string)
     api_key_secret     = optional(string)
@@ -245,6 +250,14 @@ variable "realtime" {
     error_message = "realtime.session_key_secret and realtime.api_key_secret must be IDs of Secret Manager secrets, not their values. To create a secret: openssl rand -base64 32 | gcloud secrets create callmood-session-key --data-file=-"
   }
   validation {
+    condition     = var.realtime == null || var.images.serve != null
+    error_message = "realtime needs images.serve. To build the image and set the option, run `./run images` (docs/deploy.md)."
+  }
+  validation {
+    condition     = contains(["all", "internal"], try(var.realtime.ingress, "all"))
+    error_message = "realtime.ingress must be all or internal."
+  }
+  validation {
     condition     = try(var.realtime.max_streams, 1) >= 1 && try(var.realtime.max_streams, 1) <= 200
     error_message = "realtime.max_streams must be 1 to 200. `./run bench realtime --calls N` measures the capacity of one CPU."
   }
@@ -261,7 +274,7 @@ variable "realtime" {
 variable "max_delivery_attempts" {
   description = "Delivery attempts after which an event goes to the dead letter topic."
   type        = number
-  default     = 5
+  default     = 20
 
   validation {
     condition     = var.max_delivery_attempts >= 5 && var.max_delivery_attempts <= 100
@@ -314,7 +327,7 @@ variable "dataset_location" {
 }
 
 variable "results_retention_days" {
-  description = "Age in days at which results are deleted. Default: results are not deleted."
+  description = "Age in days at which results are deleted. The history of models in production (the table releases) stays. Default: results are not deleted."
   type        = number
   default     = null
 
@@ -394,7 +407,7 @@ variable "queue_readers" {
 # --- Security -------------------------------------------------------------------------------------------------------
 
 variable "kms_key" {
-  description = "Customer-managed encryption key: `create` for a new key ring and a rotating key, or the ID of an existing key in the same region. Default: Google-managed keys."
+  description = "Customer-managed encryption key: `create` for a new key ring and a rotating key, or the ID of an existing key in the region of the data. Default: Google-managed keys."
   type        = string
   default     = null
 
@@ -402,12 +415,20 @@ variable "kms_key" {
     condition     = can(regex("^(create|projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+)$", coalesce(var.kms_key, "create")))
     error_message = "kms_key must be `create`, or projects/PROJECT/locations/REGION/keyRings/RING/cryptoKeys/KEY."
   }
+  validation {
+    condition     = try(regex("^projects/[^/]+/locations/([^/]+)/", var.kms_key)[0], var.region) == var.region
+    error_message = "kms_key must be a key in the region of the deployment: Google Cloud does not encrypt data with a key in another location."
+  }
+  validation {
+    condition     = var.kms_key == null || alltrue([for location in [var.bucket_location, var.dataset_location] : coalesce(location, var.region) == var.region])
+    error_message = "kms_key needs all data in one region. Remove bucket_location and dataset_location, or set them to region."
+  }
 }
 
 variable "data_access_logs" {
-  description = "Whether to log reads and writes of objects and messages. The logs are billed by volume."
+  description = "Whether to log reads and writes of objects and messages (Cloud Audit Logs). This replaces an existing audit configuration of Cloud Storage, Pub/Sub, and IAM in the project. The logs are billed by volume."
   type        = bool
-  default     = true
+  default     = false
 }
 
 variable "perimeter" {
@@ -500,10 +521,9 @@ variable "budget" {
 # --- Models ---------------------------------------------------------------------------------------------------------
 
 variable "retraining" {
-  description = "Retraining pipeline (docs/retraining.md). It trains a model on a schedule and after drift, and runs it as a canary: gs:// URI of each corpus by name, training image and configuration, cron schedule (null: drift only), share of the recordings and duration of the canary, and options of `python -m model compare-canary`. composer: run the pipeline in a Cloud Composer environment, which also costs money while idle. Default: no pipeline."
+  description = "Retraining pipeline (docs/retraining.md). It trains a model on a schedule and after drift, and runs it as a canary: gs:// URI of each corpus by name, training configuration, cron schedule (null: drift only), share of the recordings and duration of the canary, and options of `python -m model compare-canary`. composer: run the pipeline in a Cloud Composer environment, which also costs money while idle. It needs images.train. Default: no pipeline."
   type = object({
     corpora       = map(string)
-    image         = optional(string)
     config        = optional(string, "model/configs/shipped.toml")
     schedule      = optional(string, "0 3 1 * *")
     canary_share  = optional(number, 0.1)
@@ -528,6 +548,10 @@ variable "retraining" {
     error_message = "retraining.corpora must contain corpora that `python -m model ingest` reads: cremad, emodb, ravdess, savee, tess, synthetic (from `./run synthesize`), or csv (a list of your own calls)."
   }
   validation {
+    condition     = var.retraining == null || var.images.train != null
+    error_message = "retraining needs images.train. To build the image and set the option, run `./run images` (docs/deploy.md)."
+  }
+  validation {
     condition     = can(regex("^(\\S+ ){4}\\S+$", try(coalesce(var.retraining.schedule, "0 3 1 * *"), "0 3 1 * *")))
     error_message = "retraining.schedule must be a cron schedule with five fields, such as \"0 3 1 * *\" for the first day of each month at 03:00."
   }
@@ -542,6 +566,29 @@ variable "retraining" {
   validation {
     condition     = contains(["SMALL", "MEDIUM", "LARGE"], try(coalesce(var.retraining.composer.size, "SMALL"), "SMALL"))
     error_message = "retraining.composer.size must be SMALL, MEDIUM, or LARGE."
+  }
+}
+
+variable "images" {
+  description = "Images of infra/images, pinned by digest: REPOSITORY/NAME@sha256:DIGEST. serve runs the real-time service, and train the retraining pipeline. `./run images` builds both and writes this option to images.auto.tfvars.json."
+  type        = object({ serve = optional(string), train = optional(string) })
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for image in compact([var.images.serve, var.images.train]) : can(regex("^[^@ ]+@sha256:[0-9a-f]{64}$", image))])
+    error_message = "images must be pinned by digest, such as europe-west1-docker.pkg.dev/acme-calls-1/callmood-images/serve@sha256:…: Cloud Run resolves a tag once, and does not notice a new image."
+  }
+}
+
+variable "functions_archive" {
+  description = "Earlier archive to build the functions from, such as functions-….zip. `./run rollback` sets it. Default: the functions of this version."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = can(regex("^functions-[0-9a-f]{64}[.]zip$", coalesce(var.functions_archive, "functions-${sha256("")}.zip")))
+    error_message = "functions_archive must be the name of an archive in the bucket of the archives. To list them: gcloud storage ls \"gs://$(terraform output -raw sources_bucket)\""
   }
 }
 

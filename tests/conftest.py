@@ -40,12 +40,17 @@ def pytest_ignore_collect(collection_path, config):
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the slow tier, and keep tests that share a service or a trained model in one xdist worker."""
+    """Mark the slow tier, and keep tests that share a service, a deployment, or a trained model in one xdist worker."""
     for item in items:
         path = item.path.relative_to(_ROOT)
         if _is_slow(item.path) or "data_root" in item.fixturenames:
             item.add_marker(pytest.mark.slow)
-        item.add_marker(pytest.mark.xdist_group("stack" if path.parts[0] in ("stack", "views") else str(path)))
+        shared = "stack" if path.parts[0] in ("stack", "views") else "deployments" if _uses_deployments(item) else None
+        item.add_marker(pytest.mark.xdist_group(shared or str(path)))
+
+
+def _uses_deployments(item):
+    return not {"deployments", "existing", "applied"}.isdisjoint(item.fixturenames)
 
 
 @pytest.fixture(scope="session")

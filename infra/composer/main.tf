@@ -48,6 +48,11 @@ resource "google_composer_environment" "airflow" {
     }
   }
 
+  lifecycle {
+    # Another key would replace the environment.
+    ignore_changes = [config[0].encryption_config]
+  }
+
   depends_on = [google_project_iam_member.airflow]
 }
 

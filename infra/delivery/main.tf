@@ -41,7 +41,7 @@ resource "google_pubsub_subscription" "recordings" {
   }
 
   retry_policy {
-    minimum_backoff = "10s"
+    minimum_backoff = "${var.minimum_backoff_s}s"
     maximum_backoff = "600s"
   }
 
@@ -73,7 +73,7 @@ resource "google_pubsub_subscription" "dead_letter" {
   }
 
   retry_policy {
-    minimum_backoff = "10s"
+    minimum_backoff = "${var.minimum_backoff_s}s"
     maximum_backoff = "600s"
   }
 

@@ -6,6 +6,16 @@ output "subscriptions" {
   )
 }
 
+output "dead_letter_subscriptions" {
+  description = "Names of the subscriptions that move an event to a dead letter topic after its last delivery attempt."
+  value       = sort([for subscription in merge(google_pubsub_subscription.recordings, google_pubsub_subscription.alert) : subscription.name])
+}
+
+output "monitor_job" {
+  description = "Name of the scheduler job that invokes the function monitor, or null."
+  value       = one([for job in google_cloud_scheduler_job.monitor : job.name])
+}
+
 output "dead_letter_topic" {
   description = "Name of the dead letter topic."
   value       = google_pubsub_topic.dead_letters.name

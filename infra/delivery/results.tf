@@ -60,7 +60,7 @@ resource "google_pubsub_subscription" "alert" {
   }
 
   retry_policy {
-    minimum_backoff = "10s"
+    minimum_backoff = "${var.minimum_backoff_s}s"
     maximum_backoff = "600s"
   }
 

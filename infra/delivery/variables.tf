@@ -36,9 +36,15 @@ variable "accounts" {
 }
 
 variable "max_delivery_attempts" {
-  description = "Delivery attempts after which an event goes to the dead letter topic: 5 to 100."
+  description = "Delivery attempts after which an event goes to the dead letter topic: 5 to 100. BigQuery accepts a new column some minutes after an upgrade, and 20 attempts take more than two hours."
   type        = number
-  default     = 5
+  default     = 20
+}
+
+variable "minimum_backoff_s" {
+  description = "Seconds before the second delivery attempt. The delay doubles with each attempt, to at most 600 s."
+  type        = number
+  default     = 30
 }
 
 variable "monitor_schedule" {

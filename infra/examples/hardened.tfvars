@@ -1,6 +1,7 @@
 # A hardened deployment, for example for a bank: customer-managed keys, a perimeter, locked retention, row access by queue, and a
 # budget.
-#   terraform apply -var project_id=PROJECT -var-file=infra/examples/hardened.tfvars
+#   ./run images -var-file=infra/examples/hardened.tfvars
+#   terraform apply -var-file=infra/examples/hardened.tfvars
 # Replace every address, number, and ID with your own.
 
 region = "europe-west3"
@@ -8,8 +9,9 @@ name   = "callmood-prod"
 labels = { cost_center = "cx-4711", data_class = "confidential" }
 
 # A customer-managed key, a perimeter, and egress through a VPC network.
-kms_key   = "create"
-perimeter = { access_policy = "123456789012", members = ["user:deployer@bank.example"], dry_run = true }
+kms_key          = "create"
+data_access_logs = true
+perimeter        = { access_policy = "123456789012", members = ["user:deployer@bank.example"], dry_run = true }
 network = {
   network    = "projects/bank-net/global/networks/shared"
   subnetwork = "projects/bank-net/regions/europe-west3/subnetworks/functions"
@@ -44,7 +46,7 @@ alert_webhook = { url_secret = "callmood-alert-url", signing_key_secret = "callm
 analyze = { memory = "4Gi", cpu = "2", concurrency = 2, min_instances = 1, max_instances = 50 }
 
 # The telephone system streams calls in progress. The session key signs the token that continues a session.
-realtime = { callers = ["serviceAccount:telephony@bank-net.iam.gserviceaccount.com"], session_key_secret = "callmood-session-key", min_instances = 1 }
+realtime = { ingress = "internal", callers = ["serviceAccount:telephony@bank-net.iam.gserviceaccount.com"], session_key_secret = "callmood-session-key", min_instances = 1 }
 
 # Monthly retraining, and retraining after drift, on the annotated calls of the bank.
 retraining = { corpora = { csv = "gs://bank-corpora/calls" }, canary_share = 0.05, canary_hours = 72 }

@@ -2,6 +2,8 @@
 # redeploys the functions if the code, the schemas, the model, or the requirements change, and only then.
 
 locals {
+  archive = coalesce(var.archive, google_storage_bucket_object.functions.name)
+
   functions = merge(
     {
       analyze     = { description = "Analyzes a recording, and writes one row for each speech segment.", resources = var.analyze }
@@ -39,6 +41,16 @@ resource "google_storage_bucket" "sources" {
   public_access_prevention    = "enforced"
   force_destroy               = true # Terraform can upload archives again
 
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 365
+      matches_prefix = ["functions-"]
+    }
+  }
+
   dynamic "encryption" {
     for_each = var.deployment.kms_key_id[*]
     content {
@@ -52,6 +64,9 @@ resource "google_storage_bucket_object" "functions" {
   name         = "functions-${data.archive_file.functions.output_sha256}.zip"
   source       = data.archive_file.functions.output_path
   content_type = "application/zip"
+
+  # Earlier archives stay in the bucket, for a rollback. The bucket deletes them after a year.
+  deletion_policy = "ABANDON"
 }
 
 resource "google_artifact_registry_repository" "images" {
@@ -76,6 +91,11 @@ resource "google_artifact_registry_repository" "images" {
     condition {
       older_than = "${30 * 24 * 60 * 60}s"
     }
+  }
+
+  lifecycle {
+    # Another key would replace the repository and delete the images in use. They contain no data of customers.
+    ignore_changes = [kms_key_name]
   }
 }
 
@@ -118,7 +138,7 @@ resource "google_cloudfunctions2_function" "functions" {
     source {
       storage_source {
         bucket = google_storage_bucket.sources.name
-        object = google_storage_bucket_object.functions.name
+        object = local.archive
       }
     }
 

@@ -7,6 +7,11 @@ output "services" {
 }
 
 output "archive" {
-  description = "Local path of the deployed archive."
-  value       = data.archive_file.functions.output_path
+  description = "Name of the archive that the functions are built from, in the bucket of the archives."
+  value       = local.archive
+}
+
+output "sources_bucket" {
+  description = "Name of the bucket of the archives."
+  value       = google_storage_bucket.sources.name
 }

@@ -66,3 +66,9 @@ variable "monitor" {
   type        = bool
   default     = true
 }
+
+variable "archive" {
+  description = "Name of an earlier archive to build the functions from, for a rollback; null for the archive of this version."
+  type        = string
+  default     = null
+}

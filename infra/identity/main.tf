@@ -79,17 +79,6 @@ resource "google_storage_bucket_iam_member" "monitor_reference" {
   member = google_service_account.accounts["monitor"].member
 }
 
-# Authorized views of the report dataset: monitor reads the views without access to the tables.
-resource "google_bigquery_table_iam_member" "monitor_views" {
-  for_each = var.monitor ? setintersection(var.warehouse.views, ["call_features", "annotated_segments", "drift_checks_current", "erasures_current", "generations_current", "valid_analyses", "recordings_current", "segments_current", "turns", "calls", "insights"]) : []
-
-  project    = var.deployment.project_id
-  dataset_id = var.warehouse.reports_dataset_id
-  table_id   = each.key
-  role       = "roles/bigquery.dataViewer"
-  member     = google_service_account.accounts["monitor"].member
-}
-
 # Query jobs and metrics belong to a project, so these roles cannot be granted on a smaller resource.
 resource "google_project_iam_member" "monitor" {
   for_each = var.monitor ? toset(["roles/bigquery.jobUser", "roles/monitoring.metricWriter"]) : []
@@ -190,7 +179,7 @@ resource "google_pubsub_topic_iam_member" "operators_topic" {
 }
 
 resource "google_bigquery_table_iam_member" "operators_append" {
-  for_each = { for pair in setproduct(var.operators, ["erasures", "failures", "annotations", "call_details", "releases"]) : join(" ", pair) => { member = pair[0], table = pair[1] } }
+  for_each = { for pair in setproduct(var.operators, ["erasures", "failures", "annotations", "call_details", "releases", "reviews"]) : join(" ", pair) => { member = pair[0], table = pair[1] } }
 
   project    = var.deployment.project_id
   dataset_id = var.warehouse.dataset_id

@@ -1,3 +1,8 @@
+output "readers" {
+  description = "Email addresses of the service accounts that read the rows of all queues, by name. They are available after the accounts exist."
+  value       = { for name, account in google_service_account.accounts : name => account.email if contains(["eraser", "monitor"], name) }
+}
+
 output "emails" {
   description = "Email addresses of the service accounts, by name. They are available after the accounts have their permissions."
   value       = { for name, account in google_service_account.accounts : name => account.email }
@@ -6,7 +11,6 @@ output "emails" {
     google_bigquery_table_iam_member.appends,
     google_bigquery_table_iam_member.erases,
     google_bigquery_table_iam_member.eraser_erasures,
-    google_bigquery_table_iam_member.monitor_views,
     google_project_iam_member.builder_logs,
     google_project_iam_member.builder_sources,
     google_project_iam_member.eraser_jobs,

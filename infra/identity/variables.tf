@@ -15,13 +15,11 @@ variable "ingest" {
 }
 
 variable "warehouse" {
-  description = "Dataset and tables (IDs by name), names of the tables that an erasure deletes rows from, and the report dataset and its views."
+  description = "Dataset and tables (IDs by name), and names of the tables that an erasure deletes rows from."
   type = object({
-    dataset_id         = string
-    tables             = map(string)
-    erasable_tables    = set(string)
-    reports_dataset_id = string
-    views              = set(string)
+    dataset_id      = string
+    tables          = map(string)
+    erasable_tables = set(string)
   })
 }
 

@@ -1,6 +1,5 @@
 # Metrics of the function monitor, and an alert for drift.
 
-# An alert policy requires that its metric exists.
 resource "google_monitoring_metric_descriptor" "threshold_ratio" {
   count = var.monitor ? 1 : 0
 
@@ -52,17 +51,13 @@ resource "google_monitoring_alert_policy" "drift" {
 
   conditions {
     display_name = "A drift statistic of the calls of a day exceeds its threshold"
-    condition_threshold {
-      filter          = "resource.type = \"global\" AND metric.type = \"${google_monitoring_metric_descriptor.threshold_ratio[0].type}\""
-      comparison      = "COMPARISON_GT"
-      threshold_value = 1
-      duration        = "0s"
-      aggregations {
-        alignment_period     = "3600s"
-        per_series_aligner   = "ALIGN_MAX"
-        cross_series_reducer = "REDUCE_MAX"
-        group_by_fields      = ["metric.labels.model_version", "metric.labels.queue"]
-      }
+    # Cloud Monitoring accepts a PromQL condition before the metric exists. A threshold condition fails with 404 for some
+    # minutes after the descriptor is created.
+    condition_prometheus_query_language {
+      query                     = "max by (model_version, queue) (max_over_time(custom_googleapis_com:${replace(var.deployment.name, "-", "_")}_threshold_ratio{monitored_resource=\"global\"}[1h])) > 1"
+      duration                  = "0s"
+      evaluation_interval       = "3600s"
+      disable_metric_validation = true
     }
   }
 

@@ -92,6 +92,13 @@ resource "google_monitoring_dashboard" "overview" {
   })
 }
 
+check "alerts_reach_a_person" {
+  assert {
+    condition     = length(var.emails) > 0
+    error_message = "alert_emails is empty: nobody is notified of undeliverable recordings, failed erasures, or drift."
+  }
+}
+
 resource "google_monitoring_notification_channel" "email" {
   for_each = toset(var.emails)
 
@@ -103,28 +110,85 @@ resource "google_monitoring_notification_channel" "email" {
 
 resource "google_monitoring_alert_policy" "dead_letters" {
   project               = var.deployment.project_id
-  display_name          = "${var.deployment.name}: recordings are undeliverable"
+  display_name          = "${var.deployment.name}: events are undeliverable"
   combiner              = "OR"
   severity              = "ERROR"
   notification_channels = local.channels
 
   conditions {
-    display_name = "An event went to the dead letter topic"
+    display_name = "An event went to a dead letter topic"
     condition_threshold {
-      filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${local.subscription}\" AND metric.type = \"pubsub.googleapis.com/subscription/dead_letter_message_count\""
+      filter          = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = monitoring.regex.full_match(\"${join("|", var.delivery.dead_letter_subscriptions)}\") AND metric.type = \"pubsub.googleapis.com/subscription/dead_letter_message_count\""
       comparison      = "COMPARISON_GT"
       threshold_value = 0
       duration        = "0s"
       aggregations {
-        alignment_period   = "300s"
-        per_series_aligner = "ALIGN_SUM"
+        alignment_period     = "300s"
+        per_series_aligner   = "ALIGN_SUM"
+        cross_series_reducer = "REDUCE_SUM"
+        group_by_fields      = ["resource.labels.subscription_id"]
       }
     }
   }
 
   documentation {
-    subject = "${var.deployment.name}: recordings are undeliverable"
-    content = "All delivery attempts of at least one event failed. The table `failures` lists the recordings. The log of `${var.services["analyze"].name}` contains the reason, by recording_id. Fix the cause, then run `callmood retry-failures`."
+    subject = "${var.deployment.name}: events are undeliverable"
+    content = "All delivery attempts of at least one event of the subscription $${resource.label.subscription_id} failed. The table `failures` lists the recordings. The log of the function with the name of the subscription contains the reason, by recording_id. Fix the cause, then run `callmood retry-failures`. Undelivered alerts are in the subscription of the dead letters of `alert`."
+  }
+}
+
+# Google sends the mail about a failed scheduled query to the owner of the query, which is a service account.
+resource "google_monitoring_alert_policy" "erasure" {
+  project               = var.deployment.project_id
+  display_name          = "${var.deployment.name}: the nightly erasure failed"
+  combiner              = "OR"
+  severity              = "ERROR"
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "The scheduled query that deletes the rows of erased calls failed"
+    condition_matched_log {
+      filter = "resource.type = \"bigquery_dts_config\" AND resource.labels.config_id = \"${element(split("/", var.erasure_config), -1)}\" AND severity >= ERROR"
+    }
+  }
+
+  alert_strategy {
+    notification_rate_limit {
+      period = "3600s"
+    }
+  }
+
+  documentation {
+    subject = "${var.deployment.name}: the nightly erasure failed"
+    content = "Views hide erased calls, but their rows are still in the tables. The run history of the scheduled query in BigQuery contains the reason. Fix it, then run the query again (docs/deploy.md)."
+  }
+}
+
+resource "google_monitoring_alert_policy" "monitor" {
+  count = var.monitor ? 1 : 0
+
+  project               = var.deployment.project_id
+  display_name          = "${var.deployment.name}: the daily drift check failed"
+  combiner              = "OR"
+  severity              = "WARNING"
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "Cloud Scheduler could not run the daily drift check"
+    condition_matched_log {
+      filter = "resource.type = \"cloud_scheduler_job\" AND resource.labels.job_id = \"${var.delivery.monitor_job}\" AND severity >= ERROR"
+    }
+  }
+
+  alert_strategy {
+    notification_rate_limit {
+      period = "3600s"
+    }
+  }
+
+  documentation {
+    subject = "${var.deployment.name}: the daily drift check failed"
+    content = "The calls of a day were not compared with the reference of the model. The log of `${try(var.services["monitor"].name, "monitor")}` contains the reason. Fix it, then run the scheduler job again."
   }
 }
 

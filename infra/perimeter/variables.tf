@@ -11,3 +11,14 @@ variable "perimeter" {
     dry_run       = optional(bool, true)
   })
 }
+
+variable "builders" {
+  description = "Email addresses of the service accounts of builds. Cloud Build runs them outside of the perimeter."
+  type        = list(string)
+}
+
+variable "callers" {
+  description = "IAM members that call the real-time service from other projects."
+  type        = list(string)
+  default     = []
+}

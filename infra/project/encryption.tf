@@ -35,4 +35,10 @@ resource "google_kms_crypto_key_iam_member" "service_agents" {
   crypto_key_id = local.kms_key_id
   role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
   member        = each.value
+
+  depends_on = [
+    google_project_service_identity.agents,
+    data.google_storage_project_service_account.storage,
+    data.google_bigquery_default_service_account.bigquery,
+  ]
 }

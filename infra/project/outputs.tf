@@ -10,8 +10,14 @@ output "number" {
 }
 
 output "service_agents" {
-  description = "IAM members of Google's service agents in the project: storage, bigquery, pubsub, functions, run, artifacts."
+  description = "IAM members of Google's service agents in the project, by name: storage, bigquery, pubsub, functions, run, artifacts, eventarc, and with `composer` also composer and aiplatform. They are available after the agents exist."
   value       = local.service_agents
+
+  depends_on = [
+    google_project_service_identity.agents,
+    data.google_storage_project_service_account.storage,
+    data.google_bigquery_default_service_account.bigquery,
+  ]
 }
 
 output "kms_key_id" {

@@ -18,7 +18,7 @@ variable "services" {
   type        = set(string)
   default = [
     "accesscontextmanager", "artifactregistry", "bigquery", "bigquerydatatransfer", "billingbudgets", "cloudbuild", "cloudfunctions",
-    "cloudkms", "cloudresourcemanager", "cloudscheduler", "iam", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage",
+    "cloudkms", "cloudresourcemanager", "cloudscheduler", "eventarc", "iam", "logging", "monitoring", "pubsub", "run", "secretmanager", "storage",
   ]
 }
 
@@ -28,10 +28,16 @@ variable "retraining" {
   default     = false
 }
 
-variable "data_access_logs" {
-  description = "Whether to log reads and writes of objects and messages (Cloud Audit Logs). The logs are billed by volume."
+variable "composer" {
+  description = "Whether to enable the APIs that Cloud Composer and Vertex AI need, and create their service agents."
   type        = bool
-  default     = true
+  default     = false
+}
+
+variable "data_access_logs" {
+  description = "Whether to log reads and writes of objects and messages (Cloud Audit Logs). This replaces an existing audit configuration of Cloud Storage, Pub/Sub, and IAM in the project. The logs are billed by volume."
+  type        = bool
+  default     = false
 }
 
 variable "kms_key" {

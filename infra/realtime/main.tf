@@ -36,7 +36,7 @@ resource "google_cloud_run_v2_service" "realtime" {
   location             = var.deployment.region
   name                 = "${var.deployment.name}-realtime"
   description          = "Scores recordings and calls in progress."
-  ingress              = "INGRESS_TRAFFIC_ALL"
+  ingress              = var.service.ingress == "internal" ? "INGRESS_TRAFFIC_INTERNAL_ONLY" : "INGRESS_TRAFFIC_ALL"
   invoker_iam_disabled = var.service.api_key_secret != null
   deletion_protection  = false # the service is stateless
 
@@ -53,7 +53,7 @@ resource "google_cloud_run_v2_service" "realtime" {
     }
 
     containers {
-      image = coalesce(var.service.image, var.default_image)
+      image = var.image
 
       resources {
         limits            = { cpu = var.service.cpu, memory = var.service.memory }

@@ -14,9 +14,14 @@ variable "deployment" {
   })
 }
 
-variable "default_image" {
-  description = "Image to deploy if `service.image` is null, built from infra/images/serve.Containerfile."
+variable "image" {
+  description = "Image to deploy, built from infra/images/serve.Containerfile, as REPOSITORY/serve@sha256:DIGEST."
   type        = string
+
+  validation {
+    condition     = can(regex("@sha256:[0-9a-f]{64}$", var.image))
+    error_message = "image must be pinned by its digest (…@sha256:…): Cloud Run resolves a tag once, and does not notice a new image."
+  }
 }
 
 variable "environment" {
@@ -26,9 +31,9 @@ variable "environment" {
 }
 
 variable "service" {
-  description = "Image, callers (IAM members), IDs of the secrets that contain the session key and the API key, concurrent streams of one instance, and resources of the service."
+  description = "Ingress (all, or internal: only from VPC networks of the project and from its perimeter), callers (IAM members), IDs of the secrets that contain the session key and the API key, concurrent streams of one instance, and resources of the service."
   type = object({
-    image              = optional(string)
+    ingress            = optional(string, "all")
     callers            = optional(list(string), [])
     session_key_secret = optional(string)
     api_key_secret     = optional(string)

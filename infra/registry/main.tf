@@ -34,7 +34,7 @@ resource "google_storage_bucket" "models" {
   location                    = var.deployment.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
-  force_destroy               = false # rows refer to model versions
+  force_destroy               = !var.deletion_protection # rows refer to model versions
 
   versioning {
     enabled = true
@@ -92,6 +92,11 @@ resource "google_artifact_registry_repository" "images" {
       older_than = "${30 * 24 * 60 * 60}s"
     }
   }
+
+  lifecycle {
+    # Another key would replace the repository and delete the images in use. They contain no data of customers.
+    ignore_changes = [kms_key_name]
+  }
 }
 
 # Builds both images on every push to the main branch of the connected repository.
@@ -103,12 +108,12 @@ resource "google_cloudbuild_trigger" "images" {
   name            = "${var.deployment.name}-images"
   description     = "Builds the images of infra/images."
   filename        = "infra/images/cloudbuild.yaml"
-  service_account = google_service_account.image_builder[each.key].id
+  service_account = google_service_account.image_builder.id
   included_files  = ["infra/images/**", "functions/**", "model/**", "schemas/**", "pyproject.toml", "requirements.txt"]
 
   substitutions = {
     _REPOSITORY = local.repository
-    _TAG        = "latest"
+    _TAG        = "$SHORT_SHA"
   }
 
   repository_event_config {
@@ -120,8 +125,6 @@ resource "google_cloudbuild_trigger" "images" {
 }
 
 resource "google_service_account" "image_builder" {
-  for_each = toset(var.source_repository[*])
-
   project      = var.deployment.project_id
   account_id   = "${var.deployment.name}-image-builder"
   display_name = "callmood: image-builder"
@@ -129,21 +132,30 @@ resource "google_service_account" "image_builder" {
 }
 
 resource "google_artifact_registry_repository_iam_member" "image_builder_images" {
-  for_each = google_service_account.image_builder
-
   project    = var.deployment.project_id
   location   = var.deployment.region
   repository = google_artifact_registry_repository.images.name
   role       = "roles/artifactregistry.writer"
-  member     = each.value.member
+  member     = google_service_account.image_builder.member
 }
 
 resource "google_project_iam_member" "image_builder_logs" {
-  for_each = google_service_account.image_builder
-
   project = var.deployment.project_id
   role    = "roles/logging.logWriter"
-  member  = each.value.member
+  member  = google_service_account.image_builder.member
+}
+
+# `./run images` uploads the sources of a build to this folder.
+resource "google_storage_bucket_iam_member" "image_builder_sources" {
+  bucket = google_storage_bucket.runs.name
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.image_builder.member
+
+  condition {
+    title       = "sources of images only"
+    description = "Cloud Build reads the sources of a build from this folder."
+    expression  = "resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.runs.name}/objects/images/\")"
+  }
 }
 
 locals {

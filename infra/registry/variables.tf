@@ -30,3 +30,9 @@ variable "operators" {
   type        = list(string)
   default     = []
 }
+
+variable "deletion_protection" {
+  description = "Whether Terraform refuses to delete a bucket that contains models."
+  type        = bool
+  default     = true
+}

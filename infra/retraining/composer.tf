@@ -8,7 +8,7 @@ module "composer" {
   trainer     = google_service_account.accounts["trainer"].email
   topic_id    = google_pubsub_topic.retrain.id
   pipeline = {
-    image         = local.image
+    image         = var.image
     corpora       = local.corpora
     config        = var.settings.config
     schedule      = var.settings.schedule

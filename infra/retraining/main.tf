@@ -5,7 +5,6 @@
 locals {
   pipeline       = jsondecode(file("${path.module}/steps.json")).steps
   steps          = { for step in local.pipeline : step.name => step }
-  image          = coalesce(var.settings.image, "${var.registry.images}/train:latest")
   corpora        = join(" ", [for name, uri in var.settings.corpora : "${name}=${uri}"])
   corpus_buckets = toset([for uri in values(var.settings.corpora) : regex("^gs://([^/]+)", uri)[0]])
   jobs           = { for name, job in google_cloud_run_v2_job.steps : name => job.name }
@@ -60,7 +59,7 @@ resource "google_cloud_run_v2_job" "steps" {
       execution_environment = "EXECUTION_ENVIRONMENT_GEN2"
 
       containers {
-        image = local.image
+        image = var.image
         args  = ["step", each.key, "--help"] # an execution overrides the arguments
 
         resources {

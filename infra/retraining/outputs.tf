@@ -12,3 +12,8 @@ output "workflow" {
   description = "Definition of the workflow, as YAML."
   value       = google_workflows_workflow.retrain.source_contents
 }
+
+output "readers" {
+  description = "Email addresses of the service accounts that read the rows of all queues, by name. They are available after the accounts exist."
+  value       = { comparer = google_service_account.accounts["comparer"].email }
+}

@@ -16,10 +16,9 @@ variable "deployment" {
 }
 
 variable "settings" {
-  description = "URI of each corpus by name, training image and configuration, cron schedule (null: drift only), share and duration of the canary, options of `python -m model compare-canary`, and the Cloud Composer environment (null: Cloud Workflows)."
+  description = "URI of each corpus by name, training configuration, cron schedule (null: drift only), share and duration of the canary, options of `python -m model compare-canary`, and the Cloud Composer environment (null: Cloud Workflows)."
   type = object({
     corpora       = map(string)
-    image         = optional(string)
     config        = optional(string, "model/configs/shipped.toml")
     schedule      = optional(string, "0 3 1 * *")
     canary_share  = optional(number, 0.1)
@@ -39,9 +38,19 @@ variable "settings" {
   })
 }
 
+variable "image" {
+  description = "Training image, built from infra/images/train.Containerfile, as REPOSITORY/train@sha256:DIGEST."
+  type        = string
+
+  validation {
+    condition     = can(regex("@sha256:[0-9a-f]{64}$", var.image))
+    error_message = "image must be pinned by its digest (…@sha256:…): Cloud Run resolves a tag once, and does not notice a new image."
+  }
+}
+
 variable "registry" {
-  description = "Buckets of training runs and of models, URI of the model registry, and image repository."
-  type        = object({ runs_bucket = string, models_bucket = string, uri = string, images = string })
+  description = "Buckets of training runs and of models, and URI of the model registry."
+  type        = object({ runs_bucket = string, models_bucket = string, uri = string })
 }
 
 variable "warehouse" {

@@ -9,19 +9,20 @@ locals {
   # Rows of recordings identify copies of erased content, so they are deleted last.
   erase_order = concat(sort(setsubtract(local.erasable, ["recordings"])), ["recordings"])
   by_queue    = length(var.queue_readers) > 0
-  # Accounts of the deployment that process the rows of all queues.
-  accounts = [for name, email in var.accounts : "serviceAccount:${email}" if contains(["eraser", "monitor"], name)]
-  readers  = distinct(concat(var.report_readers, flatten(values(var.queue_readers))))
+  accounts    = [for email in values(var.readers) : "serviceAccount:${email}"]
+  # The function monitor reads views. A grant on a view would not survive a replacement of the view.
+  readers = distinct(concat(var.report_readers, flatten(values(var.queue_readers)), [for name, email in var.readers : "serviceAccount:${email}" if name == "monitor"]))
+  # Rows of these tables are kept: the changes of the model in production.
+  permanent = toset(["releases"])
 }
 
 resource "google_bigquery_dataset" "tables" {
-  project                         = var.deployment.project_id
-  dataset_id                      = var.dataset_id
-  location                        = var.location
-  description                     = "callmood: recordings, speech segments, failures, and erasures. Reports are in ${var.dataset_id}_reports."
-  default_partition_expiration_ms = one([for days in var.results_retention_days[*] : days * local.day_ms])
-  max_time_travel_hours           = tostring(var.time_travel_hours)
-  delete_contents_on_destroy      = false
+  project                    = var.deployment.project_id
+  dataset_id                 = var.dataset_id
+  location                   = var.location
+  description                = "callmood: recordings, speech segments, failures, and erasures. Reports are in ${var.dataset_id}_reports."
+  max_time_travel_hours      = tostring(var.time_travel_hours)
+  delete_contents_on_destroy = false
 
   dynamic "default_encryption_configuration" {
     for_each = var.deployment.kms_key_id[*]
@@ -99,7 +100,7 @@ resource "google_bigquery_table" "tables" {
   time_partitioning {
     type          = each.value.partitioning.type
     field         = each.value.partitioning.field
-    expiration_ms = one([for days in var.results_retention_days[*] : days * local.day_ms])
+    expiration_ms = contains(local.permanent, each.key) ? null : one([for days in var.results_retention_days[*] : days * local.day_ms])
   }
 
   dynamic "encryption_configuration" {
@@ -107,6 +108,11 @@ resource "google_bigquery_table" "tables" {
     content {
       kms_key_name = encryption_configuration.value
     }
+  }
+
+  lifecycle {
+    # Another key would replace the table. BigQuery changes the key of an existing table in place (docs/deploy.md).
+    ignore_changes = [encryption_configuration]
   }
 }
 
@@ -147,6 +153,9 @@ resource "google_bigquery_row_access_policy" "queue" {
   policy_id        = "queue_${replace(each.value.queue, "/[^A-Za-z0-9_]/", "_")}"
   filter_predicate = "queue = ${jsonencode(each.value.queue)}"
   grantees         = each.value.readers
+
+  # With the first policy of a table, everyone else reads no rows.
+  depends_on = [google_bigquery_row_access_policy.all]
 }
 
 # Views hide an erased call immediately. This query deletes its rows every night.
@@ -169,10 +178,6 @@ resource "google_bigquery_data_transfer_config" "erase" {
       ],
       [templatefile("${path.module}/erase_details.sql", { dataset = "${var.deployment.project_id}.${var.dataset_id}" })],
     ))
-  }
-
-  email_preferences {
-    enable_failure_email = true
   }
 
   depends_on = [google_bigquery_table.tables]

@@ -1,6 +1,13 @@
 output "dataset" {
-  description = "Dataset of the tables, as `project.dataset`."
+  description = "Dataset of the tables, as `project.dataset`. It is available after the tables have their columns."
   value       = "${google_bigquery_dataset.tables.project}.${google_bigquery_dataset.tables.dataset_id}"
+  depends_on  = [google_bigquery_table.tables]
+}
+
+output "reports_dataset" {
+  description = "Report dataset, as `project.dataset`. It is available after the views have their columns."
+  value       = "${google_bigquery_dataset.reports.project}.${google_bigquery_dataset.reports.dataset_id}"
+  depends_on  = [module.views]
 }
 
 output "dataset_id" {
@@ -21,6 +28,11 @@ output "tables" {
 output "erasable_tables" {
   description = "Names of the tables that the nightly erasure deletes rows from."
   value       = setunion(local.erasable, ["call_details"])
+}
+
+output "erasure_config" {
+  description = "ID of the scheduled query that deletes the rows of erased calls: projects/…/transferConfigs/ID."
+  value       = google_bigquery_data_transfer_config.erase.name
 }
 
 output "views" {

@@ -24,7 +24,7 @@ variable "schemas" {
 }
 
 variable "accounts" {
-  description = "Email addresses of the service accounts, by name. `eraser` deletes the rows of erased calls; `eraser` and `monitor` read the rows of all queues."
+  description = "Email addresses of the service accounts, by name. `eraser` deletes the rows of erased calls."
   type        = map(string)
 
   validation {
@@ -33,8 +33,14 @@ variable "accounts" {
   }
 }
 
+variable "readers" {
+  description = "Email addresses of the service accounts that read the rows of all queues, by name: every account that reads a table with a column `queue`. `monitor` also reads the report dataset."
+  type        = map(string)
+  default     = {}
+}
+
 variable "results_retention_days" {
-  description = "Age in days at which rows are deleted, or null to keep rows."
+  description = "Age in days at which rows are deleted, or null to keep rows. Rows of `releases` are kept."
   type        = number
   default     = null
 }

@@ -5,6 +5,7 @@ Terraform uses stand-in providers (tests/infra/provider). CALLMOOD_TERRAFORM_REG
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 from emulation import Emulated, emulated
 from infra.provider.install import install
 from stack.services import ServiceMissing
-from workspaces import HARDENED, PARTS, PROJECT, ROOT, Resource, Workspace
+from workspaces import HARDENED, IMAGES, PARTS, PROJECT, ROOT, Existing, Resource, Workspace
 
 CHECKOV = "checkov==3.3.30"
 
@@ -44,11 +45,31 @@ def deployment(workspace: Callable[..., Workspace]) -> Workspace:
     return workspace(*PARTS, "tests").init()
 
 
+@pytest.fixture(scope="session")
+def deployments(workspace: Callable[..., Workspace]) -> Callable[[str], Existing]:
+    """Return a function that applies a deployment once: `defaults`, or `hardened`."""
+    options: dict[str, tuple[list[str], dict[str, object]]] = {
+        "defaults": ([], {**PROJECT}),
+        "hardened": ([f"-var-file={HARDENED}"], {**PROJECT, "images": IMAGES}),
+    }
+
+    @functools.cache
+    def existing(name: str) -> Existing:
+        return Existing.apply(workspace(*PARTS).init(), *options[name])
+
+    return existing
+
+
 @pytest.fixture(scope="session", params=["defaults", "hardened"])
-def applied(request: pytest.FixtureRequest, workspace: Callable[..., Workspace]) -> list[Resource]:
+def existing(request: pytest.FixtureRequest, deployments: Callable[[str], Existing]) -> Existing:
+    """Return the default deployment, and the hardened one."""
+    return deployments(request.param)
+
+
+@pytest.fixture(scope="session")
+def applied(existing: Existing) -> list[Resource]:
     """Return the resources of the default deployment, and of the hardened one."""
-    options = [f"-var-file={HARDENED}"] if request.param == "hardened" else []
-    return workspace(*PARTS).init().apply(*options, **PROJECT)
+    return existing.resources
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,8 @@ mock_provider "google" {
   }
 }
 
+mock_provider "google-beta" {}
+
 mock_provider "archive" {
   mock_data "archive_file" {
     defaults = { output_sha256 = "0123456789abcdef" }

@@ -1,10 +1,15 @@
 # The hardened deployment: infra/examples/hardened.tfvars.
 
 mock_provider "google" {}
+mock_provider "google-beta" {}
 mock_provider "archive" {}
 
 variables {
   project_id = "acme-calls-1"
+  images = {
+    serve = "europe-west3-docker.pkg.dev/acme-calls-1/callmood-prod-images/serve@sha256:5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e"
+    train = "europe-west3-docker.pkg.dev/acme-calls-1/callmood-prod-images/train@sha256:7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a7a"
+  }
 }
 
 run "apply" {

@@ -99,8 +99,8 @@ def test_subscriptions_do_not_expire_and_wait_longer_than_an_analysis(applied):
         found for found in of(applied, "google_cloudfunctions2_function") if found["name"].endswith("-analyze")
     )
     assert analyze["ack_deadline_seconds"] == 600 > function["service_config"][0]["timeout_seconds"]
-    assert analyze["dead_letter_policy"][0]["max_delivery_attempts"] == 5
-    assert analyze["retry_policy"] == [{"minimum_backoff": "10s", "maximum_backoff": "600s"}]
+    assert analyze["dead_letter_policy"][0]["max_delivery_attempts"] == 20
+    assert analyze["retry_policy"] == [{"minimum_backoff": "30s", "maximum_backoff": "600s"}]
 
 
 def test_functions_have_internal_ingress_and_their_own_accounts(applied):
@@ -170,9 +170,8 @@ def test_tables_match_their_schemas(applied):
             schema["partitioning"]["type"],
         )
         assert table["deletion_protection"] is True
-        assert partitioning["expiration_ms"] == (730 * 86_400_000 if hardened(applied) else None) or not hardened(
-            applied
-        )
+        expires = hardened(applied) and name != "releases"  # the history of models in production stays
+        assert (partitioning["expiration_ms"] or None) == (730 * 86_400_000 if expires else None)
 
 
 def test_views_exist_in_both_datasets_and_read_existing_tables(applied):
@@ -210,6 +209,11 @@ def test_report_readers_have_access_to_views_only(applied):
         ]
         for key, found in datasets.items()
     }
+    # The function monitor reads views, too.
+    accounts = [one["user_by_email"] for entries in people.values() for one in entries if one["user_by_email"]]
+    name = "callmood-prod" if hardened(applied) else "callmood"
+    assert accounts == [f"{name}-monitor@acme-calls-1.iam.gserviceaccount.com"]
+    people = {key: [one for one in entries if not one["user_by_email"]] for key, entries in people.items()}
     (authorized,) = [entry["dataset"][0] for entry in datasets["callmood"]["access"] if entry["dataset"]]
     assert authorized["target_types"] == ["VIEWS"]
     assert authorized["dataset"][0]["dataset_id"] == "callmood_reports"

@@ -6,7 +6,7 @@ import re
 from itertools import product
 
 import pytest
-from workspaces import PARTS, PROJECT, ROOT
+from workspaces import IMAGES, PARTS, PROJECT, ROOT
 
 OPERATOR = "user:ada@example.com"
 CALLER = "serviceAccount:telephony@example.com"
@@ -36,6 +36,7 @@ def grants(workspace):
             operators=[OPERATOR],
             retraining={"corpora": corpora},
             realtime={"callers": [CALLER]},
+            images=IMAGES,
         )
     )
     granted = [found for found in applied if found["type"].endswith(("_iam_member", "_iam_binding", "_iam_policy"))]
@@ -58,15 +59,17 @@ def resource(kind, values):
         return "project, with a condition" if values["condition"] else "project"
     attribute, noun = RESOURCES[kind]
     name = re.sub(r"^(projects/acme-calls-1/|acme-calls-1-)?(callmood-)?", "", values[attribute])
-    return f"{noun} {name}"
+    return f"{noun} {name}" + (", with a condition" if values.get("condition") else "")
 
 
 def documented():
     """Yield every grant on the page, as (principal, role, resource)."""
     rows = re.findall(r"^\| (.+?) \| `(.+?)` \| (.+?) \| .+ \|$", (ROOT / "docs" / "iam.md").read_text(), re.M)
     for names, role, resources in rows:
-        noun, _, listed = resources.partition(" `")
-        targets = [f"{noun.removesuffix('s')} {name}" for name in re.findall(r"`([^`]+)`", f"`{listed}")] or [resources]
+        noun, _, listed = resources.removesuffix(", with a condition").partition(" `")
+        condition = ", with a condition" if listed and resources.endswith(", with a condition") else ""
+        names_listed = re.findall(r"`([^`]+)`", f"`{listed}")
+        targets = [f"{noun.removesuffix('s')} {name}{condition}" for name in names_listed] or [resources]
         for member, target in product(names.replace("`", "").split(", "), targets):
             yield member, role, target
 
@@ -86,6 +89,7 @@ def test_few_roles_are_granted_on_the_project(grants):
     assert on_project == {
         ("eraser", "roles/bigquery.jobUser"),
         ("builder", "roles/logging.logWriter"),
+        ("image-builder", "roles/logging.logWriter"),
         ("comparer", "roles/bigquery.jobUser"),
         ("retrainer", "roles/run.viewer"),
         ("retrain-trigger", "roles/workflows.invoker"),

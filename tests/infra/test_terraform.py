@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from workspaces import HARDENED, PROJECT, ROOT
+from workspaces import HARDENED, IMAGES, PROJECT, ROOT
 
 from model.data.corpora import CORPORA
 
@@ -85,6 +85,7 @@ INVALID = [
     ({"settings": {"max_duration_s": -1}}, "more than 0"),
     ({"settings": {"reference_uri": "reference.json"}}, "gs://BUCKET/OBJECT"),
     ({"settings": {"retrain_after_days": 0}}, "at least 1"),
+    ({"settings": {"raw_audio": "pcm"}}, "such as ulaw/8000/1"),
     ({"analyze": {"memory": "2GB"}}, "such as 2Gi"),
     ({"analyze": {"cpu": "0.5"}}, "1, 2, 4, 6, or 8"),
     ({"analyze": {"memory": "8Gi"}}, "4Gi per CPU"),
@@ -95,6 +96,10 @@ INVALID = [
     ({"realtime": {"callers": ["allUsers"]}}, "Public access is not supported"),
     ({"realtime": {"session_key_secret": "c2VjcmV0IQ=="}}, "must be IDs of Secret Manager secrets"),
     ({"realtime": {"max_streams": 0}}, "./run bench realtime"),
+    ({"realtime": {}}, "realtime needs images.serve. To build the image and set the option, run `./run images`"),
+    ({"realtime": {"ingress": "public"}, "images": IMAGES}, "all or internal"),
+    ({"images": {"serve": "europe-west1-docker.pkg.dev/p/r/serve:latest"}}, "must be pinned by digest"),
+    ({"functions_archive": "functions.zip"}, "bucket of the archives"),
     ({"realtime": {"cpu": "0.5"}}, "1, 2, 4, 6, or 8"),
     ({"realtime": {"min_instances": 9}}, "at most realtime.max_instances"),
     ({"max_delivery_attempts": 3}, "5 to 100"),
@@ -111,9 +116,13 @@ INVALID = [
     ({"queue_readers": {"billing": ["billing@example.com"]}}, "group:billing@example.com"),
     ({"queue_readers": {"a b": [], "a-b": []}}, "differ in punctuation"),
     ({"kms_key": "my-key"}, "projects/PROJECT/locations/REGION"),
+    ({"kms_key": "projects/p/locations/europe/keyRings/r/cryptoKeys/k"}, "in the region of the deployment"),
+    ({"kms_key": "create", "bucket_location": "EU"}, "needs all data in one region"),
+    ({"kms_key": "create", "dataset_location": "US"}, "needs all data in one region"),
     ({"perimeter": {"access_policy": "bank", "members": []}}, "access-context-manager policies list"),
     ({"perimeter": {"access_policy": "1", "members": ["group:a@b.c"]}}, "do not support groups"),
     ({"monitor": {"schedule": "nightly"}}, "five fields"),
+    ({"retraining": {"corpora": {"csv": "gs://acme/c"}}}, "retraining needs images.train"),
     ({"retraining": {"corpora": {}}}, "gs://acme-corpora/cremad"),
     ({"retraining": {"corpora": {"cremad": "/data/cremad"}}}, "gs://acme-corpora/cremad"),
     ({"retraining": {"corpora": {"iemocap": "gs://acme/iemocap"}}}, "that `python -m model ingest` reads"),

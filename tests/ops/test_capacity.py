@@ -41,7 +41,7 @@ def test_slots_share_the_work():
 
 
 def test_upload_without_capacity_is_rejected_retried_and_dead_lettered():
-    stuck = Capacity(max_instances=1, cold_start_s=1e6, queue_timeout_s=10)
+    stuck = Capacity(max_instances=1, cold_start_s=1e6, queue_timeout_s=10, max_delivery_attempts=5)
     result = simulate(at_once(3), stuck)
     assert (result.dead_lettered, result.attempts, result.latencies_s) == (3, 15, ())
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
+from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,9 @@ ROOT = Path(__file__).parents[2]
 PROJECT = {"project_id": "acme-calls-1"}
 PARTS = ("main.tf", "locals.tf", "variables.tf", "outputs.tf", "versions.tf", "infra", "schemas")
 HARDENED = ROOT / "infra" / "examples" / "hardened.tfvars"
+# The option that `./run images` writes.
+REPOSITORY = "europe-west1-docker.pkg.dev/acme-calls-1/callmood-images"
+IMAGES = {"serve": f"{REPOSITORY}/serve@sha256:{'5e' * 32}", "train": f"{REPOSITORY}/train@sha256:{'7a' * 32}"}
 
 Resource = dict[str, Any]
 
@@ -59,6 +65,66 @@ class Workspace:
     def options(**variables: object) -> list[str]:
         """Return the command-line options that set variables."""
         return [f"-var={name}={to if isinstance(to, str) else json.dumps(to)}" for name, to in variables.items()]
+
+
+@dataclass
+class Existing:
+    """A deployment that was applied.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its folder.
+    options, variables : list, dict
+        The options that it was applied with.
+    resources : list of dict
+        Its resources.
+    graph : dict
+        The addresses of the resources and data sources that each resource waits for, directly or not.
+    """
+
+    workspace: Workspace
+    options: list[str]
+    variables: dict[str, object]
+    resources: list[Resource]
+    graph: dict[str, set[str]]
+
+    @classmethod
+    def apply(cls, workspace: Workspace, options: list[str], variables: dict[str, object]) -> Existing:
+        """Plan, read the order of the changes, and apply."""
+        workspace.run("plan", "-input=false", "-no-color", "-out=plan", *options, *workspace.options(**variables))
+        graph = dependencies(workspace.run("graph", "-type=apply", "-plan=plan"))
+        workspace.run("apply", "-input=false", "-no-color", "plan")
+        applied = resources(json.loads(workspace.run("show", "-json"))["values"]["root_module"])
+        return cls(workspace, options, variables, applied, graph)
+
+    def changes(self, **variables: object) -> dict[str, str]:
+        """Return what a plan with other options would change: create, update, replace, or delete, by address."""
+        options = [*self.options, *self.workspace.options(**{**self.variables, **variables})]
+        events = self.workspace.run("plan", "-json", "-input=false", "-refresh=false", *options).splitlines()
+        changes = [event["change"] for event in map(json.loads, events) if event["type"] == "planned_change"]
+        return {change["resource"]["addr"]: change["action"] for change in changes if change["action"] != "read"}
+
+
+def dependencies(dot: str) -> dict[str, set[str]]:
+    """Return the transitive dependencies of each resource in a graph of Terraform (DOT)."""
+    edges: dict[str, set[str]] = defaultdict(set)
+    for start, end in re.findall(r'^\s*"((?:[^"\\]|\\.)*)" -> "((?:[^"\\]|\\.)*)"', dot, re.M):
+        edges[_address(start)].add(_address(end))
+    found: dict[str, set[str]] = {}
+
+    def closure(node: str) -> set[str]:
+        if node not in found:
+            found[node] = set()
+            for other in edges.get(node, ()):
+                found[node] |= {other} | closure(other)
+        return found[node]
+
+    return {node: closure(node) for node in list(edges)}
+
+
+def _address(node: str) -> str:
+    return node.replace('\\"', '"').removeprefix("[root] ")
 
 
 def resources(module: dict[str, Any]) -> list[Resource]:

@@ -160,7 +160,7 @@ def capacity(
     times_real_time: Annotated[
         float, typer.Option(min=1, help="Speed of the analysis in multiples of real time (`./run bench`).")
     ] = 100.0,
-    attempts: Annotated[int, typer.Option(min=1, help="Terraform's `max_delivery_attempts`.")] = 5,
+    attempts: Annotated[int, typer.Option(min=1, help="Terraform's `max_delivery_attempts`.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Simulate the delay between upload and results under load, and the number of dead-lettered recordings."""

@@ -18,7 +18,7 @@ from math import ceil
 
 # Pub/Sub starts with few outstanding pushes, allows more after each success, and fewer after each failure.
 _INITIAL_WINDOW = 4.0
-_MIN_BACKOFF_S, _MAX_BACKOFF_S = 10.0, 600.0
+_MIN_BACKOFF_S, _MAX_BACKOFF_S = 30.0, 600.0
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Capacity:
     cold_start_s: float = 8.0
     idle_timeout_s: float = 900.0
     queue_timeout_s: float = 28.0
-    max_delivery_attempts: int = 5
+    max_delivery_attempts: int = 20
 
     def service_s(self, upload: Upload) -> float:
         """Return the time in seconds for which one recording occupies a slot."""

@@ -30,8 +30,8 @@ FUNCTIONS = ("analyze", "erase", DEAD_LETTER_FUNCTION)
 
 # Pub/Sub waits this long for a response, so this is also the time limit of a function for one recording.
 _ACK_DEADLINE_S = 600
-# Five attempts with backoff take about 15 minutes. After that, every recording has a row in some table.
-_SETTLED_AFTER = timedelta(minutes=30)
+# Twenty attempts with backoff take up to three hours. After that, every recording has a row in some table.
+_SETTLED_AFTER = timedelta(hours=4)
 # Calls are usually younger than this when they are uploaded.
 _USUAL_AGE = timedelta(days=31)
 _MAX_LISTED, _MAX_CHECKED = 20_000, 200

@@ -17,6 +17,8 @@ locals {
   layer_5 = toset([for name in setsubtract(local.names, local.upto_4) : name if length(setsubtract(local.reads[name], local.upto_4)) == 0])
   layer_6 = toset([for name in setsubtract(local.names, local.upto_5) : name if length(setsubtract(local.reads[name], local.upto_5)) == 0])
   layer_7 = toset([for name in setsubtract(local.names, local.upto_6) : name if length(setsubtract(local.reads[name], local.upto_6)) == 0])
+  layer_8 = toset([for name in setsubtract(local.names, local.upto_7) : name if length(setsubtract(local.reads[name], local.upto_7)) == 0])
+  layer_9 = toset([for name in setsubtract(local.names, local.upto_8) : name if length(setsubtract(local.reads[name], local.upto_8)) == 0])
   upto_0  = local.layer_0
   upto_1  = setunion(local.upto_0, local.layer_1)
   upto_2  = setunion(local.upto_1, local.layer_2)
@@ -25,6 +27,8 @@ locals {
   upto_5  = setunion(local.upto_4, local.layer_5)
   upto_6  = setunion(local.upto_5, local.layer_6)
   upto_7  = setunion(local.upto_6, local.layer_7)
+  upto_8  = setunion(local.upto_7, local.layer_8)
+  upto_9  = setunion(local.upto_8, local.layer_9)
 
   # Column descriptions from the JSON file next to the view, if it lists all columns (not only the columns that the view
   # adds to a table). The description of the view is in the same file, or in the first comment of the SQL file.
@@ -44,8 +48,16 @@ locals {
       query       = replace(sql, "$${dataset}.", "${var.project_id}.${var.dataset_id}.")
       description = trimspace(local.metadata[name] == null ? local.comments[name] : local.metadata[name].description)
       schema      = local.metadata[name] == null || can(local.metadata[name].fields_of) ? null : jsonencode(local.metadata[name].fields)
+      columns     = local.metadata[name] == null ? [sha256(sql)] : [for field in local.columns[name] : "${field.name} ${field.type}"]
     }
   }
+
+  # All columns of each view: those of the table or the view that it extends (fields_of), and its own. The columns of a view
+  # without a JSON file are unknown, so a hash of its query represents them.
+  extended = { for name, view in local.metadata : name => try(view.fields_of, "") }
+  own      = { for name, view in local.metadata : name => try(view.fields, []) }
+  of_table = { for name, base in local.extended : name => concat(try(jsondecode(file("${var.folder}/../tables/${base}.json")).fields, []), local.own[name]) }
+  columns  = { for name, base in local.extended : name => concat(try(local.of_table[base], []), local.of_table[name]) }
 }
 
 module "layer_0" {
@@ -109,4 +121,20 @@ module "layer_7" {
   dataset_id = var.dataset_id
   views      = { for name in local.layer_7 : name => local.views[name] }
   depends_on = [module.layer_6]
+}
+
+module "layer_8" {
+  source     = "./layer"
+  project_id = var.project_id
+  dataset_id = var.dataset_id
+  views      = { for name in local.layer_8 : name => local.views[name] }
+  depends_on = [module.layer_7]
+}
+
+module "layer_9" {
+  source     = "./layer"
+  project_id = var.project_id
+  dataset_id = var.dataset_id
+  views      = { for name in local.layer_9 : name => local.views[name] }
+  depends_on = [module.layer_8]
 }

@@ -9,6 +9,6 @@ variable "dataset_id" {
 }
 
 variable "views" {
-  description = "Query, description, and optional column schema (JSON) of each view, by name."
-  type        = map(object({ query = string, description = string, schema = optional(string) }))
+  description = "Query, description, columns, and optional column schema (JSON) of each view, by name. The columns are `name type` in order."
+  type        = map(object({ query = string, description = string, columns = list(string), schema = optional(string) }))
 }
