@@ -83,7 +83,7 @@ def test_identical_agents_are_in_the_order_of_their_names_without_color(page):
     assert names == sorted(names)
     assert len(names) == 60
     assert page.locator("#agents [data-different], #agents [data-tone=worse], #agents [data-tone=better]").count() == 0
-    assert "no agent differs clearly" in page.text_content("#agents-note")
+    assert "none differs clearly" in page.text_content("#agents-note")
 
 
 def test_differences_of_agents_equal_the_view(page, planted):

@@ -144,6 +144,7 @@ callmood.charts = (() => {
               },
               value: "var(--lane)",
             },
+            opacity: { condition: { test: "datum.isClear || !isValid(datum.negativity)", value: 1 }, value: 0.4 },
             tooltip: [{ field: "hours", title: "start" }, { field: "negative" }, { field: "calls" }],
           },
         },

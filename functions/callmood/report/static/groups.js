@@ -137,8 +137,8 @@ callmood.groups = (() => {
       );
     const shown = rows.filter((row) => !state.agent || row.name === state.agent);
     fill("#agents tbody", shown.length ? shown.map(tableRow) : emptyRow(5));
-    const none = "by name: no agent differs clearly from what the own queues, hours, and directions explain";
-    const some = `${callmood.plural(found.length, "agent")} with a clear difference first, the others by name`;
+    const none = "by name: none differs clearly from calls of the same queues, hours, and directions";
+    const some = `${callmood.plural(found.length, "agent")} with a clear difference from calls of the same kind first`;
     fill("#agents-note", rows.length ? (found.length ? some : none) : "");
   }
 

@@ -82,7 +82,7 @@ callmood.headline = (() => {
             { sort: "negativity" },
             percent(now.negativity, digits(now.calls)),
             "how customers sound: mean probability of anger, disgust, fear, or sadness",
-            usualRange(state),
+            usualRange(state, digits(now.calls)),
             changeText("negativity", now, before, previous.days, "higher"),
           ),
       share(
@@ -114,11 +114,11 @@ callmood.headline = (() => {
     fill("#marks", marks(calls));
   }
 
-  function usualRange(state) {
+  function usualRange(state, decimals) {
     const [, last] = metrics.period(state);
     const range = metrics.usualRange(metrics.filterByGroup(state, callmood.calls), last);
     const text = range
-      ? `usual: ${percent(range.low)} to ${percent(range.high)} per week (${range.weeks} weeks)`
+      ? `usual: ${percent(range.low, decimals)} to ${percent(range.high, decimals)} per week (${range.weeks} weeks)`
       : "usual range: needs four weeks";
     return h("p", { class: "usual" }, text);
   }

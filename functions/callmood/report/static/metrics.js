@@ -206,12 +206,23 @@ callmood.metrics = {
     });
   },
 
-  // Returns one row per weekday and hour that has calls. `negativity` is null with few calls.
+  // Returns one row per weekday and hour that has calls. `negativity` is null with few calls. A cell is clear if its 95 %
+  // interval excludes the negativity of all calls.
   weekdayHour(calls) {
-    const cells = callmood.metrics.groupBy(calls, (call) => call.weekday * 24 + call.hour);
-    return [...cells].map(([cell, inCell]) => {
-      const { calls: count, negativity } = callmood.metrics.summarize(inCell);
-      return { weekday: Math.floor(cell / 24), hour: cell % 24, calls: count, negativity };
+    const { groupBy, summarize, sums } = callmood.metrics;
+    const { statistics } = callmood;
+    const mean = summarize(calls).negativity;
+    return [...groupBy(calls, (call) => call.weekday * 24 + call.hour)].map(([cell, inCell]) => {
+      const summary = summarize(inCell);
+      const variance = summary.negativity === null ? null : statistics.ratioVariance(sums(summary));
+      const interval = variance ? statistics.interval(summary.negativity, variance, summary.emotionCalls - 1) : null;
+      return {
+        weekday: Math.floor(cell / 24),
+        hour: cell % 24,
+        calls: summary.calls,
+        negativity: summary.negativity,
+        isClear: interval !== null && (interval.low > mean || interval.high < mean),
+      };
     });
   },
 
