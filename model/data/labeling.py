@@ -44,7 +44,7 @@ _CANDIDATES = """
 SELECT
   s.segment_id, s.recording_id, s.call_date, s.channel, s.start_s, s.end_s, s.model_version,
   s.p_anger, s.p_disgust, s.p_fear, s.p_happiness, s.p_neutral, s.p_sadness,
-  r.bucket, r.object, r.generation, r.customer_id, r.language
+  r.bucket, r.object, r.generation, r.content_sha256, r.customer_id, r.language
 FROM segments_current AS s
 JOIN recordings_current AS r ON r.call_date = s.call_date AND r.recording_id = s.recording_id
 WHERE s.is_customer AND s.p_anger IS NOT NULL AND s.call_date >= @since AND r.call_date >= @since
@@ -155,8 +155,8 @@ def fetch(row: JsonRow, config: AnalysisConfig) -> Recording:
         from callmood.sources import gcs
 
         return gcs.fetch(Client(), ref, config)
-    recording = read_file(Path(ref.name), config)
-    if recording.ref != ref:
+    recording = read_file(Path(ref.name), config, ref)
+    if recording.content_sha256 != row["content_sha256"]:
         raise BadRecording("gone", "The file was replaced since it was analyzed.")
     return recording
 

@@ -58,7 +58,7 @@ def test_final_state_is_that_of_the_reference_model(chaos, record_property):
     rounds = 0
     while rounds == 0 or time.monotonic() < until:
         before = len(chaos.events)
-        chaos.operate(objects=30, operations=40, first=rounds * 40)
+        chaos.operate(objects=120, operations=60, first=rounds * 40)
         chaos.deliver(chaos.events[before:], until=until)
         rounds += 1
 

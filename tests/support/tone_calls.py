@@ -4,7 +4,7 @@ import numpy as np
 import soundfile
 from table_rows import commit_row, segment_row
 
-from callmood.sources.folder import file_ref
+from callmood.sources.folder import content_sha256, file_ref
 from callmood.types import EMOTIONS
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
@@ -36,7 +36,9 @@ def create_tone_calls(folder, calls=4):
         }
         customer_id = f"c{call % 3}"  # the first and the fourth call have the same customer
         place = {"uri": ref.uri, "bucket": "", "object": ref.name, "generation": ref.generation}
-        commit = commit_row(**shared, **place, customer_id=customer_id, content_sha256=f"{call:064d}", language="en")
+        commit = commit_row(
+            **shared, **place, customer_id=customer_id, content_sha256=content_sha256(path), language="en"
+        )
         commits.append(commit)
         segments += [
             segment_row(

@@ -52,7 +52,8 @@ _VERSION = """
 SELECT
   (SELECT COUNT(*) FROM recordings) AS analyses,
   (SELECT COUNT(*) FROM erasures) AS erasures,
-  (SELECT COUNT(*) FROM failures) AS failures
+  (SELECT COUNT(*) FROM failures) AS failures,
+  (SELECT COUNT(*) FROM call_details) AS details
 """
 
 
