@@ -39,3 +39,19 @@ def test_disguised_playlist_opens_no_other_file(tmp_path):
         with pytest.raises(BadRecording) as error:
             open_audio(script.encode())
         assert error.value.code == "not_audio"
+
+
+@pytest.mark.parametrize("suffix", ["", ".ulaw", ".raw"])
+def test_message_contains_no_byte_of_the_file(tmp_path, suffix):
+    """A link in a folder of recordings can lead to a file that is no recording, and failures are shown to others."""
+    secret = b"\x01\x02s3cr3t-key-0123456789\xff\xfe"
+    (tmp_path / "secret").write_bytes(secret)
+    link = tmp_path / f"call{suffix}"
+    link.symlink_to(tmp_path / "secret")
+    with pytest.raises(BadRecording) as error:
+        open_audio(link, suffix)
+    message = error.value.message
+    assert "s3cr3t" not in message
+    assert secret[:4].hex(" ") not in message
+    assert secret[:4].hex() not in message
+    assert str(tmp_path) not in message

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 import soundfile
+from audio_files import wav
 from report_site import page_url
 from synthetic_store import create_store
 from table_rows import commit_row
@@ -27,6 +28,29 @@ def test_undecodable_recording_has_a_message_and_leaves_no_copy(tmp_path):
     row = commit_row(bucket="", object=str(tmp_path / "a.amr"), container="amr", codec="amr_nb")
     assert "Cannot decode the recording" in provide_audio(row, tmp_path).message
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.amr"]
+
+
+@pytest.mark.parametrize(
+    ("content", "columns"),
+    [
+        (b"\xff\x7e" * 8000, {"container": "raw", "codec": "pcm_mulaw", "sample_rate": 8000, "channels": 2}),
+        (wav(bytes(16_000)) * 2, {"container": "wav", "codec": "pcm_s16", "warnings": ["joined"]}),
+        (
+            wav(b"\1\2" * 16_000, data_size=800),
+            {"container": "wav", "codec": "pcm_s16", "warnings": ["header_too_short"]},
+        ),
+    ],
+    ids=["raw", "joined", "header too short"],
+)
+def test_recording_that_browsers_play_in_part_is_copied_completely(tmp_path, content, columns):
+    (tmp_path / "a.ulaw").write_bytes(content)
+    row = commit_row(bucket="", object=str(tmp_path / "a.ulaw"), **columns)
+    row["recording_id"] = "r" * 32
+    audio = provide_audio(row, tmp_path)
+    assert audio.url == f"audio/{'r' * 32}.mp3"
+    assert soundfile.info(tmp_path / audio.url).duration == pytest.approx(
+        1 if columns["container"] == "raw" else 2, abs=0.1
+    )
 
 
 def test_mailed_folder_plays_clips_of_the_moments(chromium, tmp_path):

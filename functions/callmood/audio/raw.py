@@ -82,6 +82,23 @@ def parse_raw_format(text: str) -> RawFormat:
     return RawFormat(codec, int(rate), int(channels))  # type: ignore[arg-type]
 
 
+def raw_setting(codec: str, sample_rate: int, channels: int) -> str:
+    """Return the setting `RAW_AUDIO` with which a recording was decoded.
+
+    Parameters
+    ----------
+    codec, sample_rate, channels : str, int, int
+        As in `AudioInfo`, where the container is ``raw``.
+
+    Examples
+    --------
+    >>> raw_setting("pcm_mulaw", 8000, 2)
+    'ulaw/8000/2'
+    """
+    name = next(name for name, known in _NAMES.items() if known == codec)
+    return f"{name}/{sample_rate}/{channels}"
+
+
 def guess_raw(content: Content, suffix: str) -> RawFormat | None:
     """Guess the format of a file without a known header, from the suffix of its name and the statistics of its bytes.
 

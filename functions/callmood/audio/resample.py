@@ -135,7 +135,7 @@ class Parallel:
     def __init__(self, tracks: Sequence[Decoder]) -> None:
         self._tracks = tracks
         self.info = replace(tracks[0].info, channels=len(tracks))
-        self.warnings: list[str] = []
+        self.warnings = ["mono_tracks"]
 
     def chunks(self) -> Iterator[Samples]:
         """Yield all samples at 16 kHz, as in `Decoder.chunks`."""

@@ -16,7 +16,7 @@ STREAMING = 0x7FFF_0000
 _MAX_CHUNKS, _MAX_FMT = 10_000, 4096
 _MAX_SIZE = 2**32 - 2**16
 _CHUNK_ID = re.compile(rb"[A-Za-z_][\x20-\x7e]{3}")
-_START = re.compile(rb"RIFF....WAVE", re.DOTALL)
+_START = re.compile(rb"(RIFF|RF64|BW64)....WAVE", re.DOTALL)
 _TEXT = re.compile(rb"[^\0-\x08\x0e-\x1a\x1c-\x1f\x7f-\xff]+\Z")
 # WAVE format tags whose blocks contain several samples, which the last block pads: MS ADPCM and IMA ADPCM.
 _PADDED_TAGS = (0x0002, 0x0011)
@@ -106,7 +106,7 @@ def parse_wav(content: Content) -> WavLayout:
     Parameters
     ----------
     content : Content
-        A file that starts with ``RIFF….WAVE``.
+        A file that starts with ``RIFF….WAVE``, or with ``RF64`` or ``BW64`` instead of ``RIFF``.
 
     Returns
     -------
@@ -149,23 +149,31 @@ def parse_wav(content: Content) -> WavLayout:
 
 def _chunks(content: Content, layout: WavLayout) -> Iterator[tuple[bytes, int, int]]:
     """Yield the name, start, and end of each chunk; for a `data` chunk, the end of its audio."""
-    position, data_end = 12, 0
+    position, large_size = 12, 0
     for _ in range(_MAX_CHUNKS):
         header = content.read_at(position, 12)
         if _START.match(header):
             yield b"RIFF", position, position + 12
             position += 12
+            large_size = 0
             continue
         kind, size = header[:4], int.from_bytes(header[4:8], "little")
         start, end = position + 8, position + 8 + size
         if len(header) < 8 or not _CHUNK_ID.match(kind) or (kind != b"data" and end > content.size + 1):
             return
+        if kind == b"ds64":  # EBU Tech 3306: 64-bit sizes, where the 32-bit size is its maximum
+            large_size = int.from_bytes(content.read_at(start + 8, 8), "little")
+        if kind == b"data" and size == 0xFFFF_FFFF and large_size:
+            size = large_size
+            end = start + size
+        elif kind == b"data" and size >= STREAMING:
+            size = 0
         if kind != b"data":
             yield kind, start, min(end, content.size)
             position = end + (end & 1 if not _is_chunk(content, end) else 0)
             continue
-        if size == 0 or size >= STREAMING:
-            if size == 0 and _is_chunk(content, start):
+        if size == 0:
+            if _is_chunk(content, start):
                 position = start
                 continue
             end = content.size

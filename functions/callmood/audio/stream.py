@@ -31,6 +31,7 @@ WARNINGS = {
     "truncated": "The recording has less audio than its header states: the recorder or the upload stopped early.",
     "header_too_short": "The header states less audio than the file contains. All of it was analyzed.",
     "joined": "The file consists of several recordings. They were analyzed one after the other, as one call.",
+    "mono_tracks": "The container has several mono tracks. Each was analyzed as a channel, in their order.",
     "raw_audio": "The file has no header. It was decoded as RAW_AUDIO states.",
     "decode_errors": "Parts of the stream are damaged and were skipped.",
     "gaps_filled": "The timestamps have gaps (lost packets, or suppressed silence), which were filled with silence.",
@@ -144,7 +145,7 @@ def _open(content: Content, suffix: str, raw_audio: str | None) -> Decoder:
         if raw_audio is None:
             raise
         return _open_raw(content, raw_audio, allowance)
-    if container.name == "wav" and content.read_at(0, 4) == b"RIFF":
+    if container.name == "wav" and content.read_at(0, 4) in (b"RIFF", b"RF64", b"BW64"):
         return _open_wav(content, container, allowance)
     if container.name == "mp4":
         check_index(content)

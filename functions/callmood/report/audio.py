@@ -12,7 +12,8 @@ from urllib.parse import quote
 import numpy as np
 import soundfile
 
-from callmood.audio.stream import open_audio
+from callmood.audio.raw import raw_setting
+from callmood.audio.stream import AudioStream, open_audio
 from callmood.errors import BadRecording
 from callmood.types import SAMPLE_RATE, JsonRow
 
@@ -28,6 +29,10 @@ BROWSER_FORMATS = {
     *(("flac", "flac"), ("mp3", "mp3"), ("mp4", "aac"), ("ogg", "opus"), ("ogg", "vorbis"), ("webm", "opus")),
 }
 """set of (str, str): containers and codecs that Chromium, Firefox, and Safari play without conversion."""
+
+
+# With these warnings, browsers play only the first recording, the stated length, or the first track.
+_PARTLY_PLAYED = ("joined", "header_too_short", "mono_tracks")
 
 
 @dataclass(frozen=True)
@@ -81,14 +86,36 @@ def find_local_file(recording: JsonRow) -> Path | None:
 
 
 def is_browser_playable(recording: JsonRow) -> bool:
-    """Return whether browsers play the recording without conversion.
+    """Return whether browsers play the recording without conversion, from its start to its end.
 
     Parameters
     ----------
     recording : dict
-        With ``container`` and ``codec``.
+        With ``container``, ``codec``, and ``warnings``.
     """
-    return (recording["container"], recording["codec"]) in BROWSER_FORMATS
+    is_partial = any(code in (recording["warnings"] or "") for code in _PARTLY_PLAYED)
+    return (recording["container"], recording["codec"]) in BROWSER_FORMATS and not is_partial
+
+
+def open_recording(recording: JsonRow, path: Path) -> AudioStream:
+    """Open a recording on this machine as its analysis did, also without a header.
+
+    Parameters
+    ----------
+    recording : dict
+        With ``container``, ``codec``, ``sample_rate``, and ``channels``.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    BadRecording
+        The recording cannot be decoded.
+    """
+    if recording["container"] != "raw":
+        return open_audio(path)
+    setting = raw_setting(recording["codec"], recording["sample_rate"], recording["channels"])
+    return open_audio(path, path.suffix, setting)
 
 
 def relative_url(path: Path, folder: Path) -> str:
@@ -113,13 +140,15 @@ def relative_url(path: Path, folder: Path) -> str:
     return quote(Path(relative).as_posix())
 
 
-def transcode_to_mp3(path: Path, target: Path) -> bool:
+def transcode_to_mp3(recording: JsonRow, path: Path, target: Path) -> bool:
     """Decode a recording and write it as MP3, which every browser can play and seek.
 
     Parameters
     ----------
+    recording : dict
+        As in `open_recording`.
     path : Path
-        A recording in any supported format.
+        Its file, in any supported format.
     target : Path
         The MP3 file. Missing parent folders are created.
 
@@ -130,7 +159,7 @@ def transcode_to_mp3(path: Path, target: Path) -> bool:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with open_audio(path) as stream:
+        with open_recording(recording, path) as stream:
             channels = min(stream.info.channels, 2)  # MP3 has at most two channels; more are mixed down to one
             with soundfile.SoundFile(target, "w", SAMPLE_RATE, channels, format="MP3", bitrate_mode="CONSTANT") as file:
                 for block in stream.blocks():
@@ -165,7 +194,7 @@ def provide_audio(recording: JsonRow, folder: Path, sign_url: Callable[[str, str
     if is_browser_playable(recording):
         return AudioSource(relative_url(path, folder))
     copy = folder / "audio" / f"{recording['recording_id']}.mp3"
-    if transcode_to_mp3(path, copy):
+    if transcode_to_mp3(recording, path, copy):
         return AudioSource(f"audio/{copy.name}")
     return AudioSource(None, f"Cannot decode the recording: {recording['object']}")
 
@@ -192,7 +221,7 @@ def write_clips(recording: JsonRow, moments: Sequence[tuple[float, float]], fold
     if path is None or not spans:
         return ()
     try:
-        samples = _read_spans(path, spans)
+        samples = _read_spans(recording, path, spans)
     except BadRecording:
         return ()
     clips = []
@@ -215,11 +244,11 @@ def _merge(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     return merged
 
 
-def _read_spans(path: Path, spans: Sequence[tuple[float, float]]) -> list[NDArray[np.float32]]:
+def _read_spans(recording: JsonRow, path: Path, spans: Sequence[tuple[float, float]]) -> list[NDArray[np.float32]]:
     """Return the samples of each span, with at most two channels. Stop reading after the last span."""
     parts: list[list[NDArray[np.float32]]] = [[] for _ in spans]
     position = 0
-    with open_audio(path) as stream:
+    with open_recording(recording, path) as stream:
         channels = min(stream.info.channels, 2)
         for block in stream.blocks():
             mixed = block if len(block) == channels else block.mean(axis=0, keepdims=True)

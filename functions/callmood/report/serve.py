@@ -191,7 +191,7 @@ class StoreReport:
         if path is not None and not is_browser_playable(call):
             copy = self._audio_cache / f"{call['recording_id']}.mp3"
             with self._transcode_lock:
-                path = copy if copy.exists() or transcode_to_mp3(path, copy) else None
+                path = copy if copy.exists() or transcode_to_mp3(call, path, copy) else None
         if path is None:
             raise HTTPException(404)
         return FileResponse(path)
