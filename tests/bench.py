@@ -1,7 +1,7 @@
 """Measure speed and memory of the analysis on this machine: `./run bench`.
 
 Everything runs on one core unless stated otherwise. The long call repeats the examples: two channels, 8 kHz mu-law;
-only the customer is classified.
+only the customer is classified. The same call as MP3 also measures the decoder process.
 """
 
 from __future__ import annotations
@@ -34,6 +34,15 @@ def stereo_hour(path: Path, seconds: float) -> None:
         while out.frames < seconds * 8000:
             for call in calls:
                 out.write(soundfile.read(call, dtype="float32")[0][: int(seconds * 8000) - out.frames])
+
+
+def as_mp3(path: Path) -> Path:
+    """Write a WAV file as MP3."""
+    target = path.with_suffix(".mp3")
+    with soundfile.SoundFile(path) as wav, soundfile.SoundFile(target, "w", 8000, 2, format="MP3") as out:
+        for block in wav.blocks(80_000, dtype="float32"):
+            out.write(block)
+    return target
 
 
 def stages(path: Path) -> dict[str, float]:
@@ -149,6 +158,9 @@ def main() -> None:
         whole = sorted((child("whole", str(long)) for _ in range(arguments.repeat)), key=lambda run: run[0]["seconds"])
         result, _, megabytes = whole[len(whole) // 2]
         print(f"{'all: bytes to rows':32}{result['seconds']:10.2f}{length / result['seconds']:14.0f}")
+        mp3 = as_mp3(long)
+        seconds = sorted(child("whole", str(mp3))[0]["seconds"] for _ in range(arguments.repeat))[arguments.repeat // 2]
+        print(f"{'all, from MP3':32}{seconds:10.2f}{length / seconds:14.0f}")
         print(f"\npeak memory for it: {megabytes:.0f} MB; {result['rows']} segments; runtime {result['runtime']}")
 
         cold = sorted(child("whole", str(short))[1] for _ in range(arguments.repeat))[arguments.repeat // 2]

@@ -140,6 +140,8 @@ START = json.dumps({"type": "start"})
         ([START, b"\0" * 641], 4400, "bad_request"),
         ([START, b"\0" * 32_002], 4413, "too_large"),
         ([START, '{"type": "pause"}'], 4400, "bad_request"),
+        (["[" * 100_000], 4400, "bad_request"),
+        ([START, "[" * 100_000], 4400, "bad_request"),
     ],
 )  # fmt: skip
 def test_invalid_messages_get_a_problem_before_the_connection_is_closed(server, messages, close_code, code):

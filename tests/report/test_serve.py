@@ -110,6 +110,14 @@ def test_foreign_hosts_and_unknown_paths_are_rejected(empty_server, path, host, 
     assert error.value.code == status
 
 
+def test_deeply_nested_review_is_refused(empty_server):
+    body = b"[" * 90_000
+    request = urllib.request.Request(f"{empty_server}/reviews", body, {"Content-Type": "application/json"})
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(request)
+    assert error.value.code == 400
+
+
 PATHS = ["/", "/version", "/data/manifest", "/data/reviews", "/assets/base.js"]
 
 

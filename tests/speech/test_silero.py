@@ -1,8 +1,9 @@
 """Speech probabilities of the detector."""
 
 import numpy as np
+import pytest
 
-from callmood.speech.silero import SileroDetector
+from callmood.speech.silero import SileroDetector, _Network
 
 RATE = 16_000
 
@@ -30,3 +31,17 @@ def test_probabilities_equal_those_of_the_published_network():
     ]
     # fmt: on
     np.testing.assert_allclose(SileroDetector().process(vowels(64 * 0.032)), published, atol=0.01)
+
+
+@pytest.mark.parametrize("block", [4, 64])
+def test_digital_silence_is_computed_once_with_equal_results(block, monkeypatch):
+    noise = np.random.default_rng(0).normal(0, 0.1, 7 * RATE).astype(np.float32)
+    signal = np.concatenate([noise, np.zeros(60 * RATE, np.float32), noise, np.zeros(60 * RATE, np.float32)])
+    computed = []
+    run_lstm = _Network.run_lstm
+    monkeypatch.setattr(_Network, "run_lstm", lambda self, *more: computed.append(1) or run_lstm(self, *more))
+    remembered = SileroDetector(block=block).process(signal)
+    blocks = len(computed)
+    monkeypatch.setattr(_Network, "run", lambda self, samples, *state: self.run_lstm(self.encode(samples), *state))
+    np.testing.assert_array_equal(remembered, SileroDetector(block=block).process(signal))
+    assert blocks < 0.3 * (len(computed) - blocks)

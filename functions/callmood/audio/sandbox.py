@@ -7,6 +7,7 @@ processor time, and time without progress (`limits`), and no access to files. Se
 from __future__ import annotations
 
 import atexit
+import fcntl
 import json
 import os
 import selectors
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -73,7 +75,6 @@ class DecoderProcess:
                 stderr=subprocess.DEVNULL,  # FFmpeg and PyAV report errors of the file there, too
                 env=environment,
                 bufsize=0,
-                pipesize=_PIPE_BYTES,
             )
         except OSError:
             raise CannotStart from None
@@ -81,6 +82,8 @@ class DecoderProcess:
         assert self._process.stdout
         self._input = self._process.stdin
         self._output = self._process.stdout
+        with suppress(AttributeError, OSError):  # only Linux has it, and it limits the sum of a user's pipes
+            fcntl.fcntl(self._output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._output, selectors.EVENT_READ)
 

@@ -282,5 +282,5 @@ class WebSocketSession:
 def _is_end(message: str) -> bool:
     try:
         return bool(json.loads(message) == {"type": "end"})
-    except ValueError:
+    except (ValueError, RecursionError):
         return False

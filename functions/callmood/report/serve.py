@@ -171,6 +171,8 @@ class StoreReport:
                 raise HTTPException(413)
         try:
             await run_in_threadpool(save_reviews, self._warehouse, json.loads(body), datetime.now(UTC))
+        except RecursionError:
+            return PlainTextResponse("The JSON is nested too deeply.", 400)
         except (AnnotationError, SchemaError, ValueError) as error:
             return PlainTextResponse(str(error), 400)
         return Response(status_code=204)

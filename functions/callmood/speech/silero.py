@@ -31,6 +31,7 @@ _CONTEXT = 64  # samples before a chunk that are part of the network's input
 _FRAME, _HOP, _BINS, _WIDTH = 256, 128, 129, 128
 _WINDOW = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FRAME) / _FRAME)).astype(np.float32)  # Hann
 _HALF = np.float32(0.5)
+_MAX_SILENCES = 64  # states from which silence is remembered; a block needs one, and shorter blocks one each
 
 
 class SileroDetector:
@@ -94,7 +95,7 @@ class SileroDetector:
             self._hidden = np.stack([self._hidden[1], np.zeros(_WIDTH, np.float32)])
             self._cell = np.stack([self._cell[1], np.zeros(_WIDTH, np.float32)])
             self._age = 0
-        outputs, self._cell = self._network.run_lstm(self._network.encode(samples), self._hidden, self._cell)
+        outputs, self._cell = self._network.run(samples, self._hidden, self._cell)
         self._hidden = outputs[-1]
         self._age += self._size
         return self._network.decode(outputs[:, 0])
@@ -105,11 +106,28 @@ class _Network:
 
     def __init__(self, weights: dict[str, Array]) -> None:
         self._weights = weights
+        self._silence: dict[tuple[int, bytes, bytes], tuple[Array, Array]] = {}
         # sigmoid(2 x) = (1 + tanh(x)) / 2. With halved weights, one tanh computes all four gates.
         scale = np.repeat(np.array([0.5, 0.5, 0.5, 1], np.float32), _WIDTH)
         self._input = weights["lstm_input"] * scale
         self._bias = weights["lstm_bias"] * scale
         self._recurrent = np.ascontiguousarray(weights["lstm_recurrent"] * scale)
+
+    def run(self, samples: Array, hidden: Array, cell: Array) -> tuple[Array, Array]:
+        """Return the outputs of both LSTM states for a block of samples, and the new cell state; as in `run_lstm`.
+
+        Digital silence, such as a gap, a muted channel, or an unused one, repeats from a given state. It is computed
+        once, because the time of silence should not cost as much as the time of speech.
+        """
+        if samples.any():
+            return self.run_lstm(self.encode(samples), hidden, cell)
+        key = len(samples), hidden.tobytes(), cell.tobytes()
+        found = self._silence.get(key)
+        if found is None:
+            if len(self._silence) >= _MAX_SILENCES:
+                self._silence.clear()
+            found = self._silence[key] = self.run_lstm(self.encode(samples), hidden, cell)
+        return found
 
     def encode(self, samples: Array) -> Array:
         """Return the (k, 512) inputs of the LSTM's gates for (64 + 512 k,) samples."""
