@@ -29,7 +29,7 @@ def test_watch_alerts_and_continues_after_a_rejected_alert(receiver, tmp_path):
     for example in EXAMPLES[:2]:
         shutil.copy(example, inbox)
     environment = os.environ | {"PRIOR": ANGRY_PRIOR, "ALERT_SECRET": SECRET, "PYTHONPATH": str(ROOT / "functions")}
-    command = [sys.executable, "-m", "callmood", "watch", inbox, "--store", tmp_path / "s.duckdb"]
+    command = [sys.executable, "-m", "callmood", "watch", inbox, "--store", tmp_path / "s.duckdb", "--quiet", "1"]
     with (tmp_path / "output").open("w") as output:
         process = subprocess.Popen([*command, "--alert", receiver.url], env=environment, stdout=output, stderr=output)
         try:
@@ -56,10 +56,31 @@ def test_cost_per_file_does_not_grow_with_the_store(receiver, tmp_path, monkeypa
             return super().query(sql, parameters)
 
     monkeypatch.setattr("callmood.warehouse.duckdb.DuckDBWarehouse", Recorder)
-    monkeypatch.setattr("callmood.sources.watcher.settled_files", lambda _: EXAMPLES[:2])
+    monkeypatch.setattr("callmood.sources.watcher.settled_files", lambda *_: (path for path in EXAMPLES[:2]))
     printed = run("watch", tmp_path, "--store", tmp_path / "s.duckdb", "--alert", receiver.url)
     assert len(printed.splitlines()) == 3
     assert len({query for query in queries if "FROM calls" in query}) == 2
     for query in queries:
         condition = query.partition("WHERE")[2]
         assert "call_date = @call_date" in condition or ("FROM calls" not in query and "@" in condition), query
+
+
+def test_call_is_alerted_once(receiver, tmp_path, monkeypatch):
+    """A file that arrives again with other content sends no second alert, also after a restart."""
+    monkeypatch.setenv("PRIOR", ANGRY_PRIOR)
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    call = inbox / EXAMPLES[0].name
+
+    def arrivals(*_):
+        shutil.copy(EXAMPLES[0], call)
+        yield call
+        call.write_bytes(call.read_bytes() + bytes(8000))
+        yield call
+        shutil.copy(EXAMPLES[1], call)
+        yield call
+
+    monkeypatch.setattr("callmood.sources.watcher.settled_files", arrivals)
+    for _ in range(2):
+        run("watch", inbox, "--store", tmp_path / "s.duckdb", "--alert", receiver.url)
+    assert [request.json["call_id"] for request in receiver.requests] == ["1001"]

@@ -145,7 +145,7 @@ def test_query_writes_csv(store, calls):
 def test_watch_analyzes_a_file_when_it_is_complete(store, tmp_path):
     inbox = tmp_path / "inbox"
     inbox.mkdir()
-    command = [sys.executable, "-m", "callmood", "watch", str(inbox), "--json"]
+    command = [sys.executable, "-m", "callmood", "watch", str(inbox), "--json", "--quiet", "2"]
     functions = str(Path(__file__).parents[2] / "functions")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     environment["PYTHONPATH"] = functions
