@@ -1,10 +1,17 @@
 """`callmood query`: output formats, and the report of SQL that BigQuery rejects."""
 
+import fcntl
 import json
+import os
+import pty
+import struct
+import subprocess
 import sys
+import termios
 
 import pytest
 from command_line import json_lines, run
+from stack.services import ROOT
 from typer.testing import CliRunner
 
 from callmood.cli.app import app
@@ -68,3 +75,53 @@ def test_query_is_not_checked_without_zetasql(monkeypatch):
     monkeypatch.setitem(sys.modules, "zetasql", None)
     done = CliRunner().invoke(app, ["query", REJECTED, "--json"])
     assert (done.exit_code, done.stderr) == (0, "")
+
+
+ROWS = "SELECT n, CONCAT('call ', CAST(n AS STRING)) AS name FROM UNNEST(GENERATE_ARRAY(1, 150)) AS n ORDER BY n"
+
+
+def terminal_output(arguments, width):
+    """Run a command in a pseudo-terminal."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    command = [sys.executable, "-m", "callmood", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "functions"), "TERM": "xterm", "COLUMNS": str(width)}
+    with subprocess.Popen(command, stdin=follower, stdout=follower, stderr=follower, env=environment) as process:
+        os.close(follower)
+        text = b""
+        try:
+            while part := os.read(leader, 65536):
+                text += part
+        except OSError:  # the process closed the terminal
+            pass
+        assert process.wait() == 0
+    os.close(leader)
+    return text.decode()
+
+
+def test_terminal_shows_100_rows_and_how_to_get_all(monkeypatch):
+    monkeypatch.setitem(os.environ, "PYTHONWARNINGS", "ignore")
+    text = terminal_output(["query", ROWS], 80)
+    assert "call 100" in text
+    assert "call 101" not in text
+    assert "100 of 150 rows. To get all rows, add: --format csv" in text
+
+
+def test_pipe_gets_all_rows_without_control_sequences():
+    text = run("query", ROWS)
+    assert "call 150" in text
+    assert "\x1b" not in text
+    wide = run("query", "SELECT * FROM UNNEST([STRUCT(" + ", ".join(f"'{'x' * 30}' AS c{i}" for i in range(9)) + ")])")
+    assert len(wide.splitlines()) == 2
+
+
+def test_wide_result_prints_one_column_per_line():
+    columns = ", ".join(f"{i}.5 AS column_{i}" for i in range(20))
+    text = terminal_output(["query", f"SELECT {columns}"], 80)
+    assert "  column_19  19.5" in text
+
+
+def test_sql_error_contains_no_control_sequences():
+    message = run("query", "SELECT (1 FROM calls", code=2)
+    assert message.startswith("error: ")
+    assert "\x1b" not in message
