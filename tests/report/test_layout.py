@@ -105,7 +105,9 @@ def test_page_prints_on_two_pages(open_page, site, view):
         assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(format="A4"))) <= 2
 
 
-@pytest.mark.parametrize(("locale", "date", "count"), [("de-DE", "30. Okt. 2026", "1.234"), ("en-US", "Oct 30, 2026", "1,234")])
+@pytest.mark.parametrize(
+    ("locale", "date", "count"), [("de-DE", "30. Okt. 2026", "1.234"), ("en-US", "Oct 30, 2026", "1,234")]
+)
 def test_dates_and_numbers_follow_the_locale(open_page, site, locale, date, count):
     with open_page(page_url(site), locale=locale) as page:
         page.wait_for_selector("#list tbody tr")

@@ -272,7 +272,7 @@ DATA_PAGE = """<!doctype html><body data-detail-files="{files}"><p id="loading">
 def test_page_finds_the_file_of_each_call(chromium, tmp_path_factory, ids):
     folder = tmp_path_factory.mktemp("site")
     (folder / "data").mkdir()
-    with DetailFiles(folder / "data", segments=70_000) as details:
+    with DetailFiles(folder / "data", segments=35_000) as details:
         for recording_id in ids:
             details.add(recording_id, {"id": recording_id, "text": "</script>"})
     assert details.count == 7

@@ -10,8 +10,8 @@ from typing import Any
 
 from callmood.report.templates import render_script
 
-# A file of details has about 500 kB, so that a call page loads in milliseconds.
-_SEGMENTS_PER_FILE = 10_000
+# A file of details has about 400 kB, so that a call page loads in milliseconds.
+_SEGMENTS_PER_FILE = 5_000
 _MAX_BUFFER_CHARS = 64_000_000
 
 KEY_DIGITS = 12
