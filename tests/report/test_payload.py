@@ -193,7 +193,7 @@ def test_calls_survive_the_round_trip(decode, rows):
             "emotionDuration": pytest.approx(emotion_s, abs=0.5),
             "labelDurations": [rounded(row[f"{label}_s"] or 0, 1) for label in LABELS],
             "probabilities": [rounded(row[f"p_{emotion}"] or 0, 3) for emotion in EMOTIONS],
-            "negativeDuration": rounded(row["negative_s"] or 0, 1),
+            "negativeDuration": rounded(row["negative_s"] or 0, 2),
             "peakStart": rounded(row["peak_start_s"], 1),
             "peakEmotion": row["peak_emotion"],
             "peakProbability": rounded(row["peak_probability"], 3),

@@ -54,6 +54,8 @@ class _Table(Generic[T]):
 def calls_payload(calls: Sequence[JsonRow], zone: tzinfo, id_digits: int | None = None) -> dict[str, Any]:
     """Encode calls by column: durations in tenths of a second, ratios in permille.
 
+    Only the negative duration has hundredths: ratios of a few seconds need them.
+
     Parameters
     ----------
     calls : sequence of dict
@@ -85,7 +87,7 @@ def calls_payload(calls: Sequence[JsonRow], zone: tzinfo, id_digits: int | None 
         "duration": [_deciseconds(call["duration_s"]) for call in calls],
         **{label: [_deciseconds(call[f"{label}_s"]) for call in calls] for label in LABELS},
         **{f"p_{emotion}": [_permille(call[f"p_{emotion}"]) for call in calls] for emotion in EMOTIONS},
-        "negativeDuration": [_deciseconds(call["negative_s"]) for call in calls],
+        "negativeDuration": [_scaled(call["negative_s"], 100) for call in calls],
         "peakStart": [_deciseconds(call["peak_start_s"]) for call in calls],
         "peakEmotion": [_label_index(call["peak_emotion"]) for call in calls],
         "peakProbability": [_permille(call["peak_probability"]) for call in calls],

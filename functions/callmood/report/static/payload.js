@@ -11,7 +11,7 @@ callmood.decodeCalls = function ({ columns, ...tables }, batch) {
   return columns.id.map((id, i) => {
     const labelDurations = callmood.LABELS.map((label) => (columns[label][i] ?? 0) / 10);
     const emotionDuration = labelDurations.reduce((sum, duration) => sum + duration, 0);
-    const negativeDuration = seconds(columns.negativeDuration[i]) ?? 0;
+    const negativeDuration = (columns.negativeDuration[i] ?? 0) / 100;
     const day = columns.day[i];
     return {
       id,
