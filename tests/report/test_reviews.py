@@ -7,9 +7,9 @@ import urllib.request
 from datetime import UTC, datetime
 
 import pytest
+from report_server import serve
 from report_site import build_site, page_url
 from synthetic_store import create_store
-from test_serve import serve
 from typer.testing import CliRunner
 
 from callmood.cli.app import app

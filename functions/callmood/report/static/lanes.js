@@ -91,6 +91,7 @@ callmood.lanes = (() => {
       const button = target.closest(".segment");
       if (button) focusSegment(button);
       if (button) select(segmentOf(button));
+      tooltip.hidden = true; // it would cover the panel of the selected segment
       const box = track.getBoundingClientRect();
       const second = button ? segmentOf(button).start : ((clientX - box.left) / box.width) * call.duration;
       seek(second, Boolean(button));
