@@ -141,7 +141,7 @@ callmood.list = (() => {
       h("td", { class: "duration number" }, callmood.clock(call.duration)),
       h("td", { class: "emotions" }, callmood.sparkline(call)),
       h("td", { class: "negative" }, call.negativity === null ? "–" : callmood.meter(call.negativity)),
-      h("td", { class: "peak" }, playButton(call), momentCell(state, call)),
+      h("td", { class: "peak" }, h("span", { class: "moment" }, playButton(call), momentCell(state, call))),
       h("td", { class: "reason" }, call.attentionReason ?? "", reviewBadge(call)),
     );
   }
