@@ -10,6 +10,13 @@ from callmood.errors import AnnotationError
 from callmood.monitoring.annotations import Annotations, annotation_row, review_row
 from callmood.warehouse.base import Warehouse
 
+# Joining annotations to segments is slow; without annotations it is unnecessary.
+_ANNOTATED_DAYS = """
+SELECT MIN(call_date) AS first, MAX(call_date) AS last
+FROM annotations
+WHERE call_date BETWEEN @first AND @last
+"""
+
 _SEGMENTS = """
 SELECT recording_id, channel, start_s, annotated_emotion, predicted_emotion, sampling
 FROM annotated_segments
@@ -42,6 +49,8 @@ def reviews_payload(warehouse: Warehouse, first: date = date.min, last: date = d
         emotion, and sampling. ``reviews``: recording id, verdict, and note.
     """
     period = {"first": first, "last": last}
+    [annotated] = warehouse.query(_ANNOTATED_DAYS, period)
+    rows = warehouse.query(_SEGMENTS, annotated) if annotated["first"] else []
     return {
         "segments": [
             [
@@ -52,7 +61,7 @@ def reviews_payload(warehouse: Warehouse, first: date = date.min, last: date = d
                 row["predicted_emotion"],
                 row["sampling"],
             ]
-            for row in warehouse.query(_SEGMENTS, period)
+            for row in rows
         ],
         "reviews": [[row["recording_id"], row["verdict"], row["note"]] for row in warehouse.query(_REVIEWS, period)],
     }

@@ -32,7 +32,7 @@ from callmood.report.model_quality import query_model_quality
 from callmood.report.payload import calls_payload
 from callmood.report.queries import count_failures, query_call, query_calls
 from callmood.report.reviews import reviews_payload, save_reviews
-from callmood.report.templates import load_assets, render_page
+from callmood.report.templates import load_asset, render_page
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
 
@@ -83,17 +83,30 @@ class StoreReport:
         self._min_calls_per_group = min_calls_per_group
         self._audio_cache = audio_cache
         self._batch_cache: dict[str, tuple[str, str]] = {}  # version and JSON by name
+        self._batches: tuple[str, list[Batch]] | None = None  # with the version of the store
         self._insights = (0.0, "")  # time of the query, and JSON
-        self._load_lock, self._transcode_lock, self._insights_lock = Lock(), Lock(), Lock()
+        self._batches_lock, self._load_lock = Lock(), Lock()
+        self._transcode_lock, self._insights_lock = Lock(), Lock()
 
     def version(self, _: Request) -> Response:
         """Return a text that changes when the store changes."""
-        return PlainTextResponse("-".join(str(count) for count in self._warehouse.query(_VERSION)[0].values()))
+        return PlainTextResponse(self._query_version())
+
+    def _query_version(self) -> str:
+        return "-".join(str(count) for count in self._warehouse.query(_VERSION)[0].values())
+
+    def _query_batches(self) -> list[Batch]:
+        """Return the batches. Query them again only if the store has changed."""
+        with self._batches_lock:
+            version = self._query_version()
+            if self._batches is None or self._batches[0] != version:
+                self._batches = version, query_batches(self._warehouse)
+            return self._batches[1]
 
     def index_page(self, _: Request) -> Response:
         """Render the index page, or the page of an empty store."""
         now = datetime.now(self._zone)
-        if not self._warehouse.query("SELECT recording_id FROM recordings_current LIMIT 1"):
+        if not self._query_batches():
             return HTMLResponse(render_empty_page(self._warehouse, now, store=self._store, is_served=True))
         failures, model_quality = count_failures(self._warehouse), query_model_quality(self._warehouse)
         return HTMLResponse(
@@ -107,7 +120,7 @@ class StoreReport:
 
     def manifest(self, _: Request) -> Response:
         """List the batches of calls."""
-        return _json(encode_json(manifest(query_batches(self._warehouse), self._min_calls_per_group)))
+        return _json(encode_json(manifest(self._query_batches(), self._min_calls_per_group)))
 
     def calls(self, request: Request) -> Response:
         """Return one batch of the list of calls."""
@@ -141,7 +154,7 @@ class StoreReport:
             return _json(text)
 
     def _find_batch(self, request: Request) -> Batch:
-        for batch in query_batches(self._warehouse):
+        for batch in self._query_batches():
             if batch.name == request.path_params["batch"]:
                 return batch
         raise HTTPException(404)
@@ -201,9 +214,10 @@ class StoreReport:
     def asset(self, request: Request) -> Response:
         """Send a style sheet or a script."""
         name = request.path_params["name"]
-        if name not in load_assets():
+        content = load_asset(name)
+        if content is None:
             raise HTTPException(404)
-        return Response(load_assets()[name], media_type="text/css" if name.endswith(".css") else "text/javascript")
+        return Response(content, media_type="text/css" if name.endswith(".css") else "text/javascript")
 
     def _find_call(self, request: Request) -> JsonRow:
         call = query_call(self._warehouse, request.path_params["id"])

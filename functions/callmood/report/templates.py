@@ -69,10 +69,38 @@ def render_script(function: str, *arguments: Any) -> str:
     return f"{function}({values});\n".replace("<", "\\u003c")
 
 
-@cache
 def load_assets() -> dict[str, bytes]:
     """Load all files of ``assets/`` by name: those of ``static/``, and Vega as bundled by vl-convert."""
+    return {**_load_static(), _VEGA: _bundle_vega()}
+
+
+def load_asset(name: str) -> bytes | None:
+    """Load one file of ``assets/``.
+
+    Parameters
+    ----------
+    name : str
+        Name without a folder.
+
+    Returns
+    -------
+    bytes or None
+        None: the file does not exist.
+    """
+    return _bundle_vega() if name == _VEGA else _load_static().get(name)
+
+
+_VEGA = "vega.js"
+
+
+@cache
+def _load_static() -> dict[str, bytes]:
     static = files("callmood.report") / "static"
-    own = {file.name: file.read_bytes() for file in static.iterdir() if file.name.endswith((".js", ".css"))}
+    return {file.name: file.read_bytes() for file in static.iterdir() if file.name.endswith((".js", ".css"))}
+
+
+@cache
+def _bundle_vega() -> bytes:
+    # vl-convert needs some seconds, so the server must not wait for it before it sends other files.
     notice = "/* Vega, Vega-Lite and Vega-Embed, https://vega.github.io, BSD-3-Clause. */\n"
-    return {**own, "vega.js": (notice + vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")).encode()}
+    return (notice + vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")).encode()
