@@ -128,7 +128,7 @@ def listed_moments(page):
     return page.evaluate(
         """() => { const state = callmood.state.read();
                    return callmood.metrics.search(state, callmood.metrics.filterCalls(state))
-                     .filter(callmood.metrics.hasMoment).map((call) => [call.id, call.peakStart]); }"""
+                     .filter((call) => call.hasMoment).map((call) => [call.id, call.peakStart]); }"""
     )
 
 

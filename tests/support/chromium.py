@@ -41,7 +41,7 @@ def open_page(chromium):
 
     @contextmanager
     def open_url(url, **options):
-        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", **options})
         context.set_default_timeout(15_000)
         page = context.new_page()
         host = url.split("/")[2]

@@ -28,7 +28,6 @@ _SITE_FILES = ("index.html", "call.html", "assets", "data", "audio", "clips")
 _MAX_CLIPS = 3
 _FORMER_SITE_FILES = ("calls.js", "calls")
 
-# Recordings that are not unique within the first digits keep the whole id.
 _UNIQUE_IDS = """
 SELECT COUNT(DISTINCT SUBSTR(recording_id, 1, @digits)) = COUNT(DISTINCT recording_id) AS is_unique
 FROM recordings_current
@@ -163,8 +162,12 @@ def _provide_audio(detail: CallDetail, folder: Path, options: AudioOptions) -> A
 
 
 def _id_digits(warehouse: Warehouse, period: Period) -> int | None:
-    parameters = {"digits": KEY_DIGITS, "first": period.first, "last": period.last}
-    return KEY_DIGITS if warehouse.query(_UNIQUE_IDS, parameters)[0]["is_unique"] else None
+    """Return the number of digits with which the list identifies calls. None: all digits."""
+    days = {"first": period.first, "last": period.last}
+    for digits in (KEY_DIGITS, KEY_DIGITS + 4):
+        if warehouse.query(_UNIQUE_IDS, {"digits": digits, **days})[0]["is_unique"]:
+            return digits
+    return None
 
 
 def manifest(batches: Sequence[Batch], min_calls_per_group: int, **values: Any) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from callmood.report.templates import render_script
 _SEGMENTS_PER_FILE = 5_000
 _MAX_BUFFER_CHARS = 64_000_000
 
-KEY_DIGITS = 12
-"""int: leading digits of a recording id that identify its file of details and, if unique, the call in the list."""
+KEY_DIGITS = 10
+"""int: leading digits of a recording id that identify its file of details."""
 
 
 def encode_json(value: Any) -> str:
@@ -68,7 +68,7 @@ def file_number(recording_id: str, files: int) -> int:
 
     Examples
     --------
-    >>> file_number("0123456789ab", 7) == file_number("0123456789abcdef", 7)
+    >>> file_number("0123456789", 7) == file_number("0123456789abcdef", 7)
     True
     """
     value = 0
@@ -101,6 +101,8 @@ class DetailFiles:
 
     def __exit__(self, *_: object) -> None:
         self._flush()
+        for number in range(self.count):  # a link to an unknown call must not request a missing file
+            (self._folder / f"details-{number}.js").touch()
 
     def add(self, recording_id: str, payload: dict[str, Any]) -> None:
         """Add one call.

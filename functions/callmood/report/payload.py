@@ -91,7 +91,7 @@ def calls_payload(calls: Sequence[JsonRow], zone: tzinfo, id_digits: int | None 
         "peakStart": [_deciseconds(call["peak_start_s"]) for call in calls],
         "peakEmotion": [_label_index(call["peak_emotion"]) for call in calls],
         "peakProbability": [_permille(call["peak_probability"]) for call in calls],
-        "peakNegativity": [_permille(call["peak_negativity"]) for call in calls],
+        "hasMoment": [_flag(_has_moment(call)) for call in calls],
         "peakIsUncertain": [_flag(call["peak_is_uncertain"]) for call in calls],
         "isNegativeCall": [_flag(call["is_negative_call"]) for call in calls],
         "escalated": [_flag(call["escalated"]) for call in calls],
@@ -128,6 +128,11 @@ def time_of_day(call: JsonRow, zone: tzinfo) -> str:
         Zone of the time.
     """
     return str(call["started_at"].astimezone(zone).strftime("%H:%M"))
+
+
+def _has_moment(call: JsonRow) -> bool:
+    """Whether the most negative segment is one of the view `worst_moments`."""
+    return (call["peak_negativity"] or 0) >= 0.5
 
 
 def _flag(value: bool | None) -> int | None:

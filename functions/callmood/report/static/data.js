@@ -2,7 +2,7 @@
 "use strict";
 
 callmood.data = (() => {
-  const KEY_DIGITS = 12; // as in data_files.py
+  const KEY_DIGITS = 10; // as in data_files.py
   const isServed = document.body.dataset.served !== undefined;
   const provided = new Map(); // values of scripts by name
   const loading = new Map(); // promises of scripts by file

@@ -27,10 +27,8 @@ callmood.list = (() => {
 
   // --- moments ----------------------------------------------------------------------------------------------------
 
-  const hasMoment = metrics.hasMoment;
-
   function momentCell(state, call) {
-    if (!hasMoment(call)) return h("span", { class: "quiet" }, call.negativity === null ? "–" : "none");
+    if (!call.hasMoment) return h("span", { class: "quiet" }, call.negativity === null ? "–" : "none");
     const time = callmood.clock(call.peakStart);
     const uncertain = call.peakIsUncertain ? "uncertain, " : "";
     return h(
@@ -42,7 +40,7 @@ callmood.list = (() => {
   }
 
   function playButton(call) {
-    const label = hasMoment(call) ? `Play ${call.name} before its worst moment` : `Play ${call.name} from the start`;
+    const label = call.hasMoment ? `Play ${call.name} before its worst moment` : `Play ${call.name} from the start`;
     return h("button", { type: "button", class: "play", "aria-label": label, title: label, onclick: () => play(call) }, "▶");
   }
 
@@ -50,7 +48,7 @@ callmood.list = (() => {
     try {
       const detail = callmood.decodeCall(await callmood.data.readCall(call.id));
       callmood.player.load(detail);
-      callmood.player.seekMoment(hasMoment(call) ? call.peakStart : 0);
+      callmood.player.seekMoment(call.hasMoment ? call.peakStart : 0);
     } catch {
       fill("#result-count", `The call ${call.name} no longer exists. Reload the page.`);
     }
@@ -87,8 +85,8 @@ callmood.list = (() => {
       needs_attention: (call) => call.needsAttention,
       escalated: (call) => call.escalated,
       recovered: (call) => call.recovered,
-      worst_moment_s: (call) => (hasMoment(call) ? call.peakStart : null),
-      worst_moment_emotion: (call) => (hasMoment(call) ? call.peakEmotion : null),
+      worst_moment_s: (call) => (call.hasMoment ? call.peakStart : null),
+      worst_moment_emotion: (call) => (call.hasMoment ? call.peakEmotion : null),
       reason: (call) => call.attentionReason,
       verdict: (call) => reviewOf(call)?.verdict,
       note: (call) => reviewOf(call)?.note,

@@ -156,15 +156,12 @@ callmood.metrics = {
     return call.searchText;
   },
 
-  // Whether the call has a customer segment that is more negative than not, as in the view `worst_moments`.
-  hasMoment: (call) => call.peakStart !== null && call.peakNegativity >= 0.5,
-
   // Returns the next call in the list (step 1) or the previous one (step -1) that has a worst moment.
   nextMoment(state, callId, step) {
     const calls = callmood.metrics.search(state, callmood.metrics.filterCalls(state));
     const current = callId === null ? -1 : calls.findIndex((call) => callId.startsWith(call.id));
     for (let index = current + step; index >= 0 && index < calls.length; index += step) {
-      if (callmood.metrics.hasMoment(calls[index])) return calls[index];
+      if (calls[index].hasMoment) return calls[index];
     }
     return null;
   },

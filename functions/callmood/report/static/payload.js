@@ -37,7 +37,7 @@ callmood.decodeCalls = function ({ columns, ...tables }, batch) {
       peakStart: seconds(columns.peakStart[i]),
       peakEmotion: lookUp(callmood.LABELS, columns.peakEmotion[i]),
       peakProbability: ratio(columns.peakProbability[i]),
-      peakNegativity: ratio(columns.peakNegativity[i]),
+      hasMoment: columns.hasMoment[i] === 1,
       peakIsUncertain: Boolean(columns.peakIsUncertain[i]),
       isNegativeCall: columns.isNegativeCall[i],
       escalated: columns.escalated[i],

@@ -22,7 +22,7 @@ callmood.player = (() => {
     useClips = !call.audioUrl;
     bar.hidden = false;
     document.body.dataset.player = "";
-    fill("#player-call", h("a", { href: player.link(null) }, callmood.nameElement(call.name)));
+    fill("#player-call", h("a", {}, callmood.nameElement(call.name)));
     const isPlayable = Boolean(call.audioUrl) || call.clips.length > 0;
     showMessage(isPlayable ? "" : call.audioMessage);
     if (call.audioUrl) audio.src = call.audioUrl;
@@ -67,14 +67,15 @@ callmood.player = (() => {
     if (playWhenLoaded) audio.play().catch(() => undefined);
   }
 
-  // Returns the address of the page that shows this call, at a second.
-  player.link = function (second) {
-    const state = { ...callmood.state.read(), call: player.call.id, t: second === null ? "" : second.toFixed(1) };
+  // Returns the address of the page that shows this call, at the current second.
+  player.link = function () {
+    const state = { ...callmood.state.read(), call: player.call.id, t: player.position.toFixed(1) };
     return `call.html${callmood.state.toHash(state)}`;
   };
 
   function showPosition() {
     fill("#copy-link", `Copy link to ${clock(player.position)}`);
+    bar.querySelector("#player-call a").href = player.link();
   }
 
   audio.addEventListener("loadedmetadata", applyPosition);
@@ -102,7 +103,7 @@ callmood.player = (() => {
   bar.querySelector("#forward").addEventListener("click", () => player.skip(STEP_S));
   bar.querySelector("#next-call-moment").addEventListener("click", () => player.onNext(1));
   bar.querySelector("#copy-link").addEventListener("click", async ({ currentTarget: button }) => {
-    const url = new URL(player.link(player.position), location.href).href;
+    const url = new URL(player.link(), location.href).href;
     const isCopied = await copy(url);
     fill(button, isCopied ? "Link copied" : "Cannot copy; the link is in the address bar");
     if (!isCopied) history.replaceState(null, "", url);
