@@ -61,8 +61,8 @@ def test_mailed_folder_plays_clips_of_the_moments(chromium, tmp_path):
         "AND recording_id IN (SELECT recording_id FROM worst_moments) ORDER BY negativity DESC LIMIT 1"
     )
     moments = store.query(
-        "SELECT start_s, end_s FROM worst_moments WHERE recording_id = @recording_id ORDER BY rank_in_call LIMIT 3",
-        call,
+        "SELECT start_s, end_s FROM worst_moments WHERE recording_id = @id ORDER BY rank_in_call LIMIT 3",
+        {"id": call["recording_id"]},
     )
     recording = Path(call["uri"].removeprefix("file://"))
     tone = 0.1 * np.sin(np.arange(int(8000 * call["duration_s"])) / 5)
