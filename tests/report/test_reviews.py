@@ -20,7 +20,7 @@ CALL = f"{4:032x}"
 
 
 @pytest.fixture
-def store(tmp_path):
+def small_store(tmp_path):
     return create_store(tmp_path / "calls.duckdb", calls=8, days=3)
 
 
@@ -48,9 +48,9 @@ def review(page, other):
     page.locator("#review [name=reviewer]").blur()
 
 
-def test_static_page_keeps_reviews_and_exports_what_the_import_reads(open_page, store, tmp_path):
-    _row, predicted, other = first_customer_segment(store)
-    site = build_site(tmp_path, store)
+def test_static_page_keeps_reviews_and_exports_what_the_import_reads(open_page, small_store, tmp_path):
+    _row, predicted, other = first_customer_segment(small_store)
+    site = build_site(tmp_path, small_store)
     with open_page(page_url(site, "call.html", f"call={CALL}")) as page:
         review(page, other)
         page.reload()
@@ -69,24 +69,24 @@ def test_static_page_keeps_reviews_and_exports_what_the_import_reads(open_page, 
         page.wait_for_selector("#reviews", state="hidden")
     assert "'=HYPERLINK" in (tmp_path / "callmood-reviews.csv").read_text("utf-8-sig")  # a spreadsheet shows it as text
     done = CliRunner().invoke(
-        app, ["import-labels", str(tmp_path / "callmood-reviews.csv"), "--store", str(store.path)]
+        app, ["import-labels", str(tmp_path / "callmood-reviews.csv"), "--store", str(small_store.path)]
     )
     assert done.output == "1 label and 1 review imported.\n"
-    [annotation] = store.query("SELECT * FROM annotated_segments")
+    [annotation] = small_store.query("SELECT * FROM annotated_segments")
     assert (annotation["sampling"], annotation["annotated_emotion"], annotation["predicted_emotion"]) == (
         "report", other, predicted,
     )  # fmt: skip
-    [stored] = store.query("SELECT * FROM reviews_current")
+    [stored] = small_store.query("SELECT * FROM reviews_current")
     assert (stored["recording_id"], stored["verdict"], stored["note"]) == (CALL, "agree", '=HYPERLINK("x"), call back')
-    with open_page(page_url(build_site(tmp_path, store), "call.html", f"call={CALL}")) as page:  # another browser
+    with open_page(page_url(build_site(tmp_path, small_store), "call.html", f"call={CALL}")) as page:  # another browser
         open_call(page)
         assert page.input_value("#segment-panel select") == other
         assert "call back" in page.input_value("#review [name=note]")
 
 
-def test_served_page_writes_reviews_to_the_store(open_page, store):
-    _row, predicted, other = first_customer_segment(store)
-    with serve(store.path) as url, open_page(f"{url}/call.html#call={CALL}") as page:
+def test_served_page_writes_reviews_to_the_store(open_page, small_store):
+    _row, predicted, other = first_customer_segment(small_store)
+    with serve(small_store.path) as url, open_page(f"{url}/call.html#call={CALL}") as page:
         review(page, other)
         page.check("#review [value=not_worth_it]")
         page.wait_for_selector("#review-status:has-text('Saved in the store.')")
@@ -96,9 +96,9 @@ def test_served_page_writes_reviews_to_the_store(open_page, store):
         open_call(page)
         assert page.is_checked("#review [value=not_worth_it]")
         assert page.get_attribute("#segment-panel button", "aria-pressed") == "true"
-    [stored] = store.query("SELECT verdict, note, reviewed_by FROM reviews_current")
+    [stored] = small_store.query("SELECT verdict, note, reviewed_by FROM reviews_current")
     assert stored == {"verdict": "not_worth_it", "note": '=HYPERLINK("x"), call back', "reviewed_by": "Ada"}
-    [label] = store.query("SELECT sampling, annotated_emotion, is_correct FROM annotated_segments")
+    [label] = small_store.query("SELECT sampling, annotated_emotion, is_correct FROM annotated_segments")
     assert label == {"sampling": "report", "annotated_emotion": predicted, "is_correct": True}
 
 
@@ -112,36 +112,36 @@ def test_served_page_writes_reviews_to_the_store(open_page, store):
         ({}, {"segments": [], "reviews": [{"note": "x" * 200_000}]}, 413),
     ],
 )
-def test_invalid_review_is_rejected_and_not_stored(store, headers, body, status):
-    with serve(store.path) as url:
+def test_invalid_review_is_rejected_and_not_stored(small_store, headers, body, status):
+    with serve(small_store.path) as url:
         request = urllib.request.Request(
             f"{url}/reviews", json.dumps(body).encode(), {"Content-Type": "application/json", **headers}
         )
         with pytest.raises(urllib.error.HTTPError) as error:
             urllib.request.urlopen(request)
         assert error.value.code == status
-    assert store.query("SELECT COUNT(*) AS n FROM reviews") == [{"n": 0}]
+    assert small_store.query("SELECT COUNT(*) AS n FROM reviews") == [{"n": 0}]
 
 
-def test_label_of_the_report_does_not_replace_a_random_one(store):
-    row, predicted, other = first_customer_segment(store)
+def test_label_of_the_report_does_not_replace_a_random_one(small_store):
+    row, predicted, other = first_customer_segment(small_store)
     annotation = {
         "recording_id": CALL, "call_date": row["call_date"].isoformat(), "channel": row["channel"],
         "start_s": row["start_s"], "end_s": row["end_s"],
     }  # fmt: skip
     for hour, (sampling, emotion) in enumerate([("random", predicted), ("report", other)]):
         at = datetime(2026, 11, 27, hour, tzinfo=UTC).isoformat()
-        store.append(
+        small_store.append(
             "annotations",
             [annotation | {"annotation_id": sampling, "emotion": emotion, "sampling": sampling, "annotated_at": at}],
         )
-    [label] = store.query("SELECT sampling, is_correct FROM annotated_segments")
+    [label] = small_store.query("SELECT sampling, is_correct FROM annotated_segments")
     assert label == {"sampling": "random", "is_correct": True}
 
 
 @pytest.mark.parametrize("calls", [[(3, 4), (0, 2), (5, 5)], [(2, 2)], [(0, 1), (0, 3)], [(1, 1)] * 8 + [(0, 1)] * 2])
-def test_accuracy_on_the_page_equals_that_of_monitoring(open_page, store, tmp_path, calls):
-    site = build_site(tmp_path, store)
+def test_accuracy_on_the_page_equals_that_of_monitoring(open_page, small_store, tmp_path, calls):
+    site = build_site(tmp_path, small_store)
     (site / "data/reviews.js").write_text(
         f"callmood.provide('reviews', {json.dumps({'segments': labels(calls), 'reviews': []})})", encoding="utf-8"
     )

@@ -1,5 +1,7 @@
 """The local store: tables, views, and stores of older versions."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import duckdb
 import pytest
 from table_rows import commit_row, segment_row
@@ -129,3 +131,15 @@ def test_query_cannot_change_the_store(store, sql):
 def test_store_in_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(WarehouseError, match="No such file"):
         DuckDBWarehouse(tmp_path / "blocked" / "calls.duckdb")
+
+
+def test_threads_read_while_another_writes(tmp_path):
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb")
+    review = {"recording_id": "a", "call_date": "2026-11-20", "reviewed_at": "2026-11-20T12:00:00+00:00"}
+    with ThreadPoolExecutor(8) as pool:
+        reads = [pool.submit(store.query, "SELECT COUNT(*) AS n FROM reviews") for _ in range(100)]
+        writes = [pool.submit(store.append, "reviews", [review | {"review_id": str(n)}]) for n in range(10)]
+        reads += [pool.submit(store.query, "SELECT COUNT(*) AS n FROM reviews") for _ in range(100)]
+        for task in (*reads, *writes):
+            task.result()
+    assert store.query("SELECT COUNT(*) AS n FROM reviews") == [{"n": 10}]

@@ -141,7 +141,9 @@ class DuckDBWarehouse:
             except duckdb.Error as error:
                 if (full := self._disk_full(error)) is not None:
                     raise full from None
-                if "Could not set lock" not in str(error):
+                # Within a process, another thread reads while this one writes, or the other way around.
+                is_used_by_thread = "different configuration" in str(error)
+                if "Could not set lock" not in str(error) and not is_used_by_thread:
                     raise WarehouseError(self._not_opened(error, read_only)) from None
                 holder = re.search(r"PID (\d+)", str(error))
                 program = f"the process {holder[1]}" if holder else "another program"
