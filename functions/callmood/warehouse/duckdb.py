@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from threading import RLock
+from threading import Condition, RLock
 from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
@@ -64,6 +64,37 @@ def _json_structure(field: Field) -> Any:
     return [single] if field.mode == "REPEATED" else single
 
 
+class _ThreadLock:
+    """Let several threads of this process read, or one write: DuckDB does not open a file for both."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._readers = self._waiting_writers = 0
+        self._is_writing = False
+
+    @contextmanager
+    def hold(self, read_only: bool) -> Iterator[None]:
+        """Hold the lock. A waiting writer precedes new readers, so that constant reading cannot keep it waiting."""
+        with self._changed:
+            if read_only:
+                self._changed.wait_for(lambda: not self._is_writing and not self._waiting_writers)
+                self._readers += 1
+            else:
+                self._waiting_writers += 1
+                self._changed.wait_for(lambda: not self._is_writing and not self._readers)
+                self._waiting_writers -= 1
+                self._is_writing = True
+        try:
+            yield
+        finally:
+            with self._changed:
+                if read_only:
+                    self._readers -= 1
+                else:
+                    self._is_writing = False
+                self._changed.notify_all()
+
+
 class DuckDBWarehouse:
     """A warehouse in one DuckDB file. Each operation opens and closes the file, so several processes can share it.
 
@@ -100,6 +131,7 @@ class DuckDBWarehouse:
         self._translate = partial(to_duckdb, time_zone=time_zone, min_calls_per_group=min_calls_per_group)
         self._lock_timeout_s, self._on_wait = lock_timeout_s, on_wait
         self._session: duckdb.DuckDBPyConnection | None = None
+        self._threads = _ThreadLock()
         view_sql = {name: self._translate(sql) for name, sql in view_templates(SCHEMAS / "views").items()}
         version = hashlib.sha256(repr((tables(), view_sql)).encode()).hexdigest()
         # A current store is only read, so that a query needs neither write access nor an exclusive lock.
@@ -121,16 +153,17 @@ class DuckDBWarehouse:
         if self._session is not None:
             yield self._session
             return
-        connection = self._open(read_only)
-        try:
-            connection.execute("SET TimeZone = 'UTC'")  # BigQuery's default time zone
-            yield connection
-        except duckdb.Error as error:
-            if (full := self._disk_full(error)) is not None:
-                raise full from None
-            raise
-        finally:
-            self._close(connection)
+        with self._threads.hold(read_only):
+            connection = self._open(read_only)
+            try:
+                connection.execute("SET TimeZone = 'UTC'")  # BigQuery's default time zone
+                yield connection
+            except duckdb.Error as error:
+                if (full := self._disk_full(error)) is not None:
+                    raise full from None
+                raise
+            finally:
+                self._close(connection)
 
     def _open(self, read_only: bool) -> duckdb.DuckDBPyConnection:
         """Open the file; wait while another program holds it."""
@@ -141,9 +174,7 @@ class DuckDBWarehouse:
             except duckdb.Error as error:
                 if (full := self._disk_full(error)) is not None:
                     raise full from None
-                # Within a process, another thread reads while this one writes, or the other way around.
-                is_used_by_thread = "different configuration" in str(error)
-                if "Could not set lock" not in str(error) and not is_used_by_thread:
+                if "Could not set lock" not in str(error):
                     raise WarehouseError(self._not_opened(error, read_only)) from None
                 holder = re.search(r"PID (\d+)", str(error))
                 program = f"the process {holder[1]}" if holder else "another program"
