@@ -55,7 +55,7 @@ def test_static_page_keeps_reviews_and_exports_what_the_import_reads(open_page, 
         review(page, other)
         page.reload()
         open_call(page)
-        assert page.is_checked("#review [value=agree]")
+        page.wait_for_selector("#review [value=agree]:checked")
         assert page.input_value("#segment-panel select") == other
         page.goto(page_url(site))
         page.wait_for_selector("#list .review")
@@ -80,6 +80,7 @@ def test_static_page_keeps_reviews_and_exports_what_the_import_reads(open_page, 
     assert (stored["recording_id"], stored["verdict"], stored["note"]) == (CALL, "agree", '=HYPERLINK("x"), call back')
     with open_page(page_url(build_site(tmp_path, small_store), "call.html", f"call={CALL}")) as page:  # another browser
         open_call(page)
+        page.wait_for_selector("#review [value=agree]:checked")
         assert page.input_value("#segment-panel select") == other
         assert "call back" in page.input_value("#review [name=note]")
 
@@ -94,7 +95,7 @@ def test_served_page_writes_reviews_to_the_store(open_page, small_store):
         page.wait_for_selector("#segment-panel [aria-pressed=true]")
         page.reload()
         open_call(page)
-        assert page.is_checked("#review [value=not_worth_it]")
+        page.wait_for_selector("#review [value=not_worth_it]:checked")
         assert page.get_attribute("#segment-panel button", "aria-pressed") == "true"
     [stored] = small_store.query("SELECT verdict, note, reviewed_by FROM reviews_current")
     assert stored == {"verdict": "not_worth_it", "note": '=HYPERLINK("x"), call back', "reviewed_by": "Ada"}

@@ -42,14 +42,24 @@ callmood.reviews = (() => {
     window.dispatchEvent(new Event("reviewschange"));
   }
 
+  let sent = Promise.resolve();
+
+  // One after the other: the newest review of a call counts.
+  function send(kind, line) {
+    const body = JSON.stringify({ segments: [], reviews: [], [kind]: [line] });
+    const headers = { "Content-Type": "application/json" };
+    const post = async () => {
+      const response = await fetch("reviews", { method: "POST", headers, body });
+      if (!response.ok) throw new Error(await response.text());
+    };
+    return (sent = sent.then(post, post));
+  }
+
   // Saves one line. Returns a promise that fails if it cannot be saved.
   async function save(kind, line) {
     window.dispatchEvent(new Event("reviewschange"));
     if (isServed) {
-      const body = JSON.stringify({ segments: [], reviews: [], [kind]: [line] });
-      const headers = { "Content-Type": "application/json" };
-      const response = await fetch("reviews", { method: "POST", headers, body });
-      if (!response.ok) throw new Error(await response.text());
+      await send(kind, line);
     } else {
       const own = (map) => [...map].filter(([, value]) => value.line);
       localStorage.setItem(STORAGE_KEY, JSON.stringify({ labels: own(labels), reviews: own(reviews) }));
