@@ -93,6 +93,7 @@ def test_served_page_writes_reviews_to_the_store(open_page, small_store):
         page.wait_for_selector("#review-status:has-text('Saved in the store.')")
         page.click("#segment-panel button")
         page.wait_for_selector("#segment-panel [aria-pressed=true]")
+        page.wait_for_selector("#review-status:has-text('Saved in the store.')")
         page.reload()
         open_call(page)
         page.wait_for_selector("#review [value=not_worth_it]:checked")

@@ -14,6 +14,7 @@ callmood.review = (() => {
     : "Saved in this browser. To keep or share it, use Export my reviews on the page of all calls.";
 
   async function report(saving) {
+    fill(status, "Saving");
     try {
       await saving;
       fill(status, SAVED);

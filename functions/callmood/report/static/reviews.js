@@ -49,7 +49,7 @@ callmood.reviews = (() => {
     const body = JSON.stringify({ segments: [], reviews: [], [kind]: [line] });
     const headers = { "Content-Type": "application/json" };
     const post = async () => {
-      const response = await fetch("reviews", { method: "POST", headers, body });
+      const response = await fetch("reviews", { method: "POST", headers, body, keepalive: true });
       if (!response.ok) throw new Error(await response.text());
     };
     return (sent = sent.then(post, post));
