@@ -134,6 +134,7 @@ variable "settings" {
     analyze_agent_emotion = optional(bool)
     erase_on_delete       = optional(bool)
     filename_pattern      = optional(string)
+    name_format           = optional(string)
     time_zone             = optional(string)
     max_duration_s        = optional(number)
     max_size_bytes        = optional(number)
@@ -157,6 +158,10 @@ variable "settings" {
   validation {
     condition     = can(regex("\\(\\?P<\\w+>", coalesce(var.settings.filename_pattern, "(?P<call_id>)")))
     error_message = "settings.filename_pattern must have named groups, such as (?P<call_id>[0-9]+)."
+  }
+  validation {
+    condition     = var.settings.name_format == null || var.settings.filename_pattern == null
+    error_message = "Set settings.name_format or settings.filename_pattern, not both."
   }
   validation {
     condition     = coalesce(var.settings.confidence_threshold, 0) >= 0 && coalesce(var.settings.confidence_threshold, 0) <= 1

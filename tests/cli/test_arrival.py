@@ -254,6 +254,10 @@ def test_unreadable_folder_and_file_have_one_row_each_and_do_not_stop_the_run(sh
     shutil.copy(store, shared_folder / "copy.duckdb")
     local = DuckDBWarehouse(shared_folder / "copy.duckdb")
     assert [row["code"] for row in local.query("SELECT code FROM failures_current")] == ["forbidden", "forbidden"]
+    closed.chmod(0o755)
+    secret.chmod(0o644)
+    run("analyze", calls, "--store", store, "--workers", 1)
+    assert DuckDBWarehouse(store).query("SELECT code FROM failures_current") == []
 
 
 def test_store_without_write_access_can_be_queried(shared_folder):

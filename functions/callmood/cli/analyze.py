@@ -55,6 +55,7 @@ def analyze(
         return
     local_store = create_store(store, settings, lock_timeout_s=math.inf)
     analyzer = BatchAnalyzer(local_store, settings, settings.model_uri, workers, on_wait=_report_other_run)
+    analyzer.retire_readable_folders()
     results: list[FileResult] = []
     with (
         interruptible(lambda: f"{len(results)} of {len(files)} recordings are done."),

@@ -34,6 +34,13 @@ from callmood.types import SAMPLE_RATE, JsonRow, ObjectRef
 from callmood.warehouse.claims import Claims
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
+_FOLDERS = """
+SELECT object, MAX(generation) AS generation
+FROM failures
+WHERE code = 'forbidden' AND bucket = @bucket
+GROUP BY object
+"""
+
 # A file that changes during each of these analyses is still being written.
 _MAX_ATTEMPTS = 3
 _POLL_INTERVAL_S = 0.5
@@ -346,6 +353,16 @@ class BatchAnalyzer:
         finally:
             workers.stop()
             self._claims.release_all()
+
+    def retire_readable_folders(self) -> None:
+        """Hide failures of folders that are readable now. A folder has no analysis that replaces its failure."""
+        for row in self._store.query(_FOLDERS, {"bucket": ""}):
+            path = Path(row["object"])
+            if os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK):  # noqa: PTH112 - it may be unreadable
+                ref = file_ref(path, row["generation"])
+                [plan] = plan_files(self._store, {path: None}, self._analysis_id).values()
+                if plan.ref == ref:  # not hidden yet
+                    retire(self._store, ref)
 
     def _start(
         self, paths: Sequence[Path], plans: dict[Path, FilePlan], busy: list[Path], *, force: bool
