@@ -129,27 +129,41 @@ variable "event_retention_days" {
 variable "settings" {
   description = "Settings of the analysis (docs/settings.md). An omitted setting keeps its default. The default of max_size_bytes is a third of analyze.memory."
   type = object({
-    model_uri             = optional(string)
-    channel_roles         = optional(list(string))
-    analyze_agent_emotion = optional(bool)
-    erase_on_delete       = optional(bool)
-    filename_pattern      = optional(string)
-    name_format           = optional(string)
-    time_zone             = optional(string)
-    max_duration_s        = optional(number)
-    max_size_bytes        = optional(number)
-    prior                 = optional(map(number))
-    confidence_threshold  = optional(number)
-    reference_uri         = optional(string)
-    retrain_after_days    = optional(number)
-    raw_audio             = optional(string)
+    model_uri               = optional(string)
+    channel_roles           = optional(list(string))
+    channel_roles_inbound   = optional(list(string))
+    channel_roles_outbound  = optional(list(string))
+    single_channel_agent    = optional(string)
+    analyze_agent_emotion   = optional(bool)
+    analyze_unknown_emotion = optional(bool)
+    erase_on_delete         = optional(bool)
+    filename_pattern        = optional(string)
+    name_format             = optional(string)
+    time_zone               = optional(string)
+    max_duration_s          = optional(number)
+    max_size_bytes          = optional(number)
+    prior                   = optional(map(number))
+    confidence_threshold    = optional(number)
+    reference_uri           = optional(string)
+    retrain_after_days      = optional(number)
+    raw_audio               = optional(string)
   })
   default  = {}
   nullable = false
 
   validation {
-    condition     = alltrue([for role in coalesce(var.settings.channel_roles, []) : contains(["agent", "customer", "mixed"], role)])
-    error_message = "settings.channel_roles must list agent, customer, or mixed for channels 0, 1, …"
+    condition = alltrue([
+      for role in concat(
+        coalesce(var.settings.channel_roles, []),
+        coalesce(var.settings.channel_roles_inbound, []),
+        coalesce(var.settings.channel_roles_outbound, []),
+      ) : contains(["agent", "customer", "mixed", "unknown"], role)
+    ])
+    error_message = "settings.channel_roles must list agent, customer, mixed, or unknown for channels 0, 1, …"
+  }
+  validation {
+    condition     = contains(["first", "second", "unknown"], coalesce(var.settings.single_channel_agent, "first"))
+    error_message = "settings.single_channel_agent must be first, second, or unknown."
   }
   validation {
     condition     = can(regex("^gs://[^/@]+(/.+|@[A-Za-z0-9][A-Za-z0-9_-]*)$", coalesce(var.settings.model_uri, "gs://a/b")))

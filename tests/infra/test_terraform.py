@@ -78,7 +78,7 @@ INVALID = [
     ({"storage_class_after_days": {"COOL": 3}}, "NEARLINE, COLDLINE, or ARCHIVE"),
     ({"soft_delete_days": 3}, "0, or 7 to 90"),
     ({"event_retention_days": 60}, "1 to 31"),
-    ({"settings": {"channel_roles": ["caller"]}}, "agent, customer, or mixed"),
+    ({"settings": {"channel_roles": ["caller"]}}, "agent, customer, mixed, or unknown"),
     ({"settings": {"model_uri": "model.networks.tflite"}}, "gs://BUCKET/OBJECT"),
     ({"settings": {"filename_pattern": "[0-9]+"}}, "named groups"),
     ({"settings": {"confidence_threshold": 40}}, "0 to 1"),

@@ -125,6 +125,7 @@ UNENCODED_COLUMNS = {
     "agentTalk": "agent_talk_s",
     "customerTalk": "customer_talk_s",
     "mixedTalk": "mixed_talk_s",
+    "unknownTalk": "unknown_talk_s",
     "silence": "silence_s",
     "longestSilence": "longest_silence_s",
     "overlap": "overlap_s",

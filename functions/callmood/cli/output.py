@@ -48,8 +48,8 @@ _COLORS = {
     "uncertain": "bright_black",
 }
 _NOT_ASCII = re.compile(r"[^\x20-\x7e]")
-_COLUMNS = ("call", "duration", "agent", "customer", "mixed", "main emotion", "worst moment", "warnings")
-_LEAST_IMPORTANT = ("warnings", "agent", "mixed", "customer", "duration", "main emotion", "worst moment")
+_COLUMNS = ("call", "duration", "agent", "customer", "unknown", "main emotion", "worst moment", "warnings")
+_LEAST_IMPORTANT = ("warnings", "agent", "unknown", "customer", "duration", "main emotion", "worst moment")
 _MAX_CALLS = 40
 _MAX_ROWS = 100
 _UNLIMITED = 1_000_000
@@ -294,7 +294,8 @@ def _failure(name: str, row: JsonRow) -> str:
 
 def _cells(call: JsonRow) -> tuple[str, ...]:
     peak = call["peak_emotion"] if (call["peak_probability"] or 0) >= _MIN_PEAK_PROBABILITY else None
-    talk_s = [call[f"{role}_talk_s"] for role in ("agent", "customer", "mixed")]
+    unknown_s = [call[f"{role}_talk_s"] for role in ("mixed", "unknown") if call[f"{role}_talk_s"] is not None]
+    talk_s = [call["agent_talk_s"], call["customer_talk_s"], sum(unknown_s) if sum(unknown_s) >= 1 else None]
     return (
         _name(call),
         clock(call["duration_s"]),

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 SPARKLINE_BINS = 40
 """int: cells of the sparkline that shows the emotions of a call in the list of calls."""
 
-ROLES = ("agent", "customer", "mixed")
+ROLES = ("agent", "customer", "mixed", "unknown")
 """tuple of str: roles of a segment. A payload stores the index of a role in this tuple."""
 
 # Each query reads the segments of a range of days, or of one recording.
 _SEGMENTS = """
 SELECT
   recording_id, channel, role, is_customer, start_s, end_s, emotion, level_dbfs,
-  p_anger, p_disgust, p_fear, p_happiness, p_neutral, p_sadness, is_interruption
+  p_anger, p_disgust, p_fear, p_happiness, p_neutral, p_sadness, is_interruption,
+  pitch_semitones, loudness_db, rate_ratio
 FROM turns
 WHERE {condition}
 ORDER BY recording_id, start_s, channel
@@ -181,7 +182,7 @@ def _codes(values: Series[Any], categories: Sequence[str]) -> list[int]:
     return codes
 
 
-def _encode_segments(segments: DataFrame) -> dict[str, list[int]]:
+def _encode_segments(segments: DataFrame) -> dict[str, list[Any]]:
     probabilities = segments[[f"p_{emotion}" for emotion in EMOTIONS]].to_numpy(np.float64)
     permille = np.where(np.isnan(probabilities), -1, np.rint(1000 * probabilities)).astype(int)
     return {
@@ -192,8 +193,15 @@ def _encode_segments(segments: DataFrame) -> dict[str, list[int]]:
         "label": _codes(segments["emotion"], LABELS),
         "level": np.rint(10 * segments["level_dbfs"].to_numpy(np.float64)).astype(int).tolist(),
         "interrupts": segments["is_interruption"].fillna(False).astype(int).tolist(),
+        "pitch": _tenths(segments["pitch_semitones"]),
+        "loudness": _tenths(segments["loudness_db"]),
+        "rate": _tenths(10 * segments["rate_ratio"].astype(float)),
         "probabilities": permille.ravel().tolist(),
     }
+
+
+def _tenths(values: Series[Any]) -> list[int | None]:
+    return [None if np.isnan(value) else round(10 * value) for value in values.to_numpy(np.float64).tolist()]
 
 
 def _sparklines(segments: DataFrame, calls: Sequence[JsonRow]) -> dict[str, str]:
@@ -306,6 +314,7 @@ _CALL_COLUMNS = {
     "agentTalk": "agent_talk_s",
     "customerTalk": "customer_talk_s",
     "mixedTalk": "mixed_talk_s",
+    "unknownTalk": "unknown_talk_s",
     "silence": "silence_s",
     "longestSilence": "longest_silence_s",
     "overlap": "overlap_s",

@@ -3,7 +3,7 @@
 
 callmood.lanes = (() => {
   const { h, fill, clock, percent } = callmood;
-  const ROLE_NAMES = { agent: "Agent", customer: "Customer", mixed: "Both speakers" };
+  const ROLE_NAMES = { agent: "Agent", customer: "Customer", mixed: "Not separated", unknown: "Unknown speaker" };
   const MIN_SILENCE_S = 5;
   const MIN_WIDTH_PX = 8; // as in page.css
   const MAX_FIRST_SCALE = 8;
@@ -131,11 +131,23 @@ callmood.lanes = (() => {
 
   // --- tooltip ----------------------------------------------------------------------------------------------------
 
+  // The voice relative to the speaker's own neutral speech, as in the column attention_reason.
+  function voice({ loudness, pitch, rate }) {
+    const parts = [];
+    if (Math.abs(loudness) >= 3) parts.push(`${Math.abs(loudness).toFixed(0)} dB ${loudness > 0 ? "louder" : "quieter"}`);
+    if (Math.abs(pitch) >= 2) parts.push(`pitch ${pitch > 0 ? "up" : "down"} ${Math.abs(pitch).toFixed(0)} semitones`);
+    if (rate !== null && (rate >= 1.2 || rate <= 0.8)) {
+      parts.push(`${Math.abs(100 * (rate - 1)).toFixed(0)}% ${rate > 1 ? "faster" : "slower"}`);
+    }
+    return parts.join(", ");
+  }
+
   function showTooltip({ target }) {
     const button = target.closest?.(".segment");
     tooltip.hidden = !button;
     if (!button) return;
-    const { start, end, emotion, probabilities, level } = segmentOf(button);
+    const segment = segmentOf(button);
+    const { start, end, emotion, probabilities, level } = segment;
     const ranked = (probabilities ?? []).map((value, i) => [callmood.EMOTIONS[i], value]).sort((a, b) => b[1] - a[1]);
     fill(
       tooltip,
@@ -151,6 +163,7 @@ callmood.lanes = (() => {
         ),
       ),
       h("span", { class: "quiet" }, probabilities ? `${level} dBFS` : "Emotion is not inferred for this speaker."),
+      voice(segment) ? h("span", { class: "quiet" }, `Voice: ${voice(segment)}, relative to neutral speech`) : null,
     );
     const box = button.getBoundingClientRect();
     const left = Math.min(

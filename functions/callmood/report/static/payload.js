@@ -51,10 +51,11 @@ callmood.decodeCalls = function ({ columns, ...tables }, batch) {
   });
 };
 
-callmood.ROLES = ["agent", "customer", "mixed"]; // as in details.py
+callmood.ROLES = ["agent", "customer", "mixed", "unknown"]; // as in details.py
 
 callmood.decodeCall = function (payload) {
-  const { role, channel, start, end, label, level, interrupts, probabilities } = payload.segments;
+  const { role, channel, start, end, label, level, interrupts, pitch, loudness, rate, probabilities } = payload.segments;
+  const tenth = (value) => (value === null ? null : value / 10);
   const inferred = (value, factor) => (value < 0 ? null : value / factor);
   const count = callmood.EMOTIONS.length;
   return {
@@ -75,6 +76,9 @@ callmood.decodeCall = function (payload) {
       end: end[index] / 1000,
       emotion: callmood.LABELS[label[index]] ?? null,
       level: level[index] / 10,
+      pitch: tenth(pitch[index]),
+      loudness: tenth(loudness[index]),
+      rate: tenth(tenth(rate[index])),
       probabilities:
         probabilities[count * index] < 0
           ? null
