@@ -87,6 +87,9 @@ segments = st.fixed_dictionaries(
         **{f"p_{emotion}": ratios for emotion in EMOTIONS[1:]},
         "p_anger": optional(ratios),
         "is_interruption": st.booleans(),
+        "pitch_semitones": optional(st.integers(-240, 240).map(lambda tenths: tenths / 10)),
+        "loudness_db": optional(st.integers(-400, 400).map(lambda tenths: tenths / 10)),
+        "rate_ratio": optional(st.integers(1, 500).map(lambda percent: percent / 100)),
     }
 )
 worst_moments = st.fixed_dictionaries(
@@ -104,6 +107,7 @@ class OneCall:
     def query_dataframe(self, sql, _parameters):
         if "FROM turns" in sql:
             columns = ("channel", "role", "is_customer", "start_s", "end_s", "emotion", "level_dbfs", "is_interruption")
+            columns = (*columns, "pitch_semitones", "loudness_db", "rate_ratio")
             return self._frame(self._segments, (*columns, *(f"p_{emotion}" for emotion in EMOTIONS)))
         if "FROM call_timeline" in sql:
             return self._frame([{"negativity": value} for value in self._timeline], ("negativity",))
@@ -251,6 +255,9 @@ def test_call_survives_the_round_trip(decode, call, segments, timeline, moments)
                 "end": rounded(segment["end_s"], 3),
                 "emotion": segment["emotion"],
                 "level": segment["level_dbfs"],
+                "pitch": segment["pitch_semitones"],
+                "loudness": segment["loudness_db"],
+                "rate": None if segment["rate_ratio"] is None else pytest.approx(segment["rate_ratio"]),
                 "probabilities": None
                 if segment["p_anger"] is None
                 else [rounded(segment[f"p_{emotion}"], 3) for emotion in EMOTIONS],
