@@ -11,19 +11,8 @@ _SUFFIXES = {
 # Names of incomplete files: synchronizers, browsers, recorders, and editors rename them at the end.
 _PARTIAL_SUFFIXES = {
     *(".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".inprogress"),
-    *(
-        ".in_progress",
-        ".incomplete",
-        ".uploading",
-        ".upload",
-        ".writing",
-        ".recording",
-        ".wip",
-        ".lock",
-        ".swp",
-        ".aria2",
-    ),
-    *(".!ut", ".bc!", ".!qb", ".!sync", ".syncing", ".rsync", ".bak"),
+    *(".in_progress", ".incomplete", ".uploading", ".writing", ".wip", ".lock", ".swp", ".aria2"),
+    *(".!ut", ".bc!", ".!qb", ".!sync", ".syncing", ".rsync"),
 }
 # Hadoop and older tools of Cloud Storage represent a folder by such an object.
 _FOLDER_SUFFIX = "$folder$"
