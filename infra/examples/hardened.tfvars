@@ -42,6 +42,9 @@ queue_readers = {
 # Calls that need attention go to a chat webhook. Secret Manager contains its URL and the signing key.
 alert_webhook = { url_secret = "callmood-alert-url", signing_key_secret = "callmood-alert-signature" }
 
+# The digest of each week follows on Monday morning.
+monitor = { digest_weekday = 7 }
+
 # Capacity for 2,000 hours of audio per day, with one instance that is always warm.
 analyze = { memory = "4Gi", cpu = "2", concurrency = 2, min_instances = 1, max_instances = 50 }
 

@@ -118,6 +118,18 @@ def test_functions_have_internal_ingress_and_their_own_accounts(applied):
         assert not function["event_trigger"]
 
 
+def test_monitor_publishes_the_digest_if_its_weekday_is_set(applied):
+    [monitor] = [f for f in of(applied, "google_cloudfunctions2_function") if f["name"].endswith("-monitor")]
+    environment = monitor["service_config"][0]["environment_variables"]
+    publishers = [
+        grant["member"]
+        for grant in of(applied, "google_pubsub_topic_iam_member")
+        if grant["topic"].endswith("-results") and "-monitor@" in grant["member"]
+    ]
+    assert environment.get("DIGEST_WEEKDAY") == ("7" if hardened(applied) else None)
+    assert len(publishers) == (1 if hardened(applied) else 0)
+
+
 def test_functions_read_their_settings_from_the_environment(applied, monkeypatch):
     environment = of(applied, "google_cloudfunctions2_function")[0]["service_config"][0]["environment_variables"]
     for name, value in environment.items():

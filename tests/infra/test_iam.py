@@ -26,7 +26,7 @@ RESOURCES = {
 
 @pytest.fixture(scope="module")
 def grants(workspace):
-    """Every grant of a deployment with an operator, the retraining pipeline, and the real-time service."""
+    """Every grant of a deployment with an operator, retraining, the digest, and the real-time service."""
     corpora = {"cremad": "gs://acme-calls-1-corpora/cremad"}
     applied = (
         workspace(*PARTS)
@@ -35,6 +35,7 @@ def grants(workspace):
             **PROJECT,
             operators=[OPERATOR],
             retraining={"corpora": corpora},
+            monitor={"digest_weekday": 7},
             realtime={"callers": [CALLER]},
             images=IMAGES,
         )
