@@ -19,7 +19,11 @@ from callmood.audio.content import BytesContent, FileContent
 from callmood.audio.probe import identify
 from callmood.audio.sandbox import Allowance, open_sandboxed
 from callmood.audio.stream import open_audio
+from callmood.config import AnalysisConfig
+from callmood.emotion.model import load_model
 from callmood.errors import BadRecording
+from callmood.models.resolver import StaticModelProvider
+from callmood.services.batch import analyze_file
 
 MP3 = next(f for f in FORMATS if f.name == "MP3")
 
@@ -320,3 +324,15 @@ def python(code):
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2] / "functions")}
     command = [sys.executable, "-c", textwrap.dedent(code)]
     return subprocess.run(command, env=environment, capture_output=True, text=True).stdout
+
+
+def test_channels_share_the_limit_of_the_duration(tmp_path):
+    """MAX_DURATION_S applies to two channels, so 16 channels may last an eighth of it."""
+    for seconds, status in ((5, "analyzed"), (6, "failed")):
+        path = tmp_path / f"{seconds}.wav"
+        path.write_bytes(wav(bytes(2 * 16 * 8000 * seconds), channels=16))
+        config = AnalysisConfig(max_duration_s=40)
+        result = analyze_file(path, StaticModelProvider(load_model()), config)
+        assert result.status == status
+    assert result.row is not None
+    assert result.row["code"] == "too_costly"
