@@ -55,6 +55,20 @@ def test_stale_header_of_every_codec_loses_no_audio(kind):
     assert seconds(samples) == pytest.approx(6, abs=0.3)
 
 
+@pytest.mark.parametrize(
+    ("container", "subtype", "position"), [("AU", "PCM_16", 8), ("AU", "ULAW", 8), ("AIFF", "PCM_16", b"SSND")]
+)
+def test_stale_size_of_au_and_aiff_loses_no_audio(container, subtype, position):
+    whole = bytearray(write_soundfile(tones(8000, 2, 6.0), 8000, container=container, subtype=subtype))
+    complete, warnings = decode(bytes(whole))
+    assert warnings == []
+    position = position if isinstance(position, int) else whole.index(position) + 4
+    struct.pack_into(">I", whole, position, 16_008)
+    samples, warnings = decode(bytes(whole))
+    assert warnings == ["header_too_short"]
+    np.testing.assert_array_equal(samples, complete)
+
+
 @pytest.mark.parametrize("stated_s", [1, 0, None])
 def test_rf64_with_a_stale_size_is_decoded(stated_s):
     whole = bytearray(write_soundfile(tones(8000, 2, 6.0), 8000, container="RF64", subtype="PCM_16"))
@@ -123,6 +137,12 @@ def test_joined_wavs_may_differ_in_rate_codec_and_channels():
     assert np.abs(samples[0, SAMPLE_RATE:-SAMPLE_RATE]).max() > 0.4
 
 
+def test_wav_after_a_wav_with_a_stale_header_is_separate():
+    samples, warnings = decode(wav(noise(3), data_size=1600) + wav(noise(2, channels=2), channels=2))
+    assert set(warnings) == {"header_too_short", "joined"}
+    assert samples.shape == (2, 5 * SAMPLE_RATE)
+
+
 def test_joined_wav_whose_last_part_is_cut_has_both_warnings():
     samples, warnings = decode(wav(noise(1)) + wav(noise(2))[:-16_000])
     assert set(warnings) == {"joined", "truncated"}
@@ -140,6 +160,29 @@ def test_joined_mp3s_are_complete_and_without_false_warnings():
         samples, warnings = decode(between.join(parts))
         assert warnings == ["joined"]
         assert seconds(samples) == pytest.approx(15, abs=0.1)
+
+
+def plain_mp3(channels=1, length=4.0):
+    """An MP3 file without a Xing header."""
+    signal = tones(16_000, channels, length)
+    return write_ffmpeg(signal, 16_000, muxer="mp3", encoder="libmp3lame", options={"write_xing": "0"})
+
+
+@pytest.mark.parametrize(
+    ("parts", "seconds_in_all"),
+    [
+        ([plain_mp3(1), vbr_mp3(2)], 8),
+        ([vbr_mp3(2), plain_mp3(2)], 8),
+        ([vbr_mp3(1), b"ID3\x04\0\0\0\0\x02\0" + bytes(256), vbr_mp3(1), vbr_mp3(2)], 12),
+        ([vbr_mp3(1), bytes(500), vbr_mp3(1)], 8),
+    ],
+    ids=["no header first", "no header last", "tag between", "zeros between"],
+)
+def test_joined_mp3s_of_any_kind_lose_no_audio(parts, seconds_in_all):
+    samples, warnings = decode(b"".join(parts))
+    assert seconds(samples) == pytest.approx(seconds_in_all, abs=0.2)
+    assert set(warnings) - {"decode_errors"} == {"joined"}
+    assert "truncated" not in warnings
 
 
 def test_joined_mp3s_may_differ_in_channels():

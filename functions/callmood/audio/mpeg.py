@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 from callmood.audio.content import Content
 from callmood.audio.limits import MAX_PARTS
 
@@ -13,6 +16,10 @@ _KBITS = {
     ("2", "III"): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _ID3V1_BYTES = 128
+_SCAN, _REST = 2**20, 8192
+# Bytes before the header: those of the frame header, and side information by version and number of channels.
+_XING_OFFSETS = (36, 21, 13)
+_XING_END = 64
 
 
 def mp3_frame_length(header: bytes) -> int:
@@ -51,8 +58,8 @@ def id3_length(head: bytes) -> int:
 def find_mp3_parts(content: Content) -> list[tuple[int, int, int]]:
     """Return the MP3 files that are joined in one file.
 
-    Each but the last must state its length in a Xing or Info header. Files without such a header need no division:
-    their frames follow each other.
+    A file starts with a Xing or Info header, with or without an ID3v2 tag before it, or after the length that such a
+    header states. Files without these headers need no division: their frames follow each other.
 
     Parameters
     ----------
@@ -64,27 +71,65 @@ def find_mp3_parts(content: Content) -> list[tuple[int, int, int]]:
     list of (int, int, int)
         Start, end, and number of channels of each.
     """
+    first = 0
+    for _ in range(MAX_PARTS):
+        if not (tag := id3_length(content.read_at(first, 10))):
+            break
+        first += tag
+    frames = [first, *(frame for frame in _xing_frames(content) if frame > first)][: MAX_PARTS + 1]
+    if len(frames) > MAX_PARTS:
+        frames = frames[:1]
+    starts = [0, *(_tag_start(content, frame) for frame in frames[1:])]
     parts: list[tuple[int, int, int]] = []
-    start = 0
-    while len(parts) < MAX_PARTS:
-        first = start
-        for _ in range(MAX_PARTS):
-            if not (tag := id3_length(content.read_at(first, 10))):
+    for start, frame, limit in zip(starts, frames, [*starts[1:], content.size], strict=True):
+        end = frame + _stated_length(content.read_at(frame, 200))
+        rest = content.read_at(end, min(_REST, limit - end)) if frame < end < limit else b""
+        parts.append((start, end if rest else limit, _channels(content.read_at(frame, 4))))
+        if (found := _find_frames(rest)) is not None and limit - end > _ID3V1_BYTES:
+            parts.append((end + found, limit, _channels(rest[found:])))
+    return parts
+
+
+def _channels(frame: bytes) -> int:
+    """Return the number of channels of a frame."""
+    return 1 if len(frame) > 3 and frame[3] >> 6 == 3 else 2
+
+
+def _find_frames(data: bytes) -> int | None:
+    """Return the position of the first of two consecutive frames; None if there is none."""
+    position = data.find(0xFF)
+    while position >= 0:
+        length = mp3_frame_length(data[position : position + 4])
+        if length and mp3_frame_length(data[position + length : position + length + 4]):
+            return position
+        position = data.find(0xFF, position + 1)
+    return None
+
+
+def _xing_frames(content: Content) -> Iterator[int]:
+    """Yield the position of each frame with a Xing or Info header."""
+    for start in range(0, content.size, _SCAN):
+        data = content.read_at(start, _SCAN + _XING_END)
+        for found in re.finditer(rb"Xing|Info", data):
+            if found.start() >= _SCAN + _XING_END - 4:
                 break
-            first += tag
-        frame = content.read_at(first, 200)
-        stated = _stated_length(frame)
-        channels = 1 if len(frame) > 3 and frame[3] >> 6 == 3 else 2
-        end = first + stated
-        if content.read_at(end, 3) == b"TAG":
-            end += _ID3V1_BYTES
-        following = content.read_at(end, 200)
-        if not stated or not (id3_length(following) or _stated_length(following) or _has_xing(following)):
-            parts.append((start, content.size, channels))
-            return parts
-        parts.append((start, end, channels))
-        start = end
-    return [(0, content.size, parts[0][2])]
+            for offset in _XING_OFFSETS:
+                frame = start + found.start() - offset
+                if frame >= 0 and _xing_offset(content.read_at(frame, 4)) == offset:
+                    yield frame
+                    break
+
+
+def _tag_start(content: Content, frame: int) -> int:
+    """Return the start of the ID3v2 tag that ends at a frame; the frame itself if there is none."""
+    start = max(0, frame - _SCAN)
+    before = content.read_at(start, frame - start)
+    position = before.rfind(b"ID3")
+    while position >= 0:
+        if position + id3_length(before[position : position + 10]) == len(before):
+            return start + position
+        position = before.rfind(b"ID3", 0, position)
+    return frame
 
 
 def _xing_offset(frame: bytes) -> int:
@@ -95,18 +140,11 @@ def _xing_offset(frame: bytes) -> int:
     return 4 + ({True: 17, False: 32} if is_mpeg1 else {True: 9, False: 17})[is_mono]
 
 
-def _has_xing(frame: bytes) -> bool:
-    offset = _xing_offset(frame)
-    return offset > 0 and frame[offset : offset + 4] in (b"Xing", b"Info")
-
-
 def _stated_length(frame: bytes) -> int:
     """Return the number of bytes that the Xing header in a frame states; 0 if it states none."""
     offset = _xing_offset(frame)
-    if not _has_xing(frame):
+    if not offset or frame[offset : offset + 4] not in (b"Xing", b"Info"):
         return 0
     flags = int.from_bytes(frame[offset + 4 : offset + 8], "big")
-    if not flags & 2:
-        return 0
     position = offset + 8 + (4 if flags & 1 else 0)
-    return int.from_bytes(frame[position : position + 4], "big")
+    return int.from_bytes(frame[position : position + 4], "big") if flags & 2 else 0

@@ -1,4 +1,7 @@
-"""Find the audio in a WAV file, also where its header states too little or where several files are joined."""
+"""Find the audio in a WAV file, also where its header states too little or where several files are joined.
+
+AU and AIFF files, which have one chunk of audio, are repaired in the same way.
+"""
 
 from __future__ import annotations
 
@@ -147,6 +150,48 @@ def parse_wav(content: Content) -> WavLayout:
     return layout
 
 
+def extend_au(content: Content) -> Content | None:
+    """Return an AU file whose header states all of its audio; None if it already does.
+
+    Parameters
+    ----------
+    content : Content
+        A file that starts with ``.snd``. Its header: offset and length of the audio, big-endian.
+    """
+    header = content.read_at(0, 24)
+    start, stated = int.from_bytes(header[4:8], "big"), int.from_bytes(header[8:12], "big")
+    if header[:4] != b".snd" or len(header) < 24 or not 0 < stated < content.size - start:
+        return None
+    end = _audio_end(content, start + stated)
+    if end == start + stated:
+        return None
+    length = (end - start).to_bytes(4, "big")
+    return SplicedContent(content, [header[:8] + length, (12, end)])
+
+
+def extend_aiff(content: Content) -> Content | None:
+    """Return an AIFF file whose last chunk, `SSND`, states all of its audio; None if it already does.
+
+    Parameters
+    ----------
+    content : Content
+        A file that starts with ``FORM….AIFF`` or ``FORM….AIFC``.
+    """
+    position = 12
+    for _ in range(_MAX_CHUNKS):
+        header = content.read_at(position, 8)
+        size = int.from_bytes(header[4:8], "big")
+        end = position + 8 + size
+        if len(header) < 8 or end >= content.size:
+            return None
+        following = content.read_at(end + (end & 1), 4)
+        if header[:4] == b"SSND" and not _CHUNK_ID.match(following) and (stop := _audio_end(content, end)) > end:
+            length = (stop - position - 8).to_bytes(4, "big")
+            return SplicedContent(content, [(0, position + 4), length, (position + 8, stop)])
+        position = end + (end & 1)
+    return None
+
+
 def _chunks(content: Content, layout: WavLayout) -> Iterator[tuple[bytes, int, int]]:
     """Yield the name, start, and end of each chunk; for a `data` chunk, the end of its audio."""
     position, large_size = 12, 0
@@ -204,6 +249,8 @@ def _audio_end(content: Content, end: int) -> int:
     rest = content.read_at(end, 65_536)
     if len(rest) < 256 or _is_zero(content, end) or _TEXT.match(rest) or rest.startswith((b"TAG", b"ID3", b"<?xml")):
         return end  # padding, or metadata of another program
+    if following := _find_start(content, end):
+        return following
     tail_start = max(end, content.size - 65_536)
     tail = content.read_at(tail_start, 65_536)
     for found in re.finditer(rb"LIST|id3 |bext|iXML|cue ", tail):
@@ -212,6 +259,14 @@ def _audio_end(content: Content, end: int) -> int:
         if content.size - 1 <= position + 8 + size <= content.size + 1:
             return position
     return content.size
+
+
+def _find_start(content: Content, start: int) -> int:
+    """Return the position of the next WAV file in the rest of a file; 0 if there is none."""
+    for position in range(start, content.size, 2**20):
+        if found := _START.search(content.read_at(position, 2**20 + 12)):
+            return position + found.start()
+    return 0
 
 
 def _is_zero(content: Content, start: int) -> bool:

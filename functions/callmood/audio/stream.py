@@ -20,7 +20,7 @@ from callmood.audio.ogg import find_links
 from callmood.audio.probe import Container, RawAudio, identify
 from callmood.audio.raw import RawDecoder, parse_raw_format
 from callmood.audio.resample import Joined, Resampled, add_warning
-from callmood.audio.riff import WavPart, parse_wav
+from callmood.audio.riff import WavPart, extend_aiff, extend_au, parse_wav
 from callmood.audio.sandbox import Allowance, open_sandboxed
 from callmood.types import SAMPLE_RATE
 
@@ -41,6 +41,9 @@ WARNINGS = {
     "over_full_scale": "Some samples were far beyond full scale, and were clipped: the recorder uses a wrong scale.",
 }
 """dict of str to str: meaning of the codes in the column `warnings` of the table `recordings`."""
+
+
+_EXTENDED = {"au": extend_au, "aiff": extend_aiff}
 
 
 class AudioStream:
@@ -147,6 +150,10 @@ def _open(content: Content, suffix: str, raw_audio: str | None) -> Decoder:
         return _open_raw(content, raw_audio, allowance)
     if container.name == "wav" and content.read_at(0, 4) in (b"RIFF", b"RF64", b"BW64"):
         return _open_wav(content, container, allowance)
+    if container.name in _EXTENDED and (longer := _EXTENDED[container.name](content)):
+        decoder = _open_part(longer, container, allowance)
+        add_warning(decoder.warnings, "header_too_short")
+        return decoder
     if container.name == "mp4":
         check_index(content)
     parts: Sequence[tuple[int, int, int]] = ()
