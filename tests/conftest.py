@@ -18,7 +18,7 @@ os.environ["PIP_NO_COMPILE"] = "0"  # pip reads this as --no-compile; compiling 
 
 # Paths whose tests start a service, a browser, or another process, train a model, compile, or take many seconds.
 _SLOW = (
-    *("chaos/test_chaos", "services/test_local_identity"),
+    *("audio/test_fuzz", "audio/test_limits", "chaos/test_chaos", "services/test_local_identity"),
     *("cli/", "cloud_functions/", "composer/", "docs/test_site", "emotion/test_log_mel", "images/", "infra/", "model/"),
     *("models/", "monitoring/test_daily_check", "packaging/", "realtime/", "report/", "services/test_bad_files"),
     *("services/test_batch", "stack/", "views/", "warehouse/test_migration", "warehouse/test_zetasql"),
