@@ -28,6 +28,8 @@ _MAX_CLUSTERED = 400  # segments that are clustered; the others are assigned to 
 # Set on held-back speakers: docs/experiments/speakers.md
 _FAR_APART, _VERY_FAR_APART = 6.0, 8.0  # distance of two speakers, in standard deviations …
 _DISSIMILAR = 0.72  # … depending on whether their cosine similarity is below this
+_MANY_SEGMENTS = 24  # for which these thresholds hold; with fewer, the following ones
+_VERY_DISSIMILAR, _ALIKE, _VERY_ALIKE = 0.55, 0.8, 0.9
 _MIN_FURTHER_S = 10.0  # of speech that a third speaker needs
 _MIN_SEGMENTS = 4  # that are needed to find two speakers
 _MIN_SPEAKER_S = 3.0  # of speech that a speaker needs
@@ -176,10 +178,19 @@ def _two_speakers(
     spread = float(np.sqrt((np.square(along - means[labels]) @ durations_s) / durations_s.sum()))
     distance = float(means[0] - means[1]) / max(spread, 1e-6)
     similarity = float(centroids[0] @ centroids[1])
-    if is_first and similarity >= _DISSIMILAR:
-        return labels if distance >= _VERY_FAR_APART else None
-    needed = _FAR_APART if is_first else _VERY_FAR_APART
-    return labels if distance >= needed and similarity < _DISSIMILAR else None
+    if is_first:
+        return labels if distance >= _needed_distance(len(voices), similarity) else None
+    return labels if distance >= _VERY_FAR_APART and similarity < _DISSIMILAR else None
+
+
+def _needed_distance(segments: int, similarity: float) -> float:
+    """Return the distance of two speakers: any few segments can be divided into two groups that are far apart."""
+    if segments >= _MANY_SEGMENTS:
+        return _FAR_APART if similarity < _DISSIMILAR else _VERY_FAR_APART
+    if similarity < _VERY_DISSIMILAR:
+        return _FAR_APART
+    needed = _VERY_FAR_APART * (1 + 4 / segments)
+    return needed if similarity < _ALIKE else 1.4 * needed if similarity < _VERY_ALIKE else np.inf
 
 
 def cluster_centroids(voices: Array, durations_s: NDArray[np.floating[Any]], count: int) -> Array:
