@@ -128,6 +128,9 @@
           callmood.dot(isUncertain(moment) ? "uncertain" : emotion),
           `${emotion} ${percent(probability)}${isUncertain(moment) ? ", uncertain" : ""}`,
           h("span", { class: "quiet" }, `${callmood.number(end - start, 1)} s`),
+          moment.segment && lanes.voice(moment.segment)
+            ? h("span", { class: "voice quiet" }, lanes.voice(moment.segment))
+            : null,
         ),
       );
     };

@@ -224,5 +224,5 @@ callmood.lanes = (() => {
   document.querySelector("#zoom-out").addEventListener("click", () => zoom(scale / 2));
   window.addEventListener("resize", () => call && drawRuler());
 
-  return { ROLE_NAMES, render, movePlayhead, onSeek };
+  return { ROLE_NAMES, render, movePlayhead, onSeek, voice };
 })();

@@ -78,7 +78,7 @@ callmood.review = (() => {
         { type: "button", "aria-pressed": String(annotated === predicted), onclick: () => save(predicted) },
         `Right: ${predicted}`,
       );
-      children.push(h("span", {}, callmood.dot(segment.emotion), label(segment)), right, choose, h("span", { class: "quiet", role: "status" }, state ?? ""));
+      children.push(h("span", {}, callmood.dot(segment.emotion), [label(segment), callmood.lanes.voice(segment)].filter(Boolean).join(", ")), right, choose, h("span", { class: "quiet", role: "status" }, state ?? ""));
     } else {
       children.push(h("span", { class: "quiet" }, "Emotion is not inferred for this speaker."));
     }
