@@ -175,7 +175,7 @@ class Smoke:
             time.sleep(min(5.0, self.wait_s / 20))
 
     def query(self, sql: str) -> int | None:
-        """Return the number `n` of a query, or None if it failed."""
+        """Return the number `n` of a query, 0 if it has no row, or None if it failed."""
         dataset = f"{self.project}:{DATASET}_reports"
         try:
             done = run(
@@ -190,7 +190,8 @@ class Smoke:
         except CommandFailed as error:
             print(error, flush=True)
             return None
-        value = json.loads(done.stdout)[0]["n"]
+        rows = json.loads(done.stdout or "[]")
+        value = rows[0]["n"] if rows else 0
         return None if value is None else int(value)
 
     def report(self) -> str:

@@ -54,7 +54,7 @@ def environment(workspace, tmp_path_factory):
 
 
 def test_smoke_test_passes_all_steps_and_removes_everything(environment):
-    command = [sys.executable, "-m", "infra.operations", "smoke", "--project", PROJECT["project_id"], "--wait-s", "60"]
+    command = [sys.executable, "-m", "infra.operations", "smoke", "--project", PROJECT["project_id"], "--wait-s", "180"]
     python_path = {"PYTHONPATH": f"{ROOT}:{ROOT / 'functions'}"}
     done = subprocess.run(command, cwd=ROOT, env=environment | python_path, capture_output=True, text=True, check=False)
     report = done.stdout.partition("## Smoke test")[2]
