@@ -1,4 +1,4 @@
-# The default deployment: only the project is set.
+# The default deployment: only the project and an address for alerts are set.
 
 mock_provider "google" {
   mock_resource "google_cloudfunctions2_function" {
@@ -17,7 +17,8 @@ mock_provider "archive" {
 }
 
 variables {
-  project_id = "acme-calls-1"
+  project_id   = "acme-calls-1"
+  alert_emails = ["ops@example.com"] # without an address, a check fails
 }
 
 run "plan" {
