@@ -58,7 +58,7 @@ def test_existing_file_is_replaced(path, tmp_path):
     [
         (
             ("call", "out.csv"),
-            "unknown view or table 'call'; choose one of agents_daily, annotated_segments, annotations",
+            "unknown view or table 'call'; choose one of agents_",
         ),
         (("calls", "out.xlsx"), "--format csv or --format parquet"),
         (("calls", "no/such/folder/out.csv"), "cannot be written"),
