@@ -7,7 +7,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-DATA = ("schemas/**/*.*", "model/emotion.*", "model/speech.npz", "tests/examples/*.wav")
+DATA = ("schemas/**/*.*", "model/emotion.*", "model/speech.npz", "model/speakers.npz", "tests/examples/*.wav")
 
 
 class DataHook(BuildHookInterface):

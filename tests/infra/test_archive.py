@@ -29,7 +29,8 @@ def archive_names(workspace):
 def test_archive_contains_the_deployed_files_only(deployed):
     listed = ["git", "ls-files", "functions", "schemas"]
     tracked = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    served = {f"model/{name}" for name in ("emotion.tflite", "emotion.json", "emotion.reference.json", "speech.npz")}
+    names = ("emotion.tflite", "emotion.json", "emotion.reference.json", "speech.npz", "speakers.npz")
+    served = {f"model/{name}" for name in names}
     generated = {name for name in ("functions/callmood/_version.py",) if (ROOT / name).exists()}  # by an installation
     assert archive_names(deployed[0]) == set(tracked.splitlines()) | served | generated | {"requirements.txt"}
 

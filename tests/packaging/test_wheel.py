@@ -71,7 +71,7 @@ def test_wheel_contains_every_schema_view_page_asset_and_example(wheel):
     data = {"schemas": ROOT / "schemas", "examples": ROOT / "tests" / "examples"}
     expected = {f"callmood/_data/schemas/{p.relative_to(data['schemas'])}" for p in data["schemas"].rglob("*.*")}
     expected |= {f"callmood/_data/examples/{p.name}" for p in data["examples"].glob("*.wav")}
-    expected |= {f"callmood/_data/model/{n}" for n in ("emotion.tflite", "emotion.json", "speech.npz")}
+    expected |= {f"callmood/_data/model/{n}" for n in ("emotion.tflite", "emotion.json", "speech.npz", "speakers.npz")}
     tracked = subprocess.run(["git", "ls-files", "functions/callmood"], cwd=ROOT, capture_output=True, text=True)
     expected |= {name.removeprefix("functions/") for name in tracked.stdout.splitlines()}
     assert expected <= packaged
