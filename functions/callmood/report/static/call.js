@@ -97,7 +97,7 @@
       call.escalated ? badge("Escalated", "worse") : null,
       call.recovered ? badge("Recovered", "better") : null,
       call.attentionReason ? h("span", { class: "reason" }, call.attentionReason) : null,
-      call.isSharedChannel ? badge("Both voices in one channel: the figures can include the agent") : null,
+      call.isSharedChannel ? badge("Speakers of one channel not separated: figures, if any, can include the agent") : null,
       call.isStartEstimated ? badge("Start unknown: the time is that of the upload") : null,
     ];
   }

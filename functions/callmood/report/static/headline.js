@@ -188,7 +188,7 @@ callmood.headline = (() => {
     };
     const verb = (n, one, many) => (n === 1 ? one : many);
     return [
-      mark("shared", (n) => `${verb(n, "has", "have")} both voices in one channel: the figures can include the agent.`),
+      mark("shared", (n) => `${verb(n, "has", "have")} speakers in one channel that were not separated: figures, if any, can include the agent.`),
       mark("estimated", (n) => `${verb(n, "has", "have")} no known start: day and hour are those of the upload.`),
       mark("agent", (n) => `${verb(n, "contains", "contain")} inferred emotions of agents.`),
     ];
