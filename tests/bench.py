@@ -50,7 +50,6 @@ def stages(path: Path) -> dict[str, float]:
     import numpy as np
 
     from callmood.audio.stream import open_audio
-    from callmood.emotion.baseline import estimate_baseline
     from callmood.emotion.log_mel import log_mel
     from callmood.emotion.model import load_model
     from callmood.speech.segmenter import Segmenter
@@ -80,7 +79,7 @@ def stages(path: Path) -> dict[str, float]:
     timed("log-mel, customer", lambda: [log_mel(s.samples) for s in customer])
     embeddings = timed("log-mel and embed, customer", lambda: np.stack([model.embed(s.samples) for s in customer]))
     durations = np.array([s.end_s - s.start_s for s in customer], np.float32)
-    timed("classify, customer", lambda: model.classify(embeddings, estimate_baseline(embeddings, durations)))
+    timed("classify, customer", lambda: model.classify(embeddings, model.estimate_baseline(embeddings, durations)))
     return stage_seconds
 
 

@@ -21,7 +21,8 @@ DEFAULT_FILENAME_PATTERN = (
 
 RAW_AUDIO_PATTERN = r"^((ulaw|alaw|slin)/(4000|[5-9]\d{3}|\d{5}|1\d{5})/([1-9]|[1-5]\d|6[0-4])|g729/8000/1)$"
 
-# Fields of `AnalysisConfig` that change rows. The limits only decide whether a recording is analyzed at all.
+# Fields of `AnalysisConfig` that change rows. The limits only decide whether a recording is analyzed at all, and the
+# population has a version of its own (`analysis_id`).
 _ROW_FIELDS = {
     "channel_roles",
     "channel_roles_inbound",
@@ -120,6 +121,11 @@ class AnalysisConfig(TimeZoneConfig):
         description="Format of recordings without a header, as `CODEC/RATE/CHANNELS`: `ulaw`, `alaw`, `slin` (16-bit "
         "little-endian), or `g729` (only `g729/8000/1`). Example: `ulaw/8000/1`. Default: such recordings fail as "
         "`not_audio`.",
+    )
+    population_uri: str | None = Field(
+        None,
+        description="Population of callers that the model is calibrated with: the `gs://` or local path of a file of "
+        "`callmood calibrate` ([calibration.md](calibration.md)). Default: the population in the model file, if any.",
     )
     max_duration_s: float = Field(
         4 * 3600.0,

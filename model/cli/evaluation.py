@@ -106,10 +106,26 @@ def simulate(
     split: SplitOption = None,
     channel: Annotated[Channel, typer.Option("--channel", help="Channel of the clips.")] = "telephone",
     scenario: Annotated[
-        Literal["short", "long"],
-        typer.Option("--scenario", help="short: 2 of 40 utterances are angry; long: 2 to 8 of 30 to 60."),
+        Literal["short", "long", "shares"],
+        typer.Option(
+            "--scenario",
+            help="short: 2 of 40 utterances are angry; long: 2 to 8 of 30 to 60; shares: 0, 10, 25, 50, 75, and 100 % "
+            "of 20.",
+        ),
     ] = "short",
-    calls: Annotated[int, typer.Option("--calls", help="Calls per speaker.")] = 12,
+    emotion: Annotated[
+        Literal["anger", "sadness"], typer.Option("--emotion", help="The emotion of the scenario shares.")
+    ] = "anger",
+    population: Annotated[
+        bool,
+        typer.Option(
+            "--population",
+            help="In the scenario shares, calibrate on calls of half of the speakers, and test the other half.",
+        ),
+    ] = False,
+    calls: Annotated[
+        int | None, typer.Option("--calls", help="Calls per speaker, 12; in the scenario shares, per share too, 6.")
+    ] = None,
     seed: SeedOption = 0,
     json: ReportOption = None,
 ) -> None:
@@ -117,12 +133,21 @@ def simulate(
     from rich.console import Console
 
     from callmood.emotion.model import load_model
-    from model.evaluation.simulate import show, simulate
+    from model.evaluation import composition
+    from model.evaluation import simulate as simulation
     from model.files import write_json
 
-    loaded = load_model(model)
-    report = simulate(loaded, _source(manifest, corpus, root, split).clips, scenario, channel, calls, seed)
-    show(report, Console())
+    loaded, clips = load_model(model), _source(manifest, corpus, root, split).clips
+    if scenario == "shares":
+        number = calls or composition.CALLS_PER_SHARE
+        report = composition.measure(loaded, clips, emotion, channel, population, number, seed)
+        composition.show(report, Console())
+    elif population or emotion != "anger":
+        raise typer.BadParameter("--population and --emotion need --scenario shares")
+    else:
+        number = calls or simulation.CALLS_PER_SPEAKER
+        report = simulation.simulate(loaded, clips, scenario, channel, number, seed)
+        simulation.show(report, Console())
     if json:
         write_json(json, report)
 

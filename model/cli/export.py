@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import typer
 
 from callmood.emotion.model import RUNTIMES
 from model.cli.options import (
+    EVALUATION_CACHE,
     SHIPPED_MODEL,
     checkpoint_option,
     choice_option,
@@ -17,6 +18,7 @@ from model.cli.options import (
     output_option,
 )
 from model.files import MODEL_DIR
+from model.types import CorpusName
 
 app = typer.Typer()
 
@@ -58,6 +60,28 @@ def export_detector(
 
     export_detector(wheel, output)
     print(f"{output}: {output.stat().st_size} bytes")
+
+
+@app.command("fit-baseline")
+def fit_baseline(
+    corpus: Annotated[str, choice_option("--corpus", choices=get_args(CorpusName), help="Name of a corpus.")],
+    root: Annotated[Path, input_option("--root", help="Its folder.")],
+    model: Annotated[Path, input_option("--model", help="The .tflite file.")] = SHIPPED_MODEL,
+    config: Annotated[
+        Path, input_option("--config", help="Its serving table sets the prior and the threshold.")
+    ] = MODEL_DIR / "configs/shipped.toml",
+    out: Annotated[Path, output_option("--out", help="The file to write; may be the same.")] = SHIPPED_MODEL,
+    cache: Annotated[Path, checkpoint_option("--cache", help="Folder of cached embeddings.")] = EVALUATION_CACHE,
+) -> None:
+    """Fit the speaker baseline of a model file on the training speakers of a corpus; the network stays as it is."""
+    from callmood.emotion.model import load_model
+    from model import config as configurations
+    from model.data.selection import find_clips
+    from model.export.baseline import refit
+
+    clips = find_clips(None, corpus, root, "train").clips
+    refit(load_model(model), model, clips, configurations.read(config), out, cache)
+    print(f"Wrote {out}, version {load_model(out).version}.")
 
 
 @app.command("parity")

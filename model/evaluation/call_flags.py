@@ -20,7 +20,6 @@ from callmood.analysis.channel import UNCERTAIN, Segment
 from callmood.analysis.rows import analysis_rows
 from callmood.audio.stream import AudioInfo
 from callmood.config import AnalysisConfig
-from callmood.emotion.baseline import estimate_baseline
 from callmood.emotion.model import EmotionModel
 from callmood.types import EMOTIONS, CallMetadata, ObjectRef, Recording
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -106,7 +105,7 @@ def analysis(
 ) -> Analysis:
     """Return the analysis of a call in which only the customer speaks, with a pause of 1 s between utterances."""
     ends = np.cumsum(durations_s + _PAUSE_S)
-    probabilities = model.classify(embedded, estimate_baseline(embedded, durations_s))
+    probabilities = model.classify(embedded, model.estimate_baseline(embedded, durations_s))
     segments = tuple(
         Segment(
             channel=1,

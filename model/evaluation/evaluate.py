@@ -16,7 +16,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from callmood.emotion.baseline import estimate_baseline
 from callmood.emotion.model import EmotionModel
 from callmood.types import EMOTIONS
 from model.augmentation.conditions import AcousticCondition
@@ -96,7 +95,7 @@ def classify_by_speaker(
         own = np.flatnonzero(speakers == speaker)
         samples = sampler(labels[own], rng)
         for sample in samples:
-            baseline = estimate_baseline(embedded[own[sample]], durations_s[own[sample]])
+            baseline = model.estimate_baseline(embedded[own[sample]], durations_s[own[sample]])
             rows.append(own)
             probabilities.append(model.classify(embedded[own], baseline, UNIFORM_PRIOR))
     order = np.concatenate(rows)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from callmood.analysis.analyzer import analyze
+from callmood.analysis.analyzer import Analysis, analyze
 from callmood.analysis.rows import analysis_rows
 from callmood.config import AnalysisConfig
 from callmood.emotion.model import EmotionModel
@@ -177,15 +177,16 @@ def eligible_speakers(clips: Sequence[Clip]) -> list[str]:
     CorpusError
         There is none.
     """
-    count = Counter((_speaker(clip), clip.emotion) for clip in clips)
-    names = sorted({_speaker(clip) for clip in clips})
+    count = Counter((speaker_of(clip), clip.emotion) for clip in clips)
+    names = sorted({speaker_of(clip) for clip in clips})
     eligible = [name for name in names if min(count[name, "anger"], count[name, "neutral"]) >= 2]
     if not eligible:
         raise CorpusError("no speaker has two angry and two neutral clips, which a call requires")
     return eligible
 
 
-def _speaker(clip: Clip) -> str:
+def speaker_of(clip: Clip) -> str:
+    """Return the name of a clip's speaker, which is unique over corpora."""
     return f"{clip.corpus}/{clip.speaker}"
 
 
@@ -200,7 +201,7 @@ def simulate_calls(
     """Simulate calls of every speaker. Every other call is angry. The agent is another speaker, and neutral."""
 
     def decode(speaker: str, emotions: Collection[str]) -> tuple[list[Samples], NDArray[np.intp]]:
-        own = [clip for clip in clips if _speaker(clip) == speaker and clip.emotion in emotions]
+        own = [clip for clip in clips if speaker_of(clip) == speaker and clip.emotion in emotions]
         return apply_condition(own, AcousticCondition(channel, "speech")), np.array(
             [EMOTIONS.index(clip.emotion) for clip in own]
         )
@@ -222,20 +223,26 @@ def simulate_calls(
 
 def analyze_call(call: SimulatedCall, number: int, model: EmotionModel) -> tuple[list[JsonRow], JsonRow]:
     """Analyze a call like a recording, and return its rows."""
-    config = AnalysisConfig()
+    return analysis_rows(analyze_simulated(call, number, model), AnalysisConfig(), _DAY, 0.0)
+
+
+def analyze_simulated(call: SimulatedCall, number: int, model: EmotionModel) -> Analysis:
+    """Analyze a call like a recording."""
     metadata = CallMetadata(call_id=f"{number:06}", started_at=_DAY)
     ref = ObjectRef("simulated", f"{number:06}.wav", 1)
     recording = Recording(ref, call.audio, len(call.audio), f"{number:064}", _DAY, metadata)
-    return analysis_rows(analyze(recording, model, config), config, _DAY, 0.0)
+    return analyze(recording, model, AnalysisConfig())
 
 
-def query_calls(analyses: Sequence[tuple[list[JsonRow], JsonRow]]) -> list[JsonRow]:
-    """Return the rows of the view `calls` for analyzed calls, in order."""
+def query_calls(
+    analyses: Sequence[tuple[list[JsonRow], JsonRow]], columns: str = "call_id, anger_score, anger_start_s, anger_end_s"
+) -> list[JsonRow]:
+    """Return columns of the view `calls` for analyzed calls, in order."""
     with TemporaryDirectory() as folder:
         warehouse = DuckDBWarehouse(Path(folder) / "calls.duckdb")
         warehouse.append("segments", [row for segments, _ in analyses for row in segments])
         warehouse.append("recordings", [commit for _, commit in analyses])
-        return warehouse.query("SELECT call_id, anger_score, anger_start_s, anger_end_s FROM calls ORDER BY call_id")
+        return warehouse.query(f"SELECT {columns} FROM calls ORDER BY call_id")  # noqa: S608 - names of columns
 
 
 def overlap(detected: tuple[float, float] | None, true: tuple[float, float]) -> float:

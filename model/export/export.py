@@ -16,6 +16,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from callmood.emotion.associated_files import BASELINE, pack_files
 from callmood.emotion.log_mel import log_mel
 from callmood.emotion.model import RUNTIMES, apply_prior, temperature
 from callmood.resources import MODEL
@@ -35,8 +36,20 @@ SHIPPED = MODEL / "emotion.tflite"
 REFERENCE = MODEL / "emotion.tflite"
 
 
-def write_model(path: Path, content: bytes, metadata: Mapping[str, Any]) -> None:
-    """Write a model file and its metadata. The version is the first 12 digits of the file's SHA-256."""
+def write_model(path: Path, content: bytes, metadata: Mapping[str, Any], baseline: bytes) -> None:
+    """Write a model file and its metadata. The version is the first 12 digits of the file's SHA-256.
+
+    Parameters
+    ----------
+    path : Path
+    content : bytes
+        A TFLite file.
+    metadata : mapping
+        Metadata without the version.
+    baseline : bytes
+        From `BaselineParameters.to_bytes`; it is packed into the file.
+    """
+    content = pack_files(content, {BASELINE: baseline})
     version = hashlib.sha256(content).hexdigest()[:12]
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
@@ -51,7 +64,7 @@ def run_metadata(run: Path) -> dict[str, Any]:
     RunError
         The training did not finish.
     """
-    for name in ("config.toml", "model.keras", "metadata.json"):
+    for name in ("config.toml", "model.keras", "metadata.json", BASELINE):
         if not (run / name).is_file():
             raise runs.RunError(f"{run / name} does not exist; create it with python -m model train --run {run}")
     return dict(json.loads((run / "metadata.json").read_text(encoding="utf-8")))
@@ -158,13 +171,14 @@ def export(run: Path, out: Path, gates_file: Path = gates.DEFAULT) -> None:
     content = to_tflite(network)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "emotion.tflite"
-        write_model(file, content, metadata)
+        write_model(file, content, metadata, (run / BASELINE).read_bytes())
         write_json(run / "parity.json", parity(file, network, metadata, run / "manifest.parquet"))
         write_json(run / "speed.json", speed.report(file, REFERENCE))
     check_gates(gates_file, run, metadata["config"], ship)
-    write_model(out, content, metadata)
+    write_model(out, content, metadata, (run / BASELINE).read_bytes())
 
 
 def export_float(run: Path, out: Path) -> None:
     """Write the model file of a run with float32 weights, to measure the cost of quantization. No gate applies."""
-    write_model(out, to_tflite(load_network(run), int8=False), run_metadata(run))
+    metadata = run_metadata(run)
+    write_model(out, to_tflite(load_network(run), int8=False), metadata, (run / BASELINE).read_bytes())

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from callmood.emotion.baseline import estimate_baseline
 from callmood.emotion.model import EmotionModel, load_model
 from callmood.types import SAMPLE_RATE
 
@@ -31,7 +30,7 @@ def measure(models: list[EmotionModel], rounds: int = ROUNDS) -> list[float]:
         for model, times in zip(models, measured, strict=True):
             started = time.thread_time()
             embedding = model.embed(samples)[None]
-            model.classify(embedding, estimate_baseline(embedding, np.array([SECONDS], np.float32)))
+            model.classify(embedding, model.estimate_baseline(embedding, np.array([SECONDS], np.float32)))
             if number >= WARM_UP_ROUNDS:
                 times.append(1000 * (time.thread_time() - started))
     return [statistics.median(times) for times in measured]

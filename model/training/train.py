@@ -24,6 +24,7 @@ from rich.progress import Progress
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
+from callmood.emotion.associated_files import BASELINE
 from callmood.emotion.model import temperature
 from model import config, networks
 from model.augmentation.transforms import spec_augment
@@ -33,6 +34,7 @@ from model.features.dataset import Dataset
 from model.files import atomic_write, write_json
 from model.networks import Network
 from model.training import runs
+from model.training.baseline_fit import fit_baseline
 from model.training.baseline_sampling import sample_baselines
 from model.training.extract import create_embedder, load_dataset, select_clips
 from model.training.model_metadata import build_metadata
@@ -215,5 +217,8 @@ def train(conf: Config, rows: list[manifest.Row], run: Path, cache: Path, log_ad
     write_json(run / "history.json", history)
     with atomic_write(run / "model.keras") as temporary:
         network.trainable_model().save(temporary)
+    baseline = fit_baseline(network.embed(training), training.labels, training.baseline_groups)
+    with atomic_write(run / BASELINE) as temporary:
+        temporary.write_bytes(baseline.to_bytes())
     write_json(run / "metadata.json", build_metadata(conf, training_clips, temperatures, network.size))
     return network

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from voices import voice
 
-from callmood.emotion.baseline import SpeakerBaseline, estimate_baseline, unknown_speaker
+from callmood.emotion.baseline import SpeakerBaseline, unknown_speaker
 from callmood.emotion.model import RUNTIMES, EmotionModel, apply_prior, load_model
 from callmood.errors import ModelError
 from callmood.resources import MODEL
 from callmood.types import EMOTIONS
 
 BALANCED = dict.fromkeys(EMOTIONS, 1 / 6)
-UNKNOWN = unknown_speaker(3072)
+UNKNOWN = unknown_speaker(3072, 6)
 SHRINKAGE_S = json.loads((MODEL / "emotion.json").read_text())["baseline_shrinkage_s"]
 
 
@@ -54,33 +54,30 @@ def test_long_audio_is_truncated(model):
 
 
 def test_probabilities_sum_to_one_and_do_not_depend_on_the_batch(model, embeddings):
-    p = model.classify(embeddings, estimate_baseline(embeddings, np.ones(5)))
+    baseline = model.estimate_baseline(embeddings, np.ones(5))
+    p = model.classify(embeddings, baseline)
     assert p.shape == (5, 6)
     assert p.dtype == np.float32
     assert (p > 0).all()
     np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-5)
-    one_by_one = np.concatenate(
-        [model.classify(e[None], estimate_baseline(embeddings, np.ones(5))) for e in embeddings]
-    )
+    one_by_one = np.concatenate([model.classify(e[None], baseline) for e in embeddings])
     np.testing.assert_allclose(one_by_one, p, atol=1e-5)
 
 
 def test_no_segments_have_no_probabilities(model):
     none = np.zeros((0, 3072), np.float32)
-    baseline = estimate_baseline(none, np.zeros(0, np.float32))
-    mean, weight = baseline.shrunk(SHRINKAGE_S)
-    np.testing.assert_array_equal(mean, UNKNOWN.embedding)
-    assert weight == 0
+    baseline = model.estimate_baseline(none, np.zeros(0, np.float32))
+    np.testing.assert_array_equal(baseline.embedding, UNKNOWN.embedding)
+    assert baseline.speech_s == 0
     assert model.classify(none, baseline).shape == (0, 6)
 
 
 def test_model_without_shrinkage_accepts_an_unknown_speaker():
     metadata = json.loads((MODEL / "emotion.json").read_text()) | {"baseline_shrinkage_s": 0}
     model = EmotionModel((MODEL / "emotion.tflite").read_bytes(), metadata)
-    baseline = estimate_baseline(np.zeros((0, 3072), np.float32), np.zeros(0, np.float32))
-    mean, weight = baseline.shrunk(0.0)
-    assert weight == 0
-    np.testing.assert_array_equal(mean, UNKNOWN.embedding)
+    baseline = model.estimate_baseline(np.zeros((0, 3072), np.float32), np.zeros(0, np.float32))
+    assert baseline.speech_s == 0
+    np.testing.assert_array_equal(baseline.embedding, UNKNOWN.embedding)
     assert np.isfinite(model.classify(np.ones((1, 3072), np.float32), baseline)).all()
 
 
@@ -93,7 +90,7 @@ def test_both_runtimes_return_the_same_probabilities(embeddings):
         model = load_model(runtime=runtime)
         assert model.runtime == runtime
         e = np.stack([model.embed(voice(seconds, seed=i)) for i, seconds in enumerate((0.6, 1.0, 2.5))])
-        results.append(model.classify(e, estimate_baseline(e, np.ones(3)), BALANCED))
+        results.append(model.classify(e, model.estimate_baseline(e, np.ones(3), prior=BALANCED), BALANCED))
     np.testing.assert_allclose(results[0], results[1], atol=0.03)
 
 
@@ -115,7 +112,9 @@ def test_given_prior_changes_the_probabilities(model, embeddings):
 def test_speaker_weight_lowers_the_temperature(model, embeddings):
     metadata = json.loads((MODEL / "emotion.json").read_text())
     alone, known = (
-        np.log(model.classify(embeddings, SpeakerBaseline(UNKNOWN.embedding, speech_s), BALANCED)).astype(float)
+        np.log(
+            model.classify(embeddings, SpeakerBaseline(UNKNOWN.embedding, speech_s, UNKNOWN.shares), BALANCED)
+        ).astype(float)
         for speech_s in (0.0, 9 * SHRINKAGE_S)  # speaker weights 0 and 0.9
     )
     odds = (known - known[:, :1]) / (alone - alone[:, :1] + 1e-9)

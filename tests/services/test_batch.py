@@ -196,8 +196,8 @@ def test_deleted_file_is_skipped(store, calls):
 
 def test_model_is_loaded_once(store, calls, monkeypatch):
     loaded = []
-    monkeypatch.setattr(batch, "open_models", lambda uri: loaded.append(uri) or open_models(uri))
-    batch._models.cache_clear()
+    monkeypatch.setattr(batch, "open_models", lambda uri, **_: loaded.append(uri) or open_models(uri))
+    batch.load_models.cache_clear()
     run("analyze", calls, "--workers", 1)
     assert loaded == [None]
 

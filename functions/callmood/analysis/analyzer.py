@@ -84,6 +84,8 @@ class Analysis:
         Keys of `WARNINGS`.
     model_version : str
         Version of the emotion model.
+    population_version : str or None
+        Version of the population that the model is calibrated with.
     baselines : dict of int to SpeakerBaseline
         Baseline of each channel, including earlier chunks: the `prior_baselines` of the next chunk of the call.
     """
@@ -100,10 +102,13 @@ class Analysis:
     crosstalk_s: float
     warnings: tuple[str, ...]
     model_version: str
+    population_version: str | None = None
     baselines: dict[int, SpeakerBaseline] = field(default_factory=dict)
 
 
-def analysis_id(recording_id: str, model_version: str, config: AnalysisConfig) -> str:
+def analysis_id(
+    recording_id: str, model_version: str, config: AnalysisConfig, population_version: str | None = None
+) -> str:
     """Return a deterministic ID for a recording, the analysis version, a model version, and row-affecting settings.
 
     Views never mix segments of two analyses.
@@ -116,13 +121,16 @@ def analysis_id(recording_id: str, model_version: str, config: AnalysisConfig) -
         Version of the emotion model.
     config : AnalysisConfig
         Only `row_fields` count.
+    population_version : str, optional
+        Version of the population that the model is calibrated with.
 
     Returns
     -------
     str
         32 hexadecimal digits.
     """
-    key = json.dumps([recording_id, ANALYSIS_VERSION, model_version, config.row_fields()], sort_keys=True)
+    versions = [ANALYSIS_VERSION, model_version, population_version]
+    key = json.dumps([recording_id, *versions, config.row_fields()], sort_keys=True)
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
@@ -228,7 +236,7 @@ def analyze(
     }
     return Analysis(
         recording=recording,
-        analysis_id=analysis_id(recording.ref.recording_id, model.version, config),
+        analysis_id=analysis_id(recording.ref.recording_id, model.version, config, model.population_version),
         info=decoded.info,
         duration_s=decoded.duration_s,
         roles=tuple(roles),
@@ -239,6 +247,7 @@ def analyze(
         crosstalk_s=crosstalk_s,
         warnings=(*decoded.warnings, *(code for code, is_given in found.items() if is_given)),
         model_version=model.version,
+        population_version=model.population_version,
         baselines={
             channel.channel: voice.baseline
             for channel, voice in zip(decoded.channels, voices, strict=True)

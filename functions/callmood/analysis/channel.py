@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from callmood.analysis.voice import NO_DIFFERENCE, VoiceDifference, VoiceSample, voice_differences
 from callmood.config import AnalysisConfig
-from callmood.emotion.baseline import Embedding, SpeakerBaseline, unknown_speaker
+from callmood.emotion.baseline import Embedding, SpeakerBaseline
 from callmood.emotion.model import EmotionModel
 from callmood.emotion.projection import project
 from callmood.speech.prosody import Prosody, measure_prosody
@@ -240,7 +240,7 @@ class ChannelAnalyzer:
             return prior
         stacked = np.stack([embedding for embedding, _ in embedded])
         durations_s = np.array([duration_s for _, duration_s in embedded], np.float32)
-        return (prior or unknown_speaker(stacked.shape[1])).update(stacked, durations_s)
+        return self._model.estimate_baseline(stacked, durations_s, prior, self._config.prior)
 
     def classify(self, utterances: Sequence[Utterance], speaker: Speaker, since: int = 0) -> list[Segment]:
         """Return the segments of one speaker of the channel.

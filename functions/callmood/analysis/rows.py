@@ -94,6 +94,7 @@ def analysis_rows(
         "queue": call.queue,
         "agent_id": call.agent_id,
         "model_version": analysis.model_version,
+        "population_version": analysis.population_version,
         "analyzed_at": analyzed_at.isoformat(),
     }
     segments = [

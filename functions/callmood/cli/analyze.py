@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from callmood.cli.calibrate import calibrated_settings
 from callmood.cli.environment import create_store, read_settings
 from callmood.cli.interruption import interruptible
 from callmood.cli.options import DEFAULT_STORE, JsonOption, ModelOption, StoreOption, example
@@ -41,7 +42,8 @@ def analyze(
 ) -> None:
     """Analyze recordings and write the results to the local store.
 
-    Skip recordings that this software version and model have already analyzed. Several runs can share a store and its
+    Skip recordings that this software version and model have already analyzed. With 50 or more recordings and no
+    population, calibrate to them in a first pass (see `callmood calibrate`). Several runs can share a store and its
     work. Stop with Ctrl-C; the same command continues. Exit code 1: a recording failed.
     """
     from callmood.cli.names import report_names
@@ -54,6 +56,7 @@ def analyze(
         err.print(f"No recordings in {escape(', '.join(map(str, paths)))}.", highlight=False)
         return
     local_store = create_store(store, settings, lock_timeout_s=math.inf)
+    settings = calibrated_settings(settings, store, files, workers)
     analyzer = BatchAnalyzer(local_store, settings, settings.model_uri, workers, on_wait=_report_other_run)
     analyzer.retire_readable_folders()
     results: list[FileResult] = []
@@ -108,6 +111,7 @@ def watch(
 
     settings = read_settings(model)
     local_store = create_store(store, settings, lock_timeout_s=math.inf)
+    settings = calibrated_settings(settings, store, [], workers=1)
     analyzer = BatchAnalyzer(local_store, settings, settings.model_uri)
     secret = load_settings(AlertSettings).alert_secret if alert else None
     webhook = Webhook(alert, secret.get_secret_value() if secret else None) if alert else None

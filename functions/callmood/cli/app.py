@@ -15,6 +15,7 @@ from callmood import __version__
 from callmood.cli import (
     analyze,
     bucket,
+    calibrate,
     demo,
     details,
     digest,
@@ -76,7 +77,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 _PANELS = {
-    "Start": ("demo", "analyze", "watch", "names", "realtime"),
+    "Start": ("demo", "analyze", "watch", "calibrate", "names", "realtime"),
     "Results": ("report", "serve", "query", "export", "digest"),
     "Quality": ("failures", "retry-failures", "monitor", "import-labels"),
     "Personal data": ("erase",),
@@ -84,7 +85,21 @@ _PANELS = {
 }
 """dict of str to tuple of str: commands by heading of the help."""
 
-for group in (demo, analyze, names, details, query, report, digest, realtime, erase, monitor, bucket, operations):
+for group in (
+    demo,
+    analyze,
+    calibrate,
+    names,
+    details,
+    query,
+    report,
+    digest,
+    realtime,
+    erase,
+    monitor,
+    bucket,
+    operations,
+):
     for command in group.commands.registered_commands:
         name = command.name or getattr(command.callback, "__name__", "").replace("_", "-")
         command.rich_help_panel = next((panel for panel, members in _PANELS.items() if name in members), "More")

@@ -35,6 +35,8 @@ def realtime(
         settings = settings.model_copy(update={"session_key": SecretStr(secrets.token_urlsafe(32))})
     with bind_port(port) as listener:
         service = make_app(
-            Scorer(open_models(settings.model_uri), settings), Authenticator(settings), ("127.0.0.1", "localhost")
+            Scorer(open_models(settings.model_uri, population_uri=settings.population_uri), settings),
+            Authenticator(settings),
+            ("127.0.0.1", "localhost"),
         )
         run_server(service, listener)

@@ -47,7 +47,7 @@ class Clients:
     def _open_warehouse(self, dataset: str) -> Warehouse:
         return BigQueryWarehouse(dataset)
 
-    def _open_models(self, model_uri: str | None) -> ModelProvider:
+    def _open_models(self, model_uri: str | None, population_uri: str | None = None) -> ModelProvider:
         from callmood.models.resolver import open_models
 
-        return open_models(model_uri, lambda: self.storage)
+        return open_models(model_uri, lambda: self.storage, population_uri)

@@ -40,7 +40,7 @@ def analyze(event: StorageEvent, settings: AnalyzeSettings, clients: Clients) ->
     from callmood.sources.gcs import fetch
 
     def model() -> EmotionModel:
-        models = clients.models(settings.model_uri)
+        models = clients.models(settings.model_uri, settings.population_uri)
         version = event.model_version
         return models.for_version(version) if version else models.for_recording(event.ref.recording_id)
 

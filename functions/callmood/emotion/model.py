@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,16 +14,19 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from callmood.emotion.baseline import SpeakerBaseline
+from callmood.emotion.associated_files import BASELINE, POPULATION, read_files
+from callmood.emotion.baseline import BaselineEstimator, SpeakerBaseline, read_parameters, unknown_speaker
 from callmood.emotion.log_mel import log_mel
+from callmood.emotion.population import Population, read_population
 from callmood.errors import ModelError
 from callmood.resources import MODEL
 
 RUNTIMES = {"ai-edge-litert": "ai_edge_litert.interpreter", "tflite-runtime": "tflite_runtime.interpreter"}
 """dict of str to str: module of each supported runtime, fastest first."""
 
-
 Weight = TypeVar("Weight", float, NDArray[np.float64])
+
+_ROUNDS = 4  # of expectation maximization; more rounds change no probability by more than 0.01
 
 
 class EmotionModel:
@@ -51,6 +55,10 @@ class EmotionModel:
         Expected share of each emotion in the speech of calls. The shares sum to 1.
     confidence_threshold : float
         Probability in [0, 1] below which a segment is `uncertain`.
+    base_version : str
+        The version before calibration, which a population names. The same as `version` for a model without one.
+    population : Population or None
+        The population of callers that the model is calibrated with.
     """
 
     def __init__(self, content: bytes, metadata: Mapping[str, Any], runtime: str | None = None) -> None:
@@ -67,10 +75,55 @@ class EmotionModel:
         self._temperature_known = float(metadata.get("temperature_known", metadata["temperature"]))
         self._shrinkage_s = float(metadata["baseline_shrinkage_s"])
         self._max_frames = int(metadata["max_frames"])
+        files = read_files(content)
+        self._parameters = read_parameters(files[BASELINE])
+        self.base_version = str(metadata.get("calibrated_from", self.version))
+        self.population: Population | None = None
+        self._estimator = BaselineEstimator(self._parameters, self._shrinkage_s, None)
         self.runtime, interpreter = _interpreter(content, runtime)
         self._embed = interpreter.get_signature_runner("embed")
         self._classify = interpreter.get_signature_runner("classify")
         self._lock = Lock()
+        if POPULATION in files:
+            self._use(read_population(files[POPULATION], "in the model file"))
+
+    @property
+    def population_version(self) -> str | None:
+        """Return the version of the population that the model is calibrated with; None without one."""
+        return self.population.version if self.population else None
+
+    @property
+    def state_version(self) -> str:
+        """Return the version of model and population together. A `SpeakerBaseline` is valid for one such version."""
+        return f"{self.version}+{self.population_version}" if self.population else self.version
+
+    def calibrated(self, population: Population | None) -> EmotionModel:
+        """Return the model with another population; itself for None. Both share the interpreter.
+
+        Parameters
+        ----------
+        population : Population or None
+            From calls that this model embedded.
+
+        Raises
+        ------
+        ModelError
+            Another model embedded the calls.
+        """
+        if population is None:
+            return self
+        model = copy.copy(self)
+        model._use(population)
+        return model
+
+    def _use(self, population: Population) -> None:
+        if population.model_version != self.base_version:
+            raise ModelError(
+                f"population {population.version} belongs to model {population.model_version}, but the model is "
+                f"{self.base_version}; run callmood calibrate with this model, and set POPULATION_URI to the new file"
+            )
+        self.population = population
+        self._estimator = BaselineEstimator(self._parameters, self._shrinkage_s, population)
 
     def embed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embed one segment.
@@ -90,8 +143,49 @@ class EmotionModel:
             embedding: NDArray[np.float32] = self._embed(mel=mel[None])["embedding"][0]
         return embedding
 
+    def estimate_baseline(
+        self,
+        embeddings: NDArray[np.float32],
+        durations_s: NDArray[np.float32],
+        earlier: SpeakerBaseline | None = None,
+        prior: Mapping[str, float] | None = None,
+    ) -> SpeakerBaseline:
+        """Estimate the baseline of a speaker.
+
+        Alternately classify the segments relative to the baseline, and estimate the baseline from the segments and
+        their probabilities (`BaselineEstimator`). Statistics of earlier segments stay as they were (incremental
+        expectation maximization: Neal and Hinton, 1998).
+
+        Parameters
+        ----------
+        embeddings : ndarray of float32, shape (k, 3072)
+            From `embed`. k may be 0.
+        durations_s : ndarray of float32, shape (k,)
+            Duration of each segment, in seconds.
+        earlier : SpeakerBaseline, optional
+            Of the speaker's segments in earlier chunks of the call, or earlier in the stream.
+        prior : mapping of str to float, optional
+            As in `classify`.
+
+        Returns
+        -------
+        SpeakerBaseline
+            Of all segments, for `classify`, and to continue with.
+        """
+        earlier = earlier or unknown_speaker(embeddings.shape[1], len(self.labels))
+        baseline = earlier
+        if len(embeddings):
+            for _ in range(_ROUNDS):
+                probabilities = self.classify(embeddings, baseline, prior)
+                weights_s = self._estimator.weights(durations_s, probabilities)
+                baseline = earlier.update(embeddings, weights_s, probabilities)
+        return baseline
+
     def classify(
-        self, embeddings: NDArray[np.float32], baseline: SpeakerBaseline, prior: Mapping[str, float] | None = None
+        self,
+        embeddings: NDArray[np.float32],
+        baseline: SpeakerBaseline | None = None,
+        prior: Mapping[str, float] | None = None,
     ) -> NDArray[np.float32]:
         """Return the probability of each emotion, for segments of one speaker.
 
@@ -102,8 +196,8 @@ class EmotionModel:
         ----------
         embeddings : ndarray of float32, shape (k, 3072)
             From `embed`.
-        baseline : SpeakerBaseline
-            Of all segments of the speaker. `unknown_speaker` classifies each segment alone.
+        baseline : SpeakerBaseline, optional
+            Of all segments of the speaker, from `estimate_baseline`. Default: classify each segment alone.
         prior : mapping of str to float, optional
             Share of each emotion in the speech at hand. Default: the model's `prior`.
 
@@ -114,7 +208,7 @@ class EmotionModel:
         """
         if len(embeddings) == 0:
             return np.zeros((0, len(self.labels)), np.float32)
-        mean, weight = baseline.shrunk(self._shrinkage_s)
+        mean, weight = self._estimator.locate(baseline or unknown_speaker(embeddings.shape[1], len(self.labels)))
         with self._lock:
             logits: NDArray[np.float32] = self._classify(embedding=embeddings, baseline=mean[None])["logits"]
         divisor = temperature(self._temperature_unknown, self._temperature_known, weight)

@@ -9,7 +9,6 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from callmood.emotion.baseline import estimate_baseline
 from callmood.emotion.model import EmotionModel
 from callmood.errors import ModelError
 from callmood.types import SAMPLE_RATE
@@ -80,7 +79,8 @@ def _classify(model: EmotionModel, signals: NDArray[np.int16]) -> NDArray[np.flo
     """Return the probabilities with equal priors, relative to the baseline of all signals, with both signatures."""
     embeddings = np.stack([model.embed(signal.astype(np.float32) / 32768) for signal in signals])
     durations = np.full(len(signals), signals.shape[1] / SAMPLE_RATE, np.float32)
-    return model.classify(embeddings, estimate_baseline(embeddings, durations), dict.fromkeys(model.labels, 1.0))
+    prior = dict.fromkeys(model.labels, 1.0)
+    return model.classify(embeddings, model.estimate_baseline(embeddings, durations, prior=prior), prior)
 
 
 def _synthesize_signals() -> NDArray[np.float64]:

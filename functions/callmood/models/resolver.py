@@ -11,6 +11,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Protocol
 
 from callmood.emotion.model import EmotionModel, load_model, read_model
+from callmood.emotion.population import Population, read_population
 from callmood.errors import ModelError, RegistryError
 from callmood.models.object_store import open_object_store
 from callmood.models.registry import Registry, Release, parse_registry_uri
@@ -45,7 +46,9 @@ class ModelProvider(Protocol):
         ...
 
 
-def open_models(uri: str | None, storage: Callable[[], Client] | None = None) -> ModelProvider:
+def open_models(
+    uri: str | None, storage: Callable[[], Client] | None = None, population_uri: str | None = None
+) -> ModelProvider:
     """Open the models that `MODEL_URI` selects.
 
     Parameters
@@ -55,6 +58,8 @@ def open_models(uri: str | None, storage: Callable[[], Client] | None = None) ->
         ``gs://bucket/models@production``, or None for the shipped model.
     storage : callable, optional
         Returns the client for a ``gs://`` URI. Default: a client with the credentials of the environment.
+    population_uri : str, optional
+        ``gs://`` or local path of a population that replaces the one in the model file.
 
     Returns
     -------
@@ -64,17 +69,19 @@ def open_models(uri: str | None, storage: Callable[[], Client] | None = None) ->
     Raises
     ------
     ModelError
-        The file does not exist or is not a model, or the alias has no usable version.
+        The file does not exist or is not a model, the alias has no usable version, or the population belongs to
+        another model.
     RegistryError
         The alias does not exist.
     google.api_core.exceptions.GoogleAPIError
         Cloud Storage did not answer, or denied access.
     """
+    population = open_population(population_uri, storage) if population_uri else None
     address = parse_registry_uri(uri)
     if address:
         root, alias = address
-        return AliasModelProvider(Registry(root, storage), alias)
-    return StaticModelProvider(_open_file(uri, storage))
+        return AliasModelProvider(Registry(root, storage), alias, population=population)
+    return StaticModelProvider(_open_file(uri, storage).calibrated(population))
 
 
 def _open_file(uri: str | None, storage: Callable[[], Client] | None) -> EmotionModel:
@@ -86,6 +93,30 @@ def _open_file(uri: str | None, storage: Callable[[], Client] | None) -> Emotion
         return read_model(store.read(name), store.read(f"{name.removesuffix('.tflite')}.json"), uri)
     except FileNotFoundError as error:
         raise ModelError(f"cannot load the emotion model {uri}: {error}") from None
+
+
+def open_population(uri: str, storage: Callable[[], Client] | None = None) -> Population:
+    """Read the population that `POPULATION_URI` selects.
+
+    Parameters
+    ----------
+    uri : str
+        ``gs://bucket/path/population.json``, or a local path.
+    storage : callable, optional
+        Returns the client for a ``gs://`` URI. Default: a client with the credentials of the environment.
+
+    Raises
+    ------
+    ModelError
+        The file does not exist or is not a population.
+    google.api_core.exceptions.GoogleAPIError
+        Cloud Storage did not answer, or denied access.
+    """
+    folder, _, name = uri.rpartition("/")
+    try:
+        return read_population(open_object_store(folder or ".", storage).read(name), uri)
+    except OSError as error:
+        raise ModelError(f"cannot load the population {uri}: {error!r}") from None
 
 
 class StaticModelProvider:
@@ -145,10 +176,18 @@ class AliasModelProvider:
         An alias or version in the registry.
     clock : callable
         Returns the time in seconds, for the refresh interval.
+    population : Population, optional
+        Replaces the population in the model files. A version that it does not belong to is unusable.
     """
 
-    def __init__(self, registry: Registry, alias: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._registry, self._alias, self._clock = registry, alias, clock
+    def __init__(
+        self,
+        registry: Registry,
+        alias: str,
+        clock: Callable[[], float] = time.monotonic,
+        population: Population | None = None,
+    ) -> None:
+        self._registry, self._alias, self._clock, self._population = registry, alias, clock, population
         self._lock = Lock()
         self._requested: EmotionModel | None = None  # the last model that `for_version` loaded
         self._refreshed_at = clock()
@@ -169,7 +208,7 @@ class AliasModelProvider:
             if self._requested:
                 available[self._requested.version] = self._requested
             if version not in available:
-                self._requested = available[version] = self._registry.load(version)
+                self._requested = available[version] = self._load_version(version)
             return available[version]
 
     def _refresh_if_due(self) -> None:
@@ -203,16 +242,19 @@ class AliasModelProvider:
         canary = None
         if release.canary:
             try:
-                canary = loaded.get(release.canary) or self._registry.load(release.canary)
+                canary = loaded.get(release.canary) or self._load_version(release.canary)
             except ModelError as error:
                 _log_unusable(release.canary, error, model.version)
         return _LoadedRelease(release, model, canary)
+
+    def _load_version(self, version: str) -> EmotionModel:
+        return self._registry.load(version).calibrated(self._population)
 
     def _first_usable(self, versions: list[str], loaded: dict[str, EmotionModel]) -> EmotionModel:
         unusable: list[tuple[str, ModelError]] = []
         for version in versions:
             try:
-                model = loaded.get(version) or self._registry.load(version)
+                model = loaded.get(version) or self._load_version(version)
             except ModelError as error:
                 unusable.append((version, error))
                 continue

@@ -29,7 +29,7 @@ def main() -> None:
     if not uri and environment.get("AIP_STORAGE_URI"):
         uri = f"{environment['AIP_STORAGE_URI'].rstrip('/')}/emotion.tflite"
     app = make_app(
-        Scorer(open_models(uri), settings),
+        Scorer(open_models(uri, population_uri=settings.population_uri), settings),
         Authenticator(settings),
         health_route=environment.get("AIP_HEALTH_ROUTE", "/health"),
         score_route=environment.get("AIP_PREDICT_ROUTE", "/score"),

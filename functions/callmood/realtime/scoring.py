@@ -235,14 +235,14 @@ class Scorer:
         """
         if token is None:
             model = self.models.for_recording(call_id)
-            return SessionState(call_id, model.version), model, []
+            return SessionState(call_id, model.state_version), model, []
         if self.tokens is None:
             raise _sessions_disabled()
         state = self.tokens.decode(token)
         model = self.models.for_recording(state.call_id)
-        if state.model_version == model.version:
+        if state.model_version == model.state_version:
             return state, model, []
-        return SessionState(state.call_id, model.version, state.offset_s), model, ["session_restarted"]
+        return SessionState(state.call_id, model.state_version, state.offset_s), model, ["session_restarted"]
 
 
 def _sessions_disabled() -> Problem:

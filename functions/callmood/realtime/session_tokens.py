@@ -29,7 +29,7 @@ class SessionState:
     call_id : str
         Identifies the call; a call keeps its model until a release changes.
     model_version : str
-        Version of the model that computed the baselines; no other model can use them.
+        Version of the model that computed the baselines, and of its population; no other model can use them.
     offset_s : float
         Total duration of the earlier chunks, in seconds: the start of the next chunk.
     baselines : mapping of int to SpeakerBaseline
@@ -65,7 +65,11 @@ class SessionTokens:
     def encode(self, state: SessionState) -> str:
         """Return a token for the state: about 11,000 characters per speaker."""
         baselines = {
-            str(channel): [baseline.speech_s, base64.b64encode(baseline.embedding.astype("<f2").tobytes()).decode()]
+            str(channel): [
+                baseline.speech_s,
+                base64.b64encode(baseline.embedding.astype("<f2").tobytes()).decode(),
+                [round(float(share), 4) for share in baseline.shares],
+            ]
             for channel, baseline in state.baselines.items()
         }
         token = self._serializer.dumps(
@@ -102,7 +106,9 @@ class SessionTokens:
             detail = "The session token is altered, truncated, or signed with another key. Send it back unchanged."
             raise Problem("invalid_session", detail) from None
         baselines = {
-            int(channel): SpeakerBaseline(np.frombuffer(base64.b64decode(mean), "<f2").astype(np.float32), seconds)
-            for channel, (seconds, mean) in content["baselines"].items()
+            int(channel): SpeakerBaseline(
+                np.frombuffer(base64.b64decode(mean), "<f2").astype(np.float32), seconds, np.array(shares, np.float32)
+            )
+            for channel, (seconds, mean, shares) in content["baselines"].items()
         }
         return SessionState(content["call_id"], content["model_version"], content["offset_s"], baselines)

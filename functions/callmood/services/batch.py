@@ -149,10 +149,16 @@ def _failure_row(
 
 
 @cache
-def _models(model_uri: str | None) -> ModelProvider:
-    """Load the models once per process."""
+def load_models(model_uri: str | None, population_uri: str | None) -> ModelProvider:
+    """Load the models once per process.
+
+    Parameters
+    ----------
+    model_uri, population_uri : str or None
+        As in `open_models`.
+    """
     with _silent_stderr():
-        models = open_models(model_uri)
+        models = open_models(model_uri, population_uri=population_uri)
         models.for_recording("").embed(np.zeros(SAMPLE_RATE, np.float32))  # the runtime prints on its first inference
         return models
 
@@ -171,7 +177,7 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def _in_worker(job: FileJob, model_uri: str | None, config: AnalysisConfig) -> FileResult:
-    return analyze_file(job.path, _models(model_uri), config, job.ref, job.content_sha256)
+    return analyze_file(job.path, load_models(model_uri, config.population_uri), config, job.ref, job.content_sha256)
 
 
 def _start_worker() -> None:
@@ -301,7 +307,7 @@ class BatchAnalyzer:
         self._config = config
         self._model_uri = model_uri
         self._worker_count = workers
-        self._models = _models(model_uri)
+        self._models = load_models(model_uri, config.population_uri)
         self._claims = Claims(store)
         self._on_wait = on_wait
 
@@ -398,8 +404,8 @@ class BatchAnalyzer:
         return _failure_row(bad.code, bad.message, path, ref, self._config)
 
     def _analysis_id(self, recording_id: str) -> str:
-        version = self._models.for_recording(recording_id).version
-        return analysis_id(recording_id, version, self._config)
+        model = self._models.for_recording(recording_id)
+        return analysis_id(recording_id, model.version, self._config, model.population_version)
 
     def _write(self, job: FileJob, result: FileResult, plan: FilePlan) -> FileResult:
         """Write the rows of a file, retire the recordings that it replaces, and end its claim, all at once."""

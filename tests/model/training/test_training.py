@@ -13,7 +13,6 @@ from model_corpus import write_cremad
 from model_program import model_error, model_output, run_model
 from voices import voice
 
-from callmood.emotion.baseline import estimate_baseline
 from callmood.emotion.log_mel import log_mel
 from callmood.emotion.model import RUNTIMES, load_model
 from model import config
@@ -152,9 +151,9 @@ def test_exported_model_has_learned(trained):
     model = load_model(trained / "emotion.tflite")
     clips = [voice(3.0, seed=7, pitch_hz=105 + 40 * number) * np.float32(0.4 + 0.1 * number) for number in range(6)]
     embedded = np.stack([model.embed(clip) for clip in clips])
-    p = model.classify(
-        embedded, estimate_baseline(embedded, np.full(6, 3.0, np.float32)), dict.fromkeys(model.labels, 1 / 6)
-    )
+    prior = dict.fromkeys(model.labels, 1 / 6)
+    baseline = model.estimate_baseline(embedded, np.full(6, 3.0, np.float32), prior=prior)
+    p = model.classify(embedded, baseline, prior)
     assert (p.argmax(axis=1) == np.arange(6)).sum() >= 4
 
 

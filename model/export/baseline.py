@@ -1,0 +1,61 @@
+"""Fit the speaker baseline of an existing model file again, without training its network again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from callmood.emotion.model import EmotionModel
+from callmood.types import EMOTIONS
+from model.augmentation.conditions import AcousticCondition
+from model.config import Config
+from model.data.corpora import Clip
+from model.export.export import write_model
+from model.features.embedding_cache import embeddings
+from model.training.baseline_fit import fit_baseline
+
+CONDITIONS = (
+    AcousticCondition("telephone", "speech"),
+    AcousticCondition("random_telephone", "speech", 2),
+)
+"""tuple of AcousticCondition: the telephone lines of each training speaker."""
+
+# Keys of the metadata that a configuration determines without training.
+_SERVING = ("prior", "confidence_threshold")
+
+
+def refit(model: EmotionModel, path: Path, clips: Sequence[Clip], conf: Config, out: Path, cache: Path) -> None:
+    """Write a model file with the speaker baseline of other clips, and the prior and threshold of a configuration.
+
+    Parameters
+    ----------
+    model : EmotionModel
+        The model of `path`, which embeds the clips.
+    path : Path
+        The model file.
+    clips : sequence of Clip
+        Clips of training speakers.
+    conf : Config
+        Its `serving` sets the prior and the threshold.
+    out : Path
+        The model file to write. May be `path`.
+    cache : Path
+        Folder of cached embeddings.
+    """
+    labels = np.array([EMOTIONS.index(clip.emotion) for clip in clips], np.intp)
+    numbers = {speaker: number for number, speaker in enumerate(sorted({(c.corpus, c.speaker) for c in clips}))}
+    speakers = np.array([numbers[clip.corpus, clip.speaker] for clip in clips], np.intp)
+    parts = [embeddings(model, clips, condition, cache)[0] for condition in CONDITIONS]
+    parameters = fit_baseline(
+        np.concatenate(parts).astype(np.float32),
+        np.tile(labels, len(parts)),
+        np.concatenate([speakers + line * len(numbers) for line in range(len(parts))]),
+    )
+    metadata = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    serving = conf.serving.model_dump(mode="json")
+    metadata |= {name: serving[name] for name in _SERVING}
+    del metadata["version"]
+    write_model(out, path.read_bytes(), metadata, parameters.to_bytes())
