@@ -38,6 +38,11 @@ def percent(metrics: Report, name: str) -> str:
     return _format(metrics[name], metrics["intervals"].get(name), 1)
 
 
+def share(row: Report, name: str) -> str:
+    """Format a percentage of a composition without decimals, with its interval; a dash where it does not exist."""
+    return _format(row[name], row["intervals"].get(name), 0) or "–"
+
+
 def ratio(metrics: Report, name: str) -> str:
     """Format a metric between 0 and 1, with its interval if there is one."""
     return _format(metrics[name], metrics["intervals"].get(name), 3)
@@ -131,7 +136,9 @@ def render(metadata: Report, megabytes: float, reports: Sequence[Report], histor
     environment = Environment(  # noqa: S701  Markdown without user input needs no escaping
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.globals.update(title=title, percent=percent, ratio=ratio, condition=condition, gaps=gap_lines)
+    environment.globals.update(
+        title=title, percent=percent, ratio=ratio, share=share, condition=condition, gaps=gap_lines
+    )
     order = {"whole": 0, "speech": 1, "random": 2}
     text = environment.get_template(TEMPLATE).render(
         metadata=metadata,
@@ -144,6 +151,9 @@ def render(metadata: Report, megabytes: float, reports: Sequence[Report], histor
         main=main_evaluations(reports),
         simulations=sorted(
             of_kind(reports, "simulation"), key=lambda r: (r["corpora"], r["channel"], r["scenario"] != "short")
+        ),
+        compositions=sorted(
+            of_kind(reports, "composition"), key=lambda r: (r["corpora"], r["emotion"], r["population"])
         ),
         crossvalidations=of_kind(reports, "crossvalidation"),
         demographics=DEMOGRAPHICS,

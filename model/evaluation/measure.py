@@ -14,7 +14,7 @@ from callmood.emotion.model import EmotionModel
 from model.augmentation.conditions import AcousticCondition
 from model.data.corpora import CORPORA, CorpusError, has_human_speakers
 from model.data.selection import ClipSelection, find_clips
-from model.evaluation import evaluate, simulate
+from model.evaluation import composition, evaluate, simulate
 from model.files import write_json
 
 EVALUATIONS = [
@@ -25,6 +25,9 @@ EVALUATIONS = [
     ("neutral:30", AcousticCondition("telephone", "speech")),
 ]
 """list of (str, AcousticCondition): baseline and acoustic condition of each evaluation."""
+
+COMPOSITIONS: list[tuple[composition.Emotion, bool]] = [("anger", False), ("anger", True), ("sadness", True)]
+"""list of (str, bool): emotion, and whether with a population, of each measurement by composition of the call."""
 
 Measurement = Callable[[], dict[str, Any]]
 """Return a report."""
@@ -39,6 +42,9 @@ def measurements(model: EmotionModel, corpus: str, clips: ClipSelection, cache: 
     for scenario in simulate.SCENARIOS:
         name = f"simulation-{corpus}-{scenario}-telephone"
         named[name] = partial(simulate.simulate, model, clips.clips, scenario, "telephone")
+    for emotion, population in COMPOSITIONS:
+        name = f"composition-{corpus}-{emotion}{'-population' if population else ''}-telephone"
+        named[name] = partial(composition.measure, model, clips.clips, emotion, "telephone", population)
     return named
 
 
@@ -74,8 +80,11 @@ def measure(model: EmotionModel, data: Path, out: Path, cache: Path, console: Co
             if not _is_current(file, model.version):
                 console.print(f"[bold]{name}[/]")
                 report = measurement()
-                (simulate if report["kind"] == "simulation" else evaluate).show(report, console)
+                _SHOW[str(report["kind"])](report, console)
                 write_json(file, report)
+
+
+_SHOW = {"evaluation": evaluate.show, "simulation": simulate.show, "composition": composition.show}
 
 
 def _is_current(file: Path, version: str) -> bool:

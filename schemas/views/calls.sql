@@ -357,6 +357,7 @@ SELECT
   r.segment_count,
   NULLIF(ARRAY_TO_STRING(r.warnings, ', '), '') AS warnings,
   r.model_version,
+  r.population_version,
   r.analyzed_at
 FROM `${dataset}.recordings_current` AS r
 LEFT JOIN call_flags AS f ON f.call_date = r.call_date AND f.analysis_id = r.analysis_id
