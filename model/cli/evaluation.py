@@ -124,7 +124,7 @@ def simulate(
         ),
     ] = False,
     calls: Annotated[
-        int | None, typer.Option("--calls", help="Calls per speaker, 12; in the scenario shares, per share too, 4.")
+        int | None, typer.Option("--calls", help="Calls per speaker, 12; in the scenario shares, per share too, 3.")
     ] = None,
     seed: SeedOption = 0,
     json: ReportOption = None,

@@ -43,7 +43,7 @@ SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0)
 """tuple of float: shares of the customer's utterances that have the emotion."""
 
 UTTERANCES = 20
-CALLS_PER_SHARE = 4
+CALLS_PER_SHARE = 3
 
 # One call in ten is wholly angry, as robust statistics must tolerate.
 _POPULATION_SHARES = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.5, 1.0)

@@ -12,6 +12,9 @@ from model.training.baseline_sampling import NEUTRAL
 DIRECTIONS = 150
 """int: maximum number of principal directions; they contain most of the variance between voices."""
 
+# Mean share of each emotion in the baselines that the head is trained with (`baseline_sampling.sample_emotion_mixes`).
+_TYPICAL_SHARE = (1 / 3) / (len(EMOTIONS) - 1)
+
 _SAMPLED_ROWS = 8000  # for the principal directions
 
 
@@ -60,6 +63,7 @@ def fit_baseline(
         for e in present
         if (selected := (groups == g) & (labels == e)).sum() > 1
     ]
+    counted = [e for e in present if EMOTIONS[e] != "anger"]
     centers = np.stack(list(baselines.values()))
     return BaselineParameters(
         directions=directions,
@@ -67,6 +71,7 @@ def fit_baseline(
         between=centers.T @ centers / len(centers),
         expression=_second_moment(own, directions.shape[1]),
         within=_second_moment(residuals - offsets[labels], directions.shape[1]),
+        typical=_TYPICAL_SHARE * offsets[counted].sum(axis=0),
         neutral=NEUTRAL,
     )
 

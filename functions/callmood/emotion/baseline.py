@@ -105,6 +105,9 @@ class BaselineParameters:
         Covariance of the speakers' own offsets of an emotion around its mean offset.
     within : ndarray of float64, shape (k, k)
         Covariance of segments around baseline and offset.
+    typical : ndarray of float64, shape (k,)
+        Difference of the mean of a typical call to its neutral speech. The head was trained relative to such means, so
+        baselines contain it. The share of anger does not count: a head that expects anger detects less of it.
     neutral : int
         Index of neutral among the emotions.
     """
@@ -114,6 +117,7 @@ class BaselineParameters:
     between: Matrix
     expression: Matrix
     within: Matrix
+    typical: Matrix
     neutral: int
 
     def to_bytes(self) -> bytes:
@@ -126,6 +130,7 @@ class BaselineParameters:
             between=self.between.astype(np.float32),
             expression=self.expression.astype(np.float32),
             within=self.within.astype(np.float32),
+            typical=self.typical.astype(np.float32),
             neutral=np.int64(self.neutral),
         )
         return file.getvalue()
@@ -140,7 +145,8 @@ def read_parameters(content: bytes) -> BaselineParameters:
         The content is damaged.
     """
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        matrices = {name: arrays[name].astype(np.float64) for name in ("offsets", "between", "expression", "within")}
+        names = ("offsets", "between", "expression", "within", "typical")
+        matrices = {name: arrays[name].astype(np.float64) for name in names}
         return BaselineParameters(
             directions=arrays["directions"].astype(np.float32), neutral=int(arrays["neutral"]), **matrices
         )
@@ -184,7 +190,7 @@ class BaselineEstimator:
         return durations_s if self._center is not None else durations_s * probabilities[:, self._parameters.neutral]
 
     def locate(self, baseline: SpeakerBaseline) -> tuple[Embedding, float]:
-        """Return the embedding of a speaker's neutral speech, and how much of it comes from the speaker.
+        """Return the embedding that the head compares segments with, and how much of it comes from the speaker.
 
         Parameters
         ----------
@@ -197,17 +203,18 @@ class BaselineEstimator:
             The embedding, and the speaker weight in [0, 1): 0 for an unknown speaker, toward 1 with more speech.
         """
         weight = baseline.speech_s / max(baseline.speech_s + self._shrinkage_s, 1e-6)  # shrinkage_s may be 0
+        p = self._parameters
+        typical = np.float32(weight) * (p.directions @ p.typical.astype(np.float32))
         if self._center is None:
-            return baseline.embedding * np.float32(weight), weight
+            return baseline.embedding * np.float32(weight) + typical, weight
         if not baseline.speech_s:
             return self._center, weight
-        p = self._parameters
         deviation = baseline.embedding - self._center
         projected = deviation @ p.directions
         neutral = projected - baseline.shares @ p.offsets
         estimate = _BETWEEN_SCALE * p.between @ np.linalg.solve(self._covariance(baseline), neutral)
         rest = np.float32(weight) * (deviation - p.directions @ projected)
-        return self._center + rest + p.directions @ estimate.astype(np.float32), weight
+        return self._center + rest + p.directions @ estimate.astype(np.float32) + typical, weight
 
     def _covariance(self, baseline: SpeakerBaseline) -> Matrix:
         """Return the covariance of a speaker's mean embedding without the offsets, (k, k)."""
