@@ -118,6 +118,9 @@ module "retraining" {
   drift_publishers = { for name, email in module.identity.emails : name => email if name == "monitor" }
   alert_emails     = var.alert_emails
   channels         = module.observability.channels
+
+  recordings_bucket    = module.ingest.bucket
+  analysis_environment = local.analysis_environment
 }
 
 module "observability" {

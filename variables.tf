@@ -130,6 +130,7 @@ variable "settings" {
   description = "Settings of the analysis (docs/settings.md). An omitted setting keeps its default. The default of max_size_bytes is a third of analyze.memory."
   type = object({
     model_uri               = optional(string)
+    population_uri          = optional(string)
     channel_roles           = optional(list(string))
     channel_roles_inbound   = optional(list(string))
     channel_roles_outbound  = optional(list(string))
@@ -168,6 +169,10 @@ variable "settings" {
   validation {
     condition     = can(regex("^gs://[^/@]+(/.+|@[A-Za-z0-9][A-Za-z0-9_-]*)$", coalesce(var.settings.model_uri, "gs://a/b")))
     error_message = "settings.model_uri must be gs://BUCKET/OBJECT, or gs://BUCKET/PREFIX@ALIAS of a model registry (docs/registry.md)."
+  }
+  validation {
+    condition     = can(regex("^gs://[^/]+/.+$", coalesce(var.settings.population_uri, "gs://a/b")))
+    error_message = "settings.population_uri must be gs://BUCKET/OBJECT (docs/calibration.md)."
   }
   validation {
     condition     = can(regex("\\(\\?P<\\w+>", coalesce(var.settings.filename_pattern, "(?P<call_id>)")))
@@ -540,7 +545,7 @@ variable "budget" {
 # --- Models ---------------------------------------------------------------------------------------------------------
 
 variable "retraining" {
-  description = "Retraining pipeline (docs/retraining.md). It trains a model on a schedule and after drift, and runs it as a canary: gs:// URI of each corpus by name, training configuration, cron schedule (null: drift only), share of the recordings and duration of the canary, and options of `python -m model compare-canary`. composer: run the pipeline in a Cloud Composer environment, which also costs money while idle. It needs images.train. Default: no pipeline."
+  description = "Retraining pipeline (docs/retraining.md). It trains a model on a schedule and after drift, and runs it as a canary: gs:// URI of each corpus by name, training configuration, cron schedule (null: drift only), share of the recordings and duration of the canary, and options of `python -m model compare-canary`. calibration: calibrate the production model to the callers of the bucket on a schedule, and instead of retraining after drift (docs/calibration.md). composer: run the pipeline in a Cloud Composer environment, which also costs money while idle. It needs images.train. Default: no pipeline."
   type = object({
     corpora       = map(string)
     config        = optional(string, "model/configs/shipped.toml")
@@ -548,6 +553,7 @@ variable "retraining" {
     canary_share  = optional(number, 0.1)
     canary_hours  = optional(number, 24)
     canary_limits = optional(string, "")
+    calibration   = optional(object({ schedule = optional(string, "0 5 15 * *") }))
     composer = optional(object({
       size       = optional(string, "SMALL")
       image      = optional(string, "composer-3-airflow-2.10.5")
@@ -573,6 +579,10 @@ variable "retraining" {
   validation {
     condition     = can(regex("^(\\S+ ){4}\\S+$", try(coalesce(var.retraining.schedule, "0 3 1 * *"), "0 3 1 * *")))
     error_message = "retraining.schedule must be a cron schedule with five fields, such as \"0 3 1 * *\" for the first day of each month at 03:00."
+  }
+  validation {
+    condition     = can(regex("^(\\S+ ){4}\\S+$", try(coalesce(var.retraining.calibration.schedule, "0 5 15 * *"), "0 5 15 * *")))
+    error_message = "retraining.calibration.schedule must be a cron schedule with five fields, such as \"0 5 15 * *\"."
   }
   validation {
     condition     = try(var.retraining.canary_share, 0.1) > 0 && try(var.retraining.canary_share, 0.1) < 1

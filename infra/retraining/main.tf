@@ -4,7 +4,8 @@
 
 locals {
   pipeline       = jsondecode(file("${path.module}/steps.json")).steps
-  steps          = { for step in local.pipeline : step.name => step }
+  calibrates     = var.settings.calibration != null && var.recordings_bucket != null
+  steps          = { for step in local.pipeline : step.name => step if local.calibrates || contains(try(step.pipelines, ["retrain"]), "retrain") }
   corpora        = join(" ", [for name, uri in var.settings.corpora : "${name}=${uri}"])
   corpus_buckets = toset([for uri in values(var.settings.corpora) : regex("^gs://([^/]+)", uri)[0]])
   jobs           = { for name, job in google_cloud_run_v2_job.steps : name => job.name }
@@ -18,19 +19,23 @@ locals {
     "--share", tostring(var.settings.canary_share),
     "--results", var.warehouse.dataset,
     "--limits=${var.settings.canary_limits}", # the value begins with hyphens
+    "--recordings", local.calibrates ? "gs://${var.recordings_bucket}" : "",
   ]
 
-  environment = {
+  environment = merge(var.analysis_environment, {
     GOOGLE_CLOUD_PROJECT = var.deployment.project_id
     # Without this setting, the storage library reads bucket metadata in the background, which the accounts may not read.
     DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA = "true"
-  }
+  })
 
-  accounts = {
-    trainer   = "Trains and evaluates models"
-    registrar = "Registers, promotes, and rolls back models"
-    comparer  = "Compares the canary with the production model"
-  }
+  accounts = merge(
+    {
+      trainer   = "Trains and evaluates models"
+      registrar = "Registers, promotes, and rolls back models"
+      comparer  = "Compares the canary with the production model"
+    },
+    local.calibrates ? { calibrator = "Calibrates the production model to the callers of the recordings" } : {},
+  )
 }
 
 resource "google_service_account" "accounts" {
@@ -97,6 +102,7 @@ resource "google_cloud_run_v2_job" "steps" {
     google_bigquery_table_iam_member.comparer_tables,
     google_storage_bucket_iam_member.corpora,
     google_storage_bucket_iam_member.models,
+    google_storage_bucket_iam_member.recordings,
     google_storage_bucket_iam_member.runs,
   ]
 }
@@ -111,7 +117,10 @@ resource "google_storage_bucket_iam_member" "corpora" {
 
 # The comparer writes its comparison. The registrar reads the model that it registers.
 resource "google_storage_bucket_iam_member" "runs" {
-  for_each = { trainer = "roles/storage.objectUser", registrar = "roles/storage.objectViewer", comparer = "roles/storage.objectUser" }
+  for_each = merge(
+    { trainer = "roles/storage.objectUser", registrar = "roles/storage.objectViewer", comparer = "roles/storage.objectUser" },
+    local.calibrates ? { calibrator = "roles/storage.objectUser" } : {},
+  )
 
   bucket = var.registry.runs_bucket
   role   = each.value
@@ -119,11 +128,23 @@ resource "google_storage_bucket_iam_member" "runs" {
 }
 
 resource "google_storage_bucket_iam_member" "models" {
-  for_each = { registrar = "roles/storage.objectUser", comparer = "roles/storage.objectViewer" }
+  for_each = merge(
+    { registrar = "roles/storage.objectUser", comparer = "roles/storage.objectViewer" },
+    local.calibrates ? { calibrator = "roles/storage.objectViewer" } : {},
+  )
 
   bucket = var.registry.models_bucket
   role   = each.value
   member = google_service_account.accounts[each.key].member
+}
+
+# The only account of the pipeline that reads recordings. It keeps statistics over all calls only.
+resource "google_storage_bucket_iam_member" "recordings" {
+  count = local.calibrates ? 1 : 0
+
+  bucket = var.recordings_bucket
+  role   = "roles/storage.objectViewer"
+  member = google_service_account.accounts["calibrator"].member
 }
 
 resource "google_bigquery_table_iam_member" "comparer_tables" {

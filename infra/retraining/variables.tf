@@ -16,7 +16,7 @@ variable "deployment" {
 }
 
 variable "settings" {
-  description = "URI of each corpus by name, training configuration, cron schedule (null: drift only), share and duration of the canary, options of `python -m model compare-canary`, and the Cloud Composer environment (null: Cloud Workflows)."
+  description = "URI of each corpus by name, training configuration, cron schedule (null: drift only), share and duration of the canary, options of `python -m model compare-canary`, cron schedule of the calibration to the callers (docs/calibration.md; null: none), and the Cloud Composer environment (null: Cloud Workflows)."
   type = object({
     corpora       = map(string)
     config        = optional(string, "model/configs/shipped.toml")
@@ -24,6 +24,7 @@ variable "settings" {
     canary_share  = optional(number, 0.1)
     canary_hours  = optional(number, 24)
     canary_limits = optional(string, "")
+    calibration   = optional(object({ schedule = optional(string, "0 5 15 * *") }))
     composer = optional(object({
       size       = optional(string, "SMALL")
       image      = optional(string, "composer-3-airflow-2.10.5")
@@ -56,6 +57,18 @@ variable "registry" {
 variable "warehouse" {
   description = "Dataset of the tables as `project.dataset` and as ID, and the IDs of the tables by name."
   type        = object({ dataset = string, dataset_id = string, tables = map(string) })
+}
+
+variable "recordings_bucket" {
+  description = "Bucket of recordings that the calibration samples."
+  type        = string
+  default     = null
+}
+
+variable "analysis_environment" {
+  description = "Settings of the analysis, which the calibration uses too, by variable."
+  type        = map(string)
+  default     = {}
 }
 
 variable "drift_publishers" {

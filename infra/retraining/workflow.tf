@@ -15,7 +15,7 @@ resource "google_workflows_workflow" "retrain" {
   deletion_protection = false
 
   source_contents = templatefile("${path.module}/workflow.yaml.tftpl", {
-    steps   = [for step in local.pipeline : step if !contains(local.failure_steps, step.name)]
+    steps   = [for step in local.pipeline : step if !contains(local.failure_steps, step.name) && contains(try(step.pipelines, ["retrain"]), "retrain")]
     jobs    = { for step, job in local.jobs : step => "projects/${var.deployment.project_id}/locations/${var.deployment.region}/jobs/${job}" }
     runs    = var.registry.runs_bucket
     options = local.options
@@ -23,6 +23,53 @@ resource "google_workflows_workflow" "retrain" {
   })
 
   depends_on = [google_cloud_run_v2_job_iam_member.retrainer_jobs, google_project_iam_member.retrainer_operations]
+}
+
+# Calibration to the callers of the deployment (docs/calibration.md): a workflow from the same template, with the same canary and
+# promotion. It runs each month, and instead of a retraining after drift.
+resource "google_workflows_workflow" "calibrate" {
+  count = local.calibrates ? 1 : 0
+
+  project             = var.deployment.project_id
+  region              = var.deployment.region
+  name                = "${var.deployment.name}-calibrate"
+  description         = "Calibrates the production model to the callers, runs it as a canary, and promotes it or rolls it back."
+  service_account     = google_service_account.workflow["retrainer"].id
+  deletion_protection = false
+
+  source_contents = templatefile("${path.module}/workflow.yaml.tftpl", {
+    steps   = [for step in local.pipeline : step if !contains(local.failure_steps, step.name) && contains(try(step.pipelines, ["retrain"]), "calibrate")]
+    jobs    = { for step, job in local.jobs : step => "projects/${var.deployment.project_id}/locations/${var.deployment.region}/jobs/${job}" }
+    runs    = var.registry.runs_bucket
+    options = local.options
+    wait_s  = var.settings.canary_hours * 60 * 60
+  })
+
+  depends_on = [google_cloud_run_v2_job_iam_member.retrainer_jobs, google_project_iam_member.retrainer_operations]
+}
+
+resource "google_cloud_scheduler_job" "calibrate" {
+  for_each = toset(local.calibrates ? [var.settings.calibration.schedule] : [])
+
+  project          = var.deployment.project_id
+  region           = var.deployment.region
+  name             = "${var.deployment.name}-calibrate"
+  description      = "Starts the calibration workflow."
+  schedule         = each.key
+  time_zone        = var.deployment.time_zone
+  attempt_deadline = "60s"
+
+  http_target {
+    http_method = "POST"
+    uri         = "https://workflowexecutions.googleapis.com/v1/${google_workflows_workflow.calibrate[0].id}/executions"
+    oauth_token {
+      service_account_email = google_service_account.workflow["retrain-trigger"].email
+    }
+  }
+
+  retry_config {
+    retry_count = 3
+  }
 }
 
 resource "google_cloud_scheduler_job" "retrain" {
@@ -89,7 +136,8 @@ resource "google_eventarc_trigger" "drift" {
   }
 
   destination {
-    workflow = google_workflows_workflow.retrain.id
+    # Drift means other callers or lines, which a calibration follows; a new network does not need to learn them.
+    workflow = local.calibrates ? google_workflows_workflow.calibrate[0].id : google_workflows_workflow.retrain.id
   }
 
   depends_on = [google_project_iam_member.trigger_workflow]

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from callmood.models.registry import PRODUCTION, Registry
-from model.cli.options import checkpoint_option, input_option, plain_errors
+from model.cli.options import checkpoint_option, input_option, output_option, plain_errors
 
 app = typer.Typer()
 
@@ -53,6 +53,31 @@ def register(
     _synchronize(models)
     state = "is registered" if is_new else "was already registered"
     print(f"{version} {state}. Next: python -m model promote {version} --registry {registry} --canary 0.1")
+
+
+@app.command(
+    "calibrate",
+    epilog="Example: python -m model calibrate --registry gs://acme-models/callmood --recordings gs://acme-calls "
+    "--out calibrated/emotion.tflite",
+)
+def calibrate(
+    registry: RegistryOption,
+    recordings: Annotated[
+        list[str], typer.Option("--recordings", metavar="URI", help="gs://BUCKET/PREFIX of recordings; repeat.")
+    ],
+    out: Annotated[Path, output_option("--out", help="The .tflite file; its metadata is written beside it.")],
+    calls: Annotated[int, typer.Option("--calls", min=50, help="Recordings to sample at random.")] = 500,
+) -> None:
+    """Calibrate the production model to the callers of a bucket, as a new version (docs/calibration.md).
+
+    The settings of the analysis, such as CHANNEL_ROLES, come from the environment.
+    """
+    from callmood.settings import AnalysisSettings, load_settings
+    from model.deployment.calibrate import calibrate_production
+
+    settings = load_settings(AnalysisSettings)
+    version, population = calibrate_production(Registry(registry), recordings, calls, settings, out)
+    print(f"{version}: population {population.version} of {population.calls} calls. Next: python -m model register")
 
 
 @app.command(

@@ -59,12 +59,15 @@ def step(
         str,
         typer.Option("--results", help="PROJECT.DATASET or a DuckDB file with the canary's calls."),
     ] = "",
+    recordings: Annotated[
+        str, typer.Option("--recordings", help="Recordings to calibrate on: gs://BUCKET/PREFIX, separated by spaces.")
+    ] = "",
 ) -> None:
-    """Run one step of the retraining pipeline (model/pipeline/steps.json).
+    """Run one step of the retraining or the calibration pipeline (model/pipeline/steps.json).
 
     All steps have the same options, and each uses those that it needs.
     """
-    options = StepOptions(run, corpora, config, gates, cache, registry, share, limits, results)
+    options = StepOptions(run, corpora, config, gates, cache, registry, share, limits, results, recordings)
     selected = next(step for step in steps.steps() if step.name == name)
     try:
         command = steps.complete_command(selected, options)

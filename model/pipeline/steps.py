@@ -1,4 +1,4 @@
-"""Run one step of the retraining pipeline that `steps.json` declares.
+"""Run one step of the pipelines that `steps.json` declares: retraining, and calibration to the callers.
 
 `./run retrain`, the Airflow DAG, the workflow, and the Cloud Run jobs all read that file, so a step is the same command
 wherever it runs. `python -m model step STEP --run RUN …` fills in the placeholders of the step's command and executes
@@ -29,7 +29,7 @@ class Step:
     command : list of str
         A command of `python -m model` and its arguments, with placeholders such as ``{run}``.
     account : str
-        Service account that runs the step: trainer, registrar, or comparer (docs/iam.md).
+        Service account that runs the step: trainer, registrar, comparer, or calibrator (docs/iam.md).
     cpu, memory : str
         Resources in Cloud Run's units, such as ``"4"`` and ``"16Gi"``.
     timeout_minutes : int
@@ -40,6 +40,8 @@ class Step:
         Whether the pipeline waits before this step while the canary analyzes calls.
     on_failure : str or None
         Step that replaces the remaining steps if this step fails; None ends the pipeline.
+    pipelines : list of str
+        Pipelines that contain the step: retrain, calibrate.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Step:
     retries: int
     waits_for_canary_calls: bool = False
     on_failure: str | None = None
+    pipelines: Sequence[str] = ("retrain",)
 
 
 def steps() -> list[Step]:
@@ -59,10 +62,10 @@ def steps() -> list[Step]:
     return [Step(**step) for step in json.loads(STEPS_FILE.read_text(encoding="utf-8"))["steps"]]
 
 
-def main_steps() -> list[Step]:
-    """Return the steps of a successful run in order: all but the `on_failure` steps."""
+def main_steps(pipeline: str = "retrain") -> list[Step]:
+    """Return the steps of a successful run of a pipeline in order: all but the `on_failure` steps."""
     failure_steps = {step.on_failure for step in steps()}
-    return [step for step in steps() if step.name not in failure_steps]
+    return [step for step in steps() if step.name not in failure_steps and pipeline in step.pipelines]
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ class StepOptions:
         Options of ``compare-canary``.
     results : str
         ``PROJECT.DATASET`` or a DuckDB file with the calls that the canary analyzed.
+    recordings : str
+        Recordings to calibrate on: ``gs://BUCKET/PREFIX``, separated by spaces.
     """
 
     run: str
@@ -98,6 +103,7 @@ class StepOptions:
     share: str = "0.1"
     limits: str = ""
     results: str = ""
+    recordings: str = ""
 
     def values(self) -> dict[str, str | Sequence[str]]:
         """Return the value of each placeholder except ``version``."""
@@ -111,6 +117,7 @@ class StepOptions:
             "share": self.share,
             "limits": shlex.split(self.limits),
             "results": self.results,
+            "recordings": [word for uri in self.recordings.split() for word in ("--recordings", uri)],
         }
 
 

@@ -34,7 +34,7 @@ def grants(workspace):
         .apply(
             **PROJECT,
             operators=[OPERATOR],
-            retraining={"corpora": corpora},
+            retraining={"corpora": corpora, "calibration": {}},
             monitor={"digest_weekday": 7},
             realtime={"callers": [CALLER]},
             images=IMAGES,

@@ -122,6 +122,23 @@ def test_workflow_runs_every_main_step_for_one_run(retraining):
     assert workflow.slept == [(NAMES.index("compare-canary"), 24 * 60 * 60)]
 
 
+def test_calibration_uses_the_canary_path(retraining):
+    workflow = Workflow(retraining["google_workflows_workflow.calibrate[0]"]["source_contents"])
+    workflow.run()
+    assert executed(workflow) == ["calibrate", "register-calibrated", "canary", "compare-canary", "promote"]
+    arguments = workflow.jobs[0][1]
+    assert arguments[arguments.index("--recordings") + 1] == "gs://acme-calls-1-callmood-recordings"
+    assert workflow.slept == [(3, 24 * 60 * 60)]
+    rejected = Workflow(
+        retraining["google_workflows_workflow.calibrate[0]"]["source_contents"], failing_steps={"compare-canary"}
+    )
+    with pytest.raises(JobFailed, match="callmood-compare-canary"):
+        rejected.run()
+    assert executed(rejected)[-1] == "rollback"
+    reader = retraining["google_storage_bucket_iam_member.recordings[0]"]
+    assert (reader["bucket"], reader["role"]) == ("acme-calls-1-callmood-recordings", "roles/storage.objectViewer")
+
+
 def test_rejected_canary_is_rolled_back_and_the_execution_fails(retraining):
     workflow = Workflow(
         retraining["google_workflows_workflow.retrain"]["source_contents"], failing_steps={"compare-canary"}
@@ -139,8 +156,12 @@ def test_failed_step_ends_the_workflow(retraining):
 
 
 def test_schedule_and_drift_messages_start_the_workflow(retraining):
-    (schedule,) = [values for address, values in retraining.items() if address.startswith("google_cloud_scheduler_job")]
-    assert schedule["schedule"] == "0 3 1 * *"
+    schedules = {
+        values["name"]: values["schedule"]
+        for address, values in retraining.items()
+        if address.startswith("google_cloud_scheduler_job")
+    }
+    assert schedules == {"callmood-retrain": "0 3 1 * *", "callmood-calibrate": "0 5 15 * *"}
     assert retraining["google_project_iam_member.trigger_workflow"]["role"] == "roles/workflows.invoker"
     assert retraining["google_eventarc_trigger.drift[0]"]["matching_criteria"] == [
         {"attribute": "type", "operator": None, "value": "google.cloud.pubsub.topic.v1.messagePublished"}

@@ -17,16 +17,23 @@ def test_pipeline_order_and_failure_step():
         *("ingest", "validate", "features", "train", "export", "evaluate", "evaluate-telephone", "gate"),
         *("reference", "register", "canary", "compare-canary", "promote"),
     ]
+    assert [step.name for step in steps.main_steps("calibrate")] == [
+        *("calibrate", "register-calibrated", "canary", "compare-canary", "promote")
+    ]
     assert [(step.name, step.on_failure) for step in STEPS if step.on_failure] == [("compare-canary", "rollback")]
-    assert [step.name for step in STEPS if step not in steps.main_steps()] == ["rollback"]
+    mains = [*steps.main_steps(), *steps.main_steps("calibrate")]
+    assert [step.name for step in STEPS if step not in mains] == ["rollback"]
 
 
 def test_every_placeholder_of_every_step_has_a_value(monkeypatch):
     monkeypatch.setattr(steps, "exported_version", lambda _: "f305841e9432")
-    options = StepOptions("gs://acme/7", corpora="cremad=gs://acme/c", results="acme.callmood")
+    options = StepOptions(
+        "gs://acme/7", corpora="cremad=gs://acme/c", results="acme.callmood", recordings="gs://calls/a gs://calls/b"
+    )
     commands = {step.name: steps.complete_command(step, options) for step in STEPS}
     assert not [word for words in commands.values() for word in words if "{" in word]
     assert commands["ingest"][1:5] == ["--corpus", "cremad", "--root", "gs://acme/c"]
+    assert commands["calibrate"][1:5] == ["--recordings", "gs://calls/a", "--recordings", "gs://calls/b"]
     assert commands["train"][-2:] == ["gs://acme/7", "--resume"]
     assert commands["canary"] == ["promote", "f305841e9432", "--canary", "0.1", "--registry", "registry"]
 
