@@ -44,6 +44,14 @@ def statistics(embedded, durations_s, probabilities, estimator):
     return unknown_speaker(D, 6).update(embedded, estimator.weights(durations_s, probabilities), probabilities)
 
 
+def typical(parameters):
+    """Return the difference of a typical call to neutral speech: a share of all emotions except anger."""
+    difference = parameters.directions @ parameters.typical
+    assert abs(difference[D - 1 - ANGER]) < 0.05
+    assert 0.1 < np.linalg.norm(difference) < 1
+    return difference
+
+
 def certain(emotion, n):
     return np.tile(np.eye(6, dtype=np.float32)[emotion], (n, 1))
 
@@ -77,7 +85,8 @@ def test_baseline_is_relative_to_the_population(fitted):
     estimator = BaselineEstimator(parameters, SHRINKAGE_S, population(center))
     np.testing.assert_array_equal(estimator.locate(unknown_speaker(D, 6))[0], center)
     calm = statistics(np.tile(center, (10, 1)), np.ones(10), certain(NEUTRAL, 10), estimator)
-    np.testing.assert_allclose(estimator.locate(calm)[0], center, atol=1e-4)
+    located, weight = estimator.locate(calm)
+    np.testing.assert_allclose(located, center + weight * typical(parameters), atol=1e-4)
 
 
 def test_without_a_population_segments_count_by_how_neutral_they_are(fitted):
@@ -87,7 +96,7 @@ def test_without_a_population_segments_count_by_how_neutral_they_are(fitted):
     probabilities = np.concatenate([certain(NEUTRAL, 1), certain(ANGER, 1)])
     located, weight = estimator.locate(statistics(embedded, np.array([5.0, 60.0]), probabilities, estimator))
     assert weight == pytest.approx(0.5)
-    np.testing.assert_allclose(located, 0.5)
+    np.testing.assert_allclose(located, 0.5 + 0.5 * typical(parameters), atol=1e-5)
 
 
 @pytest.mark.parametrize("with_population", [False, True])
