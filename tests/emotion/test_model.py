@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from voices import voice
 
-from callmood.emotion.baseline import SpeakerBaseline, unknown_speaker
+from callmood.emotion.associated_files import BASELINE, read_files
+from callmood.emotion.baseline import SpeakerBaseline, read_parameters, unknown_speaker
 from callmood.emotion.model import RUNTIMES, EmotionModel, apply_prior, load_model
 from callmood.errors import ModelError
 from callmood.resources import MODEL
@@ -111,10 +112,10 @@ def test_given_prior_changes_the_probabilities(model, embeddings):
 
 def test_speaker_weight_lowers_the_temperature(model, embeddings):
     metadata = json.loads((MODEL / "emotion.json").read_text())
+    parameters = read_parameters(read_files((MODEL / "emotion.tflite").read_bytes())[BASELINE])
+    mean = -(parameters.directions @ parameters.typical).astype(np.float32)  # its baseline is the corpus mean
     alone, known = (
-        np.log(
-            model.classify(embeddings, SpeakerBaseline(UNKNOWN.embedding, speech_s, UNKNOWN.shares), BALANCED)
-        ).astype(float)
+        np.log(model.classify(embeddings, SpeakerBaseline(mean, speech_s, UNKNOWN.shares), BALANCED)).astype(float)
         for speech_s in (0.0, 9 * SHRINKAGE_S)  # speaker weights 0 and 0.9
     )
     odds = (known - known[:, :1]) / (alone - alone[:, :1] + 1e-9)
