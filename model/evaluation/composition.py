@@ -48,7 +48,6 @@ CALLS_PER_SHARE = 3
 # One call in ten is wholly angry, as robust statistics must tolerate.
 _POPULATION_SHARES = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.1, 0.5, 1.0)
 
-_COLUMNS = "call_id, anger_score, needs_attention"
 Emotion = Literal["anger", "sadness"]
 
 
@@ -224,7 +223,7 @@ def measure(
         simulated.append((call, analyze_simulated(call, len(simulated), models[number % 2]), share))
     now = simulated[0][1].recording.uploaded_at
     written = [analysis_rows(analysis, AnalysisConfig(), now, 0.0) for _, analysis, _ in simulated]
-    rows = query_calls(written, _COLUMNS)
+    rows = query_calls(written)
     detections = [
         detect(call, analysis, share, row, emotion)
         for (call, analysis, share), row in zip(simulated, rows, strict=True)

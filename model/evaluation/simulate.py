@@ -43,6 +43,10 @@ _PAUSE_S = (0.5, 2.0)
 _AGENT_SHARE = 0.3  # of the pauses contain the agent's speech
 _DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
+_CALLS = """
+SELECT call_id, anger_score, anger_start_s, anger_end_s, needs_attention FROM calls ORDER BY call_id
+"""
+
 METRIC_TITLES = {
     "auc": "detection of angry calls by score, AUC",
     "recall": "recall at 5 % false positives",
@@ -234,15 +238,13 @@ def analyze_simulated(call: SimulatedCall, number: int, model: EmotionModel) -> 
     return analyze(recording, model, AnalysisConfig())
 
 
-def query_calls(
-    analyses: Sequence[tuple[list[JsonRow], JsonRow]], columns: str = "call_id, anger_score, anger_start_s, anger_end_s"
-) -> list[JsonRow]:
-    """Return columns of the view `calls` for analyzed calls, in order."""
+def query_calls(analyses: Sequence[tuple[list[JsonRow], JsonRow]]) -> list[JsonRow]:
+    """Return the row of the view `calls` for each analyzed call, in order."""
     with TemporaryDirectory() as folder:
         warehouse = DuckDBWarehouse(Path(folder) / "calls.duckdb")
         warehouse.append("segments", [row for segments, _ in analyses for row in segments])
         warehouse.append("recordings", [commit for _, commit in analyses])
-        return warehouse.query(f"SELECT {columns} FROM calls ORDER BY call_id")  # noqa: S608 - names of columns
+        return warehouse.query(_CALLS)
 
 
 def overlap(detected: tuple[float, float] | None, true: tuple[float, float]) -> float:
