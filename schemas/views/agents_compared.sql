@@ -105,13 +105,13 @@ deviates AS (
 ranks AS (
   SELECT
     *,
-    ROW_NUMBER() OVER (ORDER BY deviate DESC, agent_id) AS deviate_rank,
+    ROW_NUMBER() OVER by_deviate AS deviate_rank,
     SQRT(
-      -2 * LN(
-        LEAST(0.01 * ROW_NUMBER() OVER (ORDER BY deviate DESC, agent_id) / GREATEST(COUNT(deviate) OVER (), 1), 0.5)
-      )
+      -2 * LN(LEAST(0.01 * ROW_NUMBER() OVER by_deviate / GREATEST(COUNT(deviate) OVER (), 1), 0.5))
     ) AS t
   FROM deviates
+  -- Rounded, because the last digits of sums depend on their order.
+  WINDOW by_deviate AS (ORDER BY ROUND(deviate, 6) DESC, agent_id)
 ),
 limits AS (
   SELECT

@@ -327,7 +327,8 @@ ranks AS (
     ) AS t
   FROM deviates
   WINDOW by_deviate AS (
-    ORDER BY deviate DESC, kind, hours, weeks, dimension, value, queue_name, day_of_week, first_hour
+    -- Rounded, because the last digits of sums depend on their order.
+    ORDER BY ROUND(deviate, 6) DESC, kind, hours, weeks, dimension, value, queue_name, day_of_week, first_hour
   )
 ),
 limits AS (

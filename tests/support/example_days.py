@@ -273,8 +273,8 @@ def _september_day(day, calls, negativity, queue):
 
 # Deliveries are negative on Mondays, and calls of the queue `trend` became more negative in October.
 SEPTEMBER = merge(
-    *(one for day in ("09-14", "09-21", "09-28", "10-05") for one in _september_day(day, 6, 0.5, "deliveries")),
-    *(one for day in ("09-15", "09-22", "09-29") for one in _september_day(day, 8, 0.1, "deliveries")),
+    *(one for day in ("09-14", "09-21", "09-28", "10-05") for one in _september_day(day, 6, 0.512, "deliveries")),
+    *(one for day in ("09-15", "09-22", "09-29") for one in _september_day(day, 8, 0.112, "deliveries")),
     *_september_day("09-16", 16, 0.0, "trend"),
 )
 
