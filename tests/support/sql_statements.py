@@ -28,6 +28,7 @@ TEMPLATE_FIELDS = {
 # Types of parameters; all others are STRING.
 _TYPES = {
     **dict.fromkeys(("call_date", "day", "first", "last", "oldest", "until"), "DATE"),
+    "digits": "INT64",
     "since": "TIMESTAMP",
     **dict.fromkeys(("recording_ids", "uris", "contents", "objects"), "ARRAY"),
 }

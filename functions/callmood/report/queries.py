@@ -42,7 +42,7 @@ def query_calls(warehouse: Warehouse, first: date = date.min, last: date = date.
     return warehouse.query(_CALLS, {"first": first, "last": last})
 
 
-def query_call(warehouse: Warehouse, recording_id: str) -> JsonRow | None:
+def query_call(warehouse: Warehouse, recording_id: str, day: date) -> JsonRow | None:
     """Query one call. Return None if it does not exist.
 
     Parameters
@@ -50,19 +50,16 @@ def query_call(warehouse: Warehouse, recording_id: str) -> JsonRow | None:
     warehouse : Warehouse
         Source of the rows.
     recording_id : str
-        Id of the recording.
+        ID of the recording.
+    day : date
+        Day of the call.
 
     Returns
     -------
     dict or None
         A row as of `query_calls`.
     """
-    key = {"recording_id": recording_id}
-    days = warehouse.query("SELECT call_date FROM recordings_current WHERE recording_id = @recording_id", key)
-    if not days:
-        return None
-    day = days[0]["call_date"]
-    rows = warehouse.query(_CALL, {**key, "first": day, "last": day})
+    rows = warehouse.query(_CALL, {"recording_id": recording_id, "first": day, "last": day})
     return rows[0] if rows else None
 
 

@@ -48,6 +48,8 @@ _PROTECTION = {
 
 _INSIGHTS_INTERVAL_S = 600.0
 
+_DAY_OF_CALL = "SELECT call_date FROM recordings_current WHERE recording_id = @recording_id"
+
 _VERSION = """
 SELECT
   (SELECT COUNT(*) FROM recordings) AS analyses,
@@ -220,7 +222,9 @@ class StoreReport:
         return Response(content, media_type="text/css" if name.endswith(".css") else "text/javascript")
 
     def _find_call(self, request: Request) -> JsonRow:
-        call = query_call(self._warehouse, request.path_params["id"])
+        recording_id = request.path_params["id"]
+        days = self._warehouse.query(_DAY_OF_CALL, {"recording_id": recording_id})
+        call = query_call(self._warehouse, recording_id, days[0]["call_date"]) if days else None
         if call is None:
             raise HTTPException(404)
         return call
