@@ -184,6 +184,7 @@ class Smoke:
                 f"--project_id={self.project}",
                 f"--dataset_id={dataset}",
                 "--use_legacy_sql=false",
+                "--nouse_cache",
                 "--format=json",
                 sql,
             )

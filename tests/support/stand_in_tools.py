@@ -113,7 +113,8 @@ def bq(*arguments: str) -> int:
     options = dict(word.removeprefix("--").split("=", 1) for word in arguments if word.startswith("--") and "=" in word)
     default = options["dataset_id"].replace(":", ".") if "dataset_id" in options else None
     rows = connect(options.get("project_id")).query_and_wait(
-        arguments[-1], job_config=QueryJobConfig(default_dataset=default)
+        arguments[-1],
+        job_config=QueryJobConfig(default_dataset=default, use_query_cache="--nouse_cache" not in arguments),
     )
     print(json.dumps([dict(row.items()) for row in rows], default=str))
     return 0
