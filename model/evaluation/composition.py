@@ -139,7 +139,7 @@ def sample_call(
 def measure_population(model: EmotionModel, speakers: Sequence[Speaker], rng: np.random.Generator) -> Population:
     """Calibrate on simulated calls of speakers."""
     anger = EMOTIONS.index("anger")
-    per_speaker = len(_POPULATION_SHARES) * -(-MIN_CALLS // (len(_POPULATION_SHARES) * len(speakers)))
+    per_speaker = len(_POPULATION_SHARES) * -(-2 * MIN_CALLS // (len(_POPULATION_SHARES) * len(speakers)))
 
     def means() -> Iterator[Sequence[NDArray[np.float32]]]:
         for number, speaker in enumerate(speakers):
