@@ -1,6 +1,7 @@
 """Fixtures that several test modules use, and the tiers of tests."""
 
 import os
+import signal
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ with suppress(ImportError):  # not available for this Python
 pytest_plugins = ["chromium", "other_user"]
 
 os.environ["COLUMNS"] = "80"  # tables wrap alike in every terminal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores it
 os.environ["PIP_NO_COMPILE"] = "0"  # pip reads this as --no-compile; compiling takes half of an installation
 
 # Paths whose tests start a service, a browser, or another process, train a model, compile, or take many seconds.
@@ -39,6 +41,7 @@ def pytest_ignore_collect(collection_path, config):
     return None
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
     """Mark the slow tier, and keep tests that share a service, a deployment, or a trained model in one xdist worker."""
     for item in items:
