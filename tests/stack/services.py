@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -45,7 +44,7 @@ def free_port():
 def process(name, command, url, log, ready_after_s=60, **environment):
     """Run a command until the block ends, and enter the block when it answers at the URL.
 
-    The command has its own process group, because some services leave children behind when only they are stopped.
+    The command has its own session, because some services leave children behind when only they are stopped.
     """
     with log.open("ab") as output:
         child = subprocess.Popen(
@@ -64,11 +63,8 @@ def process(name, command, url, log, ready_after_s=60, **environment):
             time.sleep(0.05)
         yield child
     finally:
-        for how in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child.pid, how)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(timeout=1)
+        child.stdin.close()
+        child.wait(timeout=10)
 
 
 def _answers(url):

@@ -1,4 +1,4 @@
-"""The services of the tests: none outlives the run that started it."""
+"""The services of the tests: none outlives the run that started it, also in a process group of its own."""
 
 import os
 import signal
@@ -11,7 +11,8 @@ START = """
 import sys, time
 from pathlib import Path
 from stack.services import process
-server = [sys.executable, "-m", "http.server", sys.argv[1], "--bind", "127.0.0.1"]
+own_group = "import os, runpy; os.setpgid(0, 0); runpy.run_module('http.server', run_name='__main__')"
+server = [sys.executable, "-c", own_group, sys.argv[1], "--bind", "127.0.0.1"]
 with process("a server", server, f"http://127.0.0.1:{sys.argv[1]}", Path(sys.argv[2])):
     print("started", flush=True)
     time.sleep(60)
