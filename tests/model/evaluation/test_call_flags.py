@@ -17,7 +17,7 @@ class PerfectModel:
 
     version, confidence_threshold = "perfect", 0.5
 
-    def baseline(self, *_):
+    def estimate_baseline(self, *_):
         return np.zeros(1)
 
     def classify(self, embeddings, _):

@@ -105,7 +105,7 @@ def test_slower_model_has_a_longer_time():
         def embed(self, samples):
             return sum(np.sort(samples) for _ in range(self.work))
 
-        def baseline(self, embeddings, durations_s):
+        def estimate_baseline(self, embeddings, durations_s):
             return None
 
         def classify(self, embedding, baseline):
