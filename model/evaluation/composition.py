@@ -244,7 +244,7 @@ def measure(
 
 
 def summarize(detections: Sequence[Detection], share: float) -> dict[str, Any]:
-    """Return the percentages of one share, None where there is no such speech, and their intervals over speakers."""
+    """Return the percentages of one share, None without such speech, and their intervals over speakers."""
     names, speakers = np.unique([each.speaker for each in detections], return_inverse=True)
     values = np.array(
         [(each.needs_attention, each.present_s, each.detected_s, each.absent_s, each.false_s) for each in detections],

@@ -43,7 +43,7 @@ def test_disguised_playlist_opens_no_other_file(tmp_path):
 
 @pytest.mark.parametrize("suffix", ["", ".ulaw", ".raw"])
 def test_message_contains_no_byte_of_the_file(tmp_path, suffix):
-    """A link in a folder of recordings can lead to a file that is no recording, and failures are shown to others."""
+    """A link in a folder of recordings can lead to a file of another kind, and failures are shown to others."""
     secret = b"\x01\x02s3cr3t-key-0123456789\xff\xfe"
     (tmp_path / "secret").write_bytes(secret)
     link = tmp_path / f"call{suffix}"
