@@ -192,22 +192,22 @@ angriest_stretches AS (
 ),
 -- How the voice differs from the speaker's own neutral speech: in the angriest stretch, otherwise in the most negative
 -- segment. Smaller differences are not noticeable.
+-- Each subquery is read once: DuckDB does not pass a filter on the day to a subquery that is read twice.
 voices AS (
   SELECT
-    f.call_date,
-    f.analysis_id,
-    IFNULL(a.stretch.start_s, f.peak.start_s) AS start_s,
+    f.*,
+    a.anger_score,
+    a.stretch,
+    IFNULL(a.stretch.start_s, f.peak.start_s) AS voice_start_s,
     IF(a.stretch.start_s IS NULL, f.peak.loudness_db, a.stretch.loudness_db) AS loudness_db,
     IF(a.stretch.start_s IS NULL, f.peak.pitch_semitones, a.stretch.pitch_semitones) AS pitch_semitones,
     IF(a.stretch.start_s IS NULL, f.peak.rate_ratio, a.stretch.rate_ratio) AS rate_ratio
   FROM call_flags AS f
   LEFT JOIN angriest_stretches AS a ON a.call_date = f.call_date AND a.analysis_id = f.analysis_id
 ),
-voice_texts AS (
+call_findings AS (
   SELECT
-    call_date,
-    analysis_id,
-    start_s,
+    *,
     ARRAY_TO_STRING(
       [
         CASE
@@ -224,7 +224,7 @@ voice_texts AS (
         END
       ],
       ', '
-    ) AS text
+    ) AS voice_text
   FROM voices
 ),
 call_labels AS (
@@ -317,9 +317,9 @@ SELECT
   f.peak.negativity AS peak_negativity,
   f.peak.emotion = 'uncertain' AS peak_is_uncertain,
   f.first_anger_s,
-  a.anger_score,
-  a.stretch.start_s AS anger_start_s,
-  a.stretch.end_s AS anger_end_s,
+  f.anger_score,
+  f.stretch.start_s AS anger_start_s,
+  f.stretch.end_s AS anger_end_s,
   f.is_negative_call,
   f.escalated,
   f.recovered,
@@ -338,10 +338,10 @@ SELECT
         END,
         IF(f.anger_s >= 10, FORMAT('angry for %.0f s', f.anger_s), NULL),
         IF(
-          v.text != '',
+          f.voice_text != '',
           FORMAT(
             'from %d:%02d: %s',
-            DIV(CAST(FLOOR(v.start_s) AS INT64), 60), MOD(CAST(FLOOR(v.start_s) AS INT64), 60), v.text
+            DIV(CAST(FLOOR(f.voice_start_s) AS INT64), 60), MOD(CAST(FLOOR(f.voice_start_s) AS INT64), 60), f.voice_text
           ),
           NULL
         )
@@ -360,7 +360,5 @@ SELECT
   r.population_version,
   r.analyzed_at
 FROM `${dataset}.recordings_current` AS r
-LEFT JOIN call_flags AS f ON f.call_date = r.call_date AND f.analysis_id = r.analysis_id
-LEFT JOIN angriest_stretches AS a ON a.call_date = r.call_date AND a.analysis_id = r.analysis_id
-LEFT JOIN voice_texts AS v ON v.call_date = r.call_date AND v.analysis_id = r.analysis_id
+LEFT JOIN call_findings AS f ON f.call_date = r.call_date AND f.analysis_id = r.analysis_id
 LEFT JOIN call_labels AS l ON l.call_date = r.call_date AND l.analysis_id = r.analysis_id

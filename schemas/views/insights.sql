@@ -492,13 +492,14 @@ SELECT
       ),
       ''
     ),
+    -- The order of a sum does not change a value that is rounded first.
     ': negative ',
     IF(
       kind = 'change',
       CONCAT(
-        FORMAT('%.0f%%', 100 * reference_negativity),
+        FORMAT('%.0f%%', ROUND(100 * reference_negativity, 6)),
         ' → ',
-        FORMAT('%.0f%%', 100 * negativity),
+        FORMAT('%.0f%%', ROUND(100 * negativity, 6)),
         ' since ',
         CAST(EXTRACT(DAY FROM first_day) AS STRING),
         FORMAT_DATE(' %B', first_day),
@@ -509,7 +510,7 @@ SELECT
         END
       ),
       CONCAT(
-        FORMAT('%.0f%%', 100 * negativity), ', otherwise ', FORMAT('%.0f%%', 100 * reference_negativity)
+        FORMAT('%.0f%%', ROUND(100 * negativity, 6)), ', otherwise ', FORMAT('%.0f%%', ROUND(100 * reference_negativity, 6))
       )
     )
   ) AS sentence

@@ -7,7 +7,7 @@ from itertools import pairwise
 from table_rows import commit_row, segment_row
 
 EMOTIONS = ("anger", "disgust", "fear", "happiness", "neutral", "sadness")
-CHANNELS = {"agent": 0, "customer": 1, "mixed": 0}
+CHANNELS = {"agent": 0, "customer": 1, "mixed": 0, "unknown": 0}
 
 
 def classified(start_s, end_s, label=None, **probabilities):
@@ -49,8 +49,8 @@ def _covered(spans, times):
 def call(name, *, duration_s=60.0, at="2026-11-02T09:00:00+00:00", model="1", generation=1, **given):
     """Return the rows of the analysis of one call.
 
-    `agent`, `customer`, and `mixed` list the segments of each role with a channel. Other keywords are columns of
-    `recordings`.
+    `agent`, `customer`, `mixed`, and `unknown` list the segments of each role. Other keywords are columns
+    of `recordings`.
     """
     speech = {role: given.pop(role) for role in CHANNELS if role in given}
     started_at = datetime.fromisoformat(at)
@@ -63,6 +63,7 @@ def call(name, *, duration_s=60.0, at="2026-11-02T09:00:00+00:00", model="1", ge
         "queue": given.pop("queue", "billing"),
         "agent_id": given.pop("agent_id", "a1"),
         "model_version": model,
+        "population_version": given.pop("population_version", None),
         "analyzed_at": given.pop("analyzed_at", (started_at + timedelta(minutes=10)).isoformat()),
     }
     lines = sorted(

@@ -55,7 +55,11 @@ ANGRY_MIDDLE = call(
     at="2026-11-02T09:30:00+00:00",
     customer=[
         classified(0, 8, anger=0.05),
-        *(classified(start, start + 6, "anger", anger=0.5) for start in (60, 70)),
+        *(
+            classified(start, start + 6, "anger", anger=0.5)
+            | {"loudness_db": 6.0, "pitch_semitones": 1.5, "rate_ratio": 1.1}
+            for start in (60, 70)
+        ),
         *(classified(start, start + 8, sadness=0.05) for start in (80, 90, 100)),
         classified(150, 158, fear=0.05),
     ],
@@ -79,20 +83,23 @@ MONO = call(
     mixed=[classified(0, 6, anger=0.5), classified(10, 14)],
 )
 
-# With a customer channel, a mixed channel does not represent the customer.
+# With a customer channel, a mixed channel and an unknown speaker do not represent the customer.
 CONFERENCE = call(
     "conference",
+    population_version="8d21f0c4a9be",
     at="2026-11-02T10:20:00+00:00",
     agent_id="a2",
     queue="sales",
     labels=labels(product="tv"),
     customer=[classified(0, 4, happiness=0.9)],
     mixed=[classified(20, 28, anger=0.9)],
+    unknown=[classified(40, 44, anger=0.6) | {"speaker": 1, "role_confidence": 0.55}],
 )
 
 # The customer starts during the agent's segments twice; only the first is an interruption, the second is at its end.
 INTERRUPTS = call(
     "interrupts",
+    crosstalk_s=1.5,
     at="2026-11-02T10:30:00+00:00",
     agent_id="a2",
     queue="sales",

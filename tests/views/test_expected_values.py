@@ -93,7 +93,7 @@ def test_worked_example_of_the_docs(reports):
         (
             "angry_middle",
             approximately(anger_s=12.0, negativity_middle=0.2, is_negative_call=True, recovered=False)
-            | {"escalated": False, "attention_reason": "angry for 12 s"},
+            | {"escalated": False, "attention_reason": "angry for 12 s; from 1:00: 6 dB louder"},
         ),
         # One segment of a second: a peak, but no third with enough speech.
         (
@@ -299,7 +299,7 @@ def test_data_quality_by_day(reports):
         calls_without_speech=1,
         calls_in_dual_mono=0,
         calls_with_warning=1,
-        uncertain_share=4 / 164.8,
+        uncertain_share=4 / 168.8,
         calls_without_call_id=1,
         calls_without_agent=1,
         calls_without_queue=1,
