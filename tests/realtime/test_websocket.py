@@ -117,7 +117,9 @@ def test_session_token_continues_the_stream(server, customer):
     assert continued["offset_s"] == 30.0
     assert all(s["start_s"] >= 30 for s in continued["segments"])
     _, alone = stream(server, split(second.tobytes(), 320), sample_rate=8000)
-    assert continued["segments"][-1]["p_anger"] != pytest.approx(alone["segments"][-1]["p_anger"], abs=0.05)
+    pairs = zip(reversed(continued["segments"]), reversed(alone["segments"]), strict=False)
+    changes = [abs(one["p_anger"] - other["p_anger"]) for one, other in pairs]
+    assert max(changes) > 0.05
 
 
 def test_agent_stream_has_segments_without_emotion(server, customer):

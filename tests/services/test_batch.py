@@ -223,6 +223,8 @@ def test_closing_the_iterator_cancels_the_remaining_files(store, tmp_path, monke
 
 
 def test_missing_credentials_are_reported(store, monkeypatch, tmp_path):
+    for service in ("BIGQUERY", "STORAGE"):
+        monkeypatch.delenv(f"{service}_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     assert "error: File" in run("erase", "--call-id", "1", "--dataset", "project.callmood", code=2)
     monkeypatch.setenv("MODEL_URI", "gs://models/emotion.tflite")

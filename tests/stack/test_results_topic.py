@@ -158,7 +158,7 @@ def test_message_is_published_later_after_a_failure(stack, results, tmp_path):
         function("analyze", tmp_path, **stack.environment | {"RESULTS_TOPIC": late}) as url,
         stack.pushing_to(url),
     ):
-        call = stack.upload("late.wav", clip())
+        call = stack.upload("unpublished.wav", clip())
         until(lambda: f"publishing to {late} failed" in (tmp_path / "analyze.log").read_text())
         assert stack.rows("SELECT 1 FROM recordings_current WHERE recording_id = @id", call)
         results.make_topic("late")

@@ -18,6 +18,7 @@ callmood.charts = (() => {
       labelPadding: 6,
       ticks: false,
     },
+    scale: { invalid: { color: { value: "var(--lane)" } } },
     legend: { labelColor: "var(--ink-2)", titleColor: "var(--ink-2)", labelFontSize: 12, titleFontSize: 12 },
   };
   const HEAT = ["var(--heat-0)", "var(--heat-1)", "var(--heat-2)", "var(--heat-3)", "var(--heat-4)"];
@@ -124,7 +125,8 @@ callmood.charts = (() => {
         {
           description: "Negativity of customers by weekday and hour of the call's start, against the mean of the period.",
           height: 220,
-          mark: { type: "rect", cornerRadius: 3, stroke: "var(--paper)", strokeWidth: 2, cursor: "pointer" },
+          // Cells without enough calls are drawn with the color of invalid values.
+          mark: { type: "rect", invalid: "show", cornerRadius: 3, stroke: "var(--paper)", strokeWidth: 2, cursor: "pointer" },
           encoding: {
             x: {
               field: "hour",
@@ -135,14 +137,10 @@ callmood.charts = (() => {
             },
             y: { field: "weekdayName", type: "ordinal", scale: { domain: days }, title: null, axis: { domain: false } },
             color: {
-              condition: {
-                test: "isValid(datum.negativity)",
-                field: "negativity",
-                type: "quantitative",
-                scale: { type: "quantize", domain: [mean - spread, mean + spread], range: DIVERGING },
-                legend: { orient: "bottom", format: ".0%", title: null, direction: "horizontal", symbolType: "square" },
-              },
-              value: "var(--lane)",
+              field: "negativity",
+              type: "quantitative",
+              scale: { type: "quantize", domain: [mean - spread, mean + spread], range: DIVERGING },
+              legend: { orient: "bottom", format: ".0%", title: null, direction: "horizontal", symbolType: "square" },
             },
             opacity: { condition: { test: "datum.isClear || !isValid(datum.negativity)", value: 1 }, value: 0.4 },
             tooltip: [{ field: "hours", title: "start" }, { field: "negative" }, { field: "calls" }],

@@ -121,7 +121,7 @@ callmood.filters = (() => {
     if (name === "from" || name === "to") {
       return callmood.state.update({ ...period, from: fields.from.value, to: fields.to.value, page: "" });
     }
-    return callmood.state.update({ [name]: value.trim(), page: "" });
+    return callmood.state.update({ [name]: name === "q" ? value.trim() : value, page: "" });
   });
   document.querySelector("#clear").addEventListener("click", () => {
     callmood.state.update(Object.fromEntries([...PERIOD, ...GROUP, ...LIST, "page"].map((key) => [key, ""])));
