@@ -48,8 +48,12 @@ def pytest_collection_modifyitems(items):
         path = item.path.relative_to(_ROOT)
         if _is_slow(item.path) or "data_root" in item.fixturenames:
             item.add_marker(pytest.mark.slow)
-        shared = "stack" if path.parts[0] in ("stack", "views") else "deployments" if _uses_deployments(item) else None
+        shared = "stack" if _uses_services(path) else "deployments" if _uses_deployments(item) else None
         item.add_marker(pytest.mark.xdist_group(shared or str(path)))
+
+
+def _uses_services(path):
+    return path.parts[0] == "stack" or (path.parts[0] == "views" and path.name != "test_comparisons.py")
 
 
 def _uses_deployments(item):

@@ -97,7 +97,8 @@ def build(
 
     _check_data(data, quick)
     conf = config or CONFIGS / ("quick.toml" if quick else "shipped.toml")
-    build(data, conf, run or Path("runs") / conf.stem, cache)
+    gates = CONFIGS / "quick_gates.toml" if quick else MODEL_DIR / "gates.toml"
+    build(data, conf, gates, run or Path("runs") / conf.stem, cache)
 
 
 @app.command("retrain")

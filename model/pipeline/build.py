@@ -30,15 +30,15 @@ class StepError(CallmoodError):
     """A step ended with a nonzero exit code."""
 
 
-def build(data: Path | None, conf: Path, run: Path, cache: Path) -> None:
+def build(data: Path | None, conf: Path, gates: Path, run: Path, cache: Path) -> None:
     """Build a model in a run folder.
 
     Parameters
     ----------
     data : Path, optional
         Folder with a folder for each corpus, by its name; None: synthetic tones.
-    conf : Path
-        Configuration file.
+    conf, gates : Path
+        Files of the configuration and of the gates.
     run : Path
     cache : Path
         Folder of cached features.
@@ -55,7 +55,7 @@ def build(data: Path | None, conf: Path, run: Path, cache: Path) -> None:
     corpora = find_corpora(data) if data else {"csv": tones.write_corpus(run / "tones")}
     print_missing_corpora(conf, corpora)
     log = {"EXPERIMENT_LOG": f"sqlite:///{run.parent / 'mlflow.db'}"}
-    for name, *arguments in commands(corpora, conf, run, cache):
+    for name, *arguments in commands(corpora, conf, gates, run, cache):
         print(f"\npython -m model {name} {shlex.join(arguments)}", flush=True)
         words = [sys.executable, "-m", "model", name, *arguments]
         done = subprocess.run(words, check=False, env=log | os.environ)  # noqa: S603
@@ -90,11 +90,12 @@ def print_missing_corpora(conf: Path, corpora: Iterable[str]) -> None:
         print(f"The corpus {missing} is missing, which {conf} uses. See model/cards/ for its source.", flush=True)
 
 
-def commands(corpora: dict[str, Path], conf: Path, run: Path, cache: Path) -> list[list[str]]:
+def commands(corpora: dict[str, Path], conf: Path, gates: Path, run: Path, cache: Path) -> list[list[str]]:
     """Return the commands of the build with their arguments: the pipeline steps, and then the model card."""
     values = {
         "corpora": [word for name, root in corpora.items() for word in ["--corpus", name, "--root", str(root)]],
         "config": str(conf),
+        "gates": str(gates),
         "run": str(run),
         "cache": str(cache),
     }
