@@ -6,6 +6,7 @@ from importlib.resources import files
 import duckdb
 import numpy as np
 import soundfile
+from playwright.sync_api import expect
 from report_site import build_site, page_url
 from synthetic_store import create_store
 
@@ -36,14 +37,14 @@ def test_navigation_between_list_and_calls_keeps_the_filters(index_page):
     index_page.select_option("[name=queue]", "billing")
     index_page.click("#list tbody tr:nth-child(2) th a")
     index_page.wait_for_selector("body[data-state=loaded]")
-    assert index_page.text_content("#position").startswith("2 of ")
+    expect(index_page.locator("#position")).to_have_text(re.compile("^2 of "))
     name = index_page.text_content("h1")
     index_page.click("#next-call")
-    index_page.wait_for_function("name => document.querySelector('h1').textContent !== name", arg=name)
-    assert index_page.text_content("#position").startswith("3 of ")
+    expect(index_page.locator("#position")).to_have_text(re.compile("^3 of "))
+    expect(index_page.locator("h1")).not_to_have_text(name)
     index_page.click("#back")
     index_page.wait_for_selector("#list tbody tr")
-    assert index_page.input_value("[name=queue]") == "billing"
+    expect(index_page.locator("[name=queue]")).to_have_value("billing")
 
 
 def test_worst_moment_in_the_list_opens_the_call_at_that_moment(index_page, store):
