@@ -140,6 +140,8 @@ variable "settings" {
     erase_on_delete         = optional(bool)
     filename_pattern        = optional(string)
     name_format             = optional(string)
+    leg_names               = optional(list(string))
+    leg_wait_s              = optional(number)
     time_zone               = optional(string)
     max_duration_s          = optional(number)
     max_size_bytes          = optional(number)
@@ -177,6 +179,14 @@ variable "settings" {
   validation {
     condition     = can(regex("\\(\\?P<\\w+>", coalesce(var.settings.filename_pattern, "(?P<call_id>)")))
     error_message = "settings.filename_pattern must have named groups, such as (?P<call_id>[0-9]+)."
+  }
+  validation {
+    condition     = length(coalesce(var.settings.leg_names, ["agent", "customer"])) == 2
+    error_message = "settings.leg_names must have two values: of the agent's and of the customer's file."
+  }
+  validation {
+    condition     = coalesce(var.settings.leg_wait_s, 300) >= 0 && coalesce(var.settings.leg_wait_s, 300) <= 3600
+    error_message = "settings.leg_wait_s must be 0 to 3600 seconds."
   }
   validation {
     condition     = var.settings.name_format == null || var.settings.filename_pattern == null

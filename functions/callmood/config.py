@@ -13,10 +13,11 @@ from callmood.names.formats import NAME_FORMATS, NamePattern
 from callmood.types import EMOTIONS, Role
 
 # A value ends where the next part of the name begins, so it can contain dots, underscores, and any other character.
-_VALUE = r"(?:(?!_(?:queue|agent|customer)-)[^/])+"
+_VALUE = r"(?:(?!_(?:queue|agent|customer|leg)-)[^/])+"
 DEFAULT_FILENAME_PATTERN = (
     r"(?P<started_at>[0-9][0-9TZUC:.,+_ -]*)_call-(?P<call_id>" + _VALUE + r")(?:_queue-(?P<queue>" + _VALUE + r"))?"
     r"(?:_agent-(?P<agent_id>" + _VALUE + r"))?(?:_customer-(?P<customer_id>" + _VALUE + r"))?"
+    r"(?:_leg-(?P<leg>" + _VALUE + r"))?"
 )
 
 RAW_AUDIO_PATTERN = r"^((ulaw|alaw|slin)/(4000|[5-9]\d{3}|\d{5}|1\d{5})/([1-9]|[1-5]\d|6[0-4])|g729/8000/1)$"
@@ -32,6 +33,7 @@ _ROW_FIELDS = {
     "analyze_unknown_emotion",
     "filename_pattern",
     "name_format",
+    "leg_names",
     "time_zone",
     "prior",
     "confidence_threshold",
@@ -94,16 +96,22 @@ class AnalysisConfig(TimeZoneConfig):
     filename_pattern: str = Field(
         DEFAULT_FILENAME_PATTERN,
         description="Regular expression with named groups (call_id, agent_id, queue, customer_id, started_at, "
-        "direction, language, or any label). It must match the whole file name, with or without the suffix of audio "
-        "files; with slashes, the end of the path that begins at a folder. Otherwise, it reads nothing. The default "
-        "matches `2026-11-02T09-14-00Z_call-1001_queue-billing_agent-a17_customer-c204.wav`; the parts after the call "
-        "ID are optional.",
+        "direction, language, leg, or any label). It must match the whole file name, with or without the suffix of "
+        "audio files; with slashes, the end of the path that begins at a folder. Otherwise, it reads nothing. The "
+        "default matches `2026-11-02T09-14-00Z_call-1001_queue-billing_agent-a17_customer-c204.wav`, also with "
+        "`_leg-agent` or `_leg-customer` at the end; the parts after the call ID are optional.",
     )
     name_format: str | None = Field(
         None,
         description="Format of the names of a telephone system, instead of `FILENAME_PATTERN`: "
         + ", ".join(f"`{name}`" for name in NAME_FORMATS)
         + ". `callmood names FORMAT FOLDER` shows what it reads.",
+    )
+    leg_names: Annotated[tuple[str, str] | None, NoDecode] = Field(
+        None,
+        description="Values of the group `leg` of the pattern for the agent's and the customer's file of a call, "
+        "separated by a comma. Default: `agent,customer`, and the pairs `callee,caller`, `out,in`, and `tx,rx`, which "
+        "are reversed in outbound calls ([names.md](names.md#one-file-per-leg)).",
     )
     prior: dict[str, float] | None = Field(
         None,
@@ -143,6 +151,18 @@ class AnalysisConfig(TimeZoneConfig):
     @classmethod
     def _split_roles(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("leg_names", mode="before")
+    @classmethod
+    def _split_legs(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("leg_names")
+    @classmethod
+    def _check_legs(cls, value: tuple[str, str] | None) -> tuple[str, str] | None:
+        if value is not None and (not all(value) or value[0].lower() == value[1].lower()):
+            raise ValueError("give two different names, such as agent,customer")
+        return value
 
     @field_validator("filename_pattern")
     @classmethod

@@ -64,6 +64,10 @@ class BadRecording(CallmoodError):
         self.message = message
 
 
+class LegAwaited(CallmoodError):
+    """A leg of a call has no partner yet. The event must be delivered again later."""
+
+
 class BadEvent(CallmoodError):
     """A message is not a valid event: a permanent error.
 

@@ -51,7 +51,19 @@ class ReportSettings(_Environment, TimeZoneConfig):
     )
 
 
-class LocalSettings(AnalysisSettings, ReportSettings):
+class LegSettings(_Environment):
+    """Settings of calls that are recorded as one file per party."""
+
+    leg_wait_s: float = Field(
+        300.0,
+        ge=0,
+        le=3600,
+        description="Seconds after which a leg of a call whose other leg does not arrive is analyzed alone "
+        "([names.md](names.md#one-file-per-leg)).",
+    )
+
+
+class LocalSettings(AnalysisSettings, ReportSettings, LegSettings):
     """Settings of `callmood analyze` and `callmood watch`."""
 
 
@@ -63,7 +75,7 @@ _RESULTS_TOPIC = Field(
 )
 
 
-class AnalyzeSettings(AnalysisSettings, DatasetSettings):
+class AnalyzeSettings(AnalysisSettings, DatasetSettings, LegSettings):
     """Settings of the function `analyze`."""
 
     max_size_bytes: int = Field(

@@ -104,6 +104,8 @@ class ObjectRef:
 METADATA_WARNINGS = {
     "start_unread": "The start time in the name or metadata is ambiguous, has an unknown format, or is outside the "
     "calendar. The time of the upload or file replaces it.",
+    "leg_missing": "The recording is one leg of a call, and the other leg did not arrive in time (`LEG_WAIT_S`). When "
+    "it arrives, the complete call replaces this result.",
 }
 """dict of str to str: every warning about the metadata of a call, and its meaning."""
 
@@ -142,6 +144,25 @@ class CallMetadata:
 
 
 @dataclass(frozen=True)
+class LegAudio:
+    """The audio of one leg of a call that is recorded as one file per party.
+
+    Parameters
+    ----------
+    ref : ObjectRef
+        Its origin.
+    audio : Path or bytes
+        The encoded file.
+    content_sha256 : str
+        SHA-256 of the encoded file, 64 hexadecimal digits.
+    """
+
+    ref: ObjectRef
+    audio: Path | bytes
+    content_sha256: str
+
+
+@dataclass(frozen=True)
 class Recording:
     """A recording to analyze: its audio and its metadata.
 
@@ -150,15 +171,17 @@ class Recording:
     ref : ObjectRef
         Its origin.
     audio : Path or bytes
-        The encoded file.
+        The encoded file; of several legs, the first.
     size_bytes : int
-        Length of the encoded file.
+        Length of the encoded file, or of all legs.
     content_sha256 : str
-        SHA-256 of the encoded file, 64 hexadecimal digits.
+        SHA-256 of the encoded file, 64 hexadecimal digits. Of several legs, a hash of their hashes.
     uploaded_at : datetime
         Creation time of this generation, with its time zone.
     call : CallMetadata
         Metadata from the telephone system.
+    legs : tuple of LegAudio
+        Both legs of a call with one file per party, each of which is a channel; otherwise empty.
     """
 
     ref: ObjectRef
@@ -167,3 +190,4 @@ class Recording:
     content_sha256: str
     uploaded_at: datetime
     call: CallMetadata = CallMetadata()
+    legs: tuple[LegAudio, ...] = ()

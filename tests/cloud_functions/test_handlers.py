@@ -6,16 +6,21 @@ The input is push requests, the output is requests to Cloud Storage and BigQuery
 import base64
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
 import subprocess
 import sys
+import urllib.parse
+from datetime import UTC, datetime, timedelta
 
 import google_crc32c
 import pytest
+import soundfile
 from function_client import FunctionClient
 from push_requests import ATTRIBUTES, push
+from recordings import example
 from scripted_http import scripted_http
 from stack.services import ROOT, ServiceMissing, function
 
@@ -318,3 +323,88 @@ def test_other_functions_do_not_import_the_analysis():
         check=True,
     )
     assert done.stdout.strip() == "set()"
+
+
+LEGS = {leg: f"2026/2026-11-02T09-14-00Z_call-7_leg-{leg}.wav" for leg in ("agent", "customer")}
+
+
+def storage_with_legs(generations, created="2026-11-02T10:00:00Z"):
+    """Return an answer function: Cloud Storage with some legs of a call, each with its current generation."""
+    call, rate = soundfile.read(example(1001), frames=10 * 8000)
+    contents = {}
+    for channel, leg in enumerate(LEGS):
+        file = io.BytesIO()
+        soundfile.write(file, call[:, channel], rate, format="WAV", subtype="ULAW")
+        contents[leg] = file.getvalue()
+
+    def answer(request):
+        for leg, generation in generations.items():
+            path, _, query = request.path.partition("?")
+            asked = re.search(r"\bgeneration=(\d+)", query)
+            if not path.endswith(f"/o/{urllib.parse.quote(LEGS[leg], safe='')}"):
+                continue
+            if asked and int(asked[1]) != generation:
+                return 404, {}
+            content = contents[leg]
+            if path.startswith("/download/"):
+                checksum = base64.b64encode(google_crc32c.Checksum(content).digest()).decode()
+                return 200, content, ("X-Goog-Hash", f"crc32c={checksum}")
+            size = {"size": str(len(content)), "timeCreated": created, "bucket": "calls", "name": LEGS[leg]}
+            return 200, size | {"generation": str(generation)}
+        return (404, {}) if "/storage/v1/" in request.path else (200, {})
+
+    return answer
+
+
+@pytest.fixture(scope="module")
+def analyze_calls(start):
+    return start("analyze", LEG_WAIT_S="3600")
+
+
+def leg_event(leg, generation, **attributes):
+    names = {"objectId": LEGS[leg], "objectGeneration": str(generation)}
+    return push(ATTRIBUTES | names | attributes)
+
+
+@pytest.mark.parametrize("newest", ["agent", "customer"])
+def test_event_of_the_newer_leg_completes_the_call(analyze_calls, google, newest):
+    older = "agent" if newest == "customer" else "customer"
+    google.answer = storage_with_legs({newest: 9, older: 4})
+    assert analyze_calls.push(leg_event(older, 4)) == 204
+    assert rows(google, "recordings") == rows(google, "segments") == []
+    assert analyze_calls.push(leg_event(newest, 9)) == 204
+    [call] = rows(google, "recordings")
+    assert (call["object"], call["generation"]) == (LEGS[newest], 9)
+    assert call["channel_roles"] == ["agent", "customer"]
+    assert [(leg["object"], leg["generation"]) for leg in call["legs"]] == [
+        (LEGS[leg], {newest: 9, older: 4}[leg]) for leg in ("agent", "customer")
+    ]
+    # Results of the older leg alone, or of the call with an older generation, are hidden.
+    hidden = ObjectRef("calls", LEGS[older], 4).recording_id
+    assert [(row["recording_id"], row["reason"]) for row in rows(google, "erasures")] == [(hidden, "replaced")]
+
+
+def test_overwritten_leg_completes_the_call_again(analyze_calls, google):
+    google.answer = storage_with_legs({"agent": 12, "customer": 9})
+    assert analyze_calls.push(leg_event("agent", 12, overwroteGeneration="4")) == 204
+    [call] = rows(google, "recordings")
+    assert (call["object"], call["generation"]) == (LEGS["agent"], 12)
+    hidden = {
+        ObjectRef("calls", LEGS[leg], generation).recording_id for leg, generation in (("agent", 4), ("customer", 9))
+    }
+    assert {row["recording_id"] for row in rows(google, "erasures")} == hidden
+    assert analyze_calls.push(leg_event("customer", 9)) == 204  # delivered again
+    assert len(rows(google, "recordings")) == 1
+
+
+def test_leg_waits_for_the_other_one_and_is_then_analyzed_alone(analyze_calls, google):
+    google.answer = storage_with_legs({"customer": 4}, created=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    assert analyze_calls.push(leg_event("customer", 4)) == 503
+    [line] = analyze_calls.log_entries()
+    assert (line["severity"], rows(google, "recordings")) == ("INFO", [])
+    google.answer = storage_with_legs(
+        {"customer": 4}, created=f"{datetime.now(UTC) - timedelta(hours=2):%Y-%m-%dT%H:%M:%SZ}"
+    )
+    assert analyze_calls.push(leg_event("customer", 4)) == 204
+    [call] = rows(google, "recordings")
+    assert (call["channel_roles"], call["warnings"], call["legs"]) == (["customer"], ["leg_missing"], [])

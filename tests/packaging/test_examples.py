@@ -79,14 +79,17 @@ def test_intervals_are_ordered_and_separated_by_pauses(timeline):
 
 
 def test_intervals_enclose_the_audio_tightly(recording, timeline):
+    # Outside its intervals, a channel also contains the other party's echo, 60 ms later.
+    spoken = [inside for _, _, inside, _ in channels(recording, timeline)]
     for channel, sound, inside, rate in channels(recording, timeline):
         window = rate // 20  # 50 ms
+        echo = np.any([np.convolve(other, np.ones(rate // 8))[: len(other)] > 0 for other in spoken], axis=0)
         windows = len(sound) // window * window
         outside = ~inside[:windows].reshape(-1, window).any(axis=1)
         loudest = max(dbfs(piece) for piece in sound[:windows].reshape(-1, window)[outside])
-        # An echo of the loudest customer reaches -45 dBFS; the calmest voice is far above.
-        assert loudest < -43, f"channel {channel['channel']} is not silent outside its intervals"
-        background = dbfs(sound[~inside])
+        # An echo of the loudest voices reaches -42 dBFS; the calmest voice is far above.
+        assert loudest < -41, f"channel {channel['channel']} is not silent outside its intervals"
+        background = dbfs(sound[~inside & ~echo])
         for i in channel["intervals"]:
             piece = sound[round(i["start_s"] * rate) : round(i["end_s"] * rate)]
             assert dbfs(piece) > background + 15, i

@@ -9,7 +9,7 @@ from command_line import json_lines, run
 from recordings import clip
 from table_rows import commit_row
 
-from callmood.services.local_files import plan_files
+from callmood.services.local_files import FileContent, plan_files
 from callmood.sources.folder import content_sha256
 from callmood.types import recording_id
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -199,5 +199,5 @@ def test_erasure_of_a_replaced_generation_never_blocks_its_content(store, tmp_pa
     local.append("recordings", [commit_row(**known, recording_id=old, content_sha256=digest)])
     erased_at = "2026-11-09T00:00:00+00:00"
     local.append("erasures", [{"erasure_id": "e", "recording_id": old, "reason": "replaced", "erased_at": erased_at}])
-    [plan] = plan_files(local, {path: content_sha256(path)}, lambda _: "none").values()
+    [plan] = plan_files(local, {path: FileContent(content_sha256(path))}, lambda *_: "none").values()
     assert (plan.action, plan.ref.generation) == ("analyze", 1_700_000_000_001)

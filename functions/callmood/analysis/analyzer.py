@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from callmood.analysis.channel import ChannelAnalyzer, Segment, Utterance
 from callmood.analysis.speakers import classify_speakers
 from callmood.audio import stream
+from callmood.audio.legs import open_legs
 from callmood.audio.offset import OffsetFilter
-from callmood.audio.stream import AudioInfo, open_audio
+from callmood.audio.stream import AudioInfo, AudioStream, open_audio
 from callmood.config import AnalysisConfig
 from callmood.emotion.baseline import SpeakerBaseline
 from callmood.emotion.model import EmotionModel
@@ -107,7 +108,12 @@ class Analysis:
 
 
 def analysis_id(
-    recording_id: str, model_version: str, config: AnalysisConfig, population_version: str | None = None
+    recording_id: str,
+    model_version: str,
+    config: AnalysisConfig,
+    population_version: str | None = None,
+    *,
+    is_joined: bool = False,
 ) -> str:
     """Return a deterministic ID for a recording, the analysis version, a model version, and row-affecting settings.
 
@@ -123,13 +129,15 @@ def analysis_id(
         Only `row_fields` count.
     population_version : str, optional
         Version of the population that the model is calibrated with.
+    is_joined : bool
+        Whether the recording is a call of two legs, and not one leg alone.
 
     Returns
     -------
     str
         32 hexadecimal digits.
     """
-    versions = [ANALYSIS_VERSION, model_version, population_version]
+    versions = [ANALYSIS_VERSION, model_version, population_version, *(["joined"] if is_joined else [])]
     key = json.dumps([recording_id, *versions, config.row_fields()], sort_keys=True)
     return hashlib.sha256(key.encode()).hexdigest()[:32]
 
@@ -236,7 +244,13 @@ def analyze(
     }
     return Analysis(
         recording=recording,
-        analysis_id=analysis_id(recording.ref.recording_id, model.version, config, model.population_version),
+        analysis_id=analysis_id(
+            recording.ref.recording_id,
+            model.version,
+            config,
+            model.population_version,
+            is_joined=bool(recording.legs),
+        ),
         info=decoded.info,
         duration_s=decoded.duration_s,
         roles=tuple(roles),
@@ -272,8 +286,7 @@ def _decode(
     recording: Recording, model: EmotionModel, config: AnalysisConfig, prior_baselines: Mapping[int, SpeakerBaseline]
 ) -> _Decoded:
     """Read the audio once, in constant memory: only embeddings are kept."""
-    suffix = PurePosixPath(recording.ref.name).suffix
-    with open_audio(recording.audio, suffix, config.raw_audio) as audio:
+    with _open(recording, config) as audio:
         roles = channel_roles(audio.info.channels, recording, config)
         channels = [
             ChannelAnalyzer(channel, role, model, config, prior_baselines.get(channel), separates=role == "mixed")
@@ -308,6 +321,13 @@ def _decode(
                 one for one in channel.utterances if not _belongs_to_other(one, channel, channels, crosstalk)
             ]
         return _Decoded(channels, peaks, crosstalk, audio.info, samples / SAMPLE_RATE, audio.warnings)
+
+
+def _open(recording: Recording, config: AnalysisConfig) -> AudioStream:
+    if recording.legs:
+        legs = [(leg.audio, PurePosixPath(leg.ref.name).suffix) for leg in recording.legs]
+        return open_legs(legs, config.raw_audio)
+    return open_audio(recording.audio, PurePosixPath(recording.ref.name).suffix, config.raw_audio)
 
 
 def _mixed_parts(channel: int, roles: Sequence[Role], crosstalk: CrosstalkFilter) -> list[tuple[float, float]]:

@@ -120,6 +120,10 @@ def analysis_rows(
         "object": recording.ref.name,
         "generation": recording.ref.generation,
         "content_sha256": recording.content_sha256,
+        "legs": [
+            {"object": leg.ref.name, "generation": leg.ref.generation, "content_sha256": leg.content_sha256}
+            for leg in recording.legs
+        ],
         "size_bytes": recording.size_bytes,
         "uploaded_at": recording.uploaded_at.isoformat(),
         "started_at": started_at.isoformat(),

@@ -107,6 +107,7 @@ def watch(
     from callmood.services.publish import call_message
     from callmood.services.webhook import Webhook
     from callmood.settings import AlertSettings, load_settings
+    from callmood.sources.folder import call_legs
     from callmood.sources.watcher import settled_files
 
     settings = read_settings(model)
@@ -119,10 +120,11 @@ def watch(
         f"Watching {escape(str(folder))}, writing results to {escape(str(store))}. Stop with Ctrl-C.", highlight=False
     )
     done = 0
-    with interruptible(lambda: f"{done} recordings were analyzed."), closing(settled_files(folder, quiet_s)) as paths:
+    files = settled_files(folder, quiet_s, lambda path: call_legs(path, settings), settings.leg_wait_s)
+    with interruptible(lambda: f"{done} recordings were analyzed."), closing(files) as paths:
         for path in paths:
             for result in analyzer.run([path]):
-                if result.status == "skipped":
+                if result.status in ("skipped", "joined"):
                     continue
                 done += 1
                 recording = result.row if result.status == "analyzed" else None

@@ -266,7 +266,11 @@ def print_summary(results: Sequence[FileResult], calls: Sequence[JsonRow]) -> No
         if result.status == "failed" and result.row:
             out.print(_failure(result.path.name, result.row))
     counts = Counter(result.status for result in results)
-    out.print(", ".join(f"{counts[status]} {status}" for status in ("analyzed", "skipped", "failed") if counts[status]))
+    out.print(
+        ", ".join(
+            f"{counts[status]} {status}" for status in ("analyzed", "joined", "skipped", "failed") if counts[status]
+        )
+    )
 
 
 def describe(result: FileResult, call: JsonRow | None) -> str:

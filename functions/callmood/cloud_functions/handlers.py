@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING
 from callmood.analysis.rows import ErasureReason, erasure_row, failure_row
 from callmood.cloud_functions.clients import Clients
 from callmood.cloud_functions.pubsub import ResultEvent, StorageEvent
-from callmood.errors import SettingsError
+from callmood.errors import LegAwaited, SettingsError
 from callmood.settings import AlertSettings, AnalyzeSettings, DeadLetterSettings, EraseSettings, MonitorSettings
 from callmood.sources.sidecar import is_sidecar
 from callmood.types import DELETED, FINALIZED
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from callmood.emotion.model import EmotionModel
+    from callmood.sources.legs import LegNames
+    from callmood.types import ObjectRef, Recording
+    from callmood.warehouse.base import Warehouse
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +37,18 @@ def analyze(event: StorageEvent, settings: AnalyzeSettings, clients: Clients) ->
         Settings of the function.
     clients : Clients
         Shared clients.
+
+    Raises
+    ------
+    LegAwaited
+        The recording is one leg of a call, and the other one may still arrive.
     """
     if not _is_about_recording(event, FINALIZED):
         return
     # These imports are heavy, and the other functions do not need them.
     from callmood.services.process import process, retire
     from callmood.sources.gcs import fetch
+    from callmood.sources.legs import leg_names
 
     def model() -> EmotionModel:
         models = clients.models(settings.model_uri, settings.population_uri)
@@ -48,9 +59,14 @@ def analyze(event: StorageEvent, settings: AnalyzeSettings, clients: Clients) ->
     if event.overwrote:
         # First, because the older generation must disappear even if this one is never analyzed.
         retire(warehouse, event.overwrote)
+    names = leg_names(event.ref.name, settings)
+    read = _leg_reader(event.ref, names, warehouse, settings, clients) if names else None
+    if names and not read:
+        log.info("Skipped: the event of the other leg completes the call.")
+        return
     result = process(
         event.ref,
-        lambda ref: fetch(clients.storage, ref, settings),
+        read or (lambda ref: fetch(clients.storage, ref, settings)),
         model,
         warehouse,
         settings,
@@ -67,6 +83,30 @@ def analyze(event: StorageEvent, settings: AnalyzeSettings, clients: Clients) ->
         # Publish last: rows matter more. If this fails, the event is delivered again, and views count the rows once.
         message = analysis_message(result.segments, result.row, settings.time_zone)
         publish(clients.publisher, settings.results_topic, message)
+
+
+def _leg_reader(
+    ref: ObjectRef, names: LegNames, warehouse: Warehouse, settings: AnalyzeSettings, clients: Clients
+) -> Callable[[ObjectRef], Recording] | None:
+    """Return the function that reads the call of a leg, or None if the event of the other leg completes the call.
+
+    Both events compare the same two generations, so exactly one of them completes the call, in any order of events.
+    """
+    from callmood.services.process import retire
+    from callmood.sources.gcs import fetch_legs, find_current
+
+    current = find_current(clients.storage, ref.bucket, ref.name)
+    other = find_current(clients.storage, ref.bucket, names.other)
+    if other is None:
+        age_s = (datetime.now(UTC) - current.created_at).total_seconds() if current else settings.leg_wait_s
+        if age_s < settings.leg_wait_s:
+            raise LegAwaited(f"the other leg of the call has not arrived; it may take {settings.leg_wait_s:g} s.")
+    elif (other.ref.generation, other.ref.name) > (ref.generation, ref.name):
+        return None
+    else:
+        # Hide what was analyzed under the other leg: that leg alone, or the call with an older generation of this leg.
+        retire(warehouse, other.ref)
+    return lambda known: fetch_legs(clients.storage, known, other.ref if other else None, names.agent, settings)
 
 
 def alert(event: ResultEvent, settings: AlertSettings) -> None:

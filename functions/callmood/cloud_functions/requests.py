@@ -23,7 +23,7 @@ from callmood.cloud_functions.pubsub import (
     parse_result,
     read_json,
 )
-from callmood.errors import BadEvent
+from callmood.errors import BadEvent, LegAwaited
 from callmood.settings import AlertSettings, DatasetSettings, MonitorSettings
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,8 @@ def handle_event(
     Returns
     -------
     tuple of (str, int)
-        204 acknowledges the message: it was handled, or it can never be handled. 500 makes Pub/Sub deliver it again.
+        204 acknowledges the message: it was handled, or it can never be handled. 500 makes Pub/Sub deliver it again;
+        so does 503, for a leg whose other leg has not arrived yet.
     """
     with logs.context(**_trace(request)):
         body = request.stream.read(MAX_BODY_BYTES + 1)
@@ -137,6 +138,9 @@ def _trace(request: flask.Request) -> dict[str, str]:
 def _attempt(handle: Callable[[], None]) -> Response:
     try:
         handle()
+    except LegAwaited as awaited:
+        log.info("Not handled yet: %s", awaited)
+        return "", 503
     except Exception:
         log.exception("Not handled; the request will be retried.")
         return "", 500

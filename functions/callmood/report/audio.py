@@ -12,6 +12,7 @@ from urllib.parse import quote
 import numpy as np
 import soundfile
 
+from callmood.audio.legs import open_legs
 from callmood.audio.raw import raw_setting
 from callmood.audio.stream import AudioStream, open_audio
 from callmood.errors import BadRecording
@@ -93,6 +94,8 @@ def is_browser_playable(recording: JsonRow) -> bool:
     recording : dict
         With ``container``, ``codec``, and ``warnings``.
     """
+    if recording.get("legs"):
+        return False
     is_partial = any(code in (recording["warnings"] or "") for code in _PARTLY_PLAYED)
     return (recording["container"], recording["codec"]) in BROWSER_FORMATS and not is_partial
 
@@ -103,7 +106,7 @@ def open_recording(recording: JsonRow, path: Path) -> AudioStream:
     Parameters
     ----------
     recording : dict
-        With ``container``, ``codec``, ``sample_rate``, and ``channels``.
+        With ``container``, ``codec``, ``sample_rate``, and ``channels``; with ``legs`` if each party has a file.
     path : Path
         The file.
 
@@ -112,9 +115,14 @@ def open_recording(recording: JsonRow, path: Path) -> AudioStream:
     BadRecording
         The recording cannot be decoded.
     """
-    if recording["container"] != "raw":
+    is_raw = recording["container"] == "raw"
+    legs = [Path(leg["object"]) for leg in recording.get("legs") or []]
+    channels = 1 if legs else recording["channels"]
+    setting = raw_setting(recording["codec"], recording["sample_rate"], channels) if is_raw else None
+    if legs and all(leg.is_file() for leg in legs):
+        return open_legs([(leg, leg.suffix) for leg in legs], setting)
+    if not is_raw:
         return open_audio(path)
-    setting = raw_setting(recording["codec"], recording["sample_rate"], recording["channels"])
     return open_audio(path, path.suffix, setting)
 
 
@@ -184,9 +192,11 @@ def provide_audio(recording: JsonRow, folder: Path, sign_url: Callable[[str, str
         Maps bucket and object to a temporary address. None: recordings in buckets are not playable.
     """
     if recording["bucket"]:
-        if sign_url:
+        if sign_url and not recording.get("legs"):
             return AudioSource(sign_url(recording["bucket"], recording["object"]))
         uri = recording["uri"]
+        if recording.get("legs"):
+            return AudioSource(None, f"The recording has one file per party, in a bucket: {uri}. Play the files there.")
         return AudioSource(None, f"The recording is in a bucket: {uri}. To play it here, use --sign-urls.")
     path = find_local_file(recording)
     if path is None:

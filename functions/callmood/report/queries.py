@@ -8,7 +8,7 @@ from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
 
 _SELECT = """
-SELECT c.*, r.bucket, r.object, r.container, r.codec, r.sample_rate, r.channels, r.labels AS label_list
+SELECT c.*, r.bucket, r.object, r.container, r.codec, r.sample_rate, r.channels, r.labels AS label_list, r.legs
 FROM calls AS c
 JOIN recordings_current AS r ON r.call_date = c.call_date AND r.recording_id = c.recording_id
 WHERE c.call_date BETWEEN @first AND @last AND r.call_date BETWEEN @first AND @last
@@ -37,7 +37,7 @@ def query_calls(warehouse: Warehouse, first: date = date.min, last: date = date.
     -------
     list of dict
         Rows of the view `calls`, with ``bucket``, ``object``, ``container``, ``codec``, ``sample_rate``, ``channels``,
-        and ``label_list`` of the recording.
+        ``label_list``, and ``legs`` of the recording.
     """
     return warehouse.query(_CALLS, {"first": first, "last": last})
 

@@ -26,11 +26,12 @@ from callmood.analysis.rows import failure_row
 from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording
 from callmood.models.resolver import ModelProvider, open_models
-from callmood.services.local_files import FilePlan, plan_files
+from callmood.services.local_files import FileContent, FilePlan, plan_files
 from callmood.services.process import ProcessResult, analyze_recording, retire, write_result
-from callmood.sources.folder import content_sha256, file_ref, file_state, read_file
+from callmood.sources.folder import call_legs, content_sha256, file_ref, file_state, read_file, read_legs
+from callmood.sources.legs import joined_sha256, without_other_leg
 from callmood.sources.metadata import call_metadata
-from callmood.types import SAMPLE_RATE, JsonRow, ObjectRef
+from callmood.types import SAMPLE_RATE, JsonRow, ObjectRef, Recording
 from callmood.warehouse.claims import Claims
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
@@ -54,21 +55,25 @@ class FileResult:
     ----------
     path : Path
         The file.
-    status : {"analyzed", "failed", "skipped"}
+    status : {"analyzed", "failed", "skipped", "joined"}
         Skipped: it already has results of this analysis and model version, it was erased, or it no longer exists.
+        Joined: it is a leg of a call, and the result of the other leg is that of the call.
     segments : sequence of dict
         Rows of `segments`.
     row : dict or None
         Row of `recordings` or `failures`; None for a skipped file.
     is_stable : bool
         Whether the file did not change during the analysis.
+    leg_failures : sequence of dict
+        As in `ProcessResult`.
     """
 
     path: Path
-    status: Literal["analyzed", "failed", "skipped"]
+    status: Literal["analyzed", "failed", "skipped", "joined"]
     segments: Sequence[JsonRow] = ()
     row: JsonRow | None = None
     is_stable: bool = True
+    leg_failures: Sequence[JsonRow] = ()
 
 
 @dataclass(frozen=True)
@@ -83,50 +88,65 @@ class FileJob:
         Its path and the generation of its content.
     content_sha256 : str or None
         Its content; None for any.
+    legs : tuple of Path
+        Both files of a call with one file per party.
+    other_leg : ObjectRef or None
+        Reference to the second of them.
     """
 
     path: Path
     ref: ObjectRef
     content_sha256: str | None = None
+    legs: tuple[Path, ...] = ()
+    other_leg: ObjectRef | None = None
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Return all files of the call."""
+        return self.legs or (self.path,)
+
+    def read(self, config: AnalysisConfig) -> Recording:
+        """Read the recording; parameters and errors as of `folder.read_file`."""
+        if self.legs and self.other_leg:
+            return read_legs(self.legs, (self.ref, self.other_leg), config)
+        recording = read_file(self.path, config, self.ref)
+        return without_other_leg(recording) if call_legs(self.path, config) else recording
 
 
-def analyze_file(
-    path: Path, models: ModelProvider, config: AnalysisConfig, ref: ObjectRef | None = None, content: str | None = None
-) -> FileResult:
-    """Analyze one file; any error becomes a row of `failures`.
+def analyze_file(path: Path, models: ModelProvider, config: AnalysisConfig) -> FileResult:
+    """Analyze one file; parameters and result as of `analyze_job`."""
+    return analyze_job(FileJob(path, file_ref(path)), models, config)
+
+
+def analyze_job(job: FileJob, models: ModelProvider, config: AnalysisConfig) -> FileResult:
+    """Analyze one file, or both files of a call; any error becomes a row of `failures`.
 
     Parameters
     ----------
-    path : Path
+    job : FileJob
         The file.
     models : ModelProvider
         Selects the model by recording.
     config : AnalysisConfig
         Values that determine the rows.
-    ref : ObjectRef, optional
-        Reference with the generation of the content; default: the first.
-    content : str, optional
-        SHA-256 of the expected content.
 
     Returns
     -------
     FileResult
         With rows to write.
     """
-    recording_ref = ref or file_ref(path)
-    before = _state(path)
+    path, ref = job.path, job.ref
+    before = [_state(each) for each in job.paths]
     try:
         result = analyze_recording(
-            recording_ref,
-            lambda known: read_file(path, config, known),
-            lambda: models.for_recording(recording_ref.recording_id),
-            config,
+            ref, lambda _: job.read(config), lambda: models.for_recording(ref.recording_id), config
         )
     except Exception as error:  # an unexpected error must not affect other recordings
-        return FileResult(path, "failed", row=_undeliverable(path, recording_ref, error, config))
-    read = result.row["content_sha256"]
-    is_stable = _state(path) == before and (content is None or read is None or read == content)
-    return FileResult(path, result.status, result.segments, result.row, is_stable)
+        return FileResult(path, "failed", row=_undeliverable(path, ref, error, config))
+    read, content = result.row["content_sha256"], job.content_sha256
+    is_unchanged = [_state(each) for each in job.paths] == before
+    is_stable = is_unchanged and (content is None or read is None or read == content)
+    return FileResult(path, result.status, result.segments, result.row, is_stable, result.leg_failures)
 
 
 def _state(path: Path) -> tuple[int, ...] | None:
@@ -177,7 +197,7 @@ def _silent_stderr() -> Iterator[None]:
 
 
 def _in_worker(job: FileJob, model_uri: str | None, config: AnalysisConfig) -> FileResult:
-    return analyze_file(job.path, load_models(model_uri, config.population_uri), config, job.ref, job.content_sha256)
+    return analyze_job(job, load_models(model_uri, config.population_uri), config)
 
 
 def _start_worker() -> None:
@@ -310,6 +330,7 @@ class BatchAnalyzer:
         self._models = load_models(model_uri, config.population_uri)
         self._claims = Claims(store)
         self._on_wait = on_wait
+        self._legs: dict[Path, tuple[Path, Path]] = {}  # of the current run, by the first leg
 
     def run(self, paths: Sequence[Path], *, force: bool = False) -> Generator[FileResult, None, None]:
         """Analyze new files and write their rows.
@@ -326,6 +347,11 @@ class BatchAnalyzer:
         FileResult
             One per file.
         """
+        legs = {path: found for path in paths if (found := self._both_legs(path))}
+        for path in [path for path, (first, _) in legs.items() if path != first]:
+            yield FileResult(path, "joined")
+        self._legs = {first: (first, second) for first, second in legs.values()}
+        paths = list(dict.fromkeys(legs[path][0] if path in legs else path for path in paths))
         # A single file does not justify the start of a process.
         workers = _Workers(self._worker_count if len(paths) > 1 else 1, self._model_uri, self._config)
         waiting, busy = deque(paths), list[Path]()
@@ -360,13 +386,18 @@ class BatchAnalyzer:
             workers.stop()
             self._claims.release_all()
 
+    def _both_legs(self, path: Path) -> tuple[Path, Path] | None:
+        """Return both files of the call of a leg, if both exist."""
+        legs = call_legs(path, self._config)
+        return legs if legs and all(leg.is_file() for leg in legs) else None
+
     def retire_readable_folders(self) -> None:
         """Hide failures of folders that are readable now. A folder has no analysis that replaces its failure."""
         for row in self._store.query(_FOLDERS, {"bucket": ""}):
             path = Path(row["object"])
             if os.path.isdir(path) and os.access(path, os.R_OK | os.X_OK):  # noqa: PTH112 - it may be unreadable
                 ref = file_ref(path, row["generation"])
-                [plan] = plan_files(self._store, {path: None}, self._analysis_id).values()
+                [plan] = plan_files(self._store, {path: FileContent(None)}, self._analysis_id).values()
                 if plan.ref == ref:  # not hidden yet
                     retire(self._store, ref)
 
@@ -375,7 +406,7 @@ class BatchAnalyzer:
     ) -> tuple[list[FileResult], list[FileJob]]:
         """Claim files and plan them. Return the results of files without an analysis, and the jobs of the others."""
         keys = {path: file_ref(path).object_sha256 for path in paths}
-        contents, errors = _contents(paths)
+        contents, errors = _contents(paths, self._legs)
         with self._store.session():  # another run must not plan the same files in between
             mine = self._claims.take(keys.values())
             busy.extend(path for path in paths if keys[path] not in mine)
@@ -397,15 +428,19 @@ class BatchAnalyzer:
             results += failed
             self._claims.release(keys[result.path] for result in results)
         finished = {result.path for result in results}
-        jobs = [FileJob(path, plan.ref, contents[path]) for path, plan in planned.items() if path not in finished]
+        jobs = [
+            FileJob(path, plan.ref, contents[path].sha256, self._legs.get(path, ()), plan.other_leg)
+            for path, plan in planned.items()
+            if path not in finished
+        ]
         return results, jobs
 
     def _failure(self, bad: BadRecording, path: Path, ref: ObjectRef) -> JsonRow:
         return _failure_row(bad.code, bad.message, path, ref, self._config)
 
-    def _analysis_id(self, recording_id: str) -> str:
+    def _analysis_id(self, recording_id: str, is_joined: bool) -> str:
         model = self._models.for_recording(recording_id)
-        return analysis_id(recording_id, model.version, self._config, model.population_version)
+        return analysis_id(recording_id, model.version, self._config, model.population_version, is_joined=is_joined)
 
     def _write(self, job: FileJob, result: FileResult, plan: FilePlan) -> FileResult:
         """Write the rows of a file, retire the recordings that it replaces, and end its claim, all at once."""
@@ -414,8 +449,10 @@ class BatchAnalyzer:
             row = _failure_row("gone", message, job.path, job.ref, self._config, job.content_sha256)
             result = FileResult(job.path, "failed", row=row)
         with self._store.session():
-            if result.row is not None and result.status != "skipped":
-                write_result(self._store, ProcessResult(result.status, result.row, result.segments))
+            if result.row is not None and result.status in ("analyzed", "failed"):
+                write_result(
+                    self._store, ProcessResult(result.status, result.row, result.segments, result.leg_failures)
+                )
             if plan.replaces is not None:
                 retire(self._store, plan.replaces)
             if result.status == "analyzed":
@@ -425,21 +462,27 @@ class BatchAnalyzer:
         return result
 
 
-def _contents(paths: Iterable[Path]) -> tuple[Mapping[Path, str | None], Mapping[Path, BadRecording]]:
-    """Return the SHA-256 of each file, and the errors of files that cannot be read."""
-    contents: dict[Path, str | None] = {}
+def _contents(
+    paths: Iterable[Path], legs: Mapping[Path, tuple[Path, Path]]
+) -> tuple[Mapping[Path, FileContent], Mapping[Path, BadRecording]]:
+    """Return the content of each file, and the errors of files that cannot be read."""
+    contents: dict[Path, FileContent] = {}
     errors: dict[Path, BadRecording] = {}
 
-    def read(path: Path) -> str | BadRecording:
+    def read(path: Path) -> FileContent | BadRecording:
         try:
-            return content_sha256(path)
+            own = content_sha256(path)
+            if path not in legs:
+                return FileContent(own)
+            other = content_sha256(legs[path][1])
+            return FileContent(joined_sha256([own, other]), (legs[path][1], other))
         except BadRecording as bad:
             return bad
 
     with ThreadPoolExecutor(4) as threads:
         for path, content in zip(paths, threads.map(read, paths), strict=True):
             if isinstance(content, BadRecording):
-                contents[path], errors[path] = None, content
+                contents[path], errors[path] = FileContent(None), content
             else:
                 contents[path] = content
     return contents, errors

@@ -11,12 +11,14 @@ from callmood.analysis.rows import erasure_row, row_id
 from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording
 from callmood.sources.folder import content_sha256
+from callmood.sources.legs import leg_names
 from callmood.sources.metadata import call_metadata
 from callmood.types import JsonRow, ObjectRef, text_sha256
 from callmood.warehouse.base import Warehouse
 
 _MATCHES = """
-SELECT recording_id, uri, bucket, object, generation, content_sha256, call_id, customer_id, started_at AS known_at
+SELECT
+  recording_id, uri, bucket, object, generation, content_sha256, call_id, customer_id, started_at AS known_at, legs
 FROM recordings
 WHERE {column} = @id OR call_id IN (SELECT call_id FROM call_details WHERE {column} = @id)
 """
@@ -29,7 +31,8 @@ WHERE uri IS NOT NULL AND generation IS NOT NULL
 
 # Other generations of the same objects; and copies without metadata, which have the same bytes, so the same voice.
 _RELATED = """
-SELECT recording_id, uri, bucket, object, generation, content_sha256, call_id, customer_id, started_at AS known_at
+SELECT
+  recording_id, uri, bucket, object, generation, content_sha256, call_id, customer_id, started_at AS known_at, legs
 FROM recordings
 WHERE uri IN UNNEST(@uris) OR ({column} IS NULL AND content_sha256 IN UNNEST(@contents))
 """
@@ -61,6 +64,8 @@ class ErasureCandidate:
         Its content; None if it was never read.
     call_id : str or None
         ID of its call.
+    file_sha256 : str or None
+        Content of the file; differs from `content_sha256` for a call with one file per party.
     """
 
     ref: ObjectRef
@@ -68,6 +73,7 @@ class ErasureCandidate:
     already_erased: bool
     content_sha256: str | None = None
     call_id: str | None = None
+    file_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -133,6 +139,9 @@ def find_recordings(
     related = warehouse.query(_RELATED.format(column=column), {"uris": uris, "contents": contents})
     related += [row for row in failures if row["uri"] in uris or (row["content_sha256"] in contents)]
     rows = {row["recording_id"]: row for row in [*related, *matches]}
+    for row in list(rows.values()):
+        for leg in _other_legs(row):
+            rows.setdefault(leg["recording_id"], leg)
     found = warehouse.query(_REQUESTED, {"recording_ids": list(rows), "id_sha256": text_sha256(value)})
     requested = {row["recording_id"] for row in found}
     candidates = [
@@ -142,6 +151,7 @@ def find_recordings(
             row["recording_id"] in requested,
             row["content_sha256"],
             row["call_id"],
+            _file_sha256(row, config or AnalysisConfig()),
         )
         for row in rows.values()
     ]
@@ -152,6 +162,33 @@ def _named(row: JsonRow, column: str, config: AnalysisConfig) -> str | None:
     """Return an ID in the name of a recording that failed: its row may be older than the columns of IDs."""
     named: str | None = getattr(call_metadata(row["object"], {}, config), column)
     return named
+
+
+def _other_legs(row: JsonRow) -> list[JsonRow]:
+    """Return rows of the other file of a call with one file per party."""
+    others = []
+    for leg in row.get("legs") or []:
+        if leg["object"] != row["object"]:
+            ref = ObjectRef(row["bucket"], leg["object"], leg["generation"])
+            identity = {
+                "recording_id": ref.recording_id,
+                "uri": ref.uri,
+                "object": ref.name,
+                "generation": ref.generation,
+            }
+            others.append({**row, **identity, "content_sha256": leg["content_sha256"], "legs": []})
+    return others
+
+
+def _file_sha256(row: JsonRow, config: AnalysisConfig) -> str | None:
+    """Return the content of the object of a row, which can be one of the legs of a call with one file per party.
+
+    None for a leg that failed: the failure of a call states the content of both legs.
+    """
+    if "legs" not in row and leg_names(row["object"], config):
+        return None
+    own: list[str] = [leg["content_sha256"] for leg in row.get("legs") or [] if leg["object"] == row["object"]]
+    return own[0] if own else row["content_sha256"]
 
 
 def _distinct(rows: Iterable[JsonRow], column: str) -> list[str]:
@@ -220,7 +257,7 @@ def erase_recordings(
             if each.ref.bucket:
                 yield ErasureResult(each.ref, audio_deleted=delete_object(each.ref))
             else:
-                yield ErasureResult(each.ref, audio_deleted=delete_file(each.ref, each.content_sha256))
+                yield ErasureResult(each.ref, audio_deleted=delete_file(each.ref, each.file_sha256))
         except Exception as error:  # an error with one recording must not stop the others
             yield ErasureResult(each.ref, audio_deleted=False, error=str(error))
 

@@ -18,9 +18,15 @@ from callmood.types import JsonRow, ObjectRef
 from callmood.warehouse.base import Warehouse
 
 _ANALYSES = """
-SELECT uri, object, generation, recording_id, content_sha256, analysis_id
+SELECT uri, object, generation, recording_id, content_sha256, analysis_id, legs
 FROM recordings
-WHERE bucket = '' AND (uri IN UNNEST(@uris) OR content_sha256 IN UNNEST(@contents))
+WHERE
+  bucket = ''
+  AND (
+    uri IN UNNEST(@uris)
+    OR content_sha256 IN UNNEST(@contents)
+    OR EXISTS (SELECT 1 FROM UNNEST(legs) AS leg WHERE leg.content_sha256 IN UNNEST(@contents))
+  )
 """
 
 _FAILURES = """
@@ -52,13 +58,17 @@ class FilePlan:
     replaces : ObjectRef or None
         The generation of this path that the content replaces.
     moved_from : tuple of ObjectRef
-        Recordings of the same content at paths that do not exist any more. The analysis of this file replaces them.
+        Recordings that the analysis of this file replaces: of the same content at paths that do not exist any more,
+        and of the other leg alone.
+    other_leg : ObjectRef or None
+        The other file of a call with one file per party.
     """
 
     ref: ObjectRef
     action: Literal["analyze", "done", "erased"]
     replaces: ObjectRef | None = None
     moved_from: tuple[ObjectRef, ...] = ()
+    other_leg: ObjectRef | None = None
 
 
 @dataclass
@@ -82,8 +92,28 @@ class _Known:
         return newest if is_known and newest > self.erased_to else newest + 1
 
 
+@dataclass(frozen=True)
+class FileContent:
+    """The content of a file, or of both files of a call with one file per party.
+
+    Parameters
+    ----------
+    sha256 : str or None
+        SHA-256; of two legs, `legs.joined_sha256`. None for a file that cannot be read.
+    other_leg : (Path, str) or None
+        Path and SHA-256 of the other leg.
+    """
+
+    sha256: str | None
+    other_leg: tuple[Path, str] | None = None
+
+
 def plan_files(
-    store: Warehouse, contents: Mapping[Path, str | None], analysis_id: Callable[[str], str], *, force: bool = False
+    store: Warehouse,
+    files: Mapping[Path, FileContent],
+    analysis_id: Callable[[str, bool], str],
+    *,
+    force: bool = False,
 ) -> dict[Path, FilePlan]:
     """Decide what to do with files.
 
@@ -91,10 +121,11 @@ def plan_files(
     ----------
     store : Warehouse
         Knows earlier generations, analyses, and erasures.
-    contents : mapping of Path to str or None
-        SHA-256 of each file; None for a file that cannot be read.
+    files : mapping of Path to FileContent
+        Content of each file. A call with one file per party has the path of its first leg.
     analysis_id : callable
-        Returns the ID of the analysis of a recording ID with the current settings.
+        Returns the ID of the analysis of a recording ID with the current settings; the second argument states whether
+        it is of two legs.
     force : bool
         Analyze contents that were analyzed with these settings, too.
 
@@ -103,12 +134,13 @@ def plan_files(
     dict of Path to FilePlan
         One per file.
     """
-    refs = {path: file_ref(path) for path in contents}
-    hashes = sorted({content for content in contents.values() if content})
-    parameters = {"uris": [ref.uri for ref in refs.values()], "contents": hashes}
+    refs = {path: file_ref(path) for path in files}
+    others = {file.other_leg[0]: file_ref(file.other_leg[0]) for file in files.values() if file.other_leg}
+    hashes = sorted({file.sha256 for file in files.values() if file.sha256})
+    parameters = {"uris": [ref.uri for ref in (*refs.values(), *others.values())], "contents": hashes}
     analyses = store.query(_ANALYSES, parameters)
     rows = [*analyses, *store.query(_FAILURES, parameters)]
-    objects = {ref.object_sha256 for ref in refs.values()} | {_ref(row).object_sha256 for row in rows}
+    objects = {ref.object_sha256 for ref in (*refs.values(), *others.values(), *map(_ref, rows))}
     erasures = store.query(
         _ERASURES,
         {
@@ -121,12 +153,22 @@ def plan_files(
     done = {row["analysis_id"] for row in analyses}
     erased_contents = _erased_contents(rows, erasures)
 
+    joined = {
+        leg["content_sha256"]
+        for row in analyses
+        if known[_ref(row).object_sha256].shows(_ref(row))
+        for leg in row["legs"]
+    }
+
     def plan(path: Path) -> FilePlan:
-        content, here = contents[path], known[refs[path].object_sha256]
+        file, here = files[path], known[refs[path].object_sha256]
+        content = file.sha256
         ref = file_ref(path, here.generation_of(content))
         if content in erased_contents and here.contents.get(ref.generation) != content:
             return FilePlan(ref, "erased")
-        if not force and analysis_id(ref.recording_id) in done:
+        if not force and analysis_id(ref.recording_id, file.other_leg is not None) in done:
+            return FilePlan(ref, "done")
+        if content in joined:  # one leg of a call whose other file was removed after the analysis
             return FilePlan(ref, "done")
         newest = here.newest()
         replaces = file_ref(path, newest) if here.erased_to < newest < ref.generation else None
@@ -135,9 +177,17 @@ def plan_files(
             for row in analyses
             if content and row["content_sha256"] == content and row["uri"] != ref.uri and not _path(row).exists()
         }
-        return FilePlan(ref, "analyze", replaces, tuple(old for old in moved if known[old.object_sha256].shows(old)))
+        replaced = [old for old in moved if known[old.object_sha256].shows(old)]
+        other_ref = None
+        if file.other_leg:
+            other, other_content = file.other_leg
+            alone = known[others[other].object_sha256]
+            other_ref = file_ref(other, alone.generation_of(other_content))
+            if alone.newest() > alone.erased_to:
+                replaced.append(file_ref(other, alone.newest()))
+        return FilePlan(ref, "analyze", replaces, tuple(replaced), other_ref)
 
-    return {path: plan(path) for path in contents}
+    return {path: plan(path) for path in files}
 
 
 def _known_objects(rows: list[JsonRow], erasures: list[JsonRow]) -> defaultdict[str, _Known]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -34,11 +34,14 @@ class ProcessResult:
         Row of `recordings`, or of `failures`.
     segments : sequence of dict
         Rows of `segments`; empty for a failure.
+    leg_failures : sequence of dict
+        Rows of `failures` of the other leg of a call that failed, so that an erasure finds its audio.
     """
 
     status: Literal["analyzed", "failed"]
     row: JsonRow
     segments: Sequence[JsonRow] = ()
+    leg_failures: Sequence[JsonRow] = ()
 
 
 def analyze_recording(
@@ -75,7 +78,15 @@ def analyze_recording(
         started = time.perf_counter()
         analysis = analyze(recording, emotion_model, config)
     except BadRecording as bad:
-        return ProcessResult("failed", _failure(bad, ref, recording, config, event_id))
+        others = [(recording, leg) for leg in recording.legs if leg.ref != ref] if recording else []
+        return ProcessResult(
+            "failed",
+            _failure(bad, ref, recording, config, event_id),
+            leg_failures=[
+                _failure(bad, leg.ref, replace(recording, content_sha256=leg.content_sha256), config, event_id)
+                for recording, leg in others
+            ],
+        )
     segments, row = analysis_rows(analysis, config, datetime.now(UTC), time.perf_counter() - started)
     return ProcessResult("analyzed", row, segments)
 
@@ -100,7 +111,7 @@ def write_result(warehouse: Warehouse, result: ProcessResult) -> None:
         From `analyze_recording`.
     """
     if result.status == "failed":
-        warehouse.append("failures", [result.row])
+        warehouse.append("failures", [result.row, *result.leg_failures])
     else:
         write_analysis(warehouse, result.segments, result.row)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording, CallmoodError
+from callmood.sources.legs import join_legs, leg_names
 from callmood.sources.metadata import call_metadata
 from callmood.sources.sidecar import is_sidecar
 from callmood.types import ObjectRef, Recording
@@ -186,6 +187,40 @@ def read_file(path: Path, config: AnalysisConfig, ref: ObjectRef | None = None) 
         uploaded_at=datetime.fromtimestamp(stat.st_mtime, UTC),
         call=call_metadata(path.absolute().as_posix(), {}, config),
     )
+
+
+def read_legs(legs: Sequence[Path], refs: Sequence[ObjectRef], config: AnalysisConfig) -> Recording:
+    """Return the two files of a call with one file per party as a recording.
+
+    Parameters
+    ----------
+    legs : sequence of Path
+        In the order of the channels. The first identifies the call.
+    refs : sequence of ObjectRef
+        Their references.
+    config : AnalysisConfig
+        As for `read_file`.
+
+    Raises
+    ------
+    BadRecording
+        As `read_file`, for either leg.
+    """
+    return join_legs([read_file(leg, config, ref) for leg, ref in zip(legs, refs, strict=True)], refs[0])
+
+
+def call_legs(path: Path, config: AnalysisConfig) -> tuple[Path, Path] | None:
+    """Return both files of the call of a leg, in the order of the channels, or None if the file is not a leg.
+
+    Parameters
+    ----------
+    path : Path
+        A file.
+    config : AnalysisConfig
+        Patterns, and the values of legs.
+    """
+    names = leg_names(path.absolute().as_posix(), config)
+    return (Path(names.agent), Path(names.customer)) if names else None
 
 
 def too_large(size_bytes: int, config: AnalysisConfig) -> BadRecording:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from google.api_core.exceptions import NotFound
@@ -16,6 +16,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording, CallmoodError
 from callmood.sources.folder import too_large
+from callmood.sources.legs import join_legs, without_other_leg
 from callmood.sources.metadata import call_metadata
 from callmood.types import CallMetadata, ObjectRef, Recording
 
@@ -89,6 +90,71 @@ def fetch(client: Client, ref: ObjectRef, config: AnalysisConfig) -> Recording:
         uploaded_at=metadata.time_created,
         call=_checked(call_metadata(ref.name, metadata.metadata or {}, config), metadata.time_created),
     )
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """The current generation of an object.
+
+    Parameters
+    ----------
+    ref : ObjectRef
+        That generation.
+    created_at : datetime
+        Its creation time, with its time zone.
+    """
+
+    ref: ObjectRef
+    created_at: datetime
+
+
+def find_current(client: Client, bucket: str, name: str) -> StoredObject | None:
+    """Return the current generation of an object, or None if the object does not exist.
+
+    Parameters
+    ----------
+    client : Client
+        Reads the bucket.
+    bucket, name : str
+        The object.
+
+    Raises
+    ------
+    google.api_core.exceptions.GoogleAPIError
+        Cloud Storage did not answer, or denied access.
+    """
+    blob = client.bucket(bucket).get_blob(name, retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
+    return StoredObject(ObjectRef(bucket, name, blob.generation), blob.time_created) if blob else None
+
+
+def fetch_legs(
+    client: Client, ref: ObjectRef, other: ObjectRef | None, agent: str, config: AnalysisConfig
+) -> Recording:
+    """Fetch both legs of a call, or one leg alone.
+
+    Parameters
+    ----------
+    client : Client
+        Reads the bucket.
+    ref : ObjectRef
+        The leg that identifies the call.
+    other : ObjectRef or None
+        The other leg; None if there is none.
+    agent : str
+        Name of the leg that is the first channel.
+    config : AnalysisConfig
+        As for `fetch`. The size limit applies to both legs together.
+
+    Raises
+    ------
+    BadRecording
+        As `fetch`, for either leg.
+    """
+    leg = fetch(client, ref, config)
+    if other is None:
+        return without_other_leg(leg)
+    second = fetch(client, other, config.model_copy(update={"max_size_bytes": config.max_size_bytes - leg.size_bytes}))
+    return join_legs([leg, second] if ref.name == agent else [second, leg], ref)
 
 
 def unpack(packed: bytes, config: AnalysisConfig) -> bytes:

@@ -10,6 +10,7 @@ from typing import cast
 
 from callmood.config import AnalysisConfig
 from callmood.names.formats import NamePattern
+from callmood.names.legs import find_leg
 from callmood.names.start_times import EARLIEST, LATEST, parse_time
 from callmood.types import ROLES, CallMetadata, Role, StartSource
 
@@ -17,6 +18,7 @@ _FIELDS = ("call_id", "agent_id", "queue", "customer_id", "direction", "language
 # Other names that recorders use.
 _ALIASES = {"agent": "agent_id", "customer": "customer_id", "start_time": "started_at", "call": "call_id"}
 _RESERVED = {*_FIELDS, "started_at", "channel_roles"}
+_LEG = "leg"
 _DIRECTIONS = {"in": "inbound", "incoming": "inbound", "out": "outbound", "outgoing": "outbound"}
 _STARTS = {"started_at", "start_date", "start_clock"}
 # The suffix of a file is no part of the ID that precedes it. Other text after a dot is, as in 1710253353.123.
@@ -61,11 +63,14 @@ class NameFields:
         Start of the call, with its time zone.
     unread_start : str or None
         Text of a start that cannot be read.
+    leg_span : tuple of (int, int) or None
+        Position of the leg in the name.
     """
 
     values: dict[str, str]
     started_at: datetime | None = None
     unread_start: str | None = None
+    leg_span: tuple[int, int] | None = None
 
 
 def read_name(name: str, config: AnalysisConfig) -> NameFields | None:
@@ -94,7 +99,7 @@ def read_name(name: str, config: AnalysisConfig) -> NameFields | None:
                 if match and not (
                     ends_in_suffix and max(map(match.end, match.re.groupindex)) > len(tail) - suffix_length
                 ):
-                    return _fields(match, pattern, config)
+                    return _fields(match, pattern, config, len(text) - len(tail))
     return None
 
 
@@ -106,7 +111,7 @@ def _tails(path: str) -> Iterator[str]:
         yield path[position + 1 :]
 
 
-def _fields(match: re.Match[str], pattern: NamePattern, config: AnalysisConfig) -> NameFields:
+def _fields(match: re.Match[str], pattern: NamePattern, config: AnalysisConfig, position: int) -> NameFields:
     groups = {key: value for key, value in match.groupdict().items() if value}
     values = _normalized({key: value for key, value in groups.items() if key not in _STARTS} | dict(pattern.values))
     start = groups.get("started_at")
@@ -115,7 +120,8 @@ def _fields(match: re.Match[str], pattern: NamePattern, config: AnalysisConfig) 
     else:
         start = " ".join(groups[key] for key in ("start_date", "start_clock") if key in groups)
         started_at = _read_format(start, pattern.start_format, config.zone)
-    return NameFields(values, started_at, start if start and started_at is None else None)
+    leg_span = (position + match.start(_LEG), position + match.end(_LEG)) if _LEG in groups else None
+    return NameFields(values, started_at, start if start and started_at is None else None, leg_span)
 
 
 def _read_format(text: str, form: str, zone: tzinfo) -> datetime | None:
@@ -161,12 +167,16 @@ def call_metadata(name: str, metadata: Mapping[str, str], config: AnalysisConfig
         started_at, source = from_name.started_at, "name"
     unread = stated if stated and source == "name" else from_name.unread_start
     roles = _roles(values.get("channel_roles"))
+    direction = _direction(values)
+    leg = find_leg(values.get(_LEG, ""), direction, config.leg_names)
+    if leg:
+        del values[_LEG]
+        roles = roles or (leg.role,)
     labels = {key.removeprefix("label_"): value for key, value in values.items() if key not in _RESERVED}
     if unread:
         labels["started_at"] = unread
     if roles is None and "channel_roles" in values:
         labels["channel_roles"] = values["channel_roles"]
-    direction = values.get("direction")
     return CallMetadata(
         call_id=values.get("call_id"),
         agent_id=values.get("agent_id"),
@@ -174,9 +184,14 @@ def call_metadata(name: str, metadata: Mapping[str, str], config: AnalysisConfig
         customer_id=values.get("customer_id"),
         started_at=started_at,
         started_at_source=cast(StartSource, source) if started_at else None,
-        direction=_DIRECTIONS.get(direction.lower(), direction.lower()) if direction else None,
+        direction=direction,
         language=values.get("language"),
         channel_roles=roles,
         labels=dict(sorted(labels.items())),
         warnings=("start_unread",) if unread and started_at is None else (),
     )
+
+
+def _direction(values: Mapping[str, str]) -> str | None:
+    direction = values.get("direction")
+    return _DIRECTIONS.get(direction.lower(), direction.lower()) if direction else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 
 from watchfiles import watch
@@ -24,7 +24,12 @@ SCAN_INTERVAL_S = 5.0
 _UNKNOWN_SIZES = {0, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF}
 
 
-def settled_files(folder: Path, quiet_s: float = QUIET_S) -> Generator[Path, None, None]:
+def settled_files(
+    folder: Path,
+    quiet_s: float = QUIET_S,
+    legs: Callable[[Path], tuple[Path, Path] | None] = lambda _: None,
+    leg_wait_s: float = 0.0,
+) -> Generator[Path, None, None]:
     """Yield the recordings in a folder, then new and changed recordings until interrupted.
 
     Parameters
@@ -33,6 +38,10 @@ def settled_files(folder: Path, quiet_s: float = QUIET_S) -> Generator[Path, Non
         Watched with all its subfolders.
     quiet_s : float
         Seconds without a change after which a file is complete; six times as long if its header promises more data.
+    legs : callable
+        Returns both files of the call of a leg, or None for another file.
+    leg_wait_s : float
+        Seconds without a change after which a leg whose other leg is not complete is yielded.
 
     Yields
     ------
@@ -65,11 +74,32 @@ def settled_files(folder: Path, quiet_s: float = QUIET_S) -> Generator[Path, Non
             if previous != state:
                 unsettled[path] = (state, now)
                 continue
-            factor = _INCOMPLETE_FACTOR if promises_more(path) else 1
-            if now - since >= quiet_s * factor:
+            wait_s = quiet_s * (_INCOMPLETE_FACTOR if promises_more(path) else 1)
+            pair = legs(path)
+            if pair and not _is_complete(pair[path == pair[0]], yielded, unsettled, quiet_s, now):
+                wait_s = max(wait_s, leg_wait_s)
+            if now - since >= wait_s:
                 del unsettled[path]
                 yielded[path] = state
                 yield path
+
+
+def _is_complete(
+    path: Path,
+    yielded: Mapping[Path, tuple[int, ...]],
+    unsettled: Mapping[Path, tuple[tuple[int, ...], float]],
+    quiet_s: float,
+    now: float,
+) -> bool:
+    """Return whether the other leg of a call is complete."""
+    try:
+        state = file_state(path)
+    except OSError:
+        return False
+    if yielded.get(path) == state:
+        return True
+    settling, since = unsettled.get(path, (None, now))
+    return settling == state and now - since >= quiet_s and not promises_more(path)
 
 
 def promises_more(path: Path) -> bool:

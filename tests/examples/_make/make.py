@@ -21,7 +21,7 @@ ARCHIVE = HERE.parents[2] / ".cache/kokoro-js-1.2.1.tgz"
 LEVELS_DBFS = {"agent": -26.0, "customer": -30.0}
 NOISE_DBFS = {"agent": -68.0, "customer": -64.0}
 SOUND_DBFS = -28.0
-ECHO_DB, ECHO_S = -40.0, 0.06
+ECHO_S = 0.06
 
 # Directions and sizes follow what differs between angry or happy and neutral clips of the same speaker and sentence in
 # CREMA-D. README.md contains the measurements and the styles that the model classified as intended.
@@ -95,7 +95,7 @@ def play(sound: Sound, side: Side, start: float) -> float:
 
 
 def record(sides: dict[str, Side], call: Call) -> np.ndarray:
-    """Mix the recording: (n, channels) in [-1, 1], each side with its noise and a faint echo of the other."""
+    """Mix the recording: (n, channels) in [-1, 1], each side with its noise and an echo of the other."""
     rng = np.random.default_rng(zlib.crc32(call.name.encode()))
     rate = telephone.SAMPLE_RATE
     n = int((max(side.end_s() for side in sides.values()) + 0.8) * rate)
@@ -104,7 +104,7 @@ def record(sides: dict[str, Side], call: Call) -> np.ndarray:
         signals[who] = np.zeros(n)
         for start, samples in side.pieces:
             signals[who][int(start * rate) :][: len(samples)] += samples[: n - int(start * rate)]
-    delay, echo = int(ECHO_S * rate), 10 ** (ECHO_DB / 20)
+    delay, echo = int(ECHO_S * rate), 10 ** (call.echo_db / 20)
     other = {"agent": "customer", "customer": "agent"}
     lines = {}
     for who in signals:

@@ -33,7 +33,10 @@ class Sound:
 
 @dataclass(frozen=True)
 class Call:
-    """One call: `channels` names the party on each channel, or ``mixed`` for both on one."""
+    """One call: `channels` names the party on each channel, or ``mixed`` for both on one.
+
+    `echo_db` is the level of the other party's echo on each side, relative to its own level.
+    """
 
     id: str
     queue: str
@@ -44,6 +47,7 @@ class Call:
     channels: tuple[str, ...]
     voices: dict[str, str]
     script: tuple[Utterance | Sound, ...]
+    echo_db: float = -40.0
 
     @property
     def name(self) -> str:
