@@ -16,6 +16,7 @@ def commit_row(**changes):
         "started_at": "2026-11-02T09:14:00+00:00",
         "started_at_source": "name",
         "labels": [],
+        "legs": [],
         "container": "wav",
         "codec": "mulaw",
         "sample_rate": 8000,
