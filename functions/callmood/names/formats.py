@@ -79,7 +79,7 @@ NAME_FORMATS: Mapping[str, NameFormat] = {
         ),
         "year=2024/month=03/day=12/hour=14/conversation_id=5f3c2d1e-7a4b-4c8d-9e0f-123456789abc/"
         "8a1b2c3d-0000-4000-8000-abcdefabcdef.ogg",
-        "https://help.mypurecloud.com/articles/about-the-aws-s3-recording-bulk-actions-integration/",
+        "https://help.mypurecloud.com/articles/working-with-exported-recordings-in-aws-s3-bucket/",
     ),
     "freepbx": NameFormat(
         "Asterisk, FreePBX, and Issabel",
