@@ -84,6 +84,27 @@ def fit_baseline(
     print(f"Wrote {out}, version {load_model(out).version}.")
 
 
+@app.command("fit-head")
+def fit_head(
+    corpus: Annotated[str, choice_option("--corpus", choices=get_args(CorpusName), help="Name of a corpus.")],
+    root: Annotated[Path, input_option("--root", help="Its folder.")],
+    model: Annotated[Path, input_option("--model", help="The .tflite file.")] = SHIPPED_MODEL,
+    config: Annotated[Path, input_option("--config", help="Configuration of its training.")] = MODEL_DIR
+    / "configs/shipped.toml",
+    out: Annotated[Path, output_option("--out", help="The file to write; may be the same.")] = SHIPPED_MODEL,
+    cache: Annotated[Path, checkpoint_option("--cache", help="Folder of cached embeddings.")] = EVALUATION_CACHE,
+) -> None:
+    """Train the head of a model file again, relative to baselines as calls have them; the encoder stays as it is."""
+    from callmood.emotion.model import load_model
+    from model import config as configurations
+    from model.data.selection import find_clips
+    from model.export.baseline import refit_head
+
+    clips = find_clips(None, corpus, root, "train").clips
+    refit_head(load_model(model), model, clips, configurations.read(config), out, cache)
+    print(f"Wrote {out}, version {load_model(out).version}.")
+
+
 @app.command("parity")
 def parity(
     model: Annotated[Path, typer.Option("--model", help="The .tflite file.")],

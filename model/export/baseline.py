@@ -1,13 +1,16 @@
-"""Fit the speaker baseline of an existing model file again, without training its network again."""
+"""Fit parts of an existing model file again, without training its encoder again: the speaker baseline, or the head."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from callmood.emotion.associated_files import BASELINE, read_files
+from callmood.emotion.baseline import read_parameters
 from callmood.emotion.model import EmotionModel
 from callmood.types import EMOTIONS
 from model.augmentation.conditions import AcousticCondition
@@ -54,8 +57,30 @@ def refit(model: EmotionModel, path: Path, clips: Sequence[Clip], conf: Config, 
         np.tile(labels, len(parts)),
         np.concatenate([speakers + line * len(numbers) for line in range(len(parts))]),
     )
-    metadata = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    write_model(out, path.read_bytes(), _metadata(path, conf), parameters.to_bytes())
+
+
+def refit_head(model: EmotionModel, path: Path, clips: Sequence[Clip], conf: Config, out: Path, cache: Path) -> None:
+    """Write a model file with a head that was trained again on estimated baselines; see `model.training.head_fit`.
+
+    Parameters are those of `refit`. The speaker baseline stays as it is. The configuration is that of the file.
+    """
+    from model.networks.tflite_head import read_head, replace_head  # TensorFlow: slow to import
+    from model.training.head_fit import fit_head, load_lines
+
+    content, metadata = path.read_bytes(), _metadata(path, conf)
+    baseline = read_files(content)[BASELINE]
+    dataset, lines = load_lines(model, clips, cache)
+    temperatures = (float(metadata["temperature"]), float(metadata["temperature_known"]))
+    weights = fit_head(read_head(content), read_parameters(baseline), temperatures, dataset, lines, conf)
+    write_model(out, replace_head(content, weights), metadata, baseline)
+
+
+def _metadata(path: Path, conf: Config) -> dict[str, Any]:
+    """Return the metadata of a model file with the prior and the threshold of a configuration."""
+    metadata: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     serving = conf.serving.model_dump(mode="json")
     metadata |= {name: serving[name] for name in _SERVING}
-    del metadata["version"]
-    write_model(out, path.read_bytes(), metadata, parameters.to_bytes())
+    for name in ("version", "calibrated_from"):  # the written file contains no population
+        metadata.pop(name, None)
+    return metadata

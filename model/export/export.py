@@ -16,7 +16,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from callmood.emotion.associated_files import BASELINE, pack_files
+from callmood.emotion.associated_files import BASELINE, pack_files, read_files
+from callmood.emotion.baseline import BaselineEstimator, BaselineParameters, read_parameters
 from callmood.emotion.log_mel import log_mel
 from callmood.emotion.model import RUNTIMES, apply_prior, temperature
 from callmood.resources import MODEL
@@ -25,7 +26,7 @@ from model.data import manifest
 from model.data.clip import itemized
 from model.data.corpora import Clip, load
 from model.export import gates, speed
-from model.export.parity import UNIFORM_PRIOR, durations_s, sample_clips
+from model.export.parity import UNIFORM_PRIOR, durations_s, mean_baseline, sample_clips
 from model.features.frontend import MAX_FRAMES
 from model.files import atomic_write, write_json
 from model.networks import Network
@@ -77,15 +78,16 @@ def load_network(run: Path) -> Network:
     return network
 
 
-def predict(network: Network, metadata: Mapping[str, Any], clips: Sequence[Clip]) -> NDArray[np.float32]:
+def predict(
+    network: Network, metadata: Mapping[str, Any], parameters: BaselineParameters, clips: Sequence[Clip]
+) -> NDArray[np.float32]:
     """Predict clips with the network in float32, as `model.export.parity` does with a file: probabilities (n, 6)."""
     decoded = [load(clip) for clip in clips]
     embedded = np.concatenate([_embed(network, samples) for samples in decoded])  # (n, d)
-    seconds = durations_s(decoded)
-    total = seconds.sum() + np.float32(metadata["baseline_shrinkage_s"])
-    baseline, weight = seconds @ embedded / total, seconds.sum() / total  # (d,)
+    estimator = BaselineEstimator(parameters, metadata["baseline_shrinkage_s"], None)
+    baseline, weight = estimator.locate(mean_baseline(embedded, durations_s(decoded)))  # (d,)
     logits = np.asarray(network.head([embedded, np.broadcast_to(baseline, embedded.shape)]))
-    divisor = temperature(metadata["temperature"], metadata["temperature_known"], float(weight))
+    divisor = temperature(metadata["temperature"], metadata["temperature_known"], weight)
     return apply_prior(logits / np.float32(divisor), list(UNIFORM_PRIOR.values()))
 
 
@@ -105,7 +107,8 @@ def parity(file: Path, network: Network, metadata: Mapping[str, Any], manifest_f
         `difference`, the mean absolute difference of the probabilities, and `agreement`, the share of clips with the
         same emotion, both of the worst runtime; and both by runtime.
     """
-    expected = predict(network, metadata, sample_clips(manifest.read(manifest_file)))
+    parameters = read_parameters(read_files(file.read_bytes())[BASELINE])
+    expected = predict(network, metadata, parameters, sample_clips(manifest.read(manifest_file)))
     by_runtime = {}
     for runtime, module in RUNTIMES.items():
         if find_spec(module.partition(".")[0]) is None:

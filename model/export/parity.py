@@ -32,13 +32,15 @@ def durations_s(clips: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     return np.array([len(samples) for samples in clips], np.float32) / SAMPLE_RATE
 
 
+def mean_baseline(embedded: NDArray[np.float32], seconds: NDArray[np.float32]) -> SpeakerBaseline:
+    """Return the baseline of all clips. An estimated one would differ where a probability is near a threshold."""
+    mean, shares = seconds @ embedded / seconds.sum(), np.zeros(len(EMOTIONS), np.float32)
+    return SpeakerBaseline(mean, float(seconds.sum()), shares)
+
+
 def predict(file: Path, manifest_file: Path, runtime: str) -> NDArray[np.float32]:
     """Predict sample clips of a manifest with a model file on a runtime: probabilities, shape (n, 6)."""
     model = load_model(file, runtime)
     decoded = [load(clip) for clip in sample_clips(manifest.read(manifest_file))]
     embedded = np.stack([model.embed(samples) for samples in decoded])
-    seconds = durations_s(decoded)
-    # A fixed mean: estimated baselines would differ where a probability is near a threshold.
-    mean, shares = seconds @ embedded / seconds.sum(), np.zeros(len(EMOTIONS), np.float32)
-    baseline = SpeakerBaseline(mean, float(seconds.sum()), shares)
-    return model.classify(embedded, baseline, UNIFORM_PRIOR)
+    return model.classify(embedded, mean_baseline(embedded, durations_s(decoded)), UNIFORM_PRIOR)

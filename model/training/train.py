@@ -14,6 +14,7 @@ history.json, model.keras, and metadata.json. A resumed run gives the same resul
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ from model.training.model_metadata import build_metadata
 from model.training.tracking import Logger, experiment_log
 
 Floats = NDArray[np.float32]
+BaselineDraw = Callable[[Floats, np.random.Generator], Floats]
+"""(embeddings (m, d), rng) -> a baseline for each clip (m, d)."""
 
 
 def balanced_weights(labels: NDArray[np.intp], sample_weights: Floats) -> Floats:
@@ -111,7 +114,13 @@ def evaluate_held_out(network: Network, dataset: Dataset, options: config.Baseli
 
 
 def fit(
-    network: Network, training: Dataset, held_out: Dataset | None, conf: Config, checkpoints: Path, log: Logger
+    network: Network,
+    training: Dataset,
+    held_out: Dataset | None,
+    conf: Config,
+    checkpoints: Path,
+    log: Logger,
+    draw_baselines: BaselineDraw | None = None,
 ) -> runs.History:
     """Train to the last epoch, or until the held-out loss stops improving, and return the metrics of each epoch.
 
@@ -127,8 +136,11 @@ def fit(
         Folder of the checkpoints. Training continues from the last one.
     log : callable
         Receives the metrics of each epoch.
+    draw_baselines : callable, optional
+        Samples the baselines of an epoch. Default: `sample_baselines`.
     """
     options = conf.training
+    draw = draw_baselines or (lambda embedded, rng: sample_baselines(embedded, training, rng, conf.baselines)[0])
     m = len(training.labels)
     batch = min(options.batch, m)
     steps = m // batch  # the remainder differs in each epoch
@@ -150,7 +162,7 @@ def fit(
                 break
             started = time.monotonic()
             rng = np.random.default_rng([conf.seed, epoch])  # a resumed run repeats the epoch exactly
-            baseline, _ = sample_baselines(network.embed(training), training, rng, conf.baselines)  # (m, d)
+            baseline = draw(network.embed(training), rng)  # (m, d)
             ones, others = rng.permutation(m), rng.permutation(m)
             losses = []
             for step in range(steps):

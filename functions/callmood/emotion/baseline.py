@@ -202,26 +202,50 @@ class BaselineEstimator:
         tuple of (ndarray of float32, shape (d,), float)
             The embedding, and the speaker weight in [0, 1): 0 for an unknown speaker, toward 1 with more speech.
         """
-        weight = baseline.speech_s / max(baseline.speech_s + self._shrinkage_s, 1e-6)  # shrinkage_s may be 0
-        p = self._parameters
-        typical = np.float32(weight) * (p.directions @ p.typical.astype(np.float32))
-        if self._center is None:
-            return baseline.embedding * np.float32(weight) + typical, weight
-        if not baseline.speech_s:
-            return self._center, weight
-        deviation = baseline.embedding - self._center
-        projected = deviation @ p.directions
-        neutral = projected - baseline.shares @ p.offsets
-        estimate = _BETWEEN_SCALE * p.between @ np.linalg.solve(self._covariance(baseline), neutral)
-        rest = np.float32(weight) * (deviation - p.directions @ projected)
-        return self._center + rest + p.directions @ estimate.astype(np.float32) + typical, weight
-
-    def _covariance(self, baseline: SpeakerBaseline) -> Matrix:
-        """Return the covariance of a speaker's mean embedding without the offsets, (k, k)."""
-        p = self._parameters
-        emotional = np.delete(baseline.shares, p.neutral).astype(np.float64)
-        observations = baseline.speech_s / _INDEPENDENT_S
-        covariance: Matrix = (
-            _BETWEEN_SCALE * p.between + float(emotional @ emotional) * p.expression + p.within / observations
+        located, weights = self.locate_many(
+            baseline.embedding[None], np.array([baseline.speech_s]), baseline.shares[None]
         )
-        return covariance
+        return located[0], float(weights[0])
+
+    def locate_many(
+        self, embeddings: Embedding, speech_s: Matrix, shares: NDArray[np.float32]
+    ) -> tuple[Embedding, Matrix]:
+        """Return the result of `locate` for many speakers.
+
+        Parameters
+        ----------
+        embeddings : ndarray of float32, shape (n, d)
+        speech_s : ndarray of float64, shape (n,)
+        shares : ndarray of float32, shape (n, c)
+            As in `SpeakerBaseline`.
+
+        Returns
+        -------
+        tuple of (ndarray of float32, shape (n, d), ndarray of float64, shape (n,))
+        """
+        weights = speech_s / np.maximum(speech_s + self._shrinkage_s, 1e-6)  # shrinkage_s may be 0
+        weight = weights.astype(np.float32)[:, None]
+        p = self._parameters
+        typical = weight * (p.directions @ p.typical.astype(np.float32))
+        if self._center is None:
+            return embeddings * weight + typical, weights
+        deviations = embeddings - self._center
+        projected = deviations @ p.directions  # (n, k)
+        neutral = projected - shares @ p.offsets
+        solved = np.linalg.solve(self._covariances(speech_s, shares), neutral[..., None])[..., 0]
+        estimates = _BETWEEN_SCALE * solved @ p.between
+        rest = weight * (deviations - projected @ p.directions.T)
+        located = self._center + rest + estimates.astype(np.float32) @ p.directions.T + typical
+        return np.where(speech_s[:, None] > 0, located, self._center), weights
+
+    def _covariances(self, speech_s: Matrix, shares: NDArray[np.float32]) -> Matrix:
+        """Return the covariances of the speakers' mean embeddings without the offsets, (n, k, k)."""
+        p = self._parameters
+        emotional = np.square(np.delete(shares, p.neutral, axis=1).astype(np.float64)).sum(axis=1)
+        observations = np.maximum(speech_s, 1e-6) / _INDEPENDENT_S
+        covariances: Matrix = (
+            _BETWEEN_SCALE * p.between
+            + emotional[:, None, None] * p.expression
+            + p.within / observations[:, None, None]
+        )
+        return covariances
