@@ -39,6 +39,7 @@ module "warehouse" {
   results_retention_days = var.results_retention_days
   time_travel_hours      = var.time_travel_hours
   min_calls_per_group    = var.min_calls_per_group
+  store_metrics          = var.store_metrics
   report_readers         = var.report_readers
   operators              = var.operators
   queue_readers          = var.queue_readers
@@ -130,7 +131,7 @@ module "observability" {
   services         = module.functions.services
   recordings_topic = module.ingest.topic
   delivery         = module.delivery
-  erasure_config   = module.warehouse.erasure_config
+  queries          = module.warehouse.scheduled_queries
   monitor          = var.monitor != null
   emails           = var.alert_emails
   thresholds       = var.alert_thresholds

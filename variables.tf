@@ -393,6 +393,12 @@ variable "min_calls_per_group" {
   }
 }
 
+variable "store_metrics" {
+  description = "Whether an hourly query stores the metrics of calls, so that reports do not read their segments: for 100,000 calls per month or more (docs/million-calls.md). A call then appears in reports after the next run."
+  type        = bool
+  default     = false
+}
+
 variable "deletion_protection" {
   description = "Whether Terraform refuses to delete tables. Apply false before a teardown."
   type        = bool

@@ -16,6 +16,11 @@ output "monitor_job" {
   value       = one([for job in google_cloud_scheduler_job.monitor : job.name])
 }
 
+output "monitor_schedule" {
+  description = "Cron schedule of the function monitor, or null."
+  value       = var.monitor_schedule
+}
+
 output "dead_letter_topic" {
   description = "Name of the dead letter topic."
   value       = google_pubsub_topic.dead_letters.name

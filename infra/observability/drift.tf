@@ -63,6 +63,6 @@ resource "google_monitoring_alert_policy" "drift" {
 
   documentation {
     subject = "${var.deployment.name}: calls drift from the reference"
-    content = "The calls of a day differ from the reference of the model. `SELECT * FROM drift_checks_current WHERE is_drift` returns the metrics and queues. docs/monitoring.md describes the next steps."
+    content = "The calls of a day differ from the reference of the model. `SELECT * FROM drift_checks_current WHERE is_drift` returns the metrics and queues. docs/monitoring.md describes the next steps. ${local.runbook}calls-drift-from-the-reference"
   }
 }

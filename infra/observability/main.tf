@@ -18,7 +18,11 @@ locals {
 
   # Metric names in PromQL.
   promql   = { for name in concat(keys(local.counts), keys(local.sums), ["failed"]) : name => "logging_googleapis_com:user_${replace(var.deployment.name, "-", "_")}_${name}" }
-  channels = [for channel in google_monitoring_notification_channel.email : channel.id]
+  requests = "run_googleapis_com:request_count"
+  # A check on some days only cannot be missed every day.
+  monitor_is_daily = var.monitor && can(regex("^\\S+ \\S+ \\* \\* \\*$", var.delivery.monitor_schedule))
+  runbook          = "Runbook: docs/million-calls.md#"
+  channels         = [for channel in google_monitoring_notification_channel.email : channel.id]
 }
 
 resource "google_logging_metric" "counts" {
@@ -133,22 +137,27 @@ resource "google_monitoring_alert_policy" "dead_letters" {
 
   documentation {
     subject = "${var.deployment.name}: events are undeliverable"
-    content = "All delivery attempts of at least one event of the subscription $${resource.label.subscription_id} failed. The table `failures` lists the recordings. The log of the function with the name of the subscription contains the reason, by recording_id. Fix the cause, then run `callmood retry-failures`. Undelivered alerts are in the subscription of the dead letters of `alert`."
+    content = "All delivery attempts of at least one event of the subscription $${resource.label.subscription_id} failed. The table `failures` lists the recordings. The log of the function with the name of the subscription contains the reason, by recording_id. Fix the cause, then run `callmood retry-failures`. Undelivered alerts are in the subscription of the dead letters of `alert`. ${local.runbook}events-are-undeliverable"
   }
 }
 
 # Google sends the mail about a failed scheduled query to the owner of the query, which is a service account.
-resource "google_monitoring_alert_policy" "erasure" {
+resource "google_monitoring_alert_policy" "queries" {
+  for_each = { for name, query in {
+    erase         = { name = "the nightly erasure failed", content = "Views hide erased calls, but their rows are still in the tables. The run history of the scheduled query in BigQuery contains the reason. Fix it, then run the query again." }
+    store_metrics = { name = "the metrics of calls are not stored", content = "Reports lack the calls that were analyzed since the last run. The run history of the scheduled query in BigQuery contains the reason. Fix it, then run the query again: it stores all metrics that are missing." }
+  } : name => query if contains(keys(var.queries), name) }
+
   project               = var.deployment.project_id
-  display_name          = "${var.deployment.name}: the nightly erasure failed"
+  display_name          = "${var.deployment.name}: ${each.value.name}"
   combiner              = "OR"
   severity              = "ERROR"
   notification_channels = local.channels
 
   conditions {
-    display_name = "The scheduled query that deletes the rows of erased calls failed"
+    display_name = "The scheduled query ${each.key} failed"
     condition_matched_log {
-      filter = "resource.type = \"bigquery_dts_config\" AND resource.labels.config_id = \"${element(split("/", var.erasure_config), -1)}\" AND severity >= ERROR"
+      filter = "resource.type = \"bigquery_dts_config\" AND resource.labels.config_id = \"${element(split("/", var.queries[each.key]), -1)}\" AND severity >= ERROR"
     }
   }
 
@@ -159,8 +168,8 @@ resource "google_monitoring_alert_policy" "erasure" {
   }
 
   documentation {
-    subject = "${var.deployment.name}: the nightly erasure failed"
-    content = "Views hide erased calls, but their rows are still in the tables. The run history of the scheduled query in BigQuery contains the reason. Fix it, then run the query again (docs/deploy.md)."
+    subject = "${var.deployment.name}: ${each.value.name}"
+    content = "${each.value.content} ${local.runbook}${replace(each.value.name, " ", "-")}"
   }
 }
 
@@ -188,7 +197,34 @@ resource "google_monitoring_alert_policy" "monitor" {
 
   documentation {
     subject = "${var.deployment.name}: the daily drift check failed"
-    content = "The calls of a day were not compared with the reference of the model. The log of `${try(var.services["monitor"].name, "monitor")}` contains the reason. Fix it, then run the scheduler job again."
+    content = "The calls of a day were not compared with the reference of the model. The log of `${try(var.services["monitor"].name, "monitor")}` contains the reason. Fix it, then run the scheduler job again. ${local.runbook}the-daily-drift-check-failed"
+  }
+}
+
+# The rule is silent until recordings were analyzed 26 hours ago, so a new deployment does not raise it. A metric absence
+# condition never fires for a metric without any value, and covers 23.5 hours at most.
+resource "google_monitoring_alert_policy" "monitor_missing" {
+  count = local.monitor_is_daily ? 1 : 0
+
+  project               = var.deployment.project_id
+  display_name          = "${var.deployment.name}: the daily drift check does not start"
+  combiner              = "OR"
+  severity              = "WARNING"
+  notification_channels = local.channels
+
+  conditions {
+    display_name = "The function monitor got no request for 26 hours"
+    condition_prometheus_query_language {
+      query                     = "absent_over_time(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"${var.services["monitor"].name}\"}[26h]) and on() count(count_over_time(${local.requests}{monitored_resource=\"cloud_run_revision\",service_name=\"${var.services["analyze"].name}\"}[7d] offset 26h))"
+      duration                  = "0s"
+      evaluation_interval       = "3600s"
+      disable_metric_validation = true
+    }
+  }
+
+  documentation {
+    subject = "${var.deployment.name}: the daily drift check does not start"
+    content = "Nobody compares calls with the reference of the model, and no alert about drift can follow. Check that the job `${coalesce(var.delivery.monitor_job, "monitor")}` of Cloud Scheduler is enabled. ${local.runbook}the-daily-drift-check-does-not-start"
   }
 }
 
@@ -215,7 +251,7 @@ resource "google_monitoring_alert_policy" "lag" {
 
   documentation {
     subject = "${var.deployment.name}: the oldest recording waits too long"
-    content = "Either recordings arrive faster than they are analyzed (increase analyze.max_instances; docs/scale.md), or the analysis fails and Pub/Sub retries it (see the log of `${var.services["analyze"].name}`)."
+    content = "Either recordings arrive faster than they are analyzed (increase analyze.max_instances; docs/scale.md), or the analysis fails and Pub/Sub retries it (see the log of `${var.services["analyze"].name}`). ${local.runbook}the-oldest-recording-waits-too-long"
   }
 }
 
@@ -251,7 +287,7 @@ resource "google_monitoring_alert_policy" "errors" {
 
   documentation {
     subject = "${var.deployment.name}: the error rate is high"
-    content = "Pub/Sub retries an event before it goes to the dead letter topic. The log of the function has a traceback for each failed attempt."
+    content = "Pub/Sub retries an event before it goes to the dead letter topic. The log of the function has a traceback for each failed attempt. ${local.runbook}the-error-rate-is-high"
   }
 }
 
@@ -279,7 +315,7 @@ resource "google_monitoring_alert_policy" "latency" {
 
   documentation {
     subject = "${var.deployment.name}: analysis is slow"
-    content = "Pub/Sub redelivers an event after 600 s, even if the function is still running. Increase analyze.cpu, or split very long recordings."
+    content = "Pub/Sub redelivers an event after 600 s, even if the function is still running. Increase analyze.cpu, or split very long recordings. ${local.runbook}analysis-is-slow"
   }
 }
 
@@ -307,7 +343,7 @@ resource "google_monitoring_alert_policy" "model" {
 
   documentation {
     subject = "${var.deployment.name}: a model is unusable"
-    content = "The functions use the last usable version. The log contains the reason. To remove the unusable version from service, run `python -m model rollback` (docs/registry.md)."
+    content = "The functions use the last usable version. The log contains the reason. To remove the unusable version from service, run `python -m model rollback` (docs/registry.md). ${local.runbook}a-model-is-unusable"
   }
 }
 
@@ -334,7 +370,7 @@ resource "google_monitoring_alert_policy" "no_recordings" {
 
   documentation {
     subject = "${var.deployment.name}: no recordings arrive"
-    content = "Check whether the recorder still uploads. `callmood doctor` checks the path from the bucket to the functions."
+    content = "Check whether the recorder still uploads. `callmood doctor` checks the path from the bucket to the functions. ${local.runbook}no-recordings-arrive"
   }
 }
 

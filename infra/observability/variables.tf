@@ -18,18 +18,19 @@ variable "recordings_topic" {
 }
 
 variable "delivery" {
-  description = "Names of the push subscriptions by function, of the subscriptions with a dead letter topic, of the subscription that retains dead letters, and of the scheduler job of `monitor` (null for none)."
+  description = "Names of the push subscriptions by function, of the subscriptions with a dead letter topic, of the subscription that retains dead letters, and name and cron schedule of the scheduler job of `monitor` (null for none)."
   type = object({
     subscriptions             = map(string)
     dead_letter_subscriptions = list(string)
     retained_dead_letters     = string
     monitor_job               = optional(string)
+    monitor_schedule          = optional(string)
   })
 }
 
-variable "erasure_config" {
-  description = "ID of the scheduled query that deletes the rows of erased calls: projects/…/transferConfigs/ID."
-  type        = string
+variable "queries" {
+  description = "IDs of the scheduled queries, by name (`erase`, `store_metrics`): projects/…/transferConfigs/ID."
+  type        = map(string)
 }
 
 variable "monitor" {

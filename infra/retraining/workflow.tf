@@ -202,7 +202,7 @@ resource "google_monitoring_alert_policy" "failed" {
 
   documentation {
     subject   = "${var.deployment.name}: retraining failed"
-    content   = "The production model is unchanged. The workflow execution shows the failed step. The log of the Cloud Run job of that step contains the reason. See docs/retraining.md."
+    content   = "The production model is unchanged. The workflow execution shows the failed step. The log of the Cloud Run job of that step contains the reason. See docs/retraining.md. Runbook: docs/million-calls.md#retraining-failed"
     mime_type = "text/markdown"
   }
 }

@@ -10,8 +10,9 @@ locals {
   erase_order = concat(sort(setsubtract(local.erasable, ["recordings"])), ["recordings"])
   by_queue    = length(var.queue_readers) > 0
   accounts    = [for email in values(var.readers) : "serviceAccount:${email}"]
-  # The function monitor reads views. A grant on a view would not survive a replacement of the view.
-  readers = distinct(concat(var.report_readers, flatten(values(var.queue_readers)), [for name, email in var.readers : "serviceAccount:${email}" if name == "monitor"]))
+  # The function monitor and the query that stores metrics read views. A grant on a view would not survive its replacement.
+  view_accounts = concat(["monitor"], var.store_metrics ? ["eraser"] : [])
+  readers       = distinct(concat(var.report_readers, flatten(values(var.queue_readers)), [for name, email in var.readers : "serviceAccount:${email}" if contains(local.view_accounts, name)]))
   # Rows of these tables are kept: the changes of the model in production.
   permanent = toset(["releases"])
 }
@@ -125,7 +126,7 @@ module "views" {
   tables_dataset = google_bigquery_dataset.tables.dataset_id
   tables         = toset([for table in google_bigquery_table.tables : table.table_id])
   folder         = "${var.schemas}/views"
-  parameters     = { time_zone = var.deployment.time_zone, min_calls_per_group = var.min_calls_per_group }
+  parameters     = { time_zone = var.deployment.time_zone, min_calls_per_group = var.min_calls_per_group, store_metrics = var.store_metrics }
 }
 
 # Row access by queue. As soon as a table has a row access policy, principals without a policy get no rows.
@@ -181,4 +182,27 @@ resource "google_bigquery_data_transfer_config" "erase" {
   }
 
   depends_on = [google_bigquery_table.tables]
+}
+
+# Reports then read the stored metrics of past days, not their segments.
+resource "google_bigquery_data_transfer_config" "store_metrics" {
+  count = var.store_metrics ? 1 : 0
+
+  project              = var.deployment.project_id
+  location             = var.location
+  display_name         = "${var.dataset_id}: store the metrics of calls"
+  data_source_id       = "scheduled_query"
+  schedule             = "every 1 hours"
+  service_account_name = var.accounts["eraser"]
+
+  params = {
+    query = templatefile("${path.module}/store_metrics.sql", {
+      dataset         = "${var.deployment.project_id}.${var.dataset_id}"
+      reports         = "${var.deployment.project_id}.${google_bigquery_dataset.reports.dataset_id}"
+      columns         = join(", ", local.tables["stored_metrics"].fields[*].name)
+      metrics_version = module.views[google_bigquery_dataset.reports.dataset_id].metrics_version
+    })
+  }
+
+  depends_on = [module.views]
 }

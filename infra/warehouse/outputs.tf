@@ -30,9 +30,12 @@ output "erasable_tables" {
   value       = setunion(local.erasable, ["call_details"])
 }
 
-output "erasure_config" {
-  description = "ID of the scheduled query that deletes the rows of erased calls: projects/…/transferConfigs/ID."
-  value       = google_bigquery_data_transfer_config.erase.name
+output "scheduled_queries" {
+  description = "IDs of the scheduled queries (projects/…/transferConfigs/ID): `erase` deletes the rows of erased calls, and `store_metrics`, if enabled, stores the metrics of calls."
+  value = merge(
+    { erase = google_bigquery_data_transfer_config.erase.name },
+    { for config in google_bigquery_data_transfer_config.store_metrics : "store_metrics" => config.name },
+  )
 }
 
 output "views" {

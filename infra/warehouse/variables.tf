@@ -57,6 +57,12 @@ variable "min_calls_per_group" {
   default     = 5
 }
 
+variable "store_metrics" {
+  description = "Whether an hourly query stores the metrics of calls, so that reports do not read their segments: for 100,000 calls per month or more (docs/million-calls.md). A call then appears in reports after the next run."
+  type        = bool
+  default     = false
+}
+
 variable "report_readers" {
   description = "IAM members (`user:`, `group:`, `serviceAccount:`, `domain:`) that read every report."
   type        = list(string)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
@@ -95,7 +96,11 @@ def test_correct_deployment_passes_all_checks(outside):
     code, results = doctor()
     assert (code, [result for result in results if not result["ok"]]) == (0, [])
     checks = {result["check"] for result in results}
-    assert checks >= {"bucket", "notifications", "topics", "subscriptions", "functions", "tables", "views"}
+    assert checks >= {"bucket", "notifications", "topics", "subscriptions", "functions", "tables", "views", "queries"}
+    (queries,) = [result["message"] for result in results if result["check"] == "queries"]
+    assert re.match(
+        r"All columns of the dashboard over 31 days read at most [\d.]+ GB \([\d.]+ USD\), of which", queries
+    )
 
 
 def test_model_in_production_is_checked(outside, tmp_path):

@@ -30,6 +30,7 @@ OPTIONS: dict[str, dict[str, object]] = {
         "settings": {"time_zone": "Europe/Berlin", "model_uri": "gs://m/r@production", "erase_on_delete": True}
     },
     "source repository": {"source_repository": "projects/p/locations/l/connections/c/repositories/r"},
+    "stored metrics": {"store_metrics": True},
     "webhook": {"alert_webhook": {"url_secret": "url", "signing_key_secret": "key"}},
 }
 PAIRS = [
@@ -37,6 +38,7 @@ PAIRS = [
     ("key", "retraining"),
     ("perimeter", "realtime"),
     ("queue readers", "retraining"),
+    ("queue readers", "stored metrics"),
     ("webhook", "key"),
 ]
 EVERY = [(name,) for name in OPTIONS] + PAIRS

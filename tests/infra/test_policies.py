@@ -238,12 +238,40 @@ def test_no_alert_requires_a_metric_that_may_not_exist_yet(existing):
                 assert not re.search(r'metric.type = "(custom|logging)\.googleapis\.com', threshold["filter"])
             for query in condition["condition_prometheus_query_language"]:
                 assert query["disable_metric_validation"] is True
-                written = re.search(r"custom_googleapis_com:(\w+)\{", query["query"])[1]
                 metrics = {
                     re.sub(r"\W", "_", one["values"]["type"].removeprefix("custom.googleapis.com/"))
                     for one in of_type(existing.resources, "google_monitoring_metric_descriptor")
                 }
-                assert written in metrics
+                named = set(re.findall(r"(\w+_googleapis_com):(\w+)\{", query["query"]))
+                assert named <= {("custom_googleapis_com", name) for name in metrics} | {
+                    ("run_googleapis_com", "request_count")
+                }
+
+
+def test_missing_drift_check_raises_an_alert(existing):
+    """Also if the function was never called. A new deployment is silent until its first check is overdue."""
+    (policy,) = [
+        one["values"]
+        for one in of_type(existing.resources, "google_monitoring_alert_policy")
+        if one["values"]["display_name"].endswith("the daily drift check does not start")
+    ]
+    (condition,) = [one["condition_prometheus_query_language"][0] for one in policy["conditions"]]
+    jobs = of_type(existing.resources, "google_cloud_scheduler_job")
+    (job,) = [one for one in jobs if one["values"]["name"].endswith("-monitor")]
+    service = job["values"]["name"]  # the function has the name of the job
+    assert re.match(rf'absent_over_time\(run_\w+:request_count\{{[^}}]*"{service}"\}}\[26h\]\)', condition["query"])
+    assert re.search(r'and on\(\) count\(count_over_time\(.*-analyze"\}\[7d\] offset 26h\)\)$', condition["query"])
+    assert job["values"]["schedule"].endswith(" * * *"), "daily"
+
+
+def test_every_alert_links_to_an_entry_of_the_runbook(existing):
+    page = (ROOT / "docs" / "million-calls.md").read_text()
+    entries = {re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") for title in re.findall(r"^### (.+)$", page, re.M)}
+    policies = of_type(existing.resources, "google_monitoring_alert_policy")
+    links = {one["address"]: one["values"]["documentation"][0]["content"] for one in policies}
+    for address, content in links.items():
+        assert re.search(r"docs/million-calls\.md#([\w-]+)$", content)[1] in entries, address
+    assert len(entries) >= len({content.rpartition("#")[2] for content in links.values()}) > 5
 
 
 def test_ingress_is_as_documented(existing):

@@ -2,13 +2,19 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from many_calls import add_calls
+from query_bytes import read_bytes
+from stored_metrics import store_metrics
 from typer.testing import CliRunner
 
 from callmood.cli.app import app
-from callmood.ops.cost import PRICES, FunctionSpec, Workload, estimate, load_prices
+from callmood.ops.cost import PRICES, FunctionSpec, Workload, estimate, load_prices, tile_bytes
+from callmood.warehouse import dialect
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 DOCS = Path(__file__).parents[2] / "docs" / "cost.md"
 
@@ -73,3 +79,56 @@ def test_command_prints_total_and_alternatives():
     shown = cost("--hours", "1000").stdout
     assert "USD per month for 1,000 hours" in shown
     assert "Amazon Transcribe" in shown
+
+
+MILLION = Workload(hours=100_000, keep_months=12, tiles=5000, stores_metrics=True)
+
+
+def test_queries_of_the_dashboard_are_part_of_the_total():
+    """5,000 tiles of 0.29 KB per call of the month and 0.42 KB per call of the year."""
+    items = {item.item: item for item in estimate(MILLION, FunctionSpec(), load_prices())}
+    assert items["queries: dashboard"].usd == pytest.approx(5000 * 1e6 * (290 + 12 * 420) / 2**40 * 6.25)
+    without = estimate(replace(MILLION, stores_metrics=False), FunctionSpec(), load_prices())
+    assert {item.item: item.usd for item in without}["queries: dashboard"] > 3 * items["queries: dashboard"].usd
+
+
+def test_calls_replace_hours():
+    by_calls = json.loads(cost("--calls", "1000", "--json").stdout)
+    assert by_calls == json.loads(cost("--hours", "100", "--json").stdout)
+    for arguments in ([], ["--hours", "1", "--calls", "1"]):
+        assert "set either --hours or --calls" in cost(*arguments).output
+
+
+def test_docs_show_the_cost_of_a_million_calls():
+    command = "cost --calls 1000000 --keep-months 12 --tiles 5000 --store-metrics"
+    shown = DOCS.read_text().partition(f"{command} -->\n")[2].partition("<!-- end -->")[0]
+    given = json.loads(cost(*command.split()[1:], "--json").stdout)
+    for item in given["items"]:
+        assert f"| {item['item']} | {item['quantity']} | {item['usd']:,.2f} |" in shown
+    assert f"| **total** | | **{given['usd']:,.2f}** |" in shown
+
+
+@pytest.mark.parametrize("months", [1, 12])
+def test_bytes_of_a_tile_are_those_of_its_columns(tmp_path, monkeypatch, months):
+    """The sizes of BigQuery's types, and the columns that each scan reads."""
+    template = dialect.render
+
+    def stored_only(sql, **values):
+        return template(sql.replace("${first_unstored_day}", "DATE '9999-12-31'"), **values)
+
+    monkeypatch.setattr(dialect, "render", stored_only)
+    path = tmp_path / "calls.duckdb"
+    store, calls = DuckDBWarehouse(path), 30 * 4
+    add_calls(path, calls * months, days=30 * months)
+    store_metrics(store)
+    january = "call_date BETWEEN DATE '2026-01-01' AND DATE '2026-01-30'"
+    workload = Workload(hours=calls / 10, keep_months=months, stores_metrics=True)
+    for view in ("queues_daily", "agents_daily", "emotion_hourly"):
+        read = read_bytes(path, f"FROM {view} WHERE {january}")
+        assert not read.get("segments")
+        assert sum(read.values()) == pytest.approx(tile_bytes(workload), rel=0.15), view
+    monkeypatch.undo()
+    plain = DuckDBWarehouse(tmp_path / "plain.duckdb")
+    add_calls(plain.path, calls * months, days=30 * months)
+    read = read_bytes(plain.path, f"FROM queues_daily WHERE {january}")
+    assert sum(read.values()) == pytest.approx(tile_bytes(replace(workload, stores_metrics=False)), rel=0.15)

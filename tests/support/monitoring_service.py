@@ -1,4 +1,4 @@
-"""A gRPC server that validates time series like Cloud Monitoring, and stores them."""
+"""A gRPC server that validates and stores time series like Cloud Monitoring, and returns numbers of waiting events."""
 
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
@@ -6,18 +6,26 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 from google.cloud.monitoring_v3 import MetricServiceClient
 from google.cloud.monitoring_v3.services.metric_service.transports import MetricServiceGrpcTransport
-from google.cloud.monitoring_v3.types import CreateTimeSeriesRequest
+from google.cloud.monitoring_v3.types import (
+    CreateTimeSeriesRequest,
+    ListTimeSeriesRequest,
+    ListTimeSeriesResponse,
+    Point,
+    TimeSeries,
+)
 from google.protobuf.empty_pb2 import Empty
 
 MAX_SERIES = 200  # https://cloud.google.com/monitoring/quotas
 
 
 class Monitoring:
-    """The accepted `requests`, and a `client` of the server."""
+    """The accepted `requests`, a `client` of the server, its `queries`, and numbers of waiting events, newest first."""
 
     def __init__(self, client):
         self.client = client
         self.requests = []
+        self.queries = []
+        self.waiting = []
 
     def points(self):
         """Written points by metric and labels."""
@@ -38,12 +46,22 @@ def monitoring():
         service.requests.append(request)
         return Empty()
 
-    method = grpc.unary_unary_rpc_method_handler(
-        create, CreateTimeSeriesRequest.deserialize, lambda empty: empty.SerializeToString()
-    )
+    def read(request, _context):
+        service.queries.append(request)
+        points = [Point(value={"int64_value": number}) for number in service.waiting]
+        return ListTimeSeriesResponse(time_series=[TimeSeries(points=points)] if points else [])
+
+    methods = {
+        "CreateTimeSeries": grpc.unary_unary_rpc_method_handler(
+            create, CreateTimeSeriesRequest.deserialize, lambda empty: empty.SerializeToString()
+        ),
+        "ListTimeSeries": grpc.unary_unary_rpc_method_handler(
+            read, ListTimeSeriesRequest.deserialize, ListTimeSeriesResponse.serialize
+        ),
+    }
     server = grpc.server(ThreadPoolExecutor(2))
     server.add_generic_rpc_handlers(
-        [grpc.method_handlers_generic_handler("google.monitoring.v3.MetricService", {"CreateTimeSeries": method})]
+        [grpc.method_handlers_generic_handler("google.monitoring.v3.MetricService", methods)]
     )
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

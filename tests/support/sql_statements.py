@@ -22,12 +22,14 @@ DUCKDB_MODULES = {
 TEMPLATE_FIELDS = {
     "column": ["call_id", "customer_id"],
     "columns": ["call_id, negativity"],
+    "view": ["calls"],
     "condition": ["call_date BETWEEN @first AND @last", "call_date = @day AND recording_id = @recording_id"],
 }
 
 # Types of parameters; all others are STRING.
 _TYPES = {
     **dict.fromkeys(("call_date", "day", "first", "last", "oldest", "until"), "DATE"),
+    "days": "DATES",
     "digits": "INT64",
     "since": "TIMESTAMP",
     **dict.fromkeys(("recording_ids", "uris", "contents", "objects"), "ARRAY"),
@@ -57,6 +59,8 @@ class Statement:
         return [
             Field(name, "STRING", "REPEATED", "")
             if types.get(name) == "ARRAY"
+            else Field(name, "DATE", "REPEATED", "")
+            if types.get(name) == "DATES"
             else Field(name, types.get(name, "STRING"), "NULLABLE", "")
             for name in sorted(set(re.findall(r"@(\w+)", self.sql)))
         ]
@@ -113,6 +117,22 @@ def scheduled_statements():
 
     details = (ROOT / "infra/warehouse/erase_details.sql").read_text(encoding="utf-8")
     yield Statement("infra/warehouse/erase_details.sql", render(details, dataset="callmood"))
+
+
+def storing_script(dataset="callmood"):
+    """Return Terraform's script that stores the metrics of calls, for views and tables in one dataset."""
+    template = (ROOT / "infra/warehouse/store_metrics.sql").read_text(encoding="utf-8")
+    columns = ", ".join(field.name for field in tables()["stored_metrics"].fields)
+    return render(template.replace("${columns}", columns).replace("${reports}", dataset), dataset=dataset)
+
+
+def storing_statements(dataset="callmood"):
+    """Return the statements of that script: the query of its variable, and the insertion with it as a parameter."""
+    [(days, insertion)] = re.findall(
+        r"DECLARE days ARRAY<DATE> DEFAULT \((.*?)\n\);\n(.*);", storing_script(dataset), re.DOTALL
+    )
+    source = "infra/warehouse/store_metrics.sql"
+    return [Statement(source, days), Statement(source, insertion.replace("UNNEST(days)", "UNNEST(@days)"))]
 
 
 def documented_statements():

@@ -112,10 +112,9 @@ def bq(*arguments: str) -> int:
 
     options = dict(word.removeprefix("--").split("=", 1) for word in arguments if word.startswith("--") and "=" in word)
     default = options["dataset_id"].replace(":", ".") if "dataset_id" in options else None
-    rows = connect(options.get("project_id")).query_and_wait(
-        arguments[-1],
-        job_config=QueryJobConfig(default_dataset=default, use_query_cache="--nouse_cache" not in arguments),
-    )
+    # A job, because the emulator's short form of a query ignores the default dataset, and returns no rows for an error.
+    config = QueryJobConfig(default_dataset=default, use_query_cache="--nouse_cache" not in arguments)
+    rows = connect(options.get("project_id")).query(arguments[-1], job_config=config).result()
     print(json.dumps([dict(row.items()) for row in rows], default=str))
     return 0
 

@@ -2,7 +2,7 @@
 
 import pytest
 import sqlglot
-from sql_statements import python_statements, scheduled_statements
+from sql_statements import python_statements, scheduled_statements, storing_statements
 from sqlglot import exp
 
 from callmood.warehouse.schema import tables, views
@@ -30,6 +30,7 @@ ALL_DAYS = {
     "callmood.services.erase": "an erasure must find every recording of a call or customer",
     "callmood.services.reprocess": "the recordings of a bucket have any day",
     "infra/warehouse/erase.sql": "an erased recording has any day",
+    "infra/warehouse/store_metrics.sql": "an analysis without stored metrics has any day; a variable prunes segments",
 }
 
 _LOWER_BOUNDS = (exp.EQ, exp.GT, exp.GTE, exp.Between)
@@ -76,7 +77,11 @@ def _bounds_day(condition, qualifiers):
     return is_day and not any(other.find(exp.Column, exp.Select) for other in others)
 
 
-STATEMENTS = [each for each in [*python_statements(), *scheduled_statements()] if each.source not in LOCAL_MODULES]
+STATEMENTS = [
+    each
+    for each in [*python_statements(), *scheduled_statements(), *storing_statements()]
+    if each.source not in LOCAL_MODULES
+]
 
 
 @pytest.mark.parametrize("statement", STATEMENTS, ids=lambda statement: statement.name)

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from sql_statements import documented_statements, python_statements, scheduled_statements
+from sql_statements import documented_statements, python_statements, scheduled_statements, storing_statements
 
 from callmood.errors import QueryError
 from callmood.resources import SCHEMAS
@@ -34,6 +34,12 @@ def test_bigquery_accepts_every_statement_in_python(analyzer, statement):
 @pytest.mark.parametrize("statement", list(scheduled_statements()), ids=lambda statement: statement.name)
 def test_bigquery_accepts_every_scheduled_statement(analyzer, statement):
     assert analyzer.output_columns(statement.sql) == []
+
+
+def test_bigquery_accepts_the_script_that_stores_metrics(analyzer):
+    days, insertion = storing_statements()
+    assert [kind for _, kind in analyzer.output_columns(days.sql)] == ["ARRAY<DATE>"]
+    assert analyzer.output_columns(insertion.sql, insertion.parameters) == []
 
 
 @pytest.mark.parametrize("statement", list(documented_statements()), ids=lambda statement: statement.name)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +25,9 @@ from callmood.cli.options import (
 )
 from callmood.cli.output import out, print_json, print_table, progress_bar
 from callmood.errors import CallmoodError
+
+if TYPE_CHECKING:
+    from callmood.types import ObjectRef
 
 commands = typer.Typer()
 
@@ -50,6 +54,9 @@ def backfill(
     store: StoreOption = DEFAULT_STORE,
     dataset: DatasetOption = None,
     rate: RateOption = 2.0,
+    max_backlog: Annotated[
+        int, typer.Option(min=1, help="Pause while more events than this wait for the functions.")
+    ] = 1000,
     checkpoint: Annotated[
         Path, typer.Option(help="File that records the progress, to resume a stopped run.", dir_okay=False)
     ] = Path("callmood-backfill.json"),
@@ -61,7 +68,7 @@ def backfill(
     With --model, reprocess all recordings with that model version. Reports switch to the new results at once, when all
     recordings are processed and the version is in production. Exit code 1: a recording failed.
 
-    Stop with Ctrl-C; repeat the command to resume.
+    First show the duration, and the cost of the analysis. Stop with Ctrl-C; repeat the command to resume.
     """
     if not uri.startswith("gs://"):
         if model is None:
@@ -71,27 +78,50 @@ def backfill(
     if project is None:
         raise CallmoodError("no project; set --project or GOOGLE_CLOUD_PROJECT")
     if model:
-        _reprocess_bucket(uri, model, project, topic, dataset or f"{project}.callmood", rate, dry_run, as_json)
+        _reprocess_bucket(
+            uri, model, project, topic, dataset or f"{project}.callmood", rate, max_backlog, dry_run, as_json
+        )
         return
     from google.cloud.pubsub_v1 import PublisherClient
     from google.cloud.storage import Client
 
+    from callmood.ops.cost import backfill_usd
     from callmood.services.backfill import Checkpoint, list_recordings, publish_events
 
     client, topic_path = Client(project=project), PublisherClient.topic_path(project, topic)
     progress = Checkpoint(checkpoint, uri, topic_path)
-    sizes = [recording.size_bytes for recording in list_recordings(client, uri, progress.last_name)]
+    count = total_bytes = 0
+    for recording in list_recordings(client, uri, progress.last_name):
+        count, total_bytes = count + 1, total_bytes + recording.size_bytes
+    hours, usd = count / rate / 3600, backfill_usd(count, total_bytes)
+    size, speed = f"{total_bytes / 1e9:,.2f} GB", f"{hours:,.1f} h at {rate:g} per second"
+    text = f"{count:,} recordings ({size}), {speed}, about {usd:,.2f} USD"
     if not dry_run:
-        refs = (recording.ref for recording in list_recordings(client, uri, progress.last_name))
-        with progress, progress_bar(len(sizes), "Publishing") as advance:
+        if not as_json:
+            out.print(f"{text}.", highlight=False)
+        listed = (recording.ref for recording in list_recordings(client, uri, progress.last_name))
+        refs = _paced(listed, project, topic, max_backlog)
+        with progress, progress_bar(count, "Publishing") as advance:
             for ref in publish_events(PublisherClient(), topic_path, refs, rate):
                 progress.advance(ref.name)
                 advance()
     if as_json:
-        print_json([{"recordings": len(sizes), "bytes": sum(sizes), "published": not dry_run}])
+        report = {"recordings": count, "bytes": total_bytes, "hours": hours, "usd": usd, "published": not dry_run}
+        print_json([report])
     else:
-        action = "would be published" if dry_run else "published"
-        out.print(f"{len(sizes):,} recordings ({sum(sizes) / 1e9:,.2f} GB) {action}.", highlight=False)
+        out.print(f"{text} would be published." if dry_run else f"{count:,} recordings published.", highlight=False)
+
+
+def _paced(refs: Iterator[ObjectRef], project: str, topic: str, max_backlog: int) -> Iterator[ObjectRef]:
+    """Pause while too many events of a deployment wait. The Pub/Sub emulator has no metrics."""
+    if "PUBSUB_EMULATOR_HOST" in os.environ:
+        return refs
+    from google.cloud.monitoring_v3 import MetricServiceClient
+
+    from callmood.services.backfill import pause_at_backlog, waiting_events
+
+    metrics, subscription = MetricServiceClient(), f"{topic.removesuffix('-recordings')}-analyze"
+    return pause_at_backlog(refs, lambda: waiting_events(metrics, project, subscription), max_backlog)
 
 
 def _reprocess_folder(folder: Path, model: str, store: Path, dry_run: bool, as_json: bool) -> None:
@@ -117,7 +147,15 @@ def _reprocess_folder(folder: Path, model: str, store: Path, dry_run: bool, as_j
 
 
 def _reprocess_bucket(
-    uri: str, model: str, project: str, topic: str, dataset: str, rate: float, dry_run: bool, as_json: bool
+    uri: str,
+    model: str,
+    project: str,
+    topic: str,
+    dataset: str,
+    rate: float,
+    max_backlog: int,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
     """Publish events that request a model version, and wait until the functions have processed them."""
     from google.cloud.pubsub_v1 import PublisherClient
@@ -138,7 +176,8 @@ def _reprocess_bucket(
         pending_ids = {ref.recording_id for ref in pending}
         topic_path = PublisherClient.topic_path(project, topic)
         with progress_bar(len(pending), "Publishing") as advance:
-            for _ in publish_events(PublisherClient(), topic_path, pending, rate, version):
+            paced = _paced(iter(pending), project, topic, max_backlog)
+            for _ in publish_events(PublisherClient(), topic_path, paced, rate, version):
                 advance()
         before = len(pending)
         with progress_bar(len(pending), "Analyzing") as advance:

@@ -113,11 +113,27 @@ def looker_links(
         print(f"{name}\n  {link}")
 
 
-@commands.command(epilog=example("callmood cost --hours 1000 --call-minutes 8"))
+@commands.command(
+    epilog=example(
+        "callmood cost --hours 1000 --call-minutes 8",
+        "callmood cost --calls 1000000 --keep-months 12 --tiles 5000 --store-metrics",
+    )
+)
 def cost(
-    hours: Annotated[float, typer.Option(min=0, help="Hours of calls per month.")],
+    hours: Annotated[
+        float | None, typer.Option(min=0, help="Hours of calls per month.", show_default="from --calls")
+    ] = None,
+    calls: Annotated[
+        float | None, typer.Option(min=0, help="Calls per month, instead of --hours.", show_default="none")
+    ] = None,
     call_minutes: Annotated[float, typer.Option(min=0.1, help="Mean duration of a call in minutes.")] = 6.0,
     keep_months: Annotated[float, typer.Option(min=0, help="Retention of audio and rows in months.")] = 1.0,
+    tiles: Annotated[
+        float, typer.Option(min=0, help="Tiles of the dashboard that all readers load per month, each over one month.")
+    ] = 0.0,
+    store_metrics: Annotated[
+        bool, typer.Option("--store-metrics", help="With Terraform's store_metrics: tiles do not read segments.")
+    ] = False,
     times_real_time: Annotated[
         float, typer.Option(min=1, help="Speed of the analysis in multiples of real time (`./run bench`).")
     ] = 100.0,
@@ -131,8 +147,13 @@ def cost(
     """Estimate the monthly cost in Google Cloud, and compare it with other services."""
     from callmood.ops.cost import FunctionSpec, Workload, estimate, load_prices
 
+    if (hours is None) == (calls is None):
+        raise CallmoodError("set either --hours or --calls")
+    hours = hours if hours is not None else (calls or 0) * call_minutes / 60
     price_list = load_prices(prices)
-    workload = Workload(hours=hours, call_minutes=call_minutes, keep_months=keep_months)
+    workload = Workload(
+        hours=hours, call_minutes=call_minutes, keep_months=keep_months, tiles=tiles, stores_metrics=store_metrics
+    )
     function = FunctionSpec(times_real_time=times_real_time, memory_gib=memory, cpus=cpus)
     items = estimate(workload, function, price_list)
     total = sum(item.usd for item in items)

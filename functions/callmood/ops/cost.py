@@ -14,6 +14,12 @@ PRICES = Path(__file__).with_name("prices.json")
 _BYTES_PER_S = 2 * 8000
 # BigQuery's minimum billed size of a streamed row; a row of `segments` is smaller.
 _ROW_BYTES = 1000
+# Bytes that BigQuery reads per call for a tile of the dashboard, by the referenced columns and the sizes of its types
+# (`./run bench views month`). A month of a tile reads stored metrics and columns of recordings, or segments. Every
+# query also reads the columns that decide which analysis counts, of all days.
+_TILE_BYTES, _TILE_SEGMENT_BYTES, _IDENTITY_BYTES = 290, 17_600, 420
+# The hourly query reads IDs of all days, and the segments of the current day, on average half of them.
+_STORING_RUNS, _STORING_BYTES = 24 * 30.4, 115
 # Size of an event in Pub/Sub, billed for publishing and for delivery, and of the log entries of one analysis.
 _EVENT_BYTES, _LOG_BYTES = 2 * 2000, 2000
 
@@ -32,12 +38,18 @@ class Workload:
         Speech segments per hour of call, all channels together.
     keep_months : float
         Retention of audio and rows in months. The estimate is for a month with this much stored data.
+    tiles : float
+        Tiles of the dashboard that readers load per month, each about one month of calls.
+    stores_metrics : bool
+        Terraform's `store_metrics`: an hourly query stores the metrics of calls.
     """
 
     hours: float
     call_minutes: float = 6.0
     segments_per_hour: float = 900.0
     keep_months: float = 1.0
+    tiles: float = 0.0
+    stores_metrics: bool = False
 
     @property
     def calls(self) -> float:
@@ -141,4 +153,55 @@ def estimate(workload: Workload, function: FunctionSpec, prices: Mapping[str, An
         CostItem("stored rows", f"{stored_rows_gb:,.1f} GB", stored_rows_gb * usd["table_gb_month"]),
         CostItem("logs", f"{logs_gib:,.2f} GiB", logs_gib * usd["log_gib"]),
     ]
+    if workload.stores_metrics:
+        stored = calls * (_STORING_BYTES * workload.keep_months + _TILE_SEGMENT_BYTES / 60) * _STORING_RUNS
+        items.append(
+            CostItem("queries: stored metrics", f"{stored / 2**40:,.2f} TiB", stored / 2**40 * usd["query_tib"])
+        )
+    if workload.tiles:
+        read = workload.tiles * tile_bytes(workload)
+        items.append(
+            CostItem(
+                "queries: dashboard",
+                f"{workload.tiles:,.0f} tiles of {tile_bytes(workload) / 1e9:,.2f} GB",
+                read / 2**40 * usd["query_tib"],
+            )
+        )
     return sorted(items, key=lambda item: -item.usd)
+
+
+def tile_bytes(workload: Workload) -> float:
+    """Return the bytes that BigQuery reads for a tile of the dashboard over one month.
+
+    Parameters
+    ----------
+    workload : Workload
+        The calls.
+
+    Examples
+    --------
+    >>> million = Workload(hours=100_000, stores_metrics=True)
+    >>> tile_bytes(million) < 1e9
+    True
+    """
+    month = _TILE_BYTES if workload.stores_metrics else _TILE_BYTES + _TILE_SEGMENT_BYTES
+    return workload.calls * (month + _IDENTITY_BYTES * workload.keep_months)
+
+
+def backfill_usd(recordings: int, size_bytes: int) -> float:
+    """Return the cost of the analysis of existing recordings in USD, if they have the format of telephone systems.
+
+    Parameters
+    ----------
+    recordings : int
+        Number of recordings.
+    size_bytes : int
+        Their total size.
+    """
+    if not recordings:
+        return 0.0
+    hours = size_bytes / _BYTES_PER_S / 3600
+    workload = Workload(hours=hours, call_minutes=60 * hours / recordings)
+    return sum(
+        item.usd for item in estimate(workload, FunctionSpec(), load_prices()) if item.item != "stored audio (Standard)"
+    )

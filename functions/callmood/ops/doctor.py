@@ -10,19 +10,21 @@ from itertools import islice
 from typing import Any
 
 import requests
-from google.api_core.exceptions import GoogleAPIError, NotFound
+from google.api_core.exceptions import BadRequest, GoogleAPIError, NotFound
 from google.auth.exceptions import GoogleAuthError
-from google.cloud.bigquery import Client, SchemaField
+from google.cloud.bigquery import Client, QueryJobConfig, ScalarQueryParameter, SchemaField
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 from google.cloud.storage import Client as StorageClient
 
 from callmood.errors import CallmoodError, ModelError, RegistryError
 from callmood.models.registry import Registry, parse_registry_uri
+from callmood.ops.cost import load_prices
+from callmood.ops.looker import PAGES
 from callmood.resources import SCHEMAS
 from callmood.sources.sidecar import is_sidecar
 from callmood.types import ObjectRef
 from callmood.warehouse.bigquery import BigQueryWarehouse
-from callmood.warehouse.schema import Field, tables
+from callmood.warehouse.schema import Field, tables, views
 
 APPLY = "run: terraform apply"
 DEAD_LETTER_FUNCTION = "dead-letter"
@@ -34,6 +36,9 @@ _ACK_DEADLINE_S = 600
 _SETTLED_AFTER = timedelta(hours=4)
 # Calls are usually younger than this when they are uploaded.
 _USUAL_AGE = timedelta(days=31)
+# Columns that a filter on the day uses.
+_DAYS = ("call_date", "failed_date")
+_CHEAP_BYTES = 20e9
 _MAX_LISTED, _MAX_CHECKED = 20_000, 200
 _NO_RETRY: dict[str, Any] = {"retry": None, "timeout": 30.0}
 
@@ -44,6 +49,8 @@ SELECT recording_id FROM failures WHERE failed_at >= TIMESTAMP(@first) AND recor
 UNION DISTINCT
 SELECT recording_id FROM erasures WHERE erased_at >= TIMESTAMP(@first) AND recording_id IN UNNEST(SPLIT(@ids, ','))
 """
+
+_WHOLE_VIEW = "SELECT * FROM {view} WHERE {condition}"
 
 # BigQuery has two names for each of these types.
 _TYPES = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "STRUCT": "RECORD"}
@@ -122,6 +129,7 @@ def run_checks(deployment: Deployment) -> Iterator[CheckResult]:
         ("model", _check_model),
         ("tables", _check_tables),
         ("views", _check_views),
+        ("queries", _check_queries),
         ("recordings", _check_recordings),
         ("failures", _check_failures),
     ]
@@ -266,6 +274,42 @@ def _check_views(deployment: Deployment) -> Iterator[CheckResult]:
     missing = [name for name in names if name not in existing]
     message = f"Missing views: {', '.join(missing)}." if missing else f"All {len(names)} views exist."
     yield CheckResult("views", not missing, message, APPLY if missing else "")
+
+
+def _check_queries(deployment: Deployment) -> Iterator[CheckResult]:
+    """Check with dry runs, which are free, that BigQuery accepts the views of the dashboard, and what a month costs."""
+    first = (datetime.now(UTC) - _USUAL_AGE).date()
+    sizes, failed = {}, False
+    for name in sorted({view for page in PAGES.values() for view in page}):
+        day = next((field.name for field in views()[name].fields if field.name in _DAYS), None)
+        sql = _WHOLE_VIEW.format(view=name, condition=f"{day} >= @first" if day else "TRUE")
+        config = QueryJobConfig(
+            dry_run=True,
+            use_query_cache=False,
+            default_dataset=deployment.dataset,
+            query_parameters=[ScalarQueryParameter("first", "DATE", first)],
+        )
+        try:
+            job = deployment.bigquery.query(sql, job_config=config, **_NO_RETRY)
+        except BadRequest as error:
+            failed = True
+            yield CheckResult("queries", False, f"BigQuery rejects the view {name}: {error.message}", APPLY)
+        else:
+            sizes[name] = job.total_bytes_processed or 0
+    if failed:
+        return
+    total, largest = sum(sizes.values()), max(sizes, key=lambda name: sizes[name])
+    usd = total / 2**40 * load_prices()["prices"]["query_tib"]["usd"]
+    message = (
+        f"All columns of the dashboard over {_USUAL_AGE.days} days read at most "
+        f"{total / 1e9:,.2f} GB ({usd:,.2f} USD), "
+        f"of which {largest} reads {sizes[largest] / 1e9:,.2f} GB."
+    )
+    is_cheap = total < _CHEAP_BYTES
+    fix = (
+        "" if is_cheap else "for 100,000 calls per month or more, set Terraform's store_metrics (docs/million-calls.md)"
+    )
+    yield CheckResult("queries", True, message, fix)
 
 
 def _check_recordings(deployment: Deployment) -> Iterator[CheckResult]:

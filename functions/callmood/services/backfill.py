@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound
 from google.auth.exceptions import GoogleAuthError
@@ -25,6 +26,11 @@ from callmood.sources.sidecar import is_sidecar
 from callmood.types import FINALIZED, ObjectRef
 from callmood.warehouse.base import Warehouse
 
+if TYPE_CHECKING:
+    from google.cloud.monitoring_v3 import MetricServiceClient
+
+# Cloud Monitoring shows a value after two to four minutes: https://cloud.google.com/monitoring/api/metrics_gcp_p_z
+_BACKLOG_METRIC, _BACKLOG_AGE = "pubsub.googleapis.com/subscription/num_undelivered_messages", timedelta(minutes=10)
 _PUBLISH_TIMEOUT_S = 60.0
 _SAVE_EVERY = 100
 
@@ -182,16 +188,85 @@ def publish_events(
     # Ten batches per second, because Pub/Sub takes a moment to confirm each event.
     size = max(1, round(per_second / 10))
     extra = {"modelVersion": model_version} if model_version else {}
-    remaining, started = iter(refs), time.monotonic()
-    published = 0
+    remaining, due = iter(refs), time.monotonic()
     with _explained_errors(f"topic {topic}", "roles/pubsub.publisher"):
         while batch := list(islice(remaining, size)):
-            time.sleep(max(0.0, started + published / per_second - time.monotonic()))
+            # Seconds that a pause took are not made up for.
+            due = max(due, time.monotonic() - 1.0)
+            time.sleep(max(0.0, due - time.monotonic()))
+            due += len(batch) / per_second
             futures = [publisher.publish(topic, b"{}", **_attributes(ref), **extra) for ref in batch]
             for ref, future in zip(batch, futures, strict=True):
                 future.result(timeout=_PUBLISH_TIMEOUT_S)
                 yield ref
-            published += len(batch)
+
+
+def waiting_events(client: MetricServiceClient, project: str, subscription: str) -> int | None:
+    """Return how many events wait in a subscription, or None if Cloud Monitoring has no recent value.
+
+    Parameters
+    ----------
+    client : MetricServiceClient
+        With permission to read metrics.
+    project : str
+        Project of the subscription.
+    subscription : str
+        Name of the subscription.
+
+    Raises
+    ------
+    CloudError
+        Reading metrics is not permitted.
+    """
+    from google.cloud.monitoring_v3.types import ListTimeSeriesRequest, TimeInterval
+
+    now = datetime.now(UTC)
+    request = ListTimeSeriesRequest(
+        name=f"projects/{project}",
+        filter=f'metric.type = "{_BACKLOG_METRIC}" AND resource.labels.subscription_id = "{subscription}"',
+        interval=TimeInterval(start_time=now - _BACKLOG_AGE, end_time=now),
+    )
+    with _explained_errors(f"the metrics of project {project}", "roles/monitoring.viewer"):
+        newest = [series.points[0] for series in client.list_time_series(request=request) if series.points]
+    return max((point.value.int64_value for point in newest), default=None)
+
+
+def pause_at_backlog(
+    refs: Iterable[ObjectRef],
+    waiting: Callable[[], int | None],
+    max_waiting: int,
+    check_every_s: float = 60.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[ObjectRef]:
+    """Yield recordings, and pause while too many events wait for the functions.
+
+    The number of waiting events is some minutes old, so it can exceed the maximum by the events of these minutes.
+
+    Parameters
+    ----------
+    refs : iterable of ObjectRef
+        The recordings.
+    waiting : callable
+        Returns the number of waiting events, or None if it is unknown.
+    max_waiting : int
+        Pause while more events than this wait.
+    check_every_s : float
+        Seconds between two calls of `waiting`.
+    sleep : callable
+        Waits for a number of seconds.
+
+    Yields
+    ------
+    ObjectRef
+        Each recording, in order.
+    """
+    checked = time.monotonic()
+    for ref in refs:
+        if time.monotonic() - checked >= check_every_s:
+            while (waiting() or 0) > max_waiting:
+                sleep(check_every_s)
+            checked = time.monotonic()
+        yield ref
 
 
 def _attributes(ref: ObjectRef) -> dict[str, str]:

@@ -6,7 +6,9 @@ corrects functions for which SQLGlot's translation returns a different result.
 
 from __future__ import annotations
 
+import hashlib
 import re
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -16,8 +18,19 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 from sqlglot.generators.duckdb import DuckDBGenerator
 
 from callmood.errors import QueryError
+from callmood.resources import SCHEMAS
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+# The views that define stored metrics, in the order of their hash in Terraform.
+_METRIC_VIEWS = ("analysis_segments", "analysis_turns", "unstored_metrics")
+
+
+@cache
+def metrics_version() -> str:
+    """Return the version of the definitions of stored metrics: a hash of the views that compute them."""
+    files = (SCHEMAS / "views" / f"{name}.sql" for name in _METRIC_VIEWS)
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
 def render(sql: str, *, dataset: str, time_zone: str = "UTC", min_calls_per_group: int = 5) -> str:
@@ -26,9 +39,11 @@ def render(sql: str, *, dataset: str, time_zone: str = "UTC", min_calls_per_grou
     Parameters
     ----------
     sql : str
-        BigQuery SQL that can contain ``${dataset}``, ``${time_zone}``, ``${min_calls_per_group}``, and ``${last_day}``,
-        the last day with recordings. Terraform renders it as the current day, so that BigQuery reads only the days
-        that a view needs.
+        BigQuery SQL that can contain ``${dataset}``, ``${time_zone}``, ``${min_calls_per_group}``,
+        ``${metrics_version}``, and two days. ``${last_day}`` is the last day with recordings; Terraform
+        renders the current day, so that BigQuery reads only the days that a view needs. ``${first_unstored_day}`` is
+        the first day whose metrics are computed from segments if they are not stored: here all days; with Terraform's
+        ``store_metrics`` none, because BigQuery would read the segments of every day of the report.
     dataset : str
         ``dataset`` or ``project.dataset``.
     time_zone : str
@@ -50,6 +65,8 @@ def render(sql: str, *, dataset: str, time_zone: str = "UTC", min_calls_per_grou
         "dataset": dataset,
         "time_zone": time_zone,
         "min_calls_per_group": str(min_calls_per_group),
+        "metrics_version": metrics_version(),
+        "first_unstored_day": "DATE '0001-01-01'",
         "last_day": f"(SELECT MAX(call_date) FROM `{dataset}.recordings`)",  # noqa: S608 - a template
     }
 
@@ -101,6 +118,8 @@ def to_duckdb(sql: str, dataset: str = "callmood", *, time_zone: str = "UTC", mi
                 table.set("catalog", None)
         for select in list(statements[0].find_all(exp.Select)):
             _unnest_in_projection(select)
+        for subquery in list(statements[0].find_all(exp.Subquery)):
+            _join_array(subquery)
         return _Generator(dialect="duckdb", unsupported_level=ErrorLevel.RAISE).generate(statements[0])
     except SqlglotError as error:
         raise QueryError(f"the local store cannot run this query: {error}") from None
@@ -125,6 +144,34 @@ def _unnest_in_projection(select: exp.Select) -> None:
     rows = exp.select("*", elements).from_(source.this.copy())
     select.set("from_", exp.From(this=rows.subquery(source.this.alias_or_name)))
     select.set("joins", [])
+
+
+def _join_array(subquery: exp.Subquery) -> None:
+    """Replace ``(SELECT STRING_AGG(f(x), s ORDER BY f(x)) FROM UNNEST(t.a) AS x)`` with functions of the list.
+
+    DuckDB does not push a filter, such as one on the day, through a correlated subquery.
+    """
+    select = subquery.this
+    if not isinstance(select, exp.Select) or set(select.args) - {"expressions", "from_"} - _unset(select):
+        return
+    [joined, *others], source = select.expressions, select.args.get("from_")
+    unnest = source.this if source else None
+    if others or not isinstance(joined, exp.GroupConcat) or not isinstance(unnest, exp.Unnest):
+        return
+    order, alias = joined.this, unnest.args.get("alias")
+    if not isinstance(order, exp.Order) or alias is None or unnest.args.get("offset"):
+        return
+    [key, *more], [array], [element] = order.expressions, unnest.expressions, alias.columns
+    if more or key.args.get("desc") or key.this != order.this:
+        return
+    texts = exp.func("LIST_TRANSFORM", array.copy(), exp.Lambda(this=order.this.copy(), expressions=[element.copy()]))
+    separator = joined.args.get("separator") or exp.Literal.string(",")
+    text = exp.func("ARRAY_TO_STRING", exp.func("LIST_SORT", texts), separator.copy(), dialect="duckdb")
+    subquery.replace(exp.Nullif(this=text, expression=exp.Literal.string("")))
+
+
+def _unset(select: exp.Select) -> set[str]:
+    return {name for name, value in select.args.items() if not value}
 
 
 def view_templates(folder: Path) -> dict[str, str]:

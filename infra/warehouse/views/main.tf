@@ -35,10 +35,22 @@ locals {
   metadata = { for name in local.names : name => try(jsondecode(file("${var.folder}/${name}.json")), null) }
   comments = { for name, sql in local.rendered : name => join(" ", flatten(regexall("(?m)^-- ?(.*)$", try(regex("^(?:--[^\n]*\n)+", sql), "")))) }
 
+  # Values of the placeholders. The days are constants for BigQuery, so a view reads the partitions that it needs.
+  today = "CURRENT_DATE('${var.parameters.time_zone}')"
+  placeholders = {
+    last_day            = local.today
+    first_unstored_day  = var.parameters.store_metrics ? "DATE '9999-12-31'" : "DATE '0001-01-01'"
+    time_zone           = var.parameters.time_zone
+    min_calls_per_group = tostring(var.parameters.min_calls_per_group)
+    metrics_version     = local.metrics_version
+  }
+  # As in callmood/warehouse/dialect.py: a change of these views computes stored metrics again.
+  metrics_version = substr(sha256(join("", [for name in ["analysis_segments", "analysis_turns", "unstored_metrics"] : local.sql[name]])), 0, 12)
   rendered = {
-    for name, sql in local.sql : name => replace(
-      replace(replace(sql, "$${last_day}", "CURRENT_DATE('$${time_zone}')"), "$${time_zone}", var.parameters.time_zone),
-      "$${min_calls_per_group}", var.parameters.min_calls_per_group,
+    for name, sql in local.sql : name => replace(replace(replace(replace(replace(
+      sql, "$${last_day}", local.placeholders.last_day), "$${first_unstored_day}", local.placeholders.first_unstored_day),
+      "$${metrics_version}", local.placeholders.metrics_version), "$${time_zone}", local.placeholders.time_zone),
+      "$${min_calls_per_group}", local.placeholders.min_calls_per_group
     )
   }
   table_reference = "`\\$\\{dataset\\}\\.(${join("|", var.tables)})`"
@@ -57,7 +69,9 @@ locals {
   extended = { for name, view in local.metadata : name => try(view.fields_of, "") }
   own      = { for name, view in local.metadata : name => try(view.fields, []) }
   of_table = { for name, base in local.extended : name => concat(try(jsondecode(file("${var.folder}/../tables/${base}.json")).fields, []), local.own[name]) }
-  columns  = { for name, base in local.extended : name => concat(try(local.of_table[base], []), local.of_table[name]) }
+  of_view  = { for name, base in local.extended : name => concat(try(local.of_table[base], []), local.of_table[name]) }
+  of_views = { for name, base in local.extended : name => concat(try(local.of_view[base], []), local.of_table[name]) }
+  columns  = { for name, base in local.extended : name => concat(try(local.of_views[base], []), local.of_table[name]) }
 }
 
 module "layer_0" {

@@ -8,3 +8,8 @@ output "names" {
     error_message = "These views depend on each other in a cycle, or through more than ten layers: ${join(", ", setsubtract(local.names, local.upto_9))}."
   }
 }
+
+output "metrics_version" {
+  description = "Version of the definitions of stored metrics."
+  value       = local.metrics_version
+}

@@ -24,6 +24,6 @@ variable "folder" {
 }
 
 variable "parameters" {
-  description = "Values of the placeholders in the SQL files: IANA time zone of days and hours, and minimum number of calls for which a row about one agent shows emotion."
-  type        = object({ time_zone = string, min_calls_per_group = number })
+  description = "Values of the placeholders in the SQL files: IANA time zone of days and hours, minimum number of calls for which a row about one agent shows emotion, and whether a scheduled query stores the metrics of past days."
+  type        = object({ time_zone = string, min_calls_per_group = number, store_metrics = bool })
 }

@@ -1,0 +1,24 @@
+"""Store the metrics of calls as the scheduled query of Terraform does, in each engine."""
+
+from sql_statements import storing_script, storing_statements
+
+from callmood.warehouse.bigquery import BigQueryWarehouse
+from callmood.warehouse.dialect import to_duckdb
+from callmood.warehouse.duckdb import DuckDBWarehouse
+
+
+def store_metrics(warehouse):
+    """Run the script. DuckDB and ZetaSQL have no scripts, so they run its statements."""
+    if isinstance(warehouse, BigQueryWarehouse):
+        warehouse._client.query(storing_script(str(warehouse._dataset))).result()
+        return
+    query, insertion = (statement.sql.replace("callmood.", "").replace("`", "") for statement in storing_statements())
+    [[days]] = [row.values() for row in warehouse.query(query)]
+    literals = ", ".join(f"DATE '{day}'" for day in days or []) or "NULL"
+    insertion = insertion.replace("UNNEST(@days)", f"({literals})")
+    if isinstance(warehouse, DuckDBWarehouse):
+        with warehouse.session() as connection:
+            connection.execute(to_duckdb(insertion))
+    else:
+        rows = warehouse.query(insertion[insertion.index("SELECT") :])
+        warehouse.append("stored_metrics", rows)

@@ -1,0 +1,152 @@
+"""Stored metrics: views return the same rows as without them, also after later changes."""
+
+import uuid
+
+import pytest
+from bigquery_dataset import create_dataset
+from call_rows import call, classified, details, erasure, failure, merge, unclassified
+from example_days import DAY, release
+from stack.services import PROJECT
+from stored_metrics import store_metrics
+from warehouse_data import BERLIN, assert_equal_rows, fill, sort_rows
+from zetasql_warehouse import ZetaSQLWarehouse
+
+from callmood.warehouse import dialect
+from callmood.warehouse.bigquery import BigQueryWarehouse
+from callmood.warehouse.duckdb import DuckDBWarehouse, InMemoryWarehouse
+from callmood.warehouse.schema import views
+
+FIGURES = ["calls", "queues_daily", "agents_daily"]
+
+
+def speech(name, anger, **values):
+    return call(name, customer=[classified(0, 6, anger=anger)], agent=[unclassified(7, 9)], **values)
+
+
+LATE_COLUMNS = {
+    "at": "2026-11-02T19:00:00+00:00",
+    "analyzed_at": "2026-11-20T00:00:00+00:00",
+    "started_at_source": "upload",
+    "queue": None,
+    "agent_id": None,
+}
+LATE = speech("late", 0.9, **LATE_COLUMNS)
+
+CHANGES = {
+    "late call": LATE,
+    "overwritten recording": speech("calm", 0.8, at="2026-11-02T10:00:00+00:00", generation=2),
+    "damaged overwrite": failure("escalates", generation=2),
+    "erasure": erasure("recovers"),
+    "details": details("late", queue="sales", agent_id="a9", started_at="2026-11-02T05:00:00+00:00"),
+    "repeated event": LATE,
+    "staged version": merge(
+        release("s", "staged", 21),
+        speech("late", 0.1, model="s", **LATE_COLUMNS | {"analyzed_at": "2026-11-21T13:00:00+00:00"}),
+    ),
+    "published version": release("s", "published", 22),
+}
+
+
+def local(_request):
+    return InMemoryWarehouse("Europe/Berlin")
+
+
+def emulated(request):
+    client = request.getfixturevalue("bigquery_client")
+    dataset = f"{PROJECT}.stored_{uuid.uuid4().hex[:8]}"
+    create_dataset(client, dataset, **BERLIN)
+    return BigQueryWarehouse(dataset, client)
+
+
+def zetasql(_request):
+    return ZetaSQLWarehouse(**BERLIN)
+
+
+@pytest.fixture(params=[local, emulated, zetasql], ids=["duckdb", "bigquery", "zetasql"])
+def stored(request):
+    """Return a warehouse with the example days, whose metrics are stored."""
+    warehouse = request.param(request)
+    fill(warehouse, DAY)
+    store_metrics(warehouse)
+    return warehouse
+
+
+def rows(warehouse, view):
+    return sort_rows(warehouse.query(f"SELECT * FROM {view}"))
+
+
+def shown(warehouse):
+    return {(row["analysis_id"], row["queue"], row["started_at"]) for row in rows(warehouse, "calls")}
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """Return a warehouse with the same rows, which computes all metrics from segments."""
+    warehouse = InMemoryWarehouse("Europe/Berlin")
+    fill(warehouse, DAY)
+    return warehouse
+
+
+def test_every_view_returns_the_same_rows(plain):
+    warehouse = local(None)
+    fill(warehouse, DAY)
+    store_metrics(warehouse)
+    assert rows(warehouse, "stored_metrics")
+    for view in set(views()) - {"unstored_metrics"}:
+        assert_equal_rows(rows(warehouse, view), rows(plain, view))
+
+
+def test_figures_stay_the_same_after_each_change(stored):
+    """Views combine stored metrics with those of new analyses; the next run stores these, too."""
+    fresh = InMemoryWarehouse("Europe/Berlin")
+    fill(fresh, DAY)
+    for name, change in CHANGES.items():
+        before = shown(fresh)
+        for warehouse in (fresh, stored):
+            fill(warehouse, change)
+        expected = rows(fresh, "calls")
+        assert_equal_rows(rows(stored, "calls"), expected)
+        assert (shown(fresh) != before) == (name not in ("repeated event", "staged version")), name
+    store_metrics(stored)
+    assert rows(stored, "unstored_metrics") == []
+    for view in FIGURES:
+        assert_equal_rows(rows(stored, view), rows(fresh, view))
+
+
+def test_second_run_stores_nothing(stored):
+    before = rows(stored, "stored_metrics")
+    store_metrics(stored)
+    assert rows(stored, "stored_metrics") == before
+
+
+def test_changed_definitions_replace_stored_metrics_without_a_gap(tmp_path, monkeypatch):
+    """An upgrade that changes a definition: earlier metrics count until the next run has stored the new ones."""
+    path = tmp_path / "store.duckdb"
+    older = DuckDBWarehouse(path, **BERLIN)
+    fill(older, DAY)
+    store_metrics(older)
+    monkeypatch.setattr(dialect, "metrics_version", lambda: "next")
+    newer = DuckDBWarehouse(path, **BERLIN)
+    expected = rows(newer, "calls")
+    assert len(rows(newer, "unstored_metrics")) == len(rows(newer, "stored_metrics")) > 0
+    store_metrics(newer)
+    assert rows(newer, "unstored_metrics") == []
+    assert {row["metrics_version"] for row in rows(newer, "call_metrics")} == {"next"}
+    assert_equal_rows(rows(newer, "calls"), expected)
+
+
+def test_days_before_the_first_unstored_day_show_stored_metrics_only(tmp_path, monkeypatch):
+    """As in BigQuery with store_metrics, where reading the segments of all days would cost too much."""
+    unbounded = dialect.render
+
+    def bounded(sql, **values):
+        return unbounded(sql.replace("${first_unstored_day}", "DATE '2026-11-03'"), **values)
+
+    monkeypatch.setattr(dialect, "render", bounded)
+    store = DuckDBWarehouse(tmp_path / "bounded.duckdb", **BERLIN)
+    fill(store, merge(speech("past", 0.9), speech("today", 0.9, at="2026-11-03T09:00:00+00:00"), call("silent")))
+    shown = [row["call_id"] for row in store.query("SELECT call_id FROM calls ORDER BY call_id")]
+    assert shown == ["silent", "today"]
+    store_metrics(store)
+    shown = [row["call_id"] for row in store.query("SELECT call_id FROM calls ORDER BY call_id")]
+    assert shown == ["past", "silent", "today"]
