@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 from many_calls import add_calls
 from query_bytes import read_bytes
-from stored_metrics import store_metrics
+from stored_metrics import other_views, store_metrics
 from typer.testing import CliRunner
 
 from callmood.cli.app import app
 from callmood.ops.cost import PRICES, FunctionSpec, Workload, estimate, load_prices, tile_bytes
-from callmood.warehouse import dialect
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
 DOCS = Path(__file__).parents[2] / "docs" / "cost.md"
@@ -111,14 +110,10 @@ def test_docs_show_the_cost_of_a_million_calls():
 @pytest.mark.parametrize("months", [1, 12])
 def test_bytes_of_a_tile_are_those_of_its_columns(tmp_path, monkeypatch, months):
     """The sizes of BigQuery's types, and the columns that each scan reads."""
-    template = dialect.render
-
-    def stored_only(sql, **values):
-        return template(sql.replace("${first_unstored_day}", "DATE '9999-12-31'"), **values)
-
-    monkeypatch.setattr(dialect, "render", stored_only)
     path = tmp_path / "calls.duckdb"
-    store, calls = DuckDBWarehouse(path), 30 * 4
+    calls = 30 * 4
+    with other_views(monkeypatch, first_unstored_day="DATE '9999-12-31'"):
+        store = DuckDBWarehouse(path)
     add_calls(path, calls * months, days=30 * months)
     store_metrics(store)
     january = "call_date BETWEEN DATE '2026-01-01' AND DATE '2026-01-30'"
@@ -127,7 +122,6 @@ def test_bytes_of_a_tile_are_those_of_its_columns(tmp_path, monkeypatch, months)
         read = read_bytes(path, f"FROM {view} WHERE {january}")
         assert not read.get("segments")
         assert sum(read.values()) == pytest.approx(tile_bytes(workload), rel=0.15), view
-    monkeypatch.undo()
     plain = DuckDBWarehouse(tmp_path / "plain.duckdb")
     add_calls(plain.path, calls * months, days=30 * months)
     read = read_bytes(plain.path, f"FROM queues_daily WHERE {january}")

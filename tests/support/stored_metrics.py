@@ -1,7 +1,11 @@
 """Store the metrics of calls as the scheduled query of Terraform does, in each engine."""
 
+from contextlib import contextmanager
+
 from sql_statements import storing_script, storing_statements
 
+from callmood.warehouse import dialect
+from callmood.warehouse import duckdb as duckdb_warehouse
 from callmood.warehouse.bigquery import BigQueryWarehouse
 from callmood.warehouse.dialect import to_duckdb
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -22,3 +26,25 @@ def store_metrics(warehouse):
     else:
         rows = warehouse.query(insertion[insertion.index("SELECT") :])
         warehouse.append("stored_metrics", rows)
+
+
+@contextmanager
+def other_views(monkeypatch, **changed):
+    """Change how templates of views are rendered: `first_unstored_day`, or `metrics_version`."""
+    template = dialect.render
+
+    def render(sql, **values):
+        for name, value in changed.items():
+            sql = sql.replace(f"${{{name}}}", value)
+        return template(sql, **values)
+
+    def forget():
+        for cached in vars(duckdb_warehouse).values():
+            if hasattr(cached, "cache_clear"):
+                cached.cache_clear()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(dialect, "render", render)
+        forget()
+        yield
+    forget()

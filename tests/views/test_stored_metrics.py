@@ -1,13 +1,14 @@
 """Stored metrics: views return the same rows as without them, also after later changes."""
 
 import uuid
+from datetime import date
 
 import pytest
 from bigquery_dataset import create_dataset
 from call_rows import call, classified, details, erasure, failure, merge, unclassified
 from example_days import DAY, release
 from stack.services import PROJECT
-from stored_metrics import store_metrics
+from stored_metrics import other_views, store_metrics
 from warehouse_data import BERLIN, assert_equal_rows, fill, sort_rows
 from zetasql_warehouse import ZetaSQLWarehouse
 
@@ -122,31 +123,36 @@ def test_second_run_stores_nothing(stored):
 def test_changed_definitions_replace_stored_metrics_without_a_gap(tmp_path, monkeypatch):
     """An upgrade that changes a definition: earlier metrics count until the next run has stored the new ones."""
     path = tmp_path / "store.duckdb"
-    older = DuckDBWarehouse(path, **BERLIN)
-    fill(older, DAY)
-    store_metrics(older)
-    monkeypatch.setattr(dialect, "metrics_version", lambda: "next")
-    newer = DuckDBWarehouse(path, **BERLIN)
-    expected = rows(newer, "calls")
+    with other_views(monkeypatch, metrics_version="earlier"):
+        older = DuckDBWarehouse(path, **BERLIN)
+        fill(older, DAY)
+        store_metrics(older)
+    with older.session() as connection:
+        connection.execute("UPDATE stored_metrics SET metrics_version = 'earlier'")
+    newer = DuckDBWarehouse(tmp_path / "newer.duckdb", **BERLIN)
+    fill(newer, merge(DAY, {"stored_metrics": as_json(rows(older, "stored_metrics"))}))
+    expected = rows(older, "calls")
+    assert_equal_rows(rows(newer, "calls"), expected)
     assert len(rows(newer, "unstored_metrics")) == len(rows(newer, "stored_metrics")) > 0
     store_metrics(newer)
     assert rows(newer, "unstored_metrics") == []
-    assert {row["metrics_version"] for row in rows(newer, "call_metrics")} == {"next"}
+    assert {row["metrics_version"] for row in rows(newer, "call_metrics")} == {dialect.metrics_version()}
     assert_equal_rows(rows(newer, "calls"), expected)
 
 
-def test_days_before_the_first_unstored_day_show_stored_metrics_only(tmp_path, monkeypatch):
+def as_json(found):
+    return [
+        {name: value.isoformat() if isinstance(value, date) else value for name, value in row.items()} for row in found
+    ]
+
+
+def test_calls_appear_when_their_metrics_are_stored(tmp_path, monkeypatch):
     """As in BigQuery with store_metrics, where reading the segments of all days would cost too much."""
-    unbounded = dialect.render
-
-    def bounded(sql, **values):
-        return unbounded(sql.replace("${first_unstored_day}", "DATE '2026-11-03'"), **values)
-
-    monkeypatch.setattr(dialect, "render", bounded)
-    store = DuckDBWarehouse(tmp_path / "bounded.duckdb", **BERLIN)
+    with other_views(monkeypatch, first_unstored_day="DATE '2026-11-03'"):
+        store = DuckDBWarehouse(tmp_path / "bounded.duckdb", **BERLIN)
     fill(store, merge(speech("past", 0.9), speech("today", 0.9, at="2026-11-03T09:00:00+00:00"), call("silent")))
-    shown = [row["call_id"] for row in store.query("SELECT call_id FROM calls ORDER BY call_id")]
-    assert shown == ["silent", "today"]
+    found = [row["call_id"] for row in store.query("SELECT call_id FROM calls ORDER BY call_id")]
+    assert found == ["silent", "today"]
     store_metrics(store)
-    shown = [row["call_id"] for row in store.query("SELECT call_id FROM calls ORDER BY call_id")]
-    assert shown == ["past", "silent", "today"]
+    found = [row["call_id"] for row in store.query("SELECT call_id FROM calls ORDER BY call_id")]
+    assert found == ["past", "silent", "today"]
