@@ -99,6 +99,16 @@ def test_without_a_population_segments_count_by_how_neutral_they_are(fitted):
     np.testing.assert_allclose(located, 0.5 + 0.5 * typical(parameters), atol=1e-5)
 
 
+def test_speaker_without_any_neutral_speech_stays_unknown(fitted):
+    estimator = BaselineEstimator(fitted[0], SHRINKAGE_S, None)
+    embedded, angry = np.ones((3, D), np.float32), np.eye(6, dtype=np.float32)[[ANGER] * 3]
+    weights = estimator.weights(np.full(3, 4.0, np.float32), angry)
+    baseline = unknown_speaker(D, 6).update(embedded, weights, angry)
+    located, weight = estimator.locate(baseline)
+    assert (weight, baseline.speech_s) == (0, 0)
+    assert np.isfinite(located).all()
+
+
 @pytest.mark.parametrize("with_population", [False, True])
 def test_statistics_of_chunks_are_those_of_all_segments(fitted, with_population):
     parameters, _ = fitted

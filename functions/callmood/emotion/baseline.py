@@ -27,6 +27,10 @@ Embedding = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
 
+# Below this sum of weights, rounding determines a mean.
+_MIN_WEIGHT_S = 1e-3
+
+
 @dataclass(frozen=True)
 class SpeakerBaseline:
     """Sufficient statistics of a speaker's segments for the estimate of the baseline.
@@ -66,11 +70,12 @@ class SpeakerBaseline:
         Returns
         -------
         SpeakerBaseline
-            The statistics of all segments.
+            The statistics of all segments; unchanged if the segments have no weight, such as speech without any
+            probability of neutral.
         """
-        if not len(embeddings):
-            return self
         weights = np.asarray(weights_s, np.float32)
+        if weights.sum() < _MIN_WEIGHT_S:
+            return self
         total, shares, speech_s = weights @ embeddings, weights @ probabilities, float(weights.sum())
         if self.speech_s:
             earlier = np.float32(self.speech_s)
