@@ -15,41 +15,40 @@ recent_calls AS (
 ),
 queue_sums AS (
   SELECT
-    queue,
-    SAFE_DIVIDE(SUM(negative_s), SUM(emotion_s)) AS negativity,
-    20 * SUM(emotion_s) / NULLIF(COUNTIF(emotion_s > 0), 0) AS prior_s
+    *,
+    SAFE_DIVIDE(SUM(negative_s) OVER by_queue, SUM(emotion_s) OVER by_queue) AS queue_negativity,
+    20 * SUM(emotion_s) OVER by_queue / NULLIF(COUNT(IF(emotion_s > 0, 1, NULL)) OVER by_queue, 0) AS prior_s
   FROM recent_calls
-  GROUP BY queue
+  WINDOW by_queue AS (PARTITION BY queue)
 ),
 -- A cell of queue, direction, and hour has few calls: 20 calls of the queue's mean are added to it.
 cells AS (
   SELECT
-    r.queue,
-    r.direction,
-    r.hour,
-    SAFE_DIVIDE(SUM(r.negative_s) + ANY_VALUE(q.negativity * q.prior_s), SUM(r.emotion_s) + ANY_VALUE(q.prior_s))
+    *,
+    SAFE_DIVIDE(SUM(negative_s) OVER cell + queue_negativity * prior_s, SUM(emotion_s) OVER cell + prior_s)
       AS expected_negativity
-  FROM recent_calls AS r
-  JOIN queue_sums AS q ON q.queue = r.queue
-  GROUP BY r.queue, r.direction, r.hour
+  FROM queue_sums
+  WINDOW cell AS (PARTITION BY queue, direction, hour)
 ),
 residuals AS (
   SELECT
-    r.agent_id,
-    r.emotion_s,
-    r.negative_s,
-    r.emotion_s * c.expected_negativity AS expected_s,
-    r.negative_s - r.emotion_s * c.expected_negativity AS excess_s
-  FROM recent_calls AS r
-  JOIN cells AS c ON c.queue = r.queue AND c.direction = r.direction AND c.hour = r.hour
+    agent_id,
+    emotion_s,
+    negative_s,
+    emotion_s * expected_negativity AS expected_s,
+    negative_s - emotion_s * expected_negativity AS excess_s
+  FROM cells
 ),
 pooled AS (
-  SELECT SAFE_DIVIDE(SUM(excess_s * excess_s), SUM(emotion_s * emotion_s)) AS squared_deviation
+  SELECT
+    *,
+    SAFE_DIVIDE(SUM(excess_s * excess_s) OVER (), SUM(emotion_s * emotion_s) OVER ()) AS squared_deviation
   FROM residuals
 ),
 agent_sums AS (
   SELECT
     agent_id,
+    ANY_VALUE(squared_deviation) AS squared_deviation,
     COUNT(*) AS calls,
     COUNTIF(emotion_s > 0) AS emotion_calls,
     SUM(emotion_s) AS emotion_s,
@@ -59,7 +58,7 @@ agent_sums AS (
     SUM(emotion_s * emotion_s) AS emotion_squares,
     SUM(excess_s * emotion_s) AS excess_products,
     SUM(excess_s * excess_s) AS excess_squares
-  FROM residuals
+  FROM pooled
   WHERE agent_id IS NOT NULL
   GROUP BY agent_id
 ),
@@ -68,26 +67,25 @@ agent_sums AS (
 -- seem certain.
 differences AS (
   SELECT
-    s.*,
-    SAFE_DIVIDE(s.negative_s, s.emotion_s) AS negativity,
-    SAFE_DIVIDE(s.expected_s, s.emotion_s) AS expected_negativity,
-    SAFE_DIVIDE(s.excess_s, s.emotion_s) AS difference,
+    *,
+    SAFE_DIVIDE(negative_s, emotion_s) AS negativity,
+    SAFE_DIVIDE(expected_s, emotion_s) AS expected_negativity,
+    SAFE_DIVIDE(excess_s, emotion_s) AS difference,
     IF(
-      s.emotion_calls > 1,
+      emotion_calls > 1,
       SQRT(
         GREATEST(
           (
-            s.excess_squares - 2 * s.excess_s / s.emotion_s * s.excess_products
-            + POW(s.excess_s / s.emotion_s, 2) * s.emotion_squares
-          ) * s.emotion_calls / NULLIF(s.emotion_calls - 1, 0),
-          p.squared_deviation * s.emotion_squares
+            excess_squares - 2 * excess_s / emotion_s * excess_products
+            + POW(excess_s / emotion_s, 2) * emotion_squares
+          ) * emotion_calls / NULLIF(emotion_calls - 1, 0),
+          squared_deviation * emotion_squares
         )
-      ) / s.emotion_s,
+      ) / emotion_s,
       NULL
     ) AS standard_error,
-    GREATEST(s.emotion_calls - 1, 1) AS df
-  FROM agent_sums AS s
-  CROSS JOIN pooled AS p
+    GREATEST(emotion_calls - 1, 1) AS df
+  FROM agent_sums
 ),
 -- The normal deviate with the tail probability of the t statistic (Wallace 1959), for agents with 20 calls or more.
 deviates AS (

@@ -4,11 +4,11 @@
 -- insight_rank orders what is clear after the correction for the number of comparisons. It is NULL for a row that is
 -- not clear, that a clearer row explains, or that only states the usual level of a group.
 -- Both sides of a comparison have at least ${min_calls_per_group} calls.
+-- Each subquery is read at most twice: BigQuery can evaluate a subquery again for each reference.
 WITH
 recent_calls AS (
   SELECT
     c.recording_id,
-    IFNULL(c.queue, '') AS queue_name,
     c.queue,
     c.direction,
     c.language,
@@ -17,100 +17,59 @@ recent_calls AS (
     r.labels,
     DIV(DATE_DIFF(${last_day}, c.call_date, DAY), 7) AS week,
     c.customer_emotion_s AS emotion_s,
-    c.negative_s
+    c.negative_s,
+    -- Less the difference of the queue from all calls: a change of the mix of queues by hour is not a concentration.
+    c.negative_s - c.customer_emotion_s * (
+      SUM(c.negative_s) OVER by_queue / SUM(c.customer_emotion_s) OVER by_queue
+      - SUM(c.negative_s) OVER () / SUM(c.customer_emotion_s) OVER ()
+    ) AS adjusted_negative_s
   FROM `${dataset}.calls` AS c
   JOIN `${dataset}.recordings_current` AS r ON r.call_date = c.call_date AND r.analysis_id = c.analysis_id
   WHERE c.call_date BETWEEN DATE_SUB(${last_day}, INTERVAL 55 DAY) AND ${last_day}
     AND r.call_date BETWEEN DATE_SUB(${last_day}, INTERVAL 55 DAY) AND ${last_day}
     AND c.customer_emotion_s > 0
+  WINDOW by_queue AS (PARTITION BY IFNULL(c.queue, ''))
 ),
--- The groups of each call. A label is `key=value`.
+-- The groups of each call. Times are those of one queue (queue_time) and of all queues (time). Weekday 0 stands for all
+-- days.
 call_groups AS (
-  SELECT recording_id, week, emotion_s, negative_s, call_group.dimension, call_group.value
+  SELECT
+    recording_id,
+    week,
+    emotion_s,
+    IF(call_group.dimension = 'time', adjusted_negative_s, negative_s) AS negative_s,
+    call_group.dimension IN ('time', 'queue_time') AS is_time,
+    call_group.dimension,
+    call_group.value,
+    call_group.day_of_week,
+    call_group.hour
   FROM recent_calls
   CROSS JOIN UNNEST(
-    [
-      STRUCT('all' AS dimension, 'all' AS value),
-      STRUCT('queue' AS dimension, queue AS value),
-      STRUCT('direction' AS dimension, direction AS value),
-      STRUCT('language' AS dimension, language AS value)
-    ]
+    ARRAY_CONCAT(
+      [
+        STRUCT('all' AS dimension, 'all' AS value, 0 AS day_of_week, 0 AS hour),
+        STRUCT('queue' AS dimension, queue AS value, 0 AS day_of_week, 0 AS hour),
+        STRUCT('direction' AS dimension, direction AS value, 0 AS day_of_week, 0 AS hour),
+        STRUCT('language' AS dimension, language AS value, 0 AS day_of_week, 0 AS hour),
+        STRUCT('time' AS dimension, '' AS value, 0 AS day_of_week, hour AS hour),
+        STRUCT('time' AS dimension, '' AS value, weekday AS day_of_week, hour AS hour),
+        STRUCT('queue_time' AS dimension, queue AS value, 0 AS day_of_week, hour AS hour),
+        STRUCT('queue_time' AS dimension, queue AS value, weekday AS day_of_week, hour AS hour)
+      ],
+      ARRAY(
+        SELECT
+          STRUCT('label' AS dimension, CONCAT(label.key, '=', label.value) AS value, 0 AS day_of_week, 0 AS hour)
+        FROM UNNEST(labels) AS label
+      )
+    )
   ) AS call_group
-  UNION ALL
-  SELECT recording_id, week, emotion_s, negative_s, 'label', CONCAT(label.key, '=', label.value)
-  FROM recent_calls
-  CROSS JOIN UNNEST(labels) AS label
+  WHERE call_group.value IS NOT NULL
 ),
 group_weeks AS (
   SELECT
+    is_time,
     dimension,
     value,
-    week,
-    COUNT(*) AS calls,
-    SUM(emotion_s) AS emotion_s,
-    SUM(negative_s) AS negative_s,
-    SUM(emotion_s * emotion_s) AS emotion_squares,
-    SUM(emotion_s * negative_s) AS products,
-    SUM(negative_s * negative_s) AS negative_squares
-  FROM call_groups
-  WHERE value IS NOT NULL
-  GROUP BY dimension, value, week
-),
--- Changes compare periods of 1 to 4 weeks. Concentrations have all eight weeks: `weeks` is 8, and there is no period
--- before.
-group_periods AS (
-  SELECT
-    dimension,
-    value,
-    weeks,
-    week < weeks AS is_now,
-    SUM(calls) AS calls,
-    SUM(emotion_s) AS emotion_s,
-    SUM(negative_s) AS negative_s,
-    SUM(emotion_squares) AS emotion_squares,
-    SUM(products) AS products,
-    SUM(negative_squares) AS negative_squares
-  FROM group_weeks
-  CROSS JOIN UNNEST([1, 2, 3, 4, 8]) AS weeks
-  WHERE week < 2 * weeks
-  GROUP BY dimension, value, weeks, is_now
-),
--- The calls of one queue, and the calls of all queues less the difference of their queue from all calls: a change of
--- the mix of queues by hour is not a concentration.
-queue_levels AS (
-  SELECT
-    queue_name,
-    SUM(negative_s) / SUM(emotion_s) AS negativity
-  FROM recent_calls
-  GROUP BY queue_name
-),
-overall AS (
-  SELECT SUM(negative_s) / SUM(emotion_s) AS negativity
-  FROM recent_calls
-),
-scoped_calls AS (
-  SELECT recording_id, FALSE AS is_all_queues, queue_name, weekday, hour, week, emotion_s, negative_s
-  FROM recent_calls
-  WHERE queue IS NOT NULL
-  UNION ALL
-  SELECT
-    c.recording_id,
-    TRUE,
-    '',
-    c.weekday,
-    c.hour,
-    c.week,
-    c.emotion_s,
-    c.negative_s - c.emotion_s * (q.negativity - o.negativity)
-  FROM recent_calls AS c
-  JOIN queue_levels AS q ON q.queue_name = c.queue_name
-  CROSS JOIN overall AS o
-),
--- Weekday 0 stands for all days.
-hour_weeks AS (
-  SELECT
-    is_all_queues,
-    queue_name,
     day_of_week,
     hour,
     week,
@@ -120,18 +79,21 @@ hour_weeks AS (
     SUM(emotion_s * emotion_s) AS emotion_squares,
     SUM(emotion_s * negative_s) AS products,
     SUM(negative_s * negative_s) AS negative_squares
-  FROM scoped_calls
-  CROSS JOIN UNNEST([weekday, 0]) AS day_of_week
-  GROUP BY is_all_queues, queue_name, day_of_week, hour, week
+  FROM call_groups
+  GROUP BY is_time, dimension, value, day_of_week, hour, week
 ),
--- Every range of one to four hours, and every whole day.
-hour_ranges AS (
+-- Changes compare periods of 1 to 4 weeks. Concentrations have all eight weeks: `weeks` is 8, and there is no period
+-- before. Times are every range of one to four hours, and every whole day.
+group_periods AS (
   SELECT
-    is_all_queues,
-    queue_name,
+    is_time,
+    dimension,
+    value,
     day_of_week,
-    hour_range.first_hour,
-    hour_range.hours,
+    period.first_hour,
+    period.hours,
+    period.weeks,
+    week < period.weeks AS is_now,
     COUNT(DISTINCT week) AS weeks_with_calls,
     SUM(calls) AS calls,
     SUM(emotion_s) AS emotion_s,
@@ -139,111 +101,96 @@ hour_ranges AS (
     SUM(emotion_squares) AS emotion_squares,
     SUM(products) AS products,
     SUM(negative_squares) AS negative_squares
-  FROM hour_weeks
+  FROM group_weeks
   CROSS JOIN UNNEST(
     [
-      STRUCT(hour AS first_hour, 1 AS hours),
-      STRUCT(hour AS first_hour, 2 AS hours),
-      STRUCT(hour - 1 AS first_hour, 2 AS hours),
-      STRUCT(hour AS first_hour, 3 AS hours),
-      STRUCT(hour - 1 AS first_hour, 3 AS hours),
-      STRUCT(hour - 2 AS first_hour, 3 AS hours),
-      STRUCT(hour AS first_hour, 4 AS hours),
-      STRUCT(hour - 1 AS first_hour, 4 AS hours),
-      STRUCT(hour - 2 AS first_hour, 4 AS hours),
-      STRUCT(hour - 3 AS first_hour, 4 AS hours),
-      STRUCT(0 AS first_hour, 24 AS hours)
+      STRUCT(FALSE AS of_time, 0 AS first_hour, 24 AS hours, 1 AS weeks),
+      STRUCT(FALSE AS of_time, 0 AS first_hour, 24 AS hours, 2 AS weeks),
+      STRUCT(FALSE AS of_time, 0 AS first_hour, 24 AS hours, 3 AS weeks),
+      STRUCT(FALSE AS of_time, 0 AS first_hour, 24 AS hours, 4 AS weeks),
+      STRUCT(FALSE AS of_time, 0 AS first_hour, 24 AS hours, 8 AS weeks),
+      STRUCT(TRUE AS of_time, hour AS first_hour, 1 AS hours, 8 AS weeks),
+      STRUCT(TRUE AS of_time, hour AS first_hour, 2 AS hours, 8 AS weeks),
+      STRUCT(TRUE AS of_time, hour - 1 AS first_hour, 2 AS hours, 8 AS weeks),
+      STRUCT(TRUE AS of_time, hour AS first_hour, 3 AS hours, 8 AS weeks),
+      STRUCT(TRUE AS of_time, hour - 1 AS first_hour, 3 AS hours, 8 AS weeks),
+      STRUCT(TRUE AS of_time, hour - 2 AS first_hour, 3 AS hours, 8 AS weeks),
+      STRUCT(TRUE AS of_time, hour AS first_hour, 4 AS hours, 8 AS weeks),
+      STRUCT(TRUE AS of_time, hour - 1 AS first_hour, 4 AS hours, 8 AS weeks),
+      STRUCT(TRUE AS of_time, hour - 2 AS first_hour, 4 AS hours, 8 AS weeks),
+      STRUCT(TRUE AS of_time, hour - 3 AS first_hour, 4 AS hours, 8 AS weeks),
+      STRUCT(TRUE AS of_time, 0 AS first_hour, 24 AS hours, 8 AS weeks)
     ]
-  ) AS hour_range
-  GROUP BY is_all_queues, queue_name, day_of_week, hour_range.first_hour, hour_range.hours
+  ) AS period
+  WHERE period.of_time = is_time AND week < 2 * period.weeks
+    AND period.first_hour >= 0 AND period.first_hour + period.hours <= 24
+  GROUP BY
+    is_time, dimension, value, day_of_week, period.first_hour, period.hours, period.weeks, is_now
+),
+-- The sums of all calls of the same period, or of all times of the same queue.
+group_totals AS (
+  SELECT
+    *,
+    MAX(IF(is_total, calls, NULL)) OVER same_calls AS all_calls,
+    MAX(IF(is_total, emotion_s, NULL)) OVER same_calls AS all_emotion_s,
+    MAX(IF(is_total, negative_s, NULL)) OVER same_calls AS all_negative_s,
+    MAX(IF(is_total, emotion_squares, NULL)) OVER same_calls AS all_emotion_squares,
+    MAX(IF(is_total, products, NULL)) OVER same_calls AS all_products,
+    MAX(IF(is_total, negative_squares, NULL)) OVER same_calls AS all_negative_squares
+  FROM (
+    SELECT *, dimension = 'all' OR (is_time AND day_of_week = 0 AND hours = 24) AS is_total
+    FROM group_periods
+  )
+  WINDOW same_calls AS (
+    PARTITION BY is_time, IF(is_time, dimension, ''), IF(is_time, value, ''), weeks, is_now
+  )
 ),
 -- One row per side of a comparison. change: `group` now, `reference` before, and `rest` and `rest_reference`, which are
 -- the other calls. concentration: `group`, and the other calls as the `reference`.
 sides AS (
   SELECT
-    IF(weeks = 8, 'concentration', 'change') AS kind,
+    is_time,
     dimension,
     value,
-    FALSE AS is_all_queues,
-    '' AS queue_name,
-    0 AS day_of_week,
-    0 AS first_hour,
-    24 AS hours,
-    weeks,
-    weeks AS weeks_with_calls,
-    IF(is_now, 'group', 'reference') AS side,
-    calls,
-    emotion_s,
-    negative_s,
-    emotion_squares,
-    products,
-    negative_squares
-  FROM group_periods
-  UNION ALL
-  SELECT
-    IF(g.weeks = 8, 'concentration', 'change'),
-    g.dimension,
-    g.value,
-    FALSE,
-    '',
-    0,
-    0,
-    24,
-    g.weeks,
-    g.weeks,
-    CASE WHEN g.weeks = 8 THEN 'reference' WHEN g.is_now THEN 'rest' ELSE 'rest_reference' END,
-    a.calls - g.calls,
-    a.emotion_s - g.emotion_s,
-    a.negative_s - g.negative_s,
-    a.emotion_squares - g.emotion_squares,
-    a.products - g.products,
-    a.negative_squares - g.negative_squares
-  FROM group_periods AS g
-  JOIN group_periods AS a ON a.weeks = g.weeks AND a.is_now = g.is_now
-  WHERE a.dimension = 'all' AND g.dimension != 'all'
-  UNION ALL
-  SELECT
-    'concentration',
-    'time',
-    '',
-    is_all_queues,
-    queue_name,
     day_of_week,
     first_hour,
     hours,
-    8,
+    weeks,
     weeks_with_calls,
-    'group',
-    calls,
-    emotion_s,
-    negative_s,
-    emotion_squares,
-    products,
-    negative_squares
-  FROM hour_ranges
-  WHERE first_hour >= 0 AND first_hour + hours <= 24
-  UNION ALL
-  SELECT
-    'concentration',
-    'time',
-    '',
-    h.is_all_queues,
-    h.queue_name,
-    h.day_of_week,
-    h.first_hour,
-    h.hours,
-    8,
-    h.weeks_with_calls,
-    'reference',
-    a.calls - h.calls,
-    a.emotion_s - h.emotion_s,
-    a.negative_s - h.negative_s,
-    a.emotion_squares - h.emotion_squares,
-    a.products - h.products,
-    a.negative_squares - h.negative_squares
-  FROM hour_ranges AS h
-  JOIN hour_ranges AS a ON a.is_all_queues = h.is_all_queues AND a.queue_name = h.queue_name
-  WHERE a.day_of_week = 0 AND a.hours = 24 AND h.first_hour >= 0 AND h.first_hour + h.hours <= 24
+    CASE
+      WHEN side.is_rest AND weeks = 8 THEN 'reference'
+      WHEN side.is_rest THEN IF(is_now, 'rest', 'rest_reference')
+      ELSE IF(is_now, 'group', 'reference')
+    END AS side,
+    side.calls,
+    side.emotion_s,
+    side.negative_s,
+    side.emotion_squares,
+    side.products,
+    side.negative_squares
+  FROM group_totals
+  CROSS JOIN UNNEST(
+    [
+      STRUCT(
+        FALSE AS is_rest,
+        calls AS calls,
+        emotion_s AS emotion_s,
+        negative_s AS negative_s,
+        emotion_squares AS emotion_squares,
+        products AS products,
+        negative_squares AS negative_squares
+      ),
+      STRUCT(
+        TRUE AS is_rest,
+        all_calls - calls AS calls,
+        all_emotion_s - emotion_s AS emotion_s,
+        all_negative_s - negative_s AS negative_s,
+        all_emotion_squares - emotion_squares AS emotion_squares,
+        all_products - products AS products,
+        all_negative_squares - negative_squares AS negative_squares
+      )
+    ]
+  ) AS side
 ),
 -- Variance of a ratio of sums, linearized and clustered by call (Cochran 1977, section 6.4).
 ratios AS (
@@ -258,11 +205,10 @@ ratios AS (
 ),
 comparisons AS (
   SELECT
-    kind,
+    IF(weeks = 8, 'concentration', 'change') AS kind,
+    is_time,
     dimension,
     value,
-    is_all_queues,
-    queue_name,
     day_of_week,
     first_hour,
     hours,
@@ -279,7 +225,7 @@ comparisons AS (
     SUM(variance) AS rest_variance,
     SUM(variance * variance / (calls - 1)) AS rest_squared_variance
   FROM ratios
-  GROUP BY kind, dimension, value, is_all_queues, queue_name, day_of_week, first_hour, hours, weeks
+  GROUP BY is_time, dimension, value, day_of_week, first_hour, hours, weeks
 ),
 -- Degrees of freedom by Welch (1947). A change is compared with zero and with the change of the other calls.
 statistics AS (
@@ -300,8 +246,8 @@ deviates AS (
   SELECT
     *,
     CASE
-      WHEN calls < 20 OR reference_calls < 20 OR weeks_with_calls < 3 AND dimension = 'time' THEN NULL
-      WHEN dimension = 'time' AND difference <= 0 THEN 0
+      WHEN calls < 20 OR reference_calls < 20 OR weeks_with_calls < 3 AND is_time THEN NULL
+      WHEN is_time AND difference <= 0 THEN 0
       WHEN kind = 'change' AND dimension != 'all' AND difference * difference_from_rest <= 0 THEN 0
       ELSE LEAST(
         SQRT(df * LN(1 + difference * difference / variance / df)) * (8 * df + 1) / (8 * df + 3),
@@ -328,7 +274,7 @@ ranks AS (
   FROM deviates
   WINDOW by_deviate AS (
     -- Rounded, because the last digits of sums depend on their order.
-    ORDER BY ROUND(deviate, 6) DESC, kind, hours, weeks, dimension, value, queue_name, day_of_week, first_hour
+    ORDER BY ROUND(deviate, 6) DESC, kind, hours, weeks, is_time, dimension, value, day_of_week, first_hour
   )
 ),
 limits AS (
@@ -352,96 +298,91 @@ corrected AS (
     ) AS is_clear
   FROM discoveries
 ),
--- The comparisons that can be insights: of each group only the clearest period. That a queue or a language is usually
--- more negative than others is not an insight.
-clear AS (
-  SELECT *
+-- The comparisons that can be insights: of each group only the clearest period, and at most 60. That a queue or a
+-- language is usually more negative than others is not an insight.
+clearest_periods AS (
+  SELECT
+    *,
+    is_clear AND (kind = 'change' OR is_time) AND deviate_rank = MIN(deviate_rank) OVER (
+      PARTITION BY is_clear, kind, dimension, value, day_of_week, first_hour, hours
+    ) AS is_clearest_period
   FROM corrected
-  WHERE is_clear AND (kind = 'change' OR dimension = 'time')
-  QUALIFY kind = 'concentration'
-    OR ROW_NUMBER() OVER (PARTITION BY kind, dimension, value ORDER BY deviate_rank) = 1
 ),
-clearest AS (
-  SELECT *
-  FROM clear
-  WHERE TRUE
-  QUALIFY ROW_NUMBER() OVER (ORDER BY deviate_rank) <= 60
+candidates AS (
+  SELECT
+    *,
+    is_clearest_period AND COUNT(IF(is_clearest_period, 1, NULL)) OVER (ORDER BY deviate_rank) <= 60 AS is_candidate
+  FROM clearest_periods
 ),
-members AS (
-  SELECT c.deviate_rank, g.recording_id, g.emotion_s, g.negative_s
-  FROM clearest AS c
-  JOIN call_groups AS g ON g.dimension = c.dimension AND g.value = c.value AND g.week < c.weeks
-  WHERE c.kind = 'change'
-  UNION ALL
-  SELECT c.deviate_rank, s.recording_id, s.emotion_s, s.negative_s
-  FROM clearest AS c
-  JOIN scoped_calls AS s ON s.is_all_queues = c.is_all_queues AND s.queue_name = c.queue_name
-  WHERE c.dimension = 'time'
-    AND (c.day_of_week = 0 OR s.weekday = c.day_of_week)
-    AND s.hour BETWEEN c.first_hour AND c.first_hour + c.hours - 1
+-- The candidates to which each call belongs.
+memberships AS (
+  SELECT
+    g.recording_id,
+    ARRAY_AGG(
+      STRUCT(
+        c.deviate_rank AS deviate_rank,
+        (g.negative_s - c.reference_negativity * g.emotion_s) / (c.difference * c.emotion_s) AS share
+      )
+    ) AS members
+  FROM candidates AS c
+  JOIN call_groups AS g
+    ON g.dimension = c.dimension
+    AND g.value = c.value
+    AND g.day_of_week = c.day_of_week
+    AND g.hour BETWEEN c.first_hour AND c.first_hour + c.hours - 1
+    AND g.week < c.weeks
+  WHERE c.is_candidate
+  GROUP BY g.recording_id
 ),
 -- A comparison is explained if half of its difference or more comes from the calls of a clearer one.
-overlaps AS (
-  SELECT
-    a.deviate_rank,
-    SUM(a.negative_s - c.reference_negativity * a.emotion_s)
-      / ANY_VALUE(c.difference * c.emotion_s) AS explained_share
-  FROM members AS a
-  JOIN members AS b ON b.recording_id = a.recording_id
-  JOIN clearest AS c ON c.deviate_rank = a.deviate_rank
+explained_shares AS (
+  SELECT a.deviate_rank, SUM(a.share) AS explained_share
+  FROM memberships
+  CROSS JOIN UNNEST(members) AS a
+  CROSS JOIN UNNEST(members) AS b
   WHERE b.deviate_rank < a.deviate_rank
   GROUP BY a.deviate_rank, b.deviate_rank
 ),
 explained AS (
   SELECT deviate_rank, MAX(explained_share) >= 0.5 AS is_explained
-  FROM overlaps
+  FROM explained_shares
   GROUP BY deviate_rank
 ),
 unexplained AS (
   SELECT
-    c.deviate_rank,
-    ROW_NUMBER() OVER (ORDER BY c.deviate_rank) AS insight_rank
-  FROM clearest AS c
+    c.*,
+    c.is_candidate AND NOT IFNULL(e.is_explained, FALSE) AS is_insight,
+    -- The change of all calls, for the share of a group in it.
+    MAX(
+      IF(c.dimension = 'all' AND ABS(c.difference) > 1.959964 * c.standard_error, c.difference * c.emotion_s, NULL)
+    ) OVER (PARTITION BY c.weeks) AS total_change
+  FROM candidates AS c
   LEFT JOIN explained AS e ON e.deviate_rank = c.deviate_rank
-  WHERE NOT IFNULL(e.is_explained, FALSE)
-),
--- The change of all calls, for the share of a group in it.
-total_changes AS (
-  SELECT
-    weeks,
-    emotion_s,
-    IF(ABS(difference) > 1.959964 * standard_error, difference, NULL) AS difference
-  FROM statistics
-  WHERE kind = 'change' AND dimension = 'all'
 ),
 described AS (
   SELECT
-    i.insight_rank,
-    c.kind,
-    c.dimension,
-    c.value,
-    CASE WHEN c.dimension = 'queue' THEN c.value WHEN c.dimension = 'time' THEN NULLIF(c.queue_name, '') END AS queue,
-    IF(c.dimension = 'time', NULLIF(c.day_of_week, 0), NULL) AS weekday,
-    IF(c.dimension = 'time' AND c.hours < 24, c.first_hour, NULL) AS first_hour,
-    IF(c.dimension = 'time' AND c.hours < 24, c.first_hour + c.hours - 1, NULL) AS last_hour,
-    c.weeks,
-    DATE_SUB(${last_day}, INTERVAL 7 * c.weeks - 1 DAY) AS first_day,
+    IF(is_insight, COUNT(IF(is_insight, 1, NULL)) OVER (ORDER BY deviate_rank), NULL) AS insight_rank,
+    kind,
+    IF(is_time, 'time', dimension) AS dimension,
+    IF(is_time, '', value) AS value,
+    IF(dimension IN ('queue', 'queue_time'), value, NULL) AS queue,
+    NULLIF(day_of_week, 0) AS weekday,
+    IF(hours < 24, first_hour, NULL) AS first_hour,
+    IF(hours < 24, first_hour + hours - 1, NULL) AS last_hour,
+    weeks,
+    DATE_SUB(${last_day}, INTERVAL 7 * weeks - 1 DAY) AS first_day,
     ${last_day} AS last_day,
-    c.calls,
-    c.negativity,
-    c.reference_calls,
-    c.reference_negativity,
-    c.difference,
-    c.standard_error * SQRT(c.df * (EXP(POW(1.959964 * (8 * c.df + 3) / (8 * c.df + 1), 2) / c.df) - 1)) AS half_width,
-    c.standard_error * SQRT(c.df * (EXP(POW(c.corrected_limit * (8 * c.df + 3) / (8 * c.df + 1), 2) / c.df) - 1))
+    calls,
+    negativity,
+    reference_calls,
+    reference_negativity,
+    difference,
+    standard_error * SQRT(df * (EXP(POW(1.959964 * (8 * df + 3) / (8 * df + 1), 2) / df) - 1)) AS half_width,
+    standard_error * SQRT(df * (EXP(POW(corrected_limit * (8 * df + 3) / (8 * df + 1), 2) / df) - 1))
       AS corrected_half_width,
-    c.is_clear,
-    IF(
-      c.kind = 'change' AND c.dimension != 'all', c.difference * c.emotion_s / (t.difference * t.emotion_s), NULL
-    ) AS share_of_change
-  FROM corrected AS c
-  LEFT JOIN unexplained AS i ON i.deviate_rank = c.deviate_rank
-  LEFT JOIN total_changes AS t ON t.weeks = c.weeks
+    is_clear,
+    IF(kind = 'change' AND dimension != 'all', difference * emotion_s / total_change, NULL) AS share_of_change
+  FROM unexplained
 )
 SELECT
   insight_rank,

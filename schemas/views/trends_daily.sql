@@ -28,22 +28,27 @@ days AS (
   FROM `${dataset}.calls`
   GROUP BY call_date
 ),
+-- Each day belongs to its own row and to those of the next thirteen days.
 periods AS (
   SELECT
-    d.call_date,
-    e.call_date > DATE_SUB(d.call_date, INTERVAL 7 DAY) AS is_this_week,
-    SUM(e.calls) AS calls,
-    SUM(e.measures.emotion_calls) AS emotion_calls,
-    SUM(e.measures.customer_emotion_s) AS emotion_s,
-    SUM(e.measures.negative_s) AS negative_s,
-    SUM(e.measures.anger_s) AS anger_s,
-    SUM(e.measures.attention_calls) AS attention_calls,
-    SUM(e.measures.emotion_squares) AS emotion_squares,
-    SUM(e.measures.products) AS products,
-    SUM(e.measures.negative_squares) AS negative_squares
-  FROM days AS d
-  JOIN days AS e ON e.call_date BETWEEN DATE_SUB(d.call_date, INTERVAL 13 DAY) AND d.call_date
-  GROUP BY d.call_date, is_this_week
+    DATE_ADD(call_date, INTERVAL days_ago DAY) AS call_date,
+    days_ago < 7 AS is_this_week,
+    MIN(days_ago) AS days_ago,
+    MIN_BY(
+      STRUCT(calls AS calls, agents AS agents, is_suppressed AS is_suppressed, measures AS measures), days_ago
+    ) AS day,
+    SUM(calls) AS calls,
+    SUM(measures.emotion_calls) AS emotion_calls,
+    SUM(measures.customer_emotion_s) AS emotion_s,
+    SUM(measures.negative_s) AS negative_s,
+    SUM(measures.anger_s) AS anger_s,
+    SUM(measures.attention_calls) AS attention_calls,
+    SUM(measures.emotion_squares) AS emotion_squares,
+    SUM(measures.products) AS products,
+    SUM(measures.negative_squares) AS negative_squares
+  FROM days
+  CROSS JOIN UNNEST(GENERATE_ARRAY(0, 13)) AS days_ago
+  GROUP BY DATE_ADD(call_date, INTERVAL days_ago DAY), is_this_week
 ),
 -- Variance of a ratio of sums, linearized and clustered by call (Cochran 1977, section 6.4).
 period_ratios AS (
@@ -61,9 +66,11 @@ period_ratios AS (
     ) * emotion_calls / NULLIF(emotion_calls - 1, 0) / NULLIF(emotion_s * emotion_s, 0) AS variance
   FROM periods
 ),
+-- Only days with calls have a row.
 weeks AS (
   SELECT
     call_date,
+    MIN_BY(day, days_ago) AS day,
     MAX(IF(is_this_week, calls, NULL)) AS calls,
     MAX(IF(is_this_week, NULL, calls)) AS before_calls,
     MAX(IF(is_this_week AND is_shown, negativity, NULL)) AS negativity,
@@ -79,6 +86,7 @@ weeks AS (
     POW(SUM(variance), 2) / NULLIF(SUM(variance * variance / df), 0) AS change_df -- Welch (1947)
   FROM period_ratios
   GROUP BY call_date
+  HAVING MIN(days_ago) = 0
 ),
 -- Half the 95 % intervals: standard errors times the t quantile (inverse of Wallace 1959).
 half_widths AS (
@@ -92,34 +100,38 @@ half_widths AS (
 ),
 -- All fields of a NULL struct are NULL.
 masked AS (
-  SELECT call_date, calls, agents, is_suppressed, IF(is_suppressed, NULL, measures) AS measures
-  FROM days
+  SELECT
+    * EXCEPT (day),
+    day.calls AS day_calls,
+    day.agents,
+    day.is_suppressed,
+    IF(day.is_suppressed, NULL, day.measures) AS measures
+  FROM half_widths
 )
 SELECT
-  d.call_date,
-  d.calls,
-  d.agents,
-  CAST(w.calls AS INT64) AS week_calls,
-  w.negativity AS week_negativity,
-  IF(w.negativity < w.half_width, 0, w.negativity - w.half_width) AS week_negativity_low,
-  IF(w.negativity + w.half_width > 1, 1, w.negativity + w.half_width) AS week_negativity_high,
-  w.anger_share AS week_anger_share,
-  w.attention_share AS week_attention_share,
-  CAST(w.calls - w.before_calls AS INT64) AS calls_change,
-  w.negativity - w.before_negativity AS negativity_change,
-  w.negativity - w.before_negativity - w.change_half_width AS negativity_change_low,
-  w.negativity - w.before_negativity + w.change_half_width AS negativity_change_high,
-  w.anger_share - w.before_anger_share AS anger_share_change,
-  w.attention_share - w.before_attention_share AS attention_share_change,
-  d.is_suppressed,
-  d.measures.customer_emotion_s,
-  d.measures.negative_s,
-  SAFE_DIVIDE(d.measures.negative_s, d.measures.customer_emotion_s) AS negativity,
-  SAFE_DIVIDE(d.measures.anger_s, d.measures.customer_emotion_s) AS anger_share,
-  d.measures.negative_calls,
-  d.measures.escalated_calls,
-  d.measures.recovered_calls,
-  d.measures.attention_calls,
-  d.measures.attention_calls / d.calls AS attention_share
-FROM masked AS d
-JOIN half_widths AS w ON w.call_date = d.call_date
+  call_date,
+  day_calls AS calls,
+  agents,
+  CAST(calls AS INT64) AS week_calls,
+  negativity AS week_negativity,
+  IF(negativity < half_width, 0, negativity - half_width) AS week_negativity_low,
+  IF(negativity + half_width > 1, 1, negativity + half_width) AS week_negativity_high,
+  anger_share AS week_anger_share,
+  attention_share AS week_attention_share,
+  CAST(calls - before_calls AS INT64) AS calls_change,
+  negativity - before_negativity AS negativity_change,
+  negativity - before_negativity - change_half_width AS negativity_change_low,
+  negativity - before_negativity + change_half_width AS negativity_change_high,
+  anger_share - before_anger_share AS anger_share_change,
+  attention_share - before_attention_share AS attention_share_change,
+  is_suppressed,
+  measures.customer_emotion_s,
+  measures.negative_s,
+  SAFE_DIVIDE(measures.negative_s, measures.customer_emotion_s) AS negativity,
+  SAFE_DIVIDE(measures.anger_s, measures.customer_emotion_s) AS anger_share,
+  measures.negative_calls,
+  measures.escalated_calls,
+  measures.recovered_calls,
+  measures.attention_calls,
+  measures.attention_calls / day_calls AS attention_share
+FROM masked
