@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from report_site import build_site, page_url
 
 from callmood.report.build import Period, build_report
+from callmood.report.insights import insights_payload
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +50,33 @@ def test_both_planted_faults_are_named_without_a_filter(page):
     assert any(text.startswith("deliveries, Mondays ") for text in sentences)
 
 
-def test_report_until_an_earlier_day_has_no_insights(open_page, planted, tmp_path):
-    period = Period(date(2026, 10, 1), date(2026, 10, 7))
-    site = tmp_path / "report"
+def build_period(planted, folder, first, last):
+    site = folder / "report"
+    period = Period(first, last)
     build_report(planted, site, store="calls", zone=ZoneInfo("UTC"), min_calls_per_group=5, period=period)
+    return site
+
+
+def test_report_of_a_period_has_the_insights_of_its_last_day(open_page, planted, tmp_path):
+    """The change of billing begins on 2 November. A week later the comparison is with the week before it."""
+    site = build_period(planted, tmp_path, date.min, date(2026, 11, 8))
+    with open_page(page_url(site)) as page:
+        link = page.locator("#insights a", has_text="billing: negative ")
+        link.click()
+        assert state(page) == {"from": "2026-11-02", "to": "2026-11-08", "queue": "billing"}
+
+
+@pytest.mark.parametrize(("first", "count"), [(date(2026, 9, 21), 2), (date(2026, 10, 19), 1), (date(2026, 10, 20), 0)])
+def test_insights_compare_calls_of_the_report_only(planted, first, count):
+    """The hours of deliveries are compared over eight weeks, the change of billing over two periods of two weeks."""
+    assert len(insights_payload(planted, 5, first)) == count
+
+
+def test_report_of_few_days_has_no_insights(open_page, planted, tmp_path):
+    site = build_period(planted, tmp_path, date(2026, 10, 1), date(2026, 10, 7))
     with open_page(page_url(site)) as page:
         page.wait_for_function("document.querySelector('#insights').closest('section').hidden")
-        assert page.text_content("#period") == "Thu, Oct 1, 2026 to Wed, Oct 7, 2026"
+        assert page.text_content("#period") == "Thu, 1 Oct 2026 to Wed, 7 Oct 2026"
 
 
 def test_sentence_selects_its_calls(page, planted):

@@ -8,7 +8,7 @@ import pandas as pd
 from table_rows import commit_row, segment_row
 
 from callmood.resources import SCHEMAS
-from callmood.warehouse.dialect import to_duckdb
+from callmood.warehouse.dialect import LAST_DAY, to_duckdb
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
 QUEUES = ("billing", "deliveries", "orders", "returns", "sales", "technical")
@@ -56,6 +56,7 @@ def query_view(name, calls, **variables):
         calls = calls.assign(negative_s=calls["negativity"] * calls["customer_emotion_s"])
         connection.execute("CREATE TABLE calls AS SELECT * FROM calls")
         connection.execute("CREATE TABLE recordings AS SELECT call_date FROM calls")
+        connection.execute(f"CREATE MACRO {LAST_DAY} AS (SELECT MAX(call_date) FROM recordings)")
         connection.execute(
             "CREATE TABLE recordings_current AS "
             "SELECT call_date, analysis_id, [{'key': 'product', 'value': product}] AS labels FROM calls"

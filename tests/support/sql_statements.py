@@ -23,6 +23,7 @@ TEMPLATE_FIELDS = {
     "column": ["call_id", "customer_id"],
     "columns": ["call_id, negativity"],
     "view": ["calls"],
+    "source": ["insights"],
     "condition": ["call_date BETWEEN @first AND @last", "call_date = @day AND recording_id = @recording_id"],
 }
 

@@ -8,7 +8,7 @@ from table_rows import commit_row, segment_row
 
 from callmood.errors import QueryError, SchemaError, WarehouseError
 from callmood.warehouse.base import write_analysis
-from callmood.warehouse.duckdb import DuckDBWarehouse
+from callmood.warehouse.duckdb import DuckDBWarehouse, InMemoryWarehouse
 
 
 @pytest.fixture
@@ -69,6 +69,26 @@ def test_copies_with_different_call_ids_are_different_calls(store):
         )
     rows = store.query("SELECT call_id, uri FROM recordings_current ORDER BY uri")
     assert rows == [{"call_id": "c1", "uri": "gs://calls/0.wav"}, {"call_id": "c2", "uri": "gs://calls/1.wav"}]
+
+
+@pytest.mark.parametrize("create", [lambda path: DuckDBWarehouse(path / "s.duckdb"), lambda _: InMemoryWarehouse()])
+def test_snapshot_has_the_selected_recordings_in_all_views(create, tmp_path):
+    store = create(tmp_path)
+    other = {"recording_id": "c" * 32, "analysis_id": "d" * 32}
+    write_analysis(store, [segment_row(0), segment_row(1)], commit_row())
+    write_analysis(
+        store,
+        [segment_row(0, **other, segment_id="e" * 32)],
+        commit_row(**other, uri="gs://calls/b.wav", content_sha256="9" * 64),
+    )
+    calls = "SELECT * FROM calls WHERE recording_id = @id"
+    parameters = {"id": other["recording_id"]}
+    with store.snapshot("recording_id = @id", parameters) as snapshot:
+        assert snapshot.query("SELECT recording_id AS id FROM segments_current") == [parameters]
+        selected = snapshot.query(calls, parameters)
+    assert len(selected) == 1
+    assert selected == store.query(calls, parameters)
+    assert store.query("SELECT COUNT(*) AS n FROM calls") == [{"n": 2}]
 
 
 def test_invalid_row_rejects_all_rows(store):

@@ -2,32 +2,50 @@
 
 from __future__ import annotations
 
+from datetime import date
+
+from callmood.resources import SCHEMAS
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
+from callmood.warehouse.dialect import view_until
 
 # The report page and the digest show at most three sentences.
 _INSIGHTS = """
 SELECT *
-FROM insights
-WHERE insight_rank <= 3
+FROM {source}
+WHERE insight_rank IS NOT NULL
+  AND DATE_SUB(last_day, INTERVAL IF(kind = 'change', 14 * weeks, 56) - 1 DAY) >= @first
 ORDER BY insight_rank
+LIMIT 3
 """
 
 
-def query_insights(warehouse: Warehouse) -> list[JsonRow]:
+def query_insights(
+    warehouse: Warehouse, min_calls_per_group: int, first: date = date.min, last: date = date.max
+) -> list[JsonRow]:
     """Query the first three insights.
 
     Parameters
     ----------
     warehouse : Warehouse
-        Source of the rows. The view reads the last eight weeks.
+        Source of the rows.
+    min_calls_per_group : int
+        Minimum number of calls on both sides of a comparison.
+    first : date
+        First day of the period. Comparisons with calls before this day are left out.
+    last : date
+        Last day of the period; default: that of the view `insights`. The view reads the eight weeks that end on it.
 
     Returns
     -------
     list of dict
         Rows of the view `insights`, by rank.
     """
-    return warehouse.query(_INSIGHTS)
+    source = "insights"
+    if last != date.max:
+        template = (SCHEMAS / "views/insights.sql").read_text(encoding="utf-8")
+        source = f"({view_until(template, last, min_calls_per_group)})"
+    return warehouse.query(_INSIGHTS.format(source=source), {"first": first})
 
 
 def insight_filters(row: JsonRow) -> dict[str, str]:

@@ -13,13 +13,16 @@ from callmood.warehouse.base import Warehouse
 _BATCH_CALLS = 4000
 _BATCH_SEGMENTS = 200_000
 
-_DAYS = """
+DAYS = "call_date BETWEEN @first AND @last"
+"""str: condition of the calls of a batch, with the parameters `Batch.days`."""
+
+_DAYS = f"""
 SELECT call_date, COUNT(*) AS calls, SUM(segment_count) AS segments, MAX(analyzed_at) AS analyzed_at
 FROM recordings_current
-WHERE call_date BETWEEN @first AND @last
+WHERE {DAYS}
 GROUP BY call_date
 ORDER BY call_date
-"""
+"""  # noqa: S608 - a constant
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Batch:
 
     @property
     def days(self) -> dict[str, object]:
-        """Return the parameters of a query that filters by ``call_date BETWEEN @first AND @last``."""
+        """Return the parameters of a query that filters by `DAYS`."""
         return {"first": self.first, "last": self.last}
 
 

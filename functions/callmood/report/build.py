@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from callmood.errors import CallmoodError
 from callmood.report.audio import AudioSource, provide_audio, write_clips
-from callmood.report.batches import Batch, query_batches
+from callmood.report.batches import DAYS, Batch, query_batches
 from callmood.report.data_files import KEY_DIGITS, DetailFiles, write_data
 from callmood.report.details import CallDetail, call_payload, query_details
 from callmood.report.insights import insights_payload
@@ -125,11 +125,13 @@ def build_report(
     data.mkdir()
     with DetailFiles(data, sum(batch.segments for batch in batches)) as details:
         for batch in batches:
-            calls = query_calls(warehouse, batch.first, batch.last)
+            with warehouse.snapshot(DAYS, batch.days) as snapshot:
+                calls = query_calls(snapshot, batch.first, batch.last)
+                batch_details = query_details(snapshot, calls, batch.days)
             agent_emotion = agent_emotion or any(call["agent_emotion_s"] > 0 for call in calls)
             write_data(data, f"calls-{batch.name}", calls_payload(calls, zone, id_digits))
             sparklines = []
-            for detail in query_details(warehouse, calls, batch.days):
+            for detail in batch_details:
                 sparklines.append(detail.sparkline)
                 source = _provide_audio(detail, folder, audio)
                 details.add(detail.recording_id, call_payload(detail, zone, source))
@@ -137,8 +139,7 @@ def build_report(
                 progress(done, total)
             write_data(data, f"sparklines-{batch.name}", sparklines)
     write_data(data, "reviews", reviews_payload(warehouse, period.first, period.last))
-    # The insights are about the last weeks of the store, which a report until an earlier day does not contain.
-    write_data(data, "insights", insights_payload(warehouse) if period.last == date.max else None)
+    write_data(data, "insights", insights_payload(warehouse, min_calls_per_group, period.first, period.last))
     write_data(data, "manifest", manifest(batches, min_calls_per_group, detail_files=details.count))
     values = {
         "agent_emotion": agent_emotion,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from callmood.report.batches import DAYS
 from callmood.report.payload import LABELS, display_name, time_of_day
 from callmood.types import EMOTIONS, JsonRow
 from callmood.warehouse.base import Warehouse
@@ -97,12 +98,12 @@ def query_details(warehouse: Warehouse, calls: Sequence[JsonRow], days: Mapping[
     days : mapping of str to object
         `Batch.days`.
 
-    Yields
-    ------
-    CallDetail
-        One per call, in the order of the calls.
+    Returns
+    -------
+    iterator of CallDetail
+        One per call, in the order of the calls. All rows are queried before the function returns.
     """
-    yield from _query(warehouse, calls, "call_date BETWEEN @first AND @last", days)
+    return _query(warehouse, calls, DAYS, days)
 
 
 def query_detail(warehouse: Warehouse, call: JsonRow) -> CallDetail:
@@ -121,7 +122,7 @@ def query_detail(warehouse: Warehouse, call: JsonRow) -> CallDetail:
 
 def query_sparklines(warehouse: Warehouse, calls: Sequence[JsonRow], days: Mapping[str, object]) -> dict[str, str]:
     """Query the sparklines of all calls of some days, by recording id. The parameters are those of `query_details`."""
-    segments = warehouse.query_dataframe(_SEGMENTS.format(condition="call_date BETWEEN @first AND @last"), days)
+    segments = warehouse.query_dataframe(_SEGMENTS.format(condition=DAYS), days)
     return _sparklines(segments, calls)
 
 
@@ -132,6 +133,12 @@ def _query(
         warehouse.query_dataframe(sql.format(condition=condition), parameters)
         for sql in (_SEGMENTS, _TIMELINE, _WORST_MOMENTS)
     )
+    return _encode(calls, segments, timeline, moments)
+
+
+def _encode(
+    calls: Sequence[JsonRow], segments: DataFrame, timeline: DataFrame, moments: DataFrame
+) -> Iterator[CallDetail]:
     sparklines = _sparklines(segments, calls)
     columns = _encode_segments(segments)
     negativity = _scaled(timeline["negativity"], 1000)

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from callmood.monitoring.insights import insight_filters, query_insights
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
 
+_COMPARABLE_DAYS = 14
 
-def insights_payload(warehouse: Warehouse) -> list[dict[str, Any]]:
+
+def insights_payload(
+    warehouse: Warehouse, min_calls_per_group: int, first: date = date.min, last: date = date.max
+) -> list[dict[str, Any]] | None:
     """Query the insights and encode them.
 
     Parameters
     ----------
-    warehouse : Warehouse
-        Source of the rows.
+    warehouse, min_calls_per_group, first, last
+        As in `query_insights`.
 
     Returns
     -------
-    list of dict
+    list of dict, or None
         JSON-serializable: ``sentence``, ``detail``, ``isWorse``, and ``filters``, the state of the page that selects
-        the calls.
+        the calls. None: the period has less than two weeks, so nothing can be compared.
     """
+    if (last - first).days < _COMPARABLE_DAYS - 1:
+        return None
     return [
         {
             "sentence": row["sentence"],
@@ -30,7 +37,7 @@ def insights_payload(warehouse: Warehouse) -> list[dict[str, Any]]:
             "isWorse": row["difference"] > 0,
             "filters": insight_filters(row),
         }
-        for row in query_insights(warehouse)
+        for row in query_insights(warehouse, min_calls_per_group, first, last)
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -23,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from callmood.errors import AnnotationError, SchemaError
 from callmood.report.audio import AudioSource, find_local_file, is_browser_playable, transcode_to_mp3
-from callmood.report.batches import Batch, query_batches
+from callmood.report.batches import DAYS, Batch, query_batches
 from callmood.report.build import manifest, render_empty_page
 from callmood.report.data_files import encode_json
 from callmood.report.details import call_payload, query_detail, query_sparklines
@@ -127,21 +128,21 @@ class StoreReport:
     def calls(self, request: Request) -> Response:
         """Return one batch of the list of calls."""
         batch = self._find_batch(request)
-        return _json(
-            self._cached(
-                f"calls-{batch.name}",
-                batch,
-                lambda: calls_payload(query_calls(self._warehouse, batch.first, batch.last), self._zone),
-            )
-        )
+
+        def query() -> object:
+            with self._warehouse.snapshot(DAYS, batch.days) as snapshot:
+                return calls_payload(query_calls(snapshot, batch.first, batch.last), self._zone)
+
+        return _json(self._cached(f"calls-{batch.name}", batch, query))
 
     def sparklines(self, request: Request) -> Response:
         """Return the sparklines of one batch, in the order of its calls."""
         batch = self._find_batch(request)
 
         def query() -> list[str]:
-            calls = query_calls(self._warehouse, batch.first, batch.last)
-            sparklines = query_sparklines(self._warehouse, calls, batch.days)
+            with self._warehouse.snapshot(DAYS, batch.days) as snapshot:
+                calls = query_calls(snapshot, batch.first, batch.last)
+                sparklines = query_sparklines(snapshot, calls, batch.days)
             return [sparklines[call["recording_id"]] for call in calls]
 
         return _json(self._cached(f"sparklines-{batch.name}", batch, query))
@@ -151,7 +152,7 @@ class StoreReport:
         with self._insights_lock:
             queried_at, text = self._insights
             if not text or time.monotonic() - queried_at > _INSIGHTS_INTERVAL_S:
-                text = encode_json(insights_payload(self._warehouse))
+                text = encode_json(insights_payload(self._warehouse, self._min_calls_per_group))
                 self._insights = time.monotonic(), text
             return _json(text)
 
@@ -194,16 +195,19 @@ class StoreReport:
 
     def call(self, request: Request) -> Response:
         """Return the data of one call."""
-        call = self._find_call(request)
+        with self._recording(request) as snapshot:
+            call = self._find_call(snapshot, request)
+            detail = query_detail(snapshot, call)
         if find_local_file(call) is None:
             audio = AudioSource(None, f"The recording is not on this machine: {call['uri']}")
         else:
             audio = AudioSource(f"audio/{call['recording_id']}")
-        return _json(encode_json(call_payload(query_detail(self._warehouse, call), self._zone, audio)))
+        return _json(encode_json(call_payload(detail, self._zone, audio)))
 
     def audio(self, request: Request) -> Response:
         """Send the recording of a call in a format that browsers play. Supports range requests, for seeking."""
-        call = self._find_call(request)
+        with self._recording(request) as snapshot:
+            call = self._find_call(snapshot, request)
         path = find_local_file(call)
         if path is not None and not is_browser_playable(call):
             copy = self._audio_cache / f"{call['recording_id']}.mp3"
@@ -221,10 +225,13 @@ class StoreReport:
             raise HTTPException(404)
         return Response(content, media_type="text/css" if name.endswith(".css") else "text/javascript")
 
-    def _find_call(self, request: Request) -> JsonRow:
+    def _recording(self, request: Request) -> AbstractContextManager[Warehouse]:
+        return self._warehouse.snapshot("recording_id = @id", {"id": request.path_params["id"]})
+
+    def _find_call(self, warehouse: Warehouse, request: Request) -> JsonRow:
         recording_id = request.path_params["id"]
-        days = self._warehouse.query(_DAY_OF_CALL, {"recording_id": recording_id})
-        call = query_call(self._warehouse, recording_id, days[0]["call_date"]) if days else None
+        days = warehouse.query(_DAY_OF_CALL, {"recording_id": recording_id})
+        call = query_call(warehouse, recording_id, days[0]["call_date"]) if days else None
         if call is None:
             raise HTTPException(404)
         return call

@@ -50,7 +50,7 @@ def weekly_digest(warehouse: Warehouse, last: date, min_calls_per_group: int) ->
         "before": _query_week(warehouse, first - timedelta(days=7), min_calls_per_group),
         "insights": [
             {"sentence": row["sentence"], "difference": row["difference"], "filters": insight_filters(row)}
-            for row in query_insights(warehouse)
+            for row in query_insights(warehouse, min_calls_per_group, last=last)
         ],
     }
     return {**digest, "text": digest_text(digest)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from callmood.types import JsonRow
@@ -48,6 +49,19 @@ class Warehouse(Protocol):
         ==========  =======================  ========
 
         `DataFrame.to_csv` writes dates without a time and integers without a decimal point.
+        """
+        ...
+
+    def snapshot(self, condition: str, parameters: Mapping[str, object]) -> AbstractContextManager[Warehouse]:
+        """Return a warehouse for several queries about the same recordings, as a context manager.
+
+        Parameters
+        ----------
+        condition : str
+            BigQuery SQL of a condition on columns of `recordings_current`. All queries must be limited to these
+            recordings: a local store selects the recordings once, and BigQuery for each query.
+        parameters : dict
+            Values of the condition by name.
         """
         ...
 

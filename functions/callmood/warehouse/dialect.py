@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import date
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -22,6 +23,10 @@ from callmood.resources import SCHEMAS
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
+LAST_DAY = "last_call_date()"
+"""str: macro of a local store that returns the last day with recordings. DuckDB evaluates a subquery too late to skip
+the rows of earlier days, so a connection replaces the macro by a constant."""
+
 # The views that define stored metrics, in the order of their hash in Terraform.
 _METRIC_VIEWS = ("analysis_segments", "analysis_turns", "unstored_metrics")
 
@@ -33,7 +38,9 @@ def metrics_version() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
-def render(sql: str, *, dataset: str, time_zone: str = "UTC", min_calls_per_group: int = 5) -> str:
+def render(
+    sql: str, *, dataset: str, time_zone: str = "UTC", min_calls_per_group: int = 5, last_day: str | None = None
+) -> str:
     """Render the template of a view as Terraform does.
 
     Parameters
@@ -50,6 +57,8 @@ def render(sql: str, *, dataset: str, time_zone: str = "UTC", min_calls_per_grou
         IANA time zone of days and hours.
     min_calls_per_group : int
         Minimum number of calls of one agent for a row to show more than the number of calls.
+    last_day : str, optional
+        SQL of ``${last_day}``; default: a subquery.
 
     Returns
     -------
@@ -67,7 +76,7 @@ def render(sql: str, *, dataset: str, time_zone: str = "UTC", min_calls_per_grou
         "min_calls_per_group": str(min_calls_per_group),
         "metrics_version": metrics_version(),
         "first_unstored_day": "DATE '0001-01-01'",
-        "last_day": f"(SELECT MAX(call_date) FROM `{dataset}.recordings`)",  # noqa: S608 - a template
+        "last_day": last_day or f"(SELECT MAX(call_date) FROM `{dataset}.recordings`)",  # noqa: S608 - a template
     }
 
     def value(match: re.Match[str]) -> str:
@@ -107,7 +116,7 @@ def to_duckdb(sql: str, dataset: str = "callmood", *, time_zone: str = "UTC", mi
     >>> to_duckdb("SELECT COUNTIF(p_anger > 0.5) AS n FROM callmood.segments_current")
     'SELECT COUNT(*) FILTER(WHERE p_anger > 0.5e0) AS n FROM segments_current'
     """
-    sql = render(sql, dataset=dataset, time_zone=time_zone, min_calls_per_group=min_calls_per_group)
+    sql = render(sql, dataset=dataset, time_zone=time_zone, min_calls_per_group=min_calls_per_group, last_day=LAST_DAY)
     try:
         statements = sqlglot.parse(sql, read="bigquery")
         if len(statements) != 1 or statements[0] is None:
@@ -172,6 +181,27 @@ def _join_array(subquery: exp.Subquery) -> None:
 
 def _unset(select: exp.Select) -> set[str]:
     return {name for name, value in select.args.items() if not value}
+
+
+def view_until(template: str, last_day: date, min_calls_per_group: int) -> str:
+    """Return the query of a view of the last weeks as it was on an earlier day.
+
+    Parameters
+    ----------
+    template : str
+        Template of a view that depends on ``${last_day}``, and not on the time zone.
+    last_day : date
+        Last day of the weeks.
+    min_calls_per_group : int
+        As in `render`.
+
+    Returns
+    -------
+    str
+        BigQuery SQL for `Warehouse.query`, with table names without a dataset.
+    """
+    sql = template.replace("${dataset}.", "")
+    return render(sql, dataset="", min_calls_per_group=min_calls_per_group, last_day=f"DATE '{last_day.isoformat()}'")
 
 
 def view_templates(folder: Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from functools import cache, partial
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -21,7 +22,7 @@ from callmood.errors import QueryError, WarehouseError
 from callmood.resources import SCHEMAS
 from callmood.types import JsonRow
 from callmood.warehouse import dialect
-from callmood.warehouse.dialect import to_duckdb, view_templates
+from callmood.warehouse.dialect import LAST_DAY, to_duckdb, view_templates
 from callmood.warehouse.formulas import formula_as_text_sql
 from callmood.warehouse.migration import complete_erasures, rename_old_schema
 from callmood.warehouse.schema import Field, Table, check_rows, tables, views
@@ -48,6 +49,8 @@ _PANDAS_TYPES = {
     "DATE": "datetime64[us]",
     "TIMESTAMP WITH TIME ZONE": "datetime64[us, UTC]",
 }
+
+_LAST_DAY_SQL = "SELECT MAX(call_date) FROM recordings"
 
 # Writers of callmood hold the lock for milliseconds. After this time another program holds it.
 _REPORT_AFTER_S = 1.0
@@ -251,6 +254,7 @@ class DuckDBWarehouse:
             for table in tables().values():
                 self._update_table(connection, table)
             complete_erasures(connection)
+            connection.execute(f"CREATE OR REPLACE MACRO {LAST_DAY} AS ({_LAST_DAY_SQL})")
             for name, sql in view_sql.items():
                 connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {sql}')
             connection.execute("DELETE FROM store_version")
@@ -337,9 +341,45 @@ class DuckDBWarehouse:
         )
 
     @contextmanager
+    def snapshot(self, condition: str, parameters: Mapping[str, object]) -> Iterator[DuckDBWarehouse]:
+        """Select rows of `recordings_current` once for several queries, which otherwise each select them several times.
+
+        Parameters
+        ----------
+        condition : str
+            BigQuery SQL of a condition on columns of `recordings_current`.
+        parameters : dict
+            Values of the condition by name.
+
+        Yields
+        ------
+        DuckDBWarehouse
+            A warehouse whose views contain only these recordings. No program can write to the store meanwhile.
+        """
+        sql = self._translate(f"SELECT * FROM recordings_current WHERE {condition}")  # noqa: S608 - from this package
+        with self._read() as connection:
+            # Names refer to temporary tables first, also in views.
+            connection.execute(f"CREATE TEMP TABLE recordings_current AS {sql}", parameters)
+            reader = copy(self)
+            reader._session = connection
+            try:
+                yield reader
+            finally:
+                connection.execute("DROP TABLE temp.recordings_current")
+
+    @contextmanager
+    def _read(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the file for reading. The last day with recordings is a constant: see `LAST_DAY`."""
+        with self._connect(read_only=True) as connection:
+            [day] = connection.execute(_LAST_DAY_SQL).fetchone() or (None,)
+            value = f"'{day}'" if day else "NULL"
+            connection.execute(f"CREATE OR REPLACE TEMP MACRO {LAST_DAY} AS CAST({value} AS DATE)")
+            yield connection
+
+    @contextmanager
     def _run(self, sql: str, parameters: Mapping[str, object] | None) -> Iterator[duckdb.DuckDBPyConnection]:
         translated = self._translate(sql)
-        with self._connect(read_only=True) as connection:
+        with self._read() as connection:
             try:
                 yield connection.execute(translated, parameters)
             except duckdb.Error as error:
@@ -402,7 +442,7 @@ class DuckDBWarehouse:
         if name not in known:
             raise QueryError(f"unknown view or table {name!r}; choose one of {', '.join(known)}")
         options = "FORMAT csv, HEADER" if form == "csv" else "FORMAT parquet"
-        with self._connect(read_only=True) as connection:
+        with self._read() as connection:
             try:
                 # COPY does not accept parameters.
                 target = "'" + str(path).replace("'", "''") + "'"

@@ -18,7 +18,7 @@ callmood.insights = (() => {
     fill("#insights", rows.length ? h("ol", {}, rows.map(item)) : none);
   }
 
-  // A report until an earlier day has no insights.
+  // A report of less than two weeks has no insights.
   async function load() {
     rows = await callmood.data.read("insights");
     document.querySelector("#insights").closest("section").hidden = rows === null;
