@@ -47,7 +47,7 @@ def call_metadata(rng, calls, days, agents, folder):
     is_negative = rng.random(calls) < NEGATIVE_CALL_PROBABILITY[queue] * busy
     ids = [f"{n:032x}" for n in number]
     return {
-        **commit_row(bucket="", codec="pcm_mulaw", labels=None, warnings=None, channel_roles=None),
+        **commit_row(bucket="", codec="pcm_mulaw", labels=None, warnings=None, channel_roles=None, legs=None),
         "analysis_id": ids,
         "recording_id": ids,
         "content_sha256": [f"{n:064x}" for n in number],
