@@ -321,10 +321,13 @@ def _release(levels: Levels) -> Levels:
 def _silence(block: Samples, removed: NDArray[np.bool_]) -> Samples:
     """Return a copy without the removed frames, with short fades."""
     filtered = block.copy()
-    fade = np.hanning(2 * _FADE + 1)
+    fade = np.cumsum(np.hanning(2 * _FADE + 1))[:-1]
+    rise = (fade / fade[-1]).astype(np.float32)  # edges are a frame apart, so fades do not overlap
     for samples, frames in zip(filtered, removed, strict=True):
         if frames.any():
             gain = np.repeat(~frames, _HOP)[: len(samples)].astype(np.float32)
-            gain = np.convolve(np.pad(gain, _FADE, mode="edge"), fade / fade.sum(), "valid")
-            samples *= gain.astype(np.float32)
+            for edge in (np.flatnonzero(np.diff(frames)) + 1).tolist():
+                window = gain[edge * _HOP - _FADE : edge * _HOP + _FADE]
+                window[:] = (1 - rise if frames[edge] else rise)[: len(window)]
+            samples *= gain
     return filtered
