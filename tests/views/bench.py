@@ -49,7 +49,7 @@ def month(path):
     add_calls(path, YEAR_CALLS, days=365)
     started = time.perf_counter()
     store_metrics(store)
-    print(f"metrics stored in {time.perf_counter() - started:.0f} s")
+    print(f"metrics stored in {time.perf_counter() - started:.0f} s", flush=True)
     [(calls,)] = [row.values() for row in store.query(f"SELECT COUNT(*) AS n FROM recordings WHERE {JANUARY}")]
     for view, described in views().items():
         has_day = any(field.name == "call_date" for field in described.fields)
@@ -59,7 +59,8 @@ def month(path):
         taken, rows = timed(path, query)
         slow += taken >= MONTH_LIMIT_S
         size = sum(read_bytes(path, query).values()) / calls * 1e6
-        print(f"{view:20} {taken:6.2f} s  {rows:9,} rows  {size / 1e9:6.2f} GB for a million calls per month")
+        line = f"{view:20} {taken:6.2f} s  {rows:9,} rows  {size / 1e9:6.2f} GB for a million calls per month"
+        print(line, flush=True)
     return slow
 
 
