@@ -229,7 +229,7 @@ class Training(_Table):
 
 # An estimate of the emotion distribution in calls, which a deployment replaces with its own (the setting PRIOR). Acted
 # corpora are balanced; in calls, most speech is neutral, and disgust and fear are rare.
-CALL_PRIOR = {"anger": 0.11, "disgust": 0.03, "fear": 0.03, "happiness": 0.08, "neutral": 0.70, "sadness": 0.05}
+CALL_PRIOR = {"anger": 0.20, "disgust": 0.03, "fear": 0.03, "happiness": 0.08, "neutral": 0.61, "sadness": 0.05}
 
 
 class Serving(_Table):
