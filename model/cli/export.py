@@ -64,8 +64,13 @@ def export_detector(
 
 @app.command("fit-baseline")
 def fit_baseline(
-    corpus: Annotated[str, choice_option("--corpus", choices=get_args(CorpusName), help="Name of a corpus.")],
-    root: Annotated[Path, input_option("--root", help="Its folder.")],
+    manifest: Annotated[
+        Path | None, input_option("--manifest", help="Manifest of the clips; or else --corpus and --root.")
+    ] = None,
+    corpus: Annotated[
+        str | None, choice_option("--corpus", choices=get_args(CorpusName), help="Name of a corpus.")
+    ] = None,
+    root: Annotated[Path | None, input_option("--root", help="Its folder.")] = None,
     model: Annotated[Path, input_option("--model", help="The .tflite file.")] = SHIPPED_MODEL,
     config: Annotated[
         Path, input_option("--config", help="Its serving table sets the prior and the threshold.")
@@ -73,21 +78,26 @@ def fit_baseline(
     out: Annotated[Path, output_option("--out", help="The file to write; may be the same.")] = SHIPPED_MODEL,
     cache: Annotated[Path, checkpoint_option("--cache", help="Folder of cached embeddings.")] = EVALUATION_CACHE,
 ) -> None:
-    """Fit the speaker baseline of a model file on the training speakers of a corpus; the network stays as it is."""
+    """Fit the speaker baseline of a model file on training speakers; the network stays as it is."""
     from callmood.emotion.model import load_model
     from model import config as configurations
     from model.data.selection import find_clips
     from model.export.baseline import refit
 
-    clips = find_clips(None, corpus, root, "train").clips
+    clips = find_clips(manifest, corpus, root, "train").clips
     refit(load_model(model), model, clips, configurations.read(config), out, cache)
     print(f"Wrote {out}, version {load_model(out).version}.")
 
 
 @app.command("fit-head")
 def fit_head(
-    corpus: Annotated[str, choice_option("--corpus", choices=get_args(CorpusName), help="Name of a corpus.")],
-    root: Annotated[Path, input_option("--root", help="Its folder.")],
+    manifest: Annotated[
+        Path | None, input_option("--manifest", help="Manifest of the clips; or else --corpus and --root.")
+    ] = None,
+    corpus: Annotated[
+        str | None, choice_option("--corpus", choices=get_args(CorpusName), help="Name of a corpus.")
+    ] = None,
+    root: Annotated[Path | None, input_option("--root", help="Its folder.")] = None,
     model: Annotated[Path, input_option("--model", help="The .tflite file.")] = SHIPPED_MODEL,
     config: Annotated[Path, input_option("--config", help="Configuration of its training.")] = MODEL_DIR
     / "configs/shipped.toml",
@@ -100,7 +110,7 @@ def fit_head(
     from model.data.selection import find_clips
     from model.export.baseline import refit_head
 
-    clips = find_clips(None, corpus, root, "train").clips
+    clips = find_clips(manifest, corpus, root, "train").clips
     refit_head(load_model(model), model, clips, configurations.read(config), out, cache)
     print(f"Wrote {out}, version {load_model(out).version}.")
 

@@ -1,5 +1,7 @@
 """Pages are accessible, fit a phone, print well, and render unusual data and hostile names safely."""
 
+import re
+
 import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -122,3 +124,4 @@ def test_limits_of_the_metrics_are_stated(index_page):
     assert "not what a person feels" in limits
     assert "actors" in limits
     assert "emotions are not inferred" in limits
+    assert re.search(r"\d+ calls were\s+analyzed without a population of callers", limits)

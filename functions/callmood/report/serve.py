@@ -31,7 +31,7 @@ from callmood.report.details import call_payload, query_detail, query_sparklines
 from callmood.report.insights import insights_payload
 from callmood.report.model_quality import query_model_quality
 from callmood.report.payload import calls_payload
-from callmood.report.queries import count_failures, query_call, query_calls
+from callmood.report.queries import count_calls_without_population, count_failures, query_call, query_calls
 from callmood.report.reviews import reviews_payload, save_reviews
 from callmood.report.templates import load_asset, render_page
 from callmood.types import JsonRow
@@ -87,8 +87,9 @@ class StoreReport:
         self._audio_cache = audio_cache
         self._batch_cache: dict[str, tuple[str, str]] = {}  # version and JSON by name
         self._batches: tuple[str, list[Batch]] | None = None  # with the version of the store
+        self._counts: tuple[str, dict[str, int]] | None = None
         self._insights = (0.0, "")  # time of the query, and JSON
-        self._batches_lock, self._load_lock = Lock(), Lock()
+        self._query_lock, self._load_lock = Lock(), Lock()
         self._transcode_lock, self._insights_lock = Lock(), Lock()
 
     def version(self, _: Request) -> Response:
@@ -100,7 +101,7 @@ class StoreReport:
 
     def _query_batches(self) -> list[Batch]:
         """Return the batches. Query them again only if the store has changed."""
-        with self._batches_lock:
+        with self._query_lock:
             version = self._query_version()
             if self._batches is None or self._batches[0] != version:
                 self._batches = version, query_batches(self._warehouse)
@@ -111,15 +112,27 @@ class StoreReport:
         now = datetime.now(self._zone)
         if not self._query_batches():
             return HTMLResponse(render_empty_page(self._warehouse, now, store=self._store, is_served=True))
-        failures, model_quality = count_failures(self._warehouse), query_model_quality(self._warehouse)
         return HTMLResponse(
-            render_page("index.html", now, is_served=True, failures=failures, model_quality=model_quality)
+            render_page(
+                "index.html", now, is_served=True, model_quality=query_model_quality(self._warehouse), **self._limits()
+            )
         )
 
     def call_page(self, _: Request) -> Response:
         """Render the page that shows one call."""
-        failures = count_failures(self._warehouse)
-        return HTMLResponse(render_page("call.html", datetime.now(self._zone), is_served=True, failures=failures))
+        return HTMLResponse(render_page("call.html", datetime.now(self._zone), is_served=True, **self._limits()))
+
+    def _limits(self) -> dict[str, int]:
+        """Return the counts that the section about limits shows. Query them again only if the store has changed."""
+        with self._query_lock:
+            version = self._query_version()
+            if self._counts is None or self._counts[0] != version:
+                counts = {
+                    "failures": count_failures(self._warehouse),
+                    "without_population": count_calls_without_population(self._warehouse),
+                }
+                self._counts = version, counts
+            return self._counts[1]
 
     def manifest(self, _: Request) -> Response:
         """List the batches of calls."""

@@ -43,6 +43,7 @@ def render_page(template: str, built_at: datetime, **values: Any) -> str:
         "is_served": False,
         "detail_files": 0,
         "agent_emotion": False,
+        "without_population": 0,
         "model_quality": None,
         "built_at": built_at.strftime("%Y-%m-%d %H:%M"),
         "zone": getattr(built_at.tzinfo, "key", built_at.tzname()),
