@@ -231,7 +231,7 @@ def test_reason_shows_figures_beside_their_thresholds(open_page, site, store):
 
 
 def test_thresholds_of_the_page_are_those_of_the_view():
-    sql = (SCHEMAS / "views/calls.sql").read_text(encoding="utf-8")
+    sql = (SCHEMAS / "views/unstored_metrics.sql").read_text(encoding="utf-8")
     script = (files("callmood.report") / "static/why.js").read_text(encoding="utf-8")
     for name, condition in (
         ("NEGATIVE", "worst_third >= {}"),
