@@ -1,4 +1,4 @@
-// Why a call needs review: its figures beside the thresholds of schemas/views/calls.sql.
+// Why a call needs review: its figures beside the thresholds of schemas/views/unstored_metrics.sql.
 "use strict";
 
 callmood.why = (() => {
