@@ -28,6 +28,12 @@ DATASET = "acme-calls-1.callmood"
 FUNCTIONS = ("analyze", "erase", "dead-letter")
 
 
+@pytest.fixture(autouse=True)
+def small_dashboard(monkeypatch):
+    """Query two views only: the emulator needs a minute to analyze all of them."""
+    monkeypatch.setattr("callmood.ops.doctor.PAGES", {"Model quality": ("drift_checks_current", "failures_current")})
+
+
 @pytest.fixture
 def outside(cloud, monkeypatch):
     """A proxy for features that the emulators lack: bucket policy, notifications, and functions that reject requests.
