@@ -144,7 +144,7 @@ def build_report(
     values = {
         "agent_emotion": agent_emotion,
         "failures": count_failures(warehouse),
-        "without_population": count_calls_without_population(warehouse),
+        "without_population": count_calls_without_population(warehouse, period.first, period.last),
         "model_quality": query_model_quality(warehouse, period.first),
     }
     for name in ("index.html", "call.html"):

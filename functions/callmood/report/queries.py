@@ -68,7 +68,10 @@ def count_failures(warehouse: Warehouse) -> int:
     return int(warehouse.query("SELECT COUNT(*) AS n FROM failures_current")[0]["n"])
 
 
-def count_calls_without_population(warehouse: Warehouse) -> int:
-    """Count the calls that were analyzed without a population of callers."""
-    sql = "SELECT COUNT(*) AS n FROM recordings_current WHERE population_version IS NULL"
-    return int(warehouse.query(sql)[0]["n"])
+def count_calls_without_population(warehouse: Warehouse, first: date = date.min, last: date = date.max) -> int:
+    """Count the calls of a period that were analyzed without a population of callers."""
+    sql = (
+        "SELECT COUNT(*) AS n FROM recordings_current "
+        "WHERE call_date BETWEEN @first AND @last AND population_version IS NULL"
+    )
+    return int(warehouse.query(sql, {"first": first, "last": last})[0]["n"])
