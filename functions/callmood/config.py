@@ -147,14 +147,9 @@ class AnalysisConfig(TimeZoneConfig):
         "of the function `analyze` is a third of 2 GiB, because a recording from a bucket stays in memory.",
     )
 
-    @field_validator("channel_roles", "channel_roles_inbound", "channel_roles_outbound", mode="before")
+    @field_validator("channel_roles", "channel_roles_inbound", "channel_roles_outbound", "leg_names", mode="before")
     @classmethod
-    def _split_roles(cls, value: Any) -> Any:
-        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
-
-    @field_validator("leg_names", mode="before")
-    @classmethod
-    def _split_legs(cls, value: Any) -> Any:
+    def _split_list(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
     @field_validator("leg_names")

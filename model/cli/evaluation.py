@@ -11,7 +11,11 @@ import typer
 from model.cli.options import (
     EVALUATION_CACHE,
     SHIPPED_MODEL,
-    checkpoint_option,
+    CacheOption,
+    CorpusOption,
+    ManifestOption,
+    ModelOption,
+    RootOption,
     choice_option,
     input_argument,
     input_option,
@@ -25,12 +29,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-ModelOption = Annotated[Path, input_option("--model", help="The .tflite file.")]
-ManifestOption = Annotated[
-    Path | None, input_option("--manifest", help="Manifest from the command ingest; or --corpus and --root.")
-]
-CorpusOption = Annotated[str | None, choice_option("--corpus", choices=get_args(CorpusName), help="Name of a corpus.")]
-RootOption = Annotated[Path | None, input_option("--root", help="Its folder; for csv, the folder or the file.")]
 SplitOption = Annotated[
     Literal["train", "valid", "test", "all"] | None,
     typer.Option("--split", help="Split of the clips; default: all except train, or train if it is the only split."),
@@ -39,7 +37,6 @@ AllSplitsOption = Annotated[
     Literal["train", "valid", "test", "all"], typer.Option("--split", help="Split of the clips.")
 ]
 ReportOption = Annotated[Path | None, output_option("--json", help="Write the report to this file.")]
-CacheOption = Annotated[Path, checkpoint_option("--cache", help="Folder of cached embeddings.")]
 SeedOption = Annotated[int, typer.Option("--seed")]
 
 

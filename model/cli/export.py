@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -11,6 +11,11 @@ from callmood.emotion.model import RUNTIMES
 from model.cli.options import (
     EVALUATION_CACHE,
     SHIPPED_MODEL,
+    CacheOption,
+    CorpusOption,
+    ManifestOption,
+    ModelOption,
+    RootOption,
     checkpoint_option,
     choice_option,
     input_argument,
@@ -18,7 +23,6 @@ from model.cli.options import (
     output_option,
 )
 from model.files import MODEL_DIR
-from model.types import CorpusName
 
 app = typer.Typer()
 
@@ -64,19 +68,15 @@ def export_detector(
 
 @app.command("fit-baseline")
 def fit_baseline(
-    manifest: Annotated[
-        Path | None, input_option("--manifest", help="Manifest of the clips; or else --corpus and --root.")
-    ] = None,
-    corpus: Annotated[
-        str | None, choice_option("--corpus", choices=get_args(CorpusName), help="Name of a corpus.")
-    ] = None,
-    root: Annotated[Path | None, input_option("--root", help="Its folder.")] = None,
-    model: Annotated[Path, input_option("--model", help="The .tflite file.")] = SHIPPED_MODEL,
+    manifest: ManifestOption = None,
+    corpus: CorpusOption = None,
+    root: RootOption = None,
+    model: ModelOption = SHIPPED_MODEL,
     config: Annotated[
         Path, input_option("--config", help="Its serving table sets the prior and the threshold.")
     ] = MODEL_DIR / "configs/shipped.toml",
     out: Annotated[Path, output_option("--out", help="The file to write; may be the same.")] = SHIPPED_MODEL,
-    cache: Annotated[Path, checkpoint_option("--cache", help="Folder of cached embeddings.")] = EVALUATION_CACHE,
+    cache: CacheOption = EVALUATION_CACHE,
 ) -> None:
     """Fit the speaker baseline of a model file on training speakers; the network stays as it is."""
     from callmood.emotion.model import load_model
@@ -91,18 +91,14 @@ def fit_baseline(
 
 @app.command("fit-head")
 def fit_head(
-    manifest: Annotated[
-        Path | None, input_option("--manifest", help="Manifest of the clips; or else --corpus and --root.")
-    ] = None,
-    corpus: Annotated[
-        str | None, choice_option("--corpus", choices=get_args(CorpusName), help="Name of a corpus.")
-    ] = None,
-    root: Annotated[Path | None, input_option("--root", help="Its folder.")] = None,
-    model: Annotated[Path, input_option("--model", help="The .tflite file.")] = SHIPPED_MODEL,
+    manifest: ManifestOption = None,
+    corpus: CorpusOption = None,
+    root: RootOption = None,
+    model: ModelOption = SHIPPED_MODEL,
     config: Annotated[Path, input_option("--config", help="Configuration of its training.")] = MODEL_DIR
     / "configs/shipped.toml",
     out: Annotated[Path, output_option("--out", help="The file to write; may be the same.")] = SHIPPED_MODEL,
-    cache: Annotated[Path, checkpoint_option("--cache", help="Folder of cached embeddings.")] = EVALUATION_CACHE,
+    cache: CacheOption = EVALUATION_CACHE,
 ) -> None:
     """Train the head of a model file again, relative to baselines as calls have them; the encoder stays as it is."""
     from callmood.emotion.model import load_model

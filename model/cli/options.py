@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from callmood.errors import CallmoodError
 from callmood.resources import MODEL
 from model import remote_paths
+from model.types import CorpusName
 
 SHIPPED_MODEL = MODEL / "emotion.tflite"
 FEATURE_CACHE = Path("runs/cache")
@@ -84,3 +85,13 @@ def plain_errors(exit_code: int = 1) -> Iterator[None]:
             raise
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(exit_code) from None
+
+
+# Options of several modules.
+ModelOption = Annotated[Path, input_option("--model", help="The .tflite file.")]
+ManifestOption = Annotated[
+    Path | None, input_option("--manifest", help="Manifest from the command ingest; or --corpus and --root.")
+]
+CorpusOption = Annotated[str | None, choice_option("--corpus", choices=get_args(CorpusName), help="Name of a corpus.")]
+RootOption = Annotated[Path | None, input_option("--root", help="Its folder; for csv, the folder or the file.")]
+CacheOption = Annotated[Path, checkpoint_option("--cache", help="Folder of cached embeddings.")]

@@ -28,6 +28,7 @@ from model.features.dataset import Dataset
 from model.features.embedding_cache import Embedder, embeddings
 from model.networks import Network
 from model.networks.network import relative_head, scaling_encoder
+from model.networks.tflite_head import Weights
 from model.training.estimated_baselines import Classifier, sample_estimated_baselines
 from model.training.train import fit
 
@@ -45,8 +46,6 @@ _EPOCHS = 4
 _BATCH = 256
 _LEARNING_RATE = 2e-4  # a fifth of that of the first training
 _DRAWS = 2  # baselines of each clip, in alternate epochs
-
-Weights = list[NDArray[np.float32]]
 
 
 def load_lines(embedder: Embedder, clips: Sequence[Clip], cache: Path) -> tuple[Dataset, NDArray[np.intp]]:

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
@@ -36,6 +37,8 @@ from callmood.report.reviews import reviews_payload, save_reviews
 from callmood.report.templates import load_asset, render_page
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
+
+_T = TypeVar("_T")
 
 _MAX_BODY_BYTES = 100_000
 
@@ -86,8 +89,7 @@ class StoreReport:
         self._min_calls_per_group = min_calls_per_group
         self._audio_cache = audio_cache
         self._batch_cache: dict[str, tuple[str, str]] = {}  # version and JSON by name
-        self._batches: tuple[str, list[Batch]] | None = None  # with the version of the store
-        self._counts: tuple[str, dict[str, int]] | None = None
+        self._of_version: tuple[str, dict[str, Any]] = ("", {})  # version of the store, and results by name
         self._insights = (0.0, "")  # time of the query, and JSON
         self._query_lock, self._load_lock = Lock(), Lock()
         self._transcode_lock, self._insights_lock = Lock(), Lock()
@@ -99,13 +101,20 @@ class StoreReport:
     def _query_version(self) -> str:
         return "-".join(str(count) for count in self._warehouse.query(_VERSION)[0].values())
 
-    def _query_batches(self) -> list[Batch]:
-        """Return the batches. Query them again only if the store has changed."""
+    def _once(self, name: str, query: Callable[[], _T]) -> _T:
+        """Return a result. Query it again only if the store has changed."""
         with self._query_lock:
             version = self._query_version()
-            if self._batches is None or self._batches[0] != version:
-                self._batches = version, query_batches(self._warehouse)
-            return self._batches[1]
+            if self._of_version[0] != version:
+                self._of_version = version, {}
+            results = self._of_version[1]
+            if name not in results:
+                results[name] = query()
+            result: _T = results[name]
+            return result
+
+    def _query_batches(self) -> list[Batch]:
+        return self._once("batches", lambda: query_batches(self._warehouse))
 
     def index_page(self, _: Request) -> Response:
         """Render the index page, or the page of an empty store."""
@@ -123,16 +132,9 @@ class StoreReport:
         return HTMLResponse(render_page("call.html", datetime.now(self._zone), is_served=True, **self._limits()))
 
     def _limits(self) -> dict[str, int]:
-        """Return the counts that the section about limits shows. Query them again only if the store has changed."""
-        with self._query_lock:
-            version = self._query_version()
-            if self._counts is None or self._counts[0] != version:
-                counts = {
-                    "failures": count_failures(self._warehouse),
-                    "without_population": count_calls_without_population(self._warehouse),
-                }
-                self._counts = version, counts
-            return self._counts[1]
+        """Return the counts that the section about limits shows."""
+        without_population = self._once("population", lambda: count_calls_without_population(self._warehouse))
+        return {"failures": count_failures(self._warehouse), "without_population": without_population}
 
     def manifest(self, _: Request) -> Response:
         """List the batches of calls."""

@@ -69,7 +69,7 @@ def _view_sql(time_zone: str, min_calls_per_group: int) -> Mapping[str, str]:
 def _schema_version(time_zone: str, min_calls_per_group: int) -> str:
     """Return a hash of what determines the tables and views, without the translation, which takes 0.3 s."""
     translation = package_version("sqlglot"), Path(dialect.__file__).read_bytes()
-    given = tables(), view_templates(SCHEMAS / "views"), time_zone, min_calls_per_group
+    given = tables(), view_templates(SCHEMAS / "views"), _LAST_DAY_SQL, time_zone, min_calls_per_group
     return hashlib.sha256(repr((given, translation)).encode()).hexdigest()
 
 
