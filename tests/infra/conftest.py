@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from emulation import Emulated, emulated
 from infra.provider.install import install
-from stack.services import ServiceMissing
+from stack.services import ServiceMissing, do_without
 from workspaces import HARDENED, IMAGES, PARTS, PROJECT, ROOT, Existing, Resource, Workspace
 
 CHECKOV = "checkov==3.3.30"
@@ -27,7 +27,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Workspa
     """Return a function that creates a workspace: a folder with links to the named parts of the project."""
     binary = shutil.which(os.environ.get("CALLMOOD_TERRAFORM", "terraform"))
     if binary is None:
-        pytest.skip("terraform is not installed: https://developer.hashicorp.com/terraform/install")
+        do_without("terraform is not installed: https://developer.hashicorp.com/terraform/install")
     environment = {} if os.environ.get("CALLMOOD_TERRAFORM_REGISTRY") == "1" else install()
 
     def make(*names: str) -> Workspace:

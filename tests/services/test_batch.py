@@ -22,13 +22,6 @@ from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
 @pytest.fixture
-def store(tmp_path, monkeypatch):
-    path = tmp_path / "calls.duckdb"
-    monkeypatch.setenv("CALLMOOD_STORE", str(path))
-    return path
-
-
-@pytest.fixture
 def calls(tmp_path):
     folder = tmp_path / "calls"
     folder.mkdir()

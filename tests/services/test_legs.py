@@ -19,20 +19,6 @@ NAME = "2026-11-02T09-14-00Z_call-7_customer-c7_leg-{}.wav"
 SECONDS = 30
 
 
-@pytest.fixture
-def store(tmp_path, monkeypatch):
-    path = tmp_path / "calls.duckdb"
-    monkeypatch.setenv("CALLMOOD_STORE", str(path))
-    return path
-
-
-@pytest.fixture
-def folder(tmp_path):
-    folder = tmp_path / "calls"
-    folder.mkdir()
-    return folder
-
-
 def put(folder, leg, shift_s=0.0, suffix=".wav", name=NAME, seconds=SECONDS):
     """Write one leg of a call: a channel of an example, as a file of its own."""
     audio, rate = soundfile.read(example(1001), start=round(shift_s * 8000), frames=seconds * 8000)

@@ -17,20 +17,6 @@ from callmood.warehouse.duckdb import DuckDBWarehouse
 BAD = b"Dear customer, this is a letter.\n" * 20
 
 
-@pytest.fixture
-def store(tmp_path, monkeypatch):
-    path = tmp_path / "calls.duckdb"
-    monkeypatch.setenv("CALLMOOD_STORE", str(path))
-    return path
-
-
-@pytest.fixture
-def folder(tmp_path):
-    folder = tmp_path / "calls"
-    folder.mkdir()
-    return folder
-
-
 def put(path, content, at=1_700_000_000):
     path.write_bytes(content)
     os.utime(path, (at, at))
