@@ -196,6 +196,13 @@ def children(process):
     return found
 
 
+def assert_no_process_remains(process):
+    deadline = time.monotonic() + 10
+    while children(process) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert children(process) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=["ctrl-c", "term", "kill"])
 def test_stopped_run_leaves_no_processes_and_continues(folder, tmp_path, number):
     fill(folder, 12)
@@ -207,10 +214,7 @@ def test_stopped_run_leaves_no_processes_and_continues(folder, tmp_path, number)
     else:
         run.send_signal(number)
     code, output, errors = finish(run, timeout=30)
-    deadline = time.monotonic() + 10
-    while children(run) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert children(run) == []
+    assert_no_process_remains(run)
     if number != signal.SIGKILL:
         assert code == 128 + number
         assert "of 12 recordings are done. To continue, run the same command: callmood analyze" in " ".join(
@@ -218,10 +222,34 @@ def test_stopped_run_leaves_no_processes_and_continues(folder, tmp_path, number)
         )
         assert "Traceback" not in errors
     before = len(statuses(output)) + 1
+    assert before < 12  # the remaining files are canceled
     code, output, _ = finish(start("analyze", folder, "--store", store, "--json", "--workers", 2))
     assert code == 0
     assert statuses(output).count("skipped") >= before
     assert DuckDBWarehouse(store).query("SELECT COUNT(*) AS n FROM recordings_current") == [{"n": 12}]
+
+
+def is_starting_worker(pid):
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("command", ["analyze", "calibrate"])
+def test_ctrl_c_while_workers_start_prints_no_traceback(folder, tmp_path, command):
+    fill(folder, 60)
+    target = {"analyze": ["--store", tmp_path / "calls.duckdb"], "calibrate": ["--out", tmp_path / "population.json"]}
+    run = start(command, folder, *target[command], "--workers", 2)
+    deadline = time.monotonic() + 30
+    while not any(is_starting_worker(pid) for pid in children(run)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.2)  # a process imports the product for longer than this
+    os.killpg(run.pid, signal.SIGINT)
+    code, _, errors = finish(run, timeout=30)
+    assert code == 128 + signal.SIGINT
+    assert "Traceback" not in errors
+    assert_no_process_remains(run)
 
 
 def warm_up(folder):

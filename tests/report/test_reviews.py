@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
@@ -85,9 +86,16 @@ def test_static_page_keeps_reviews_and_exports_what_the_import_reads(open_page, 
         assert "call back" in page.input_value("#review [name=note]")
 
 
+def slowly(route):
+    """Send a request later, so that several changes wait to be saved."""
+    time.sleep(0.3)
+    route.continue_()
+
+
 def test_served_page_writes_reviews_to_the_store(open_page, small_store):
     _row, predicted, other = first_customer_segment(small_store)
     with serve(small_store.path) as url, open_page(f"{url}/call.html#call={CALL}") as page:
+        page.route("**/reviews", slowly)
         review(page, other)
         page.check("#review [value=not_worth_it]")
         page.wait_for_selector("#review-status:has-text('Saved in the store.')")

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -193,26 +192,6 @@ def test_model_is_loaded_once(store, calls, monkeypatch):
     batch.load_models.cache_clear()
     run("analyze", calls, "--workers", 1)
     assert loaded == [None]
-
-
-def test_closing_the_iterator_cancels_the_remaining_files(store, tmp_path, monkeypatch):
-    """Ctrl-C does the same."""
-    started = []
-
-    def slow(job, model_uri, config):
-        started.append(job.path)
-        time.sleep(0.05)
-        return batch.FileResult(job.path, "skipped")
-
-    monkeypatch.setattr(batch, "_pool", ThreadPoolExecutor)
-    monkeypatch.setattr(batch, "_in_worker", slow)
-    paths = [tmp_path / f"{number}.wav" for number in range(50)]
-    for path in paths:
-        path.write_bytes(b"RIFF")
-    results = BatchAnalyzer(DuckDBWarehouse(store), AnalysisConfig(), workers=2).run(paths)
-    next(results)
-    results.close()
-    assert len(started) < 10
 
 
 def test_missing_credentials_are_reported(store, monkeypatch, tmp_path):

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +24,7 @@ from callmood.errors import BadRecording
 from callmood.models.resolver import ModelProvider, open_models
 from callmood.services.local_files import FileContent, FilePlan, plan_files
 from callmood.services.process import ProcessResult, analyze_recording, retire, write_result
+from callmood.services.workers import WorkerPool
 from callmood.sources.folder import call_legs, content_sha256, file_ref, file_state, read_file, read_legs
 from callmood.sources.legs import joined_sha256, without_other_leg
 from callmood.sources.metadata import call_metadata
@@ -200,25 +197,6 @@ def _in_worker(job: FileJob, model_uri: str | None, config: AnalysisConfig) -> F
     return analyze_job(job, load_models(model_uri, config.population_uri), config)
 
 
-def _start_worker() -> None:
-    """Leave Ctrl-C to the main process, and end with it, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    main = multiprocessing.parent_process()
-    if main is not None:
-        threading.Thread(target=_end_with, args=(main.sentinel,), daemon=True).start()
-
-
-def _end_with(sentinel: int) -> None:
-    wait_for_end([sentinel])
-    os._exit(1)
-
-
-def _pool(workers: int) -> Executor:
-    # Numpy's own threads would only take cores from the other workers.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_start_worker)
-
-
 class _Inline(Executor):
     """Run each job in this process when it is submitted."""
 
@@ -226,6 +204,9 @@ class _Inline(Executor):
         future: Future[Any] = Future()
         future.set_result(function(*arguments, **keywords))
         return future
+
+    def stop(self) -> None:
+        """Do nothing: no job is in progress."""
 
 
 class _Workers:
@@ -243,7 +224,7 @@ class _Workers:
 
     def __init__(self, workers: int, model_uri: str | None, config: AnalysisConfig) -> None:
         self._workers, self._model_uri, self._config = workers, model_uri, config
-        self._executor: Executor | None = None
+        self._executor: WorkerPool | _Inline | None = None
         self._jobs: dict[Future[FileResult], FileJob] = {}
 
     @property
@@ -254,7 +235,7 @@ class _Workers:
     def submit(self, job: FileJob) -> None:
         """Start a job as soon as a process is free."""
         if self._executor is None:
-            self._executor = _pool(self._workers) if self._workers > 1 else _Inline()
+            self._executor = WorkerPool(self._workers) if self._workers > 1 else _Inline()
         try:
             future = self._executor.submit(_in_worker, job, self._model_uri, self._config)
         except BrokenProcessPool as broken:
@@ -279,18 +260,14 @@ class _Workers:
 
     def _shut_down(self) -> None:
         executor, self._executor = self._executor, None
-        if executor is None:
-            return
-        # Waiting for the jobs in progress would delay the end of an interrupted run by minutes.
-        for process in (getattr(executor, "_processes", None) or {}).values():
-            process.terminate()
-        executor.shutdown(cancel_futures=True)
+        if executor is not None:
+            executor.stop()
 
 
 def _in_own_process(job: FileJob, model_uri: str | None, config: AnalysisConfig) -> FileResult:
     """Analyze a file in a process of its own, after a worker died: only the file that kills it fails."""
     try:
-        with _pool(1) as pool:
+        with WorkerPool(1) as pool:
             return pool.submit(_in_worker, job, model_uri, config).result()
     except BrokenProcessPool:
         message = "The process that read this recording died. The file is damaged, or memory ran out."

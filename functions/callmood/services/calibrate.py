@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +17,7 @@ from callmood.emotion.model import EmotionModel
 from callmood.emotion.population import Population, estimate_population
 from callmood.errors import BadRecording
 from callmood.services.batch import load_models
+from callmood.services.workers import WorkerPool
 from callmood.sources.folder import file_ref, read_file
 from callmood.types import Recording
 
@@ -110,7 +110,7 @@ def embed_files(
         return
     remaining = list(paths)
     while remaining:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        with WorkerPool(workers) as pool:
             jobs = {pool.submit(embed, path): path for path in remaining}
             try:
                 for job in as_completed(jobs):

@@ -8,16 +8,19 @@ callmood.review = (() => {
   const status = document.querySelector("#review-status");
   let call = null;
   let segment = null;
+  let last = null;
 
   const SAVED = callmood.data.isServed
     ? "Saved in the store."
     : "Saved in this browser. To keep or share it, use Export my reviews on the page of all calls.";
 
+  // Changes are saved one after the other: only the end of the last one means that all are saved.
   async function report(saving) {
+    last = saving;
     fill(status, "Saving");
     try {
       await saving;
-      fill(status, SAVED);
+      if (saving === last) fill(status, SAVED);
     } catch (error) {
       fill(status, `Not saved: ${error.message}`);
     }
