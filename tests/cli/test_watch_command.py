@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -38,7 +39,8 @@ def test_watch_alerts_and_continues_after_a_rejected_alert(receiver, tmp_path):
                 time.sleep(0.1)
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            code = process.wait(timeout=10)
+    assert code == 128 + signal.SIGTERM
     printed = (tmp_path / "output").read_text()
     assert {request.json["call_id"] for request in receiver.requests} == {"1001", "1002"}, printed
     for request in receiver.requests:

@@ -16,24 +16,6 @@ from rich.markup import escape
 from callmood.cli.output import err
 
 
-class Interruption(KeyboardInterrupt):
-    """A signal stopped the command.
-
-    Parameters
-    ----------
-    number : int
-        Number of the signal.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
-
-
-def _interrupt(number: int, _: FrameType | None) -> None:
-    raise Interruption(number)
-
-
 @contextmanager
 def interruptible(state: Callable[[], str]) -> Iterator[None]:
     """Run a block that Ctrl-C, SIGTERM, and SIGHUP stop cleanly.
@@ -48,16 +30,22 @@ def interruptible(state: Callable[[], str]) -> Iterator[None]:
     typer.Exit
         The block was stopped; the code is 128 plus the number of the signal, as in shells.
     """
+    received: list[int] = [signal.SIGINT]
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        received.append(number)  # the watcher replaces the exception by a KeyboardInterrupt of its own
+        raise KeyboardInterrupt
+
     previous = {}
     if threading.current_thread() is threading.main_thread():  # only the main thread can receive signals
         signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        previous = {number: signal.signal(number, _interrupt) for number in signals}
+        previous = {number: signal.signal(number, interrupt) for number in signals}
     try:
         yield
-    except KeyboardInterrupt as stopped:
+    except KeyboardInterrupt:
         command = shlex.join(["callmood", *sys.argv[1:]])
         err.print(f"Stopped. {state()} To continue, run the same command: {escape(command)}", highlight=False)
-        raise typer.Exit(128 + getattr(stopped, "number", signal.SIGINT)) from None
+        raise typer.Exit(128 + received[-1]) from None
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
