@@ -170,11 +170,11 @@ READ = {
     "genesys-cloud": ("5f3c2d1e-7a4b-4c8d-9e0f-123456789abc", None),
     "freepbx": ("1710253353.123", "2024-03-12T14:22:33+00:00"),
     "fusionpbx": ("5f3c2d1e-7a4b-4c8d-9e0f-123456789abc", None),
-    "3cx": ("1187", "2024-03-12T14:22:33+00:00"),
+    "3cx": ("20240312142233(1187)", "2024-03-12T14:22:33+00:00"),
     "twilio": ("RE0123456789abcdef0123456789abcdef", None),
     "zoom-phone": ("88v27Vl8TzyusVnY6y2uHw", "2022-11-15T18:15:07+00:00"),
-    "five9": (None, "2024-03-12T14:22:33+00:00"),
-    "nice": ("123456789012", "2024-03-12T14:22:33+00:00"),
+    "five9": ("0123456789ABCDEF0123456789ABCDEF", "2024-03-12T14:22:33+00:00"),
+    "nice": ("5f3c2d1e-7a4b-4c8d-9e0f-123456789abc", "2024-03-12T14:22:00+00:00"),
     "avaya": ("811000000000123", None),
 }
 
@@ -209,7 +209,34 @@ def test_name_format_reads_its_example(name_format):
             "1710253353.123",
             {"call_id": "1710253353.123", "started_at": datetime(2024, 3, 12, 14, 22, 33, tzinfo=UTC)},
         ),
-        ("3cx", "[Ada]_4930123456-201_20240312142233(9).wav", {"agent_id": "201", "direction": "inbound"}),
+        (
+            "3cx",
+            "[27836000000]_27836000000-100_20190211124743(3).wav",
+            {"call_id": "20190211124743(3)", "agent_id": "100", "customer_id": "27836000000", "direction": "inbound"},
+        ),
+        ("3cx", "[]_100-0836000000_20190211124709(3).wav", {"call_id": "20190211124709(3)", "direction": "outbound"}),
+        (
+            "fusionpbx",
+            "1001.2024-03-12-14-22-33.wav",
+            {
+                "call_id": None,
+                "started_at": datetime(2024, 3, 12, 14, 22, 33, tzinfo=UTC),
+                "labels": {"caller": "1001"},
+            },
+        ),
+        (
+            "fusionpbx",
+            "2024-03-12-14-22-33_1001_4930123456_5f3c2d1e-7a4b-4c8d-9e0f-123456789abc.wav",
+            {
+                "call_id": "5f3c2d1e-7a4b-4c8d-9e0f-123456789abc",
+                "labels": {"destination": "1001", "caller": "4930123456"},
+            },
+        ),
+        (
+            "fusionpbx",
+            "2024-03-12-14-22-33_1001_4930123456.wav",
+            {"call_id": None, "labels": {"destination": "1001", "caller": "4930123456"}},
+        ),
         (
             "3cx",
             "[Ada]_201-202_20240312142233(9).wav",
@@ -219,7 +246,33 @@ def test_name_format_reads_its_example(name_format):
         (
             "five9",
             "5551234567 by ada@example.com @ 2_22_33 PM.wav",
-            {"agent_id": "ada@example.com", "started_at": None},
+            {"call_id": None, "agent_id": "ada@example.com", "started_at": None, "labels": {"clock": "2_22_33 PM"}},
+        ),
+        (
+            "five9",
+            "Fire/8_25_2026/5551234567 by  @ 1_49_32 PM_To FireABCDEF0123456789ABCDEF0123456789300000000000123.wav",
+            {
+                "call_id": "ABCDEF0123456789ABCDEF0123456789",
+                "queue": "Fire",
+                "agent_id": None,
+                "started_at": datetime(2026, 8, 25, 13, 49, 32, tzinfo=UTC),
+                "labels": {"module": "To Fire", "recording": "300000000000123"},
+            },
+        ),
+        (
+            "five9",
+            "Dispatch/8_20_2026/5551234567 by ada @ 4_30_12 PM_Transfer to Fire.wav",
+            {"call_id": None, "agent_id": "ada", "labels": {"module": "Transfer to Fire"}},
+        ),
+        (
+            "zoom-phone",
+            "GMT20221115-181507_88v27Vl8_zyusVnY6y2uHw_VoicemailRecording.mp3",
+            {"call_id": "88v27Vl8_zyusVnY6y2uHw"},
+        ),
+        (
+            "nice",
+            "CXone recording_Ada Lovelace_2024-03-12_14-22[UTC]_abc123.mp4",
+            {"call_id": "abc123", "agent_id": "Ada Lovelace", "warnings": ()},
         ),
         ("zoom-phone", "call_recording_5f3c2d1e-7a4b-4c8d-9e0f-123456789abc_20240312142233.mp3", {"labels": {}}),
     ],

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from audio_files import formats_table
 from command_docs import commands_reference
@@ -102,9 +103,11 @@ def results_table():
 
 
 def name_formats_table():
-    lines = ["| `NAME_FORMAT` | system | example |", "|---|---|---|"]
+    lines = ["| `NAME_FORMAT` | system | example | confirmed by | notes |", "|---|---|---|---|---|"]
     for name, known in NAME_FORMATS.items():
-        lines.append(f"| `{name}` | [{known.title}]({known.source.partition(' ')[0]}) | `{known.example}` |")
+        links = ", ".join(f"[{urlsplit(source).hostname}]({source})" for source in known.sources)
+        confirmed = links or "**no public document**"
+        lines.append(f"| `{name}` | {known.title} | `{known.example}` | {confirmed} | {known.note} |")
     return "\n".join(lines)
 
 

@@ -18,7 +18,7 @@ _CLOCK = (
     rf"(?:(?P=clock_separator)(?P<second>\d\d){_FRACTION}?)?(?: ?(?P<half>[AaPp][Mm]))?"
 )
 # Two digits after a dash can be hours of a zone or hundredths of a second.
-_ZONE = r"(?P<zone>[ _]?(?:Z|UTC|GMT)|[ _]?[+-]\d\d:?\d\d|[ _]?\+\d\d|(?<=:\d\d)-\d\d)"
+_ZONE = r"(?P<zone>[ _]?(?:Z|UTC|GMT)|\[UTC\]|[ _]?[+-]\d\d:?\d\d|[ _]?\+\d\d|(?<=:\d\d)-\d\d)"
 _TIME = re.compile(rf"(?:(?P<prefix>GMT|UTC))?{_DATE}(?:(?:[T _.,-]+|T)?{_CLOCK}{_ZONE}?)?", re.ASCII)
 
 
