@@ -183,8 +183,8 @@ NAME_FORMATS: Mapping[str, NameFormat] = {
             "https://github.com/mrichard33/LP-MCP/blob/021c6b34b486d5cd645354fb60db48e0ef781456/src/ci/filenames.js",
             "https://www.powershellgallery.com/packages/PSFive9Admin/1.0.113/Content/Public%5CCampaigns%5CNew-Five9InboundCampaign.ps1",
         ),
-        "The call ID is the session ID in names that contain it (option `recordingNameAsSid` of the campaign). Other names "
-        "have no call ID. The start is read with the two folders only.",
+        "The call ID is the session ID in names that contain it (option `recordingNameAsSid` of the campaign). Other "
+        "names have no call ID. The start is read with the two folders only.",
     ),
     "nice": NameFormat(
         "NICE CXone",
