@@ -192,7 +192,7 @@ def test_memory_is_constant(call):
             segmenter.process(block)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 5_000_000
+    assert peak < 8_000_000
     assert segmenter.speech_s > 100
 
 
@@ -230,9 +230,10 @@ def test_small_blocks_return_the_same_segments_earlier(call, block):
     assert np.median(delays) < 0.75 + block * 0.032
 
 
-def test_block_must_divide_64():
-    with pytest.raises(ValueError, match="divide 64"):
-        Segmenter(block=5)
+@pytest.mark.parametrize("block", [5, 96])
+def test_block_is_a_multiple_or_a_divisor_of_64(block):
+    with pytest.raises(ValueError, match="multiple or a divisor of 64"):
+        Segmenter(block=block)
 
 
 def test_partial_segments_do_not_change_the_state(call):

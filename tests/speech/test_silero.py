@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from callmood.speech.silero import SileroDetector, _Network
+from callmood.speech.silero import CHUNK, SileroDetector, _Network
 
 RATE = 16_000
 
@@ -30,18 +30,27 @@ def test_probabilities_equal_those_of_the_published_network():
         0.93, 0.86, 0.81, 0.83, 0.81, 0.83, 0.86, 0.81, 0.90, 0.96, 0.96, 0.95, 0.92, 0.95, 0.94, 0.87,
     ]
     # fmt: on
-    np.testing.assert_allclose(SileroDetector().process(vowels(64 * 0.032)), published, atol=0.01)
+    np.testing.assert_allclose(SileroDetector(block=64).process(vowels(64 * 0.032)), published, atol=0.01)
 
 
-@pytest.mark.parametrize("block", [4, 64])
-def test_digital_silence_is_computed_once_with_equal_results(block, monkeypatch):
+@pytest.mark.parametrize("seconds", [0, 0.001, 1.9, 2.048, 5, 40])
+@pytest.mark.parametrize("block", [2, 64, 128])
+def test_blocks_of_every_size_give_the_same_probabilities(block, seconds):
+    signal = np.concatenate([vowels(10), np.zeros(3 * RATE, np.float32)] * 4)[: round(seconds * RATE)]
+    whole, other = SileroDetector(), SileroDetector(block=block)
+    expected = np.concatenate([whole.process(signal), whole.finish()])
+    found = np.concatenate([*map(other.process, np.array_split(signal, 7)), other.finish()])
+    assert len(expected) == -(-len(signal) // CHUNK)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_digital_silence_is_computed_once_with_equal_results(monkeypatch):
     noise = np.random.default_rng(0).normal(0, 0.1, 7 * RATE).astype(np.float32)
     signal = np.concatenate([noise, np.zeros(60 * RATE, np.float32), noise, np.zeros(60 * RATE, np.float32)])
     computed = []
-    run_lstm = _Network.run_lstm
-    monkeypatch.setattr(_Network, "run_lstm", lambda self, *more: computed.append(1) or run_lstm(self, *more))
-    remembered = SileroDetector(block=block).process(signal)
-    blocks = len(computed)
-    monkeypatch.setattr(_Network, "run", lambda self, samples, *state: self.run_lstm(self.encode(samples), *state))
-    np.testing.assert_array_equal(remembered, SileroDetector(block=block).process(signal))
-    assert blocks < 0.3 * (len(computed) - blocks)
+    encode = _Network.encode
+    monkeypatch.setattr(_Network, "encode", lambda self, chunks: computed.append(len(chunks)) or encode(self, chunks))
+    repeated = SileroDetector().process(signal)
+    chunks = sum(computed)
+    np.testing.assert_allclose(repeated, SileroDetector().process(signal + np.float32(1e-20)), atol=1e-5)
+    assert chunks < 0.3 * (sum(computed) - chunks)

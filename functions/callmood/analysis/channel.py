@@ -15,7 +15,7 @@ from callmood.emotion.model import EmotionModel
 from callmood.emotion.projection import project
 from callmood.speech.prosody import Prosody, measure_prosody
 from callmood.speech.segmenter import MAX_PAUSE_S, Segmenter, SpeechSegment
-from callmood.speech.silero import STATE_CHUNKS
+from callmood.speech.silero import RECORDING_BLOCK
 from callmood.types import EMOTIONS, SAMPLE_RATE, Role
 
 UNCERTAIN = "uncertain"
@@ -168,7 +168,7 @@ class ChannelAnalyzer:
         model: EmotionModel,
         config: AnalysisConfig,
         prior_baseline: SpeakerBaseline | None = None,
-        block: int = STATE_CHUNKS,
+        block: int = RECORDING_BLOCK,
         separates: bool = False,
     ) -> None:
         self.channel = channel

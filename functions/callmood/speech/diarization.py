@@ -208,7 +208,7 @@ def cluster_centroids(voices: Array, durations_s: NDArray[np.floating[Any]], cou
     ndarray of float32, shape (count, 40)
         Mean direction of each speaker.
     """
-    from scipy.cluster.hierarchy import fcluster, linkage  # lazy: stereo calls do not need SciPy
+    from scipy.cluster.hierarchy import fcluster, linkage  # lazy: stereo calls do not need it
 
     labels = fcluster(linkage(voices, "ward"), count, "maxclust") - 1
     return _refined(voices, durations_s, _centroids(voices, durations_s, labels, count))

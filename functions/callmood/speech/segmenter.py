@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from callmood.speech.silero import CHUNK, STATE_CHUNKS, SileroDetector
+from callmood.speech.silero import CHUNK, RECORDING_BLOCK, SileroDetector
 from callmood.types import SAMPLE_RATE
 
 Samples = NDArray[np.float32]
@@ -68,13 +68,14 @@ class Segmenter:
 
     The detector locates speech to about 0.1 s; the level of the signal then gives the exact start and end. The result
     does not depend on how the samples are split between calls. The buffer has at most about 11 s of samples, besides
-    the last samples given.
+    the block of the detector and the last samples given.
 
     Parameters
     ----------
     block : int
-        Number of chunks of 32 ms that the detector processes at once, a divisor of 64. A segment is emitted after 0.6 s
-        of silence and the end of the current block. 64 is fastest; 2 is for real-time calls.
+        Number of chunks of 32 ms that the detector processes at once, a multiple or a divisor of 64. A segment is
+        emitted after 0.6 s of silence and the end of the current block. The default is fastest; 2 is for real-time
+        calls.
     max_pause_s : float
         A shorter pause is part of its segment.
 
@@ -92,7 +93,7 @@ class Segmenter:
     []
     """
 
-    def __init__(self, block: int = STATE_CHUNKS, max_pause_s: float = MAX_PAUSE_S) -> None:
+    def __init__(self, block: int = RECORDING_BLOCK, max_pause_s: float = MAX_PAUSE_S) -> None:
         self.speech_s = 0.0
         self.too_quiet_s = 0.0
         self._max_pause_s = max_pause_s

@@ -1,11 +1,11 @@
 """Detect speech with the network of Silero VAD, in NumPy: one probability for each chunk of 32 ms.
 
 The network (https://github.com/snakers4/silero-vad, version 6, MIT) applies four convolutions to the spectrum of a
-chunk, then an LSTM. Only the LSTM must run chunk by chunk. The convolutions run for a block of chunks in a few matrix
-products, which is several times faster than a runtime that processes one chunk at a time.
+chunk, then an LSTM. The convolutions run for many chunks in a few matrix products.
 
 One difference: the state of the LSTM covers only the last 2 to 4 s. With unlimited state, the published network reacts
-to a ringing tone or hold music for seconds after its end, and misses whole sentences that follow.
+to a ringing tone or hold music for seconds after its end, and misses whole sentences that follow. Therefore the output
+of a section of 2 s depends only on that section and the one before it, and the LSTM runs over many sections at once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
+import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from callmood.resources import MODEL
@@ -24,14 +25,17 @@ Array = NDArray[np.float32]
 CHUNK = 512
 """int: number of samples for one probability (32 ms at 16 kHz)."""
 
-STATE_CHUNKS = 64
+SECTION = 64
 """int: number of chunks (2 s) after which a new LSTM state starts."""
+
+RECORDING_BLOCK = 12 * SECTION
+"""int: number of chunks (25 s) that are computed together in a recording. More take more memory, hardly less time."""
 
 _CONTEXT = 64  # samples before a chunk that are part of the network's input
 _FRAME, _HOP, _BINS, _WIDTH = 256, 128, 129, 128
 _WINDOW = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_FRAME) / _FRAME)).astype(np.float32)  # Hann
 _HALF = np.float32(0.5)
-_MAX_SILENCES = 64  # states from which silence is remembered; a block needs one, and shorter blocks one each
+_ENCODED = 256  # chunks whose convolutions are computed together: their arrays fit in the cache
 
 
 class SileroDetector:
@@ -42,21 +46,18 @@ class SileroDetector:
     path : Path, optional
         Weights from `python -m model export-detector`. Default: the shipped weights.
     block : int
-        Number of chunks that are computed together, a divisor of `STATE_CHUNKS`. More chunks are faster (4 take twice
-        as long as 64); fewer have less delay. The size is fixed, so results do not depend on how the samples are split
-        between calls. Other sizes differ only by rounding.
+        Number of chunks that are computed together, a multiple or a divisor of `SECTION`. More chunks are faster; fewer
+        have less delay. The size is fixed, so results do not depend on how the samples are split between calls. Other
+        sizes differ only by rounding.
     """
 
-    def __init__(self, path: Path = MODEL / "speech.npz", block: int = STATE_CHUNKS) -> None:
-        if STATE_CHUNKS % block:
-            raise ValueError(f"block must divide {STATE_CHUNKS}, and {block} does not")
+    def __init__(self, path: Path = MODEL / "speech.npz", block: int = RECORDING_BLOCK) -> None:
+        if block % SECTION and SECTION % block:
+            raise ValueError(f"block must be a multiple or a divisor of {SECTION}, and {block} is neither")
         self._size = block * CHUNK
         self._network = _load(path)
-        self._tail = np.zeros(_CONTEXT, np.float32)  # context, then samples of an incomplete block
-        # Two LSTM states process all chunks. The older one gives the output; the newer one later replaces it.
-        self._hidden = np.zeros((2, _WIDTH), np.float32)
-        self._cell = np.zeros((2, _WIDTH), np.float32)
-        self._age = 0  # samples since the start of the newer state
+        self._pending = [np.zeros(_CONTEXT, np.float32)]  # context, then samples of an incomplete block
+        self._run = _Sections(self._network) if block >= SECTION else _Chunks(self._network)
 
     def process(self, samples: Array) -> Array:
         """Process more samples.
@@ -71,12 +72,15 @@ class SileroDetector:
         numpy.ndarray
             (k,) float32 in [0, 1]: the probabilities of the blocks that are now complete.
         """
-        pending = np.concatenate([self._tail, samples])
+        self._pending.append(samples)
         size = self._size
-        complete = (len(pending) - _CONTEXT) // size
-        blocks = [self._process_block(pending[i * size : (i + 1) * size + _CONTEXT]) for i in range(complete)]
-        self._tail = pending[complete * size :].copy()
-        return np.concatenate(blocks) if blocks else np.empty(0, np.float32)
+        complete = (sum(map(len, self._pending)) - _CONTEXT) // size
+        if not complete:
+            return np.empty(0, np.float32)
+        pending = np.concatenate(self._pending)
+        blocks = [self._run.process(_chunks(pending[i * size :][: size + _CONTEXT])) for i in range(complete)]
+        self._pending = [pending[complete * size :].copy()]
+        return np.concatenate(blocks)
 
     def finish(self) -> Array:
         """End the channel. Its last chunk is padded with silence.
@@ -86,19 +90,79 @@ class SileroDetector:
         numpy.ndarray
             (k,) float32 in [0, 1]: the remaining probabilities, fewer than a block.
         """
-        remaining = len(self._tail) - _CONTEXT
-        silence = np.zeros(self._size - remaining, np.float32)
-        return self.process(silence)[: -(-remaining // CHUNK)]
+        pending = np.concatenate(self._pending)
+        remaining = len(pending) - _CONTEXT
+        if not remaining:
+            return np.empty(0, np.float32)
+        padding = -remaining % min(self._size, SECTION * CHUNK)
+        return self._run.process(_chunks(np.pad(pending, (0, padding))))[: -(-remaining // CHUNK)]
 
-    def _process_block(self, samples: Array) -> Array:
-        if self._age == STATE_CHUNKS * CHUNK:
-            self._hidden = np.stack([self._hidden[1], np.zeros(_WIDTH, np.float32)])
-            self._cell = np.stack([self._cell[1], np.zeros(_WIDTH, np.float32)])
+
+class _Sections:
+    """Detect speech in whole sections: the LSTM runs over all of them at once, one column of its matrices for each."""
+
+    def __init__(self, network: _Network) -> None:
+        self._network = network
+        self._features: Array | None = None  # of the last section
+        self._probabilities = np.empty((1, SECTION), np.float32)  # of the last section
+        self._silent = np.array([False, False])  # whether the last two sections are digital silence
+
+    def process(self, chunks: Array) -> Array:
+        """Return the probabilities (k,) of chunks (k, 576).
+
+        Digital silence, such as a gap, a muted channel, or an unused one, is computed twice. Then it repeats.
+        """
+        sections = chunks.reshape(-1, SECTION, chunks.shape[1])
+        silent = np.append(self._silent, ~sections.any(axis=(1, 2)))
+        computed = ~(silent[:-2] & silent[1:-1] & silent[2:])
+        rows = self._probabilities
+        if computed.any():
+            rows = np.concatenate([rows, self._detect(sections if computed.all() else sections[computed])])
+        self._probabilities, self._silent = rows[-1:].copy(), silent[-2:]
+        probabilities: Array = rows[np.cumsum(computed)].ravel()
+        return probabilities
+
+    def _detect(self, sections: Array) -> Array:
+        """Return the probabilities (n, 64) of sections (n, 64, 576).
+
+        The LSTM runs over the section before each one, from a zero state, and then over the section itself.
+        """
+        features = self._network.encode(sections.reshape(-1, sections.shape[2])).reshape(-1, SECTION, _WIDTH)
+        before = np.zeros_like(features[0]) if self._features is None else self._features
+        gates = self._network.gates(np.concatenate([before[None], features]).transpose(1, 2, 0))
+        zero = np.zeros((_WIDTH, len(features)), np.float32)
+        outputs, cell = self._network.run_lstm(gates[..., :-1], zero, zero)
+        hidden = outputs[-1]
+        if self._features is None:  # nothing precedes the first section
+            hidden[:, 0] = cell[:, 0] = 0
+        self._features = features[-1].copy()
+        outputs, _ = self._network.run_lstm(gates[..., 1:], hidden, cell)
+        return self._network.decode(outputs.transpose(2, 0, 1))
+
+
+class _Chunks:
+    """A few chunks at a time: two LSTM states process all of them. The older gives the output, the newer replaces it.
+
+    The sections of both begin at the same chunks as in `_Sections`.
+    """
+
+    def __init__(self, network: _Network) -> None:
+        self._network = network
+        self._hidden = np.zeros((_WIDTH, 2), np.float32)
+        self._cell = np.zeros((_WIDTH, 2), np.float32)
+        self._age = 0  # chunks since the start of the newer state
+
+    def process(self, chunks: Array) -> Array:
+        """Return the probabilities (k,) of chunks (k, 576), all in one section."""
+        if self._age == SECTION:
+            self._hidden = np.pad(self._hidden[:, 1:], ((0, 0), (0, 1)))
+            self._cell = np.pad(self._cell[:, 1:], ((0, 0), (0, 1)))
             self._age = 0
-        outputs, self._cell = self._network.run(samples, self._hidden, self._cell)
+        gates = self._network.gates(self._network.encode(chunks)[:, :, None])
+        outputs, self._cell = self._network.run_lstm(gates, self._hidden, self._cell)
         self._hidden = outputs[-1]
-        self._age += self._size
-        return self._network.decode(outputs[:, 0])
+        self._age += len(chunks)
+        return self._network.decode(outputs[..., 0])
 
 
 class _Network:
@@ -106,114 +170,98 @@ class _Network:
 
     def __init__(self, weights: dict[str, Array]) -> None:
         self._weights = weights
-        self._silence: dict[tuple[int, bytes, bytes], tuple[Array, Array]] = {}
         # sigmoid(2 x) = (1 + tanh(x)) / 2. With halved weights, one tanh computes all four gates.
         scale = np.repeat(np.array([0.5, 0.5, 0.5, 1], np.float32), _WIDTH)
-        self._input = weights["lstm_input"] * scale
-        self._bias = weights["lstm_bias"] * scale
-        self._recurrent = np.ascontiguousarray(weights["lstm_recurrent"] * scale)
+        self._input = np.ascontiguousarray((weights["lstm_input"] * scale).T)
+        self._bias = (weights["lstm_bias"] * scale)[:, None]
+        self._recurrent = np.ascontiguousarray((weights["lstm_recurrent"] * scale).T)
 
-    def run(self, samples: Array, hidden: Array, cell: Array) -> tuple[Array, Array]:
-        """Return the outputs of both LSTM states for a block of samples, and the new cell state; as in `run_lstm`.
+    def encode(self, chunks: Array) -> Array:
+        """Return the features (k, 128) of chunks (k, 576), each with the 64 samples before it."""
+        parts = [self._encode(chunks[first : first + _ENCODED]) for first in range(0, len(chunks), _ENCODED)]
+        return np.concatenate(parts)
 
-        Digital silence, such as a gap, a muted channel, or an unused one, repeats from a given state. It is computed
-        once, because the time of silence should not cost as much as the time of speech.
-        """
-        if samples.any():
-            return self.run_lstm(self.encode(samples), hidden, cell)
-        key = len(samples), hidden.tobytes(), cell.tobytes()
-        found = self._silence.get(key)
-        if found is None:
-            if len(self._silence) >= _MAX_SILENCES:
-                self._silence.clear()
-            found = self._silence[key] = self.run_lstm(self.encode(samples), hidden, cell)
-        return found
+    def _encode(self, chunks: Array) -> Array:
+        """Apply the convolutions, whose kernels cover three frames. A frame of padding is left out of the product."""
+        count, kernel = len(chunks), self._weights["conv1"]
+        frames = _spectra(chunks).reshape(count, -1)  # four frames side by side
+        x = np.empty((count, 4, _WIDTH), np.float32)
+        np.matmul(frames[:, : 2 * _BINS], kernel[_BINS:], out=x[:, 0])
+        np.matmul(frames[:, : 3 * _BINS], kernel, out=x[:, 1])
+        np.matmul(frames[:, _BINS:], kernel, out=x[:, 2])
+        np.matmul(frames[:, 2 * _BINS :], kernel[: 2 * _BINS], out=x[:, 3])
+        frames, kernel = self._activate("conv1", x).reshape(count, -1), self._weights["conv2"]
+        x = np.empty((count, 2, _WIDTH // 2), np.float32)
+        np.matmul(frames[:, : 2 * _WIDTH], kernel[_WIDTH:], out=x[:, 0])
+        np.matmul(frames[:, _WIDTH:], kernel, out=x[:, 1])
+        x = self._activate("conv2", x).reshape(count, -1)
+        x = self._activate("conv3", x @ self._weights["conv3"])
+        return self._activate("conv4", x @ self._weights["conv4"])
 
-    def encode(self, samples: Array) -> Array:
-        """Return the (k, 512) inputs of the LSTM's gates for (64 + 512 k,) samples."""
-        count = (len(samples) - _CONTEXT) // CHUNK
-        # The first convolution is padded with a frame of zeros on both sides, the second on the left.
-        padded = np.zeros((count, 6, _BINS), np.float32)
-        padded[:, 1:5] = _spectra(samples)
-        x = self._layer("conv1", _windows(padded, 4, 3, 1))
-        padded = np.zeros((count, 5, _WIDTH), np.float32)
-        padded[:, 1:] = x.reshape(count, 4, _WIDTH)
-        x = self._layer("conv2", _windows(padded, 2, 3, 2))
-        x = self._layer("conv3", x.reshape(count, -1))
-        x = self._layer("conv4", x)
-        gates: Array = x @ self._input + self._bias
+    def _activate(self, name: str, x: Array) -> Array:
+        x += self._weights[f"{name}_bias"]
+        return np.maximum(x, 0, out=x)
+
+    def gates(self, features: Array) -> Array:
+        """Return the inputs (k, 512, n) of the LSTM's gates for features (k, 128, n)."""
+        gates: Array = np.matmul(self._input, np.ascontiguousarray(features))
+        gates += self._bias
         return gates
 
-    def _layer(self, name: str, x: Array) -> Array:
-        y = x @ self._weights[name]
-        y += self._weights[f"{name}_bias"]
-        return np.maximum(y, 0, out=y)
-
     def run_lstm(self, inputs: Array, hidden: Array, cell: Array) -> tuple[Array, Array]:
-        """Run both LSTM states over the inputs of the gates.
+        """Run n LSTM states over the inputs of their gates.
 
-        The loop allocates no arrays: for vectors this short, an allocation takes longer than the arithmetic.
+        The loop allocates no arrays: for arrays this small, an allocation takes longer than the arithmetic.
 
         Parameters
         ----------
         inputs : numpy.ndarray
-            (k, 512), from `encode`.
+            (k, 512, n) from `gates`, or (k, 512, 1): the same for all states.
         hidden, cell : numpy.ndarray
-            (2, 128): the two states.
+            (128, n): the states.
 
         Returns
         -------
         tuple of (numpy.ndarray, numpy.ndarray)
-            Outputs (k, 2, 128), the last of which is the new hidden state, and the new cell state (2, 128).
+            Outputs (k, 128, n), the last of which is the new hidden state, and the new cell state (128, n).
         """
         cell = cell.copy()
-        outputs = np.empty((len(inputs), 2, _WIDTH), np.float32)
-        sums = np.empty((2, 4 * _WIDTH), np.float32)
-        by_gate = sums.reshape(2, 4, _WIDTH).transpose(1, 0, 2)
-        gates = np.empty((4, 2, _WIDTH), np.float32)
-        sigmoids = gates[:3]
-        input_gate, output_gate, forget_gate, candidate = gates
-        temporary = np.empty((2, _WIDTH), np.float32)
-        # Two vector products are four times as fast as one product of both rows, for which NumPy copies the matrix.
-        older, newer = hidden
+        outputs = np.empty((len(inputs), *hidden.shape), np.float32)
+        gates = np.empty((4 * _WIDTH, hidden.shape[1]), np.float32)
+        sigmoids = gates[: 3 * _WIDTH]
+        input_gate, output_gate, forget_gate, candidate = gates.reshape(4, *hidden.shape)
+        temporary = np.empty_like(cell)
         for chunk_inputs, output in zip(inputs, outputs, strict=True):
-            np.dot(older, self._recurrent, out=sums[0])
-            np.dot(newer, self._recurrent, out=sums[1])
-            sums += chunk_inputs
-            np.tanh(by_gate, out=gates)
+            np.matmul(self._recurrent, hidden, out=gates)
+            gates += chunk_inputs
+            np.tanh(gates, out=gates)
             sigmoids += 1
             sigmoids *= _HALF
             cell *= forget_gate
             cell += np.multiply(input_gate, candidate, out=temporary)
-            older, newer = np.multiply(output_gate, np.tanh(cell, out=temporary), out=output)
+            hidden = np.multiply(output_gate, np.tanh(cell, out=temporary), out=output)
         return outputs, cell
 
     def decode(self, outputs: Array) -> Array:
-        """Return (k,) probabilities for (k, 128) outputs of an LSTM."""
+        """Return probabilities (...) for outputs (..., 128) of an LSTM."""
         logits = np.maximum(outputs, 0) @ self._weights["output"] + self._weights["output_bias"]
         probabilities: Array = 1 / (1 + np.exp(-logits))
         return probabilities
 
 
-def _spectra(samples: Array) -> Array:
-    """Return the magnitude spectra (k, 4, 129) of the four frames of each chunk."""
-    (stride,) = samples.strides
-    count = (len(samples) - _CONTEXT) // CHUNK
-    chunks = as_strided(samples, (count, _CONTEXT + CHUNK), (CHUNK * stride, stride))
+def _chunks(samples: Array) -> Array:
+    """Return the chunks (k, 576) of (64 + 512 k,) samples, each with the 64 samples before it."""
+    return sliding_window_view(samples, _CONTEXT + CHUNK)[::CHUNK]
+
+
+def _spectra(chunks: Array) -> Array:
+    """Return the magnitude spectra (k, 4, 129) of the four frames of each chunk (k, 576)."""
     # The last frame extends beyond the end of the chunk. As in training, the samples are reflected there.
-    chunks = np.concatenate([chunks, chunks[:, -2 : -2 - _CONTEXT : -1]], axis=1)
-    frames = as_strided(chunks, (count, 4, _FRAME), (chunks.strides[0], _HOP * stride, stride))
-    spectrum = np.fft.rfft(frames * _WINDOW)
+    extended = np.concatenate([chunks, chunks[:, -2 : -2 - _CONTEXT : -1]], axis=1)
+    frames = sliding_window_view(extended, _FRAME, axis=1)[:, ::_HOP]
+    spectrum = scipy.fft.rfft(frames * _WINDOW)
     magnitudes: Array = np.sqrt(spectrum.real**2 + spectrum.imag**2)
     return magnitudes
-
-
-def _windows(frames: Array, count: int, length: int, hop: int) -> Array:
-    """Return the input rows of a convolution over (chunks, frames, width): (chunks * count, length * width)."""
-    chunk, frame, item = frames.strides
-    width = frames.shape[2]
-    shape = (len(frames), count, length * width)
-    return as_strided(frames, shape, (chunk, hop * frame, item)).reshape(-1, length * width)
 
 
 @cache
