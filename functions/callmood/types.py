@@ -23,7 +23,7 @@ ROLES: tuple[Role, ...] = ("agent", "customer", "mixed", "unknown")
 JsonRow = dict[str, Any]
 """type: one row of a table, with values that JSON can represent."""
 
-StartSource = Literal["metadata", "name", "upload", "file"]
+StartSource = Literal["metadata", "name", "details", "upload", "file"]
 """type: source of the start of a call; upload and file times are not the start."""
 
 MODEL_VERSION = re.compile(r"[0-9a-f]{12}")

@@ -179,7 +179,7 @@ resource "google_pubsub_topic_iam_member" "operators_topic" {
 }
 
 resource "google_bigquery_table_iam_member" "operators_append" {
-  for_each = { for pair in setproduct(var.operators, ["erasures", "failures", "annotations", "call_details", "releases", "reviews"]) : join(" ", pair) => { member = pair[0], table = pair[1] } }
+  for_each = { for pair in setproduct(var.operators, ["erasures", "failures", "annotations", "call_details", "releases", "reviews", "recordings", "segments"]) : join(" ", pair) => { member = pair[0], table = pair[1] } }
 
   project    = var.deployment.project_id
   dataset_id = var.warehouse.dataset_id

@@ -54,7 +54,9 @@ details AS (
 )
 SELECT
   r.* REPLACE (
-    IF(r.started_at_source IN ('upload', 'file'), IFNULL(d.started_at, r.started_at), r.started_at) AS started_at,
+    IF(
+      r.started_at_source IN ('upload', 'file', 'details'), IFNULL(d.started_at, r.started_at), r.started_at
+    ) AS started_at,
     IF(
       r.started_at_source IN ('upload', 'file') AND d.started_at IS NOT NULL, 'details', r.started_at_source
     ) AS started_at_source,

@@ -27,7 +27,7 @@ def test_details_of_a_telephone_system_fill_fields(store, tmp_path):
         encoding="utf-8",
     )
     output = run("details", "load", cdr, "--column", "uniqueid=call_id", "--column", "calldate=started_at")
-    assert output == "2 calls loaded.\n"
+    assert output == "2 calls loaded. 0 calls moved to the day of their start.\n"
     first, second = store.query(
         "SELECT queue, agent_id, customer_id, direction, labels FROM recordings_current ORDER BY call_id"
     )
@@ -72,7 +72,7 @@ def test_later_load_replaces_an_earlier_one(store, tmp_path):
     cdr = tmp_path / "cdr.csv"
     for queue in ("old", "new"):
         cdr.write_text(f"call_id,queue\n17.1,{queue}\n")
-        assert json_lines(run("details", "load", cdr, "--json")) == [{"loaded": 1}]
+        assert json_lines(run("details", "load", cdr, "--json")) == [{"loaded": 1, "moved": 0}]
     assert [row["queue"] for row in store.query("SELECT queue FROM calls WHERE call_id = '17.1'")] == ["new"]
 
 

@@ -33,7 +33,7 @@ _TYPES = {
     "days": "DATES",
     "digits": "INT64",
     "since": "TIMESTAMP",
-    **dict.fromkeys(("recording_ids", "uris", "contents", "objects"), "ARRAY"),
+    **dict.fromkeys(("analyses", "recording_ids", "uris", "contents", "objects"), "ARRAY"),
 }
 _TYPES_IN_MODULE = {
     "model.data.labeling": {"since": "DATE"},

@@ -28,6 +28,7 @@ LOCAL_MODULES = {
 # Statements that read all days, and the reason.
 ALL_DAYS = {
     "callmood.services.erase": "an erasure must find every recording of a call or customer",
+    "callmood.services.details": "a call of any day can have a start on another day; it reads four columns",
     "callmood.services.reprocess": "the recordings of a bucket have any day",
     "infra/warehouse/erase.sql": "an erased recording has any day",
     "infra/warehouse/store_metrics.sql": "an analysis without stored metrics has any day; a variable prunes segments",

@@ -11,6 +11,8 @@ from callmood.cli.options import DEFAULT_STORE, JsonOption, StoreOption, example
 from callmood.cli.output import out, print_json
 from callmood.errors import CallmoodError
 
+DatasetOption = Annotated[str | None, typer.Option("--dataset", help="Use this BigQuery dataset instead of the store.")]
+
 details = typer.Typer(
     help="Details of calls from the telephone system.",
     epilog=example("callmood details load cdr.csv"),
@@ -29,9 +31,7 @@ commands.add_typer(details, name="details", rich_help_panel="Results")
 def load(
     path: Annotated[Path, typer.Argument(help="CSV file with a header.", dir_okay=False, show_default=False)],
     store: StoreOption = DEFAULT_STORE,
-    dataset: Annotated[
-        str | None, typer.Option("--dataset", help="Load into this BigQuery dataset instead of the store.")
-    ] = None,
+    dataset: DatasetOption = None,
     column: Annotated[
         list[str] | None, typer.Option(help="Name of a column of the file, and its field: NAME=FIELD. Can be repeated.")
     ] = None,
@@ -39,20 +39,42 @@ def load(
 ) -> None:
     """Load call ID, start, agent, queue, customer, direction, and labels of calls from a CSV file.
 
-    They fill fields that names and metadata leave empty, in all views and without a new analysis. A later load of a
-    call replaces an earlier one.
+    They fill fields that names and metadata leave empty, in all views and without a new analysis. A call without a
+    start moves to the day of its start. A later load of a call replaces an earlier one.
     """
     from callmood.cli.environment import open_warehouse, read_settings
-    from callmood.services.details import read_details
+    from callmood.services.details import move_calls, read_details
 
     pairs = [text.partition("=") for text in column or ()]
     if any(not name or not field for name, _, field in pairs):
         raise CallmoodError("--column has the form NAME=FIELD, such as --column uniqueid=call_id")
-    rows = read_details(path, read_settings(), {name: field for name, _, field in pairs})
+    settings = read_settings()
+    rows = read_details(path, settings, {name: field for name, _, field in pairs})
     warehouse = open_warehouse(store, dataset)
     if rows:
         warehouse.append("call_details", rows)
+    moved = move_calls(warehouse, settings.zone)
     if as_json:
-        print_json([{"loaded": len(rows)}])
+        print_json([{"loaded": len(rows), "moved": moved}])
     else:
-        out.print(f"{len(rows):,} calls loaded.", highlight=False)
+        out.print(f"{len(rows):,} calls loaded. {_moved(moved)}", highlight=False)
+
+
+@details.command(epilog=example("callmood details apply --dataset acme.callmood"))
+def apply(store: StoreOption = DEFAULT_STORE, dataset: DatasetOption = None, as_json: JsonOption = False) -> None:
+    """Move calls without a start to the day of their start in the details.
+
+    Run it after a load into BigQuery by other means, and each day if recordings arrive after their details.
+    """
+    from callmood.cli.environment import open_warehouse, read_settings
+    from callmood.services.details import move_calls
+
+    moved = move_calls(open_warehouse(store, dataset), read_settings().zone)
+    if as_json:
+        print_json([{"moved": moved}])
+    else:
+        out.print(_moved(moved), highlight=False)
+
+
+def _moved(number: int) -> str:
+    return f"{number:,} calls moved to the day of their start."

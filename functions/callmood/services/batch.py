@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from callmood.analysis.rows import failure_row
 from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording
 from callmood.models.resolver import ModelProvider, open_models
+from callmood.services.details import with_known_start
 from callmood.services.local_files import FileContent, FilePlan, plan_files
 from callmood.services.process import ProcessResult, analyze_recording, retire, write_result
 from callmood.services.workers import WorkerPool
@@ -426,6 +427,9 @@ class BatchAnalyzer:
             row = _failure_row("gone", message, job.path, job.ref, self._config, job.content_sha256)
             result = FileResult(job.path, "failed", row=row)
         with self._store.session():
+            if result.row is not None and result.status == "analyzed":
+                segments, row = with_known_start(self._store, result.segments, result.row, self._config.zone)
+                result = replace(result, segments=segments, row=row)
             if result.row is not None and result.status in ("analyzed", "failed"):
                 write_result(
                     self._store, ProcessResult(result.status, result.row, result.segments, result.leg_failures)
