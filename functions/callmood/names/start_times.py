@@ -14,11 +14,11 @@ _EPOCH_UNITS = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
 _DATE = r"(?P<year>\d{4})(?P<date_separator>[-/._ ]?)(?P<month>\d\d)(?P=date_separator)(?P<day>\d\d)"
 _FRACTION = r"(?:[.,](?P<fraction>\d{1,9})|[-_:](?P<milliseconds>\d{3}))"
 _CLOCK = (
-    r"(?P<hour>\d\d)(?P<clock_separator>[-:._ ]?)(?P<minute>\d\d)"
+    r"(?P<hour>\d\d|\d(?=:))(?P<clock_separator>[-:._ ]?)(?P<minute>\d\d)"
     rf"(?:(?P=clock_separator)(?P<second>\d\d){_FRACTION}?)?(?: ?(?P<half>[AaPp][Mm]))?"
 )
 # Two digits after a dash can be hours of a zone or hundredths of a second.
-_ZONE = r"(?P<zone>[ _]?(?:Z|UTC|GMT)|\[UTC\]|[ _]?[+-]\d\d:?\d\d|[ _]?\+\d\d|(?<=:\d\d)-\d\d)"
+_ZONE = r"(?P<zone>[ _-]?(?:Z|UTC|GMT)|\[UTC\]|[ _]?[+-]\d\d:?\d\d|[ _]?\+\d\d|(?<=:\d\d)-\d\d)"
 _TIME = re.compile(rf"(?:(?P<prefix>GMT|UTC))?{_DATE}(?:(?:[T _.,-]+|T)?{_CLOCK}{_ZONE}?)?", re.ASCII)
 
 
