@@ -94,10 +94,10 @@ def _hour(text: str | None, half: str | None) -> int:
 
 
 def _zone(text: str | None, default: tzinfo) -> tzinfo:
-    digits = re.sub(r"[^0-9+-]", "", text or "")
     if not text:
         return default
-    if not digits:
+    digits = re.sub(r"[^0-9+-]", "", text)
+    if digits in ("", "-"):
         return UTC
     offset = timedelta(hours=int(digits[1:3]), minutes=int(digits[3:5] or 0))
     return timezone(-offset if digits[0] == "-" else offset)
