@@ -25,6 +25,8 @@ SEEDS = {
 SUFFIXES = ["", ".wav", ".ulaw", ".sln", ".g729"]
 EXTREMES = [0, 1, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 1 << 24, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF]
 
+RAW_FORMATS = [None, "ulaw/8000/1"]
+
 POSITIONS = st.floats(0, 1, exclude_max=True)
 FLIPS = st.tuples(st.just("flip"), POSITIONS, st.integers(1, 255))
 NUMBERS = st.tuples(st.just("number"), POSITIONS, st.sampled_from(EXTREMES), st.sampled_from([2, 4, 8]), st.booleans())
@@ -35,7 +37,7 @@ GRAFTS = st.tuples(st.just("graft"), POSITIONS, st.sampled_from(sorted(SEEDS)))
 
 MUTATIONS = st.lists(FLIPS | NUMBERS | CUTS | REMOVALS | REPEATS | GRAFTS, max_size=8)
 RECORDINGS = st.tuples(
-    st.sampled_from(sorted(SEEDS)), MUTATIONS, st.sampled_from(SUFFIXES), st.sampled_from([None, "ulaw/8000/1"])
+    st.sampled_from(sorted(SEEDS)), MUTATIONS, st.sampled_from(SUFFIXES), st.sampled_from(RAW_FORMATS)
 )
 """Arguments of `check`."""
 
@@ -103,8 +105,12 @@ def spent() -> tuple[float, float]:
 
 
 def check(seed: str, mutations: list[tuple], suffix: str, raw_audio: str | None) -> Verdict:
+    """Check a recording after these mutations; result as of `check_data`."""
+    return check_data(mutate(seed, mutations), suffix, raw_audio)
+
+
+def check_data(data: bytes, suffix: str, raw_audio: str | None) -> Verdict:
     """Check that a damaged recording has one verdict, from a path and from bytes, within the limits."""
-    data = mutate(seed, mutations)
     cpu_s, peak_mb = spent()
     from_bytes = judge(data, suffix, raw_audio)
     with tempfile.NamedTemporaryFile(suffix=".bin") as file:
