@@ -169,6 +169,16 @@ def test_moved_object_counts_once(store):
     ]
 
 
+def test_snapshot_of_a_recording_has_the_row_of_the_whole_store(duckdb_store):
+    rows = duckdb_store.query("SELECT * FROM recordings_current")
+    ids = {row["recording_id"] for row in duckdb_store.query("SELECT recording_id FROM recordings")}
+    assert len(ids) > len(rows) > 0  # also recordings that do not count
+    for recording_id in ids:
+        with duckdb_store.snapshot("recording_id = @id", {"id": recording_id}) as snapshot:
+            found = snapshot.query("SELECT * FROM recordings_current")
+        assert found == [row for row in rows if row["recording_id"] == recording_id]
+
+
 def test_other_views_show_the_same_recordings(store):
     counted = {row["analysis_id"] for row in store.query("SELECT analysis_id FROM recordings_current")}
     assert {row["analysis_id"] for row in store.query("SELECT analysis_id FROM calls")} == counted

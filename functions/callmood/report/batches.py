@@ -17,7 +17,12 @@ DAYS = "call_date BETWEEN @first AND @last"
 """str: condition of the calls of a batch, with the parameters `Batch.days`."""
 
 _DAYS = f"""
-SELECT call_date, COUNT(*) AS calls, SUM(segment_count) AS segments, MAX(analyzed_at) AS analyzed_at
+SELECT
+  call_date,
+  COUNT(*) AS calls,
+  SUM(segment_count) AS segments,
+  COUNTIF(population_version IS NULL) AS without_population,
+  MAX(analyzed_at) AS analyzed_at
 FROM recordings_current
 WHERE {DAYS}
 GROUP BY call_date
@@ -35,6 +40,8 @@ class Batch:
         First and last day.
     calls, segments : int
         Number of calls and of their segments.
+    without_population : int
+        Number of calls that were analyzed without a population of callers.
     version : str
         Changes when the calls of these days change.
     """
@@ -43,6 +50,7 @@ class Batch:
     last: date
     calls: int
     segments: int
+    without_population: int
     version: str
 
     @property
@@ -89,7 +97,12 @@ def _batch(group: list[JsonRow]) -> Batch:
     newest = max(day["analyzed_at"] for day in group)
     calls, last = _total(group, "calls"), group[-1]["call_date"]
     return Batch(
-        group[0]["call_date"], last, calls, _total(group, "segments"), f"{last}-{calls}-{newest.timestamp():.3f}"
+        first=group[0]["call_date"],
+        last=last,
+        calls=calls,
+        segments=_total(group, "segments"),
+        without_population=_total(group, "without_population"),
+        version=f"{last}-{calls}-{newest.timestamp():.3f}",
     )
 
 

@@ -19,7 +19,7 @@ from callmood.report.details import CallDetail, call_payload, query_details
 from callmood.report.insights import insights_payload
 from callmood.report.model_quality import query_model_quality
 from callmood.report.payload import calls_payload
-from callmood.report.queries import count_calls_without_population, count_failures, query_calls
+from callmood.report.queries import count_failures, query_calls
 from callmood.report.reviews import reviews_payload
 from callmood.report.templates import load_assets, render_page
 from callmood.warehouse.base import Warehouse
@@ -144,7 +144,7 @@ def build_report(
     values = {
         "agent_emotion": agent_emotion,
         "failures": count_failures(warehouse),
-        "without_population": count_calls_without_population(warehouse, period.first, period.last),
+        "without_population": sum(batch.without_population for batch in batches),
         "model_quality": query_model_quality(warehouse, period.first),
     }
     for name in ("index.html", "call.html"):

@@ -66,12 +66,3 @@ def query_call(warehouse: Warehouse, recording_id: str, day: date) -> JsonRow | 
 def count_failures(warehouse: Warehouse) -> int:
     """Count the recordings that could not be analyzed."""
     return int(warehouse.query("SELECT COUNT(*) AS n FROM failures_current")[0]["n"])
-
-
-def count_calls_without_population(warehouse: Warehouse, first: date = date.min, last: date = date.max) -> int:
-    """Count the calls of a period that were analyzed without a population of callers."""
-    sql = (
-        "SELECT COUNT(*) AS n FROM recordings_current "
-        "WHERE call_date BETWEEN @first AND @last AND population_version IS NULL"
-    )
-    return int(warehouse.query(sql, {"first": first, "last": last})[0]["n"])

@@ -32,7 +32,7 @@ from callmood.report.details import call_payload, query_detail, query_sparklines
 from callmood.report.insights import insights_payload
 from callmood.report.model_quality import query_model_quality
 from callmood.report.payload import calls_payload
-from callmood.report.queries import count_calls_without_population, count_failures, query_call, query_calls
+from callmood.report.queries import count_failures, query_call, query_calls
 from callmood.report.reviews import reviews_payload, save_reviews
 from callmood.report.templates import load_asset, render_page
 from callmood.types import JsonRow
@@ -133,8 +133,11 @@ class StoreReport:
 
     def _limits(self) -> dict[str, int]:
         """Return the counts that the section about limits shows."""
-        without_population = self._once("population", lambda: count_calls_without_population(self._warehouse))
-        return {"failures": count_failures(self._warehouse), "without_population": without_population}
+        without_population = sum(batch.without_population for batch in self._query_batches())
+        return {
+            "failures": self._once("failures", lambda: count_failures(self._warehouse)),
+            "without_population": without_population,
+        }
 
     def manifest(self, _: Request) -> Response:
         """List the batches of calls."""

@@ -58,7 +58,7 @@ class Warehouse(Protocol):
         Parameters
         ----------
         condition : str
-            BigQuery SQL of a condition on columns of `recordings_current`. All queries must be limited to these
+            BigQuery SQL of a condition on `call_date` and `recording_id`. All queries must be limited to these
             recordings: a local store selects the recordings once, and BigQuery for each query.
         parameters : dict
             Values of the condition by name.

@@ -52,6 +52,18 @@ _PANDAS_TYPES = {
 
 _LAST_DAY_SQL = "SELECT MAX(call_date) FROM recordings"
 
+# Which analysis of a recording counts depends on analyses of the same bytes, and on later ones of the same objects.
+_RELATED = """
+SELECT *
+FROM recordings
+WHERE uri IN (
+  SELECT uri
+  FROM recordings
+  WHERE content_sha256 IN (SELECT content_sha256 FROM recordings WHERE {condition})
+)
+"""
+_SELECTED = "SELECT * FROM recordings_current WHERE {condition}"
+
 # Writers of callmood hold the lock for milliseconds. After this time another program holds it.
 _REPORT_AFTER_S = 1.0
 LOCK_TIMEOUT_S = 60.0
@@ -342,30 +354,33 @@ class DuckDBWarehouse:
 
     @contextmanager
     def snapshot(self, condition: str, parameters: Mapping[str, object]) -> Iterator[DuckDBWarehouse]:
-        """Select rows of `recordings_current` once for several queries, which otherwise each select them several times.
+        """Select recordings once for several queries. Otherwise each reads all rows of `recordings` several times.
 
         Parameters
         ----------
         condition : str
-            BigQuery SQL of a condition on columns of `recordings_current`.
+            BigQuery SQL of a condition on `call_date` and `recording_id`.
         parameters : dict
             Values of the condition by name.
 
         Yields
         ------
         DuckDBWarehouse
-            A warehouse whose views contain only these recordings. No program can write to the store meanwhile.
+            A warehouse whose views contain only these recordings, without `insights` and `agents_compared`, which
+            depend on the last day of the store. No program can write to the store meanwhile.
         """
-        sql = self._translate(f"SELECT * FROM recordings_current WHERE {condition}")  # noqa: S608 - from this package
+        related, selected = (self._translate(sql.format(condition=condition)) for sql in (_RELATED, _SELECTED))
         with self._read() as connection:
             # Names refer to temporary tables first, also in views.
-            connection.execute(f"CREATE TEMP TABLE recordings_current AS {sql}", parameters)
             reader = copy(self)
             reader._session = connection
             try:
+                connection.execute(f"CREATE TEMP TABLE recordings AS {related}", parameters)
+                connection.execute(f"CREATE TEMP TABLE recordings_current AS {selected}", parameters)
                 yield reader
             finally:
-                connection.execute("DROP TABLE temp.recordings_current")
+                for name in ("recordings_current", "recordings"):
+                    connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
     @contextmanager
     def _read(self) -> Iterator[duckdb.DuckDBPyConnection]:
