@@ -36,20 +36,10 @@ agent_days AS (
       MAX(longest_silence_s) AS longest_silence_s,
       CAST(SUM(interruptions_by_agent) AS INT64) AS interruptions_by_agent,
       CAST(SUM(interruptions_by_customer) AS INT64) AS interruptions_by_customer,
-      SUM(customer_emotion_s) AS customer_emotion_s,
-      SUM(negative_s) AS negative_s,
-      SAFE_DIVIDE(SUM(negative_s), SUM(customer_emotion_s)) AS negativity,
-      SUM(anger_s) / 60 AS anger_minutes,
-      COUNTIF(is_negative_call) AS negative_calls,
       MAX(negative_run) AS longest_negative_run,
-      COUNTIF(escalated) AS escalated_calls,
-      COUNTIF(recovered) AS recovered_calls,
       SAFE_DIVIDE(COUNTIF(recovered), COUNTIF(is_negative_call)) AS recovered_share,
       SAFE_DIVIDE(SUM(agent_negative_s), SUM(agent_emotion_s)) AS agent_negativity,
-      SUM(customer_emotion_s * customer_emotion_s) AS emotion_squares,
-      SUM(customer_emotion_s * negative_s) AS products,
-      SUM(negative_s * negative_s) AS negative_squares,
-      COUNTIF(customer_emotion_s > 0) AS emotion_calls
+      ${group_sums}
     ) AS measures
   FROM run_lengths
   GROUP BY call_date, agent_id
@@ -59,21 +49,7 @@ masked AS (
   SELECT call_date, agent_id, calls, is_suppressed, IF(is_suppressed, NULL, measures) AS measures
   FROM agent_days
 ),
--- Half the 95 % interval of negativity: the linearized variance of a ratio of sums, clustered by call (Cochran 1977,
--- section 6.4), times the t quantile (inverse of Wallace 1959).
-half_widths AS (
-  SELECT
-    *,
-    SQRT(
-      GREATEST(
-        measures.negative_squares - 2 * measures.negativity * measures.products
-        + POW(measures.negativity, 2) * measures.emotion_squares,
-        0
-      ) * (df + 1) / df
-    ) / NULLIF(measures.customer_emotion_s, 0)
-    * SQRT(df * (EXP(POW(1.959964 * (8 * df + 3) / (8 * df + 1), 2) / df) - 1)) AS half_width
-  FROM (SELECT *, NULLIF(GREATEST(measures.emotion_calls - 1, 0), 0) AS df FROM masked)
-)
+${half_widths}
 SELECT
   call_date,
   agent_id,
@@ -92,7 +68,7 @@ SELECT
   measures.negativity,
   IF(measures.negativity < half_width, 0, measures.negativity - half_width) AS negativity_low,
   IF(measures.negativity + half_width > 1, 1, measures.negativity + half_width) AS negativity_high,
-  measures.anger_minutes,
+  measures.anger_s / 60 AS anger_minutes,
   measures.negative_calls,
   measures.longest_negative_run,
   measures.escalated_calls,

@@ -16,19 +16,7 @@ label_days AS (
     COUNT(DISTINCT agent_id) AS agents,
     COUNT(DISTINCT agent_id) = 1 AND COUNT(*) < ${min_calls_per_group} AS is_suppressed,
     STRUCT(
-      SUM(customer_emotion_s) AS customer_emotion_s,
-      SUM(negative_s) AS negative_s,
-      SAFE_DIVIDE(SUM(negative_s), SUM(customer_emotion_s)) AS negativity,
-      SUM(anger_s) AS anger_s,
-      SUM(disgust_s) AS disgust_s,
-      SUM(fear_s) AS fear_s,
-      SUM(happiness_s) AS happiness_s,
-      SUM(neutral_s) AS neutral_s,
-      SUM(sadness_s) AS sadness_s,
-      SUM(uncertain_s) AS uncertain_s,
-      SAFE_DIVIDE(SUM(anger_s), SUM(customer_emotion_s)) AS anger_share,
-      COUNTIF(is_negative_call) AS negative_calls,
-      COUNTIF(recovered) AS recovered_calls
+      ${group_sums}
     ) AS measures
   FROM labeled_calls
   GROUP BY call_date, label, value
@@ -37,7 +25,8 @@ label_days AS (
 masked AS (
   SELECT call_date, label, value, calls, agents, is_suppressed, IF(is_suppressed, NULL, measures) AS measures
   FROM label_days
-)
+),
+${half_widths}
 SELECT
   call_date,
   label,
@@ -48,6 +37,8 @@ SELECT
   measures.customer_emotion_s,
   measures.negative_s,
   measures.negativity,
+  IF(measures.negativity < half_width, 0, measures.negativity - half_width) AS negativity_low,
+  IF(measures.negativity + half_width > 1, 1, measures.negativity + half_width) AS negativity_high,
   measures.anger_s,
   measures.disgust_s,
   measures.fear_s,
@@ -58,4 +49,4 @@ SELECT
   measures.anger_share,
   measures.negative_calls,
   measures.recovered_calls
-FROM masked
+FROM half_widths

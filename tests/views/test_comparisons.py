@@ -147,12 +147,13 @@ def test_interval_of_a_queue_on_a_day_is_that_of_a_regression():
         assert (row["attention_share_low"], row["attention_share_high"]) == pytest.approx(tuple(share), abs=1e-6)
 
 
-@pytest.mark.parametrize("view", ["agents_daily", "emotion_hourly"])
+@pytest.mark.parametrize("view", ["agents_daily", "emotion_hourly", "emotion_by_label"])
 def test_intervals_of_equally_long_calls_are_those_of_the_t_test(view):
     calls = add_call_columns(generate_calls(1).assign(customer_emotion_s=30.0))
     checked = 0
     for row in query_view(view, calls):
-        own = calls[np.logical_and.reduce([calls[key] == row[key] for key in KEYS[view]])]["negativity"]
+        is_own = np.logical_and.reduce([calls[column] == row[key] for column, key in KEYS[view].items()])
+        own = calls[is_own]["negativity"]
         if row["is_suppressed"]:
             assert row["negativity_low"] is None
             continue
@@ -163,7 +164,11 @@ def test_intervals_of_equally_long_calls_are_those_of_the_t_test(view):
     assert checked > 100
 
 
-KEYS = {"agents_daily": ("call_date", "agent_id"), "emotion_hourly": ("call_date", "hour")}
+KEYS = {
+    "agents_daily": {"call_date": "call_date", "agent_id": "agent_id"},
+    "emotion_hourly": {"call_date": "call_date", "hour": "hour"},
+    "emotion_by_label": {"call_date": "call_date", "product": "value"},
+}
 
 
 def test_change_of_a_week_has_the_interval_of_welch():

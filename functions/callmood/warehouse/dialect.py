@@ -38,6 +38,12 @@ def metrics_version() -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 
+@cache
+def view_parts() -> dict[str, str]:
+    """Return the SQL that several views contain, by the name of its placeholder: the files of `schemas/views/parts`."""
+    return {path.stem: path.read_text(encoding="utf-8").strip() for path in (SCHEMAS / "views/parts").glob("*.sql")}
+
+
 def render(
     sql: str, *, dataset: str, time_zone: str = "UTC", min_calls_per_group: int = 5, last_day: str | None = None
 ) -> str:
@@ -47,7 +53,7 @@ def render(
     ----------
     sql : str
         BigQuery SQL that can contain ``${dataset}``, ``${time_zone}``, ``${min_calls_per_group}``,
-        ``${metrics_version}``, and two days. ``${last_day}`` is the last day with recordings; Terraform
+        ``${metrics_version}``, `view_parts`, and two days. ``${last_day}`` is the last day with recordings; Terraform
         renders the current day, so that BigQuery reads only the days that a view needs. ``${first_unstored_day}`` is
         the first day whose metrics are computed from segments if they are not stored: here all days; with Terraform's
         ``store_metrics`` none, because BigQuery would read the segments of every day of the report.
@@ -76,6 +82,7 @@ def render(
         "min_calls_per_group": str(min_calls_per_group),
         "metrics_version": metrics_version(),
         "first_unstored_day": "DATE '0001-01-01'",
+        **view_parts(),
         "last_day": last_day or f"(SELECT MAX(call_date) FROM `{dataset}.recordings`)",  # noqa: S608 - a template
     }
 

@@ -22,7 +22,7 @@ from callmood.errors import QueryError, WarehouseError
 from callmood.resources import SCHEMAS
 from callmood.types import JsonRow
 from callmood.warehouse import dialect
-from callmood.warehouse.dialect import LAST_DAY, to_duckdb, view_templates
+from callmood.warehouse.dialect import LAST_DAY, to_duckdb, view_parts, view_templates
 from callmood.warehouse.formulas import formula_as_text_sql
 from callmood.warehouse.migration import complete_erasures, rename_old_schema
 from callmood.warehouse.schema import Field, Table, check_rows, tables, views
@@ -81,7 +81,7 @@ def _view_sql(time_zone: str, min_calls_per_group: int) -> Mapping[str, str]:
 def _schema_version(time_zone: str, min_calls_per_group: int) -> str:
     """Return a hash of what determines the tables and views, without the translation, which takes 0.3 s."""
     translation = package_version("sqlglot"), Path(dialect.__file__).read_bytes()
-    given = tables(), view_templates(SCHEMAS / "views"), _LAST_DAY_SQL, time_zone, min_calls_per_group
+    given = tables(), view_templates(SCHEMAS / "views"), view_parts(), _LAST_DAY_SQL, time_zone, min_calls_per_group
     return hashlib.sha256(repr((given, translation)).encode()).hexdigest()
 
 

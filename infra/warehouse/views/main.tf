@@ -1,8 +1,12 @@
 # The views of one dataset, created in the order of their dependencies. A view refers to tables and other views as
-# `$${dataset}.name`. Tables are in one dataset; a view reads other views from its own dataset.
+# `$${dataset}.name`, and to SQL that several views contain as `$${part}`, a file in `parts`. Tables are in one dataset; a view reads other views from its own dataset.
 
 locals {
-  sql   = { for file in fileset(var.folder, "*.sql") : trimsuffix(file, ".sql") => file("${var.folder}/${file}") }
+  parts = { for name in ["group_sums", "half_widths"] : name => trimspace(file("${var.folder}/parts/${name}.sql")) }
+  sql = {
+    for file in fileset(var.folder, "*.sql") : trimsuffix(file, ".sql") => replace(replace(
+    file("${var.folder}/${file}"), "$${group_sums}", local.parts.group_sums), "$${half_widths}", local.parts.half_widths)
+  }
   names = toset(keys(local.sql))
   reads = {
     for name, sql in local.sql : name => setintersection(local.names, flatten(regexall("\\$\\{dataset\\}\\.(\\w+)", sql)))
