@@ -1,6 +1,7 @@
 """Each recording counts once, on whatever day it falls, and the newest generation known in any table decides."""
 
 import uuid
+from zoneinfo import ZoneInfo
 
 import pytest
 from bigquery_dataset import create_dataset
@@ -9,6 +10,7 @@ from stack.services import PROJECT
 from warehouse_data import BERLIN, fill
 from zetasql_warehouse import ZetaSQLWarehouse
 
+from callmood.services.details import move_calls
 from callmood.warehouse.bigquery import BigQueryWarehouse
 from callmood.warehouse.duckdb import InMemoryWarehouse
 
@@ -120,7 +122,12 @@ DETAILED = merge(
     details("erased", queue="other"),
 )
 
-ROWS = merge(*(rows for rows, _, _ in STATES.values()), MOVED, DETAILED)
+MISPLACED = merge(
+    speech("misplaced", at=at(6), started_at_source="upload"),
+    details("misplaced", started_at="2026-11-02T23:30:00+00:00"),  # November 3 in Berlin
+)
+
+ROWS = merge(*(rows for rows, _, _ in STATES.values()), MOVED, DETAILED, MISPLACED)
 
 
 @pytest.fixture(scope="module")
@@ -209,3 +216,10 @@ def test_details_fill_fields_that_are_empty(store):
     assert (segment["queue"], segment["agent_id"]) == ("billing", "a7")
     assert (segment["ended_at"] - segment["started_at"]).total_seconds() == 6
     assert segment["started_at"].isoformat() == "2026-11-02T07:30:00+00:00"
+
+
+def test_bigquery_moves_a_call_to_the_day_of_its_start_in_the_details(bigquery_store):
+    """tests/services/test_details.py tests more cases in a local store."""
+    assert move_calls(bigquery_store, ZoneInfo("Europe/Berlin")) == 1
+    query = "SELECT call_date, started_at_source FROM recordings_current WHERE call_id = 'misplaced'"
+    assert [(row["call_date"].day, row["started_at_source"]) for row in bigquery_store.query(query)] == [(3, "details")]
