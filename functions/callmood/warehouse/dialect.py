@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -94,6 +94,7 @@ def render(
     return _VARIABLE.sub(value, sql)
 
 
+@lru_cache(maxsize=256)  # the translation of a view takes as long as reading 10,000 calls
 def to_duckdb(sql: str, dataset: str = "callmood", *, time_zone: str = "UTC", min_calls_per_group: int = 5) -> str:
     """Translate BigQuery SQL or a template of it to DuckDB SQL.
 
