@@ -69,7 +69,7 @@ def test_hostile_name_is_rendered_as_text(open_page, tmp_path, name):
     with duckdb.connect(str(store.path)) as connection:
         connection.execute("UPDATE recordings SET labels = [{'key': $name, 'value': $name}]", {"name": name})
     site = build_site(tmp_path, store)
-    with open_page(page_url(site), viewport=PHONE) as page:
+    with open_page(page_url(site), viewport=PHONE, is_new=True) as page:
         page.on("dialog", lambda _: pytest.fail("a name was executed as a script"))
         page.wait_for_selector("#weekday-hour svg")
         assert page.evaluate("document.querySelector('#list tbody .name').textContent") == name

@@ -166,7 +166,7 @@ def test_n_on_a_call_page_opens_the_moment_of_the_next_call(open_page, site):
 
 
 def test_player_has_speeds_steps_and_a_link_to_the_moment(open_page, site):
-    with open_page(page_url(site, "call.html", f"call={CALL_WITH_AUDIO}&t=40")) as page:
+    with open_page(page_url(site, "call.html", f"call={CALL_WITH_AUDIO}&t=40"), is_new=True) as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         wait_loaded(page)
         wait_audio(page)

@@ -27,7 +27,7 @@ def planted_site(tmp_path_factory):
 
 
 def test_fault_is_found_played_noted_and_shared_with_five_clicks(open_page, planted_site):
-    with open_page(page_url(planted_site)) as page:
+    with open_page(page_url(planted_site), is_new=True) as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         clicks = []
 

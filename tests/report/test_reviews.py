@@ -52,7 +52,7 @@ def review(page, other):
 def test_static_page_keeps_reviews_and_exports_what_the_import_reads(open_page, small_store, tmp_path):
     _row, predicted, other = first_customer_segment(small_store)
     site = build_site(tmp_path, small_store)
-    with open_page(page_url(site, "call.html", f"call={CALL}")) as page:
+    with open_page(page_url(site, "call.html", f"call={CALL}"), is_new=True) as page:
         review(page, other)
         page.reload()
         open_call(page)
@@ -94,7 +94,7 @@ def slowly(route):
 
 def test_served_page_writes_reviews_to_the_store(open_page, small_store):
     _row, predicted, other = first_customer_segment(small_store)
-    with serve(small_store.path) as url, open_page(f"{url}/call.html#call={CALL}") as page:
+    with serve(small_store.path) as url, open_page(f"{url}/call.html#call={CALL}", is_new=True) as page:
         page.route("**/reviews", slowly)
         review(page, other)
         page.check("#review [value=not_worth_it]")

@@ -1,7 +1,9 @@
 """Pytest plugin: fixtures that open pages in a real Chromium."""
 
+import json
 import os
 import shutil
+from collections import defaultdict
 from contextlib import contextmanager
 
 import pytest
@@ -17,6 +19,8 @@ CHROMIUM_ARGS = (
     "--disable-sync",
     *(["--no-sandbox"] if os.geteuid() == 0 else []),  # Chromium refuses to run sandboxed as root
 )
+
+DESKTOP = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="session")
@@ -34,23 +38,66 @@ def chromium():
         browser.close()
 
 
+class _Window:
+    """A window, and the problems that occurred in it."""
+
+    def __init__(self, browser, options):
+        self.context = browser.new_context(**{"locale": "en-GB", **options})
+        self.context.set_default_timeout(15_000)
+        self.page = self.context.new_page()
+        self.problems = []
+        self._host = None
+        self.page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
+        self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        self.page.on("request", self._check_host)
+
+    def _check_host(self, request):
+        if not request.url.startswith(("data:", "about:")) and request.url.split("/")[2] != self._host:
+            self.problems.append(request.url)
+
+    def open(self, url, viewport, color_scheme):
+        self._host = url.split("/")[2]
+        self.page.set_viewport_size(viewport)
+        self.page.emulate_media(media="null", color_scheme=color_scheme)
+        self.page.goto(url)
+
+    def clear(self):
+        self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        self.page.goto("about:blank")
+        self.problems = []
+
+
+@pytest.fixture(scope="session")
+def windows(chromium):
+    """Return the windows that no test uses, by their options: a new one takes longer than to draw a page."""
+    return defaultdict(list)
+
+
 @pytest.fixture
-def open_page(chromium):
-    """Open a page in a new window. Console messages, errors, and requests to other hosts fail the test."""
+def open_page(chromium, windows):
+    """Open a page. Console messages, errors, and requests to other hosts fail the test.
+
+    A test that adds listeners, routes, or permissions opens its page with `is_new=True`: a window that no other test
+    uses.
+    """
     problems = []
 
     @contextmanager
-    def open_url(url, **options):
-        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB", **options})
-        context.set_default_timeout(15_000)
-        page = context.new_page()
-        host = url.split("/")[2]
-        page.on("console", lambda message: problems.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: problems.append(f"error: {error}"))
-        page.on("request", lambda r: r.url.startswith("data:") or r.url.split("/")[2] == host or problems.append(r.url))
-        page.goto(url)
-        yield page
-        context.close()
+    def open_url(url, viewport=DESKTOP, color_scheme="light", *, is_new=False, **options):
+        free = windows[json.dumps(options, sort_keys=True)]
+        window = free.pop() if free and not is_new else _Window(chromium, options)
+        try:
+            window.open(url, viewport, color_scheme)
+            yield window.page
+        except BaseException:
+            window.context.close()
+            raise
+        problems.extend(window.problems)
+        if is_new:
+            window.context.close()
+        else:
+            window.clear()
+            free.append(window)
 
     yield open_url
     assert problems == []
