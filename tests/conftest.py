@@ -23,7 +23,8 @@ _SLOW = (
     *("audio/test_fuzz", "audio/test_limits", "chaos/test_chaos", "services/test_local_identity"),
     *("cli/", "cloud_functions/", "composer/", "docs/test_site", "emotion/test_log_mel", "images/", "infra/", "model/"),
     *("models/", "monitoring/test_daily_check", "packaging/", "realtime/", "report/", "services/test_bad_files"),
-    *("services/test_batch", "services/test_calibrate", "services/test_digest", "stack/", "views/"),
+    *("services/test_batch", "services/test_calibrate", "services/test_digest", "services/test_erase"),
+    *("services/test_legs", "ops/test_cost", "stack/", "views/"),
     *("warehouse/test_migration", "warehouse/test_zetasql"),
 )
 

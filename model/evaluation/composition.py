@@ -25,10 +25,9 @@ from callmood.services.calibrate import calibrate, caller_means
 from callmood.types import EMOTIONS, JsonRow
 from model.augmentation.conditions import AcousticCondition, apply_condition
 from model.data.corpora import Clip, CorpusError
-from model.evaluation.metrics import interval, recall_at
+from model.evaluation.metrics import intervals_over_speakers, recall_at
 from model.evaluation.simulate import (
     FALSE_POSITIVE_RATE,
-    RESAMPLES,
     Samples,
     SimulatedCall,
     analyze_simulated,
@@ -245,7 +244,6 @@ def measure(
 
 def summarize(detections: Sequence[Detection], share: float) -> dict[str, Any]:
     """Return the percentages of one share, None without such speech, and their intervals over speakers."""
-    names, speakers = np.unique([each.speaker for each in detections], return_inverse=True)
     values = np.array(
         [(each.needs_attention, each.present_s, each.detected_s, each.absent_s, each.false_s) for each in detections],
         float,
@@ -260,11 +258,8 @@ def summarize(detections: Sequence[Detection], share: float) -> dict[str, Any]:
                 "false": 100 * float(false_s.sum() / absent_s.sum()) if absent_s.sum() else np.nan,
             }
 
-    by_speaker = [np.flatnonzero(speakers == k) for k in range(len(names))]
-    draws = np.random.default_rng(0).integers(len(names), size=(RESAMPLES, len(names)))
-    resampled = [metrics(np.concatenate([by_speaker[k] for k in draw])) for draw in draws]
     found = metrics(np.arange(len(detections)))
-    intervals = {name: interval(np.array([each[name] for each in resampled])) for name in found}
+    intervals = intervals_over_speakers([each.speaker for each in detections], metrics)
     return {
         "share": share,
         "calls": len(detections),

@@ -7,7 +7,7 @@ product: the number of draws of each speaker times the speaker's statistics.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,6 +143,25 @@ def interval(values: Floats) -> Floats:
         warnings.filterwarnings("ignore", "All-NaN")
         bounds: Floats = np.nanquantile(values, [0.025, 0.975], axis=0)
     return bounds
+
+
+def intervals_over_speakers(
+    speakers: Sequence[str], metrics: Callable[[NDArray[np.intp]], Mapping[str, float]]
+) -> dict[str, Floats]:
+    """Compute the 95 % bootstrap interval of each metric of calls: speakers are resampled with all of their calls.
+
+    Parameters
+    ----------
+    speakers : sequence of str, length n
+        The speaker of each call.
+    metrics : callable
+        Returns the metrics of calls by their indices.
+    """
+    names, numbers = np.unique(speakers, return_inverse=True)
+    by_speaker = [np.flatnonzero(numbers == k) for k in range(len(names))]
+    draws = np.random.default_rng(0).integers(len(names), size=(RESAMPLES, len(names)))
+    resampled = [metrics(np.concatenate([by_speaker[k] for k in draw])) for draw in draws]
+    return {name: interval(np.array([sample[name] for sample in resampled])) for name in resampled[0]}
 
 
 @dataclass(frozen=True)

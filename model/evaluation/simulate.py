@@ -30,13 +30,12 @@ from callmood.types import EMOTIONS, SAMPLE_RATE, CallMetadata, JsonRow, ObjectR
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from model.augmentation.conditions import AcousticCondition, apply_condition
 from model.data.corpora import Clip, CorpusError
-from model.evaluation.metrics import auc, interval, recall_at
+from model.evaluation.metrics import auc, intervals_over_speakers, recall_at
 from model.training.baseline_sampling import NEUTRAL
 from model.types import Channel
 
 ANGER = EMOTIONS.index("anger")
 FALSE_POSITIVE_RATE = 0.05
-RESAMPLES = 2000
 CALLS_PER_SPEAKER = 12
 
 _PAUSE_S = (0.5, 2.0)
@@ -298,14 +297,10 @@ def score(truth: Sequence[GroundTruth], rows: Sequence[JsonRow]) -> tuple[dict[s
             "stretch_false_positive_rate": float(np.mean(detected[selected][~is_angry])),
         }
 
-    names, speakers = np.unique([true.speaker for true in truth], return_inverse=True)
-    values = metrics(np.arange(len(truth)))
-    bounds = {}
-    if len(names) > 1:
-        by_speaker = [np.flatnonzero(speakers == k) for k in range(len(names))]
-        draws = np.random.default_rng(0).integers(len(names), size=(RESAMPLES, len(names)))
-        resampled = [metrics(np.concatenate([by_speaker[k] for k in draw])) for draw in draws]
-        intervals = {name: interval(np.array([sample[name] for sample in resampled])) for name in values}
+    speakers = [true.speaker for true in truth]
+    values, bounds = metrics(np.arange(len(truth))), {}
+    if len(set(speakers)) > 1:
+        intervals = intervals_over_speakers(speakers, metrics)
         bounds = {name: [round(float(bound), 4) for bound in low_high] for name, low_high in intervals.items()}
     return {name: round(value, 4) for name, value in values.items()}, bounds
 
