@@ -91,6 +91,13 @@ def test_later_details_move_the_call_again(warehouse):
         assert len(warehouse.query("SELECT 1 FROM segments_current WHERE call_id = 'late'")) == 2
 
 
+@pytest.mark.parametrize("start", ["2001-01-01T00:00:00+00:00", "2090-01-01T00:00:00+00:00"])
+def test_call_stays_if_bigquery_rejects_the_day_of_its_start(warehouse, start):
+    fill(warehouse, details("unknown", started_at=start))
+    assert move_calls(warehouse, BERLIN) == 1
+    assert (days(warehouse)["late"].day, days(warehouse)["unknown"]) == (2, UPLOADED)
+
+
 def test_interrupted_move_is_invisible_and_completed_later(warehouse, monkeypatch):
     append = warehouse.append
 

@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """datetime: limits of start times. Every time between them has a day in every time zone and in every warehouse."""
 
+# BigQuery rejects streamed rows of other days: https://cloud.google.com/bigquery/docs/streaming-data-into-bigquery
+_MIN_AGE, _MAX_AGE = timedelta(days=-364), timedelta(days=3650)
+
 # Digits of a number of seconds, milliseconds, microseconds, or nanoseconds since 1970, from 2001 to 2286.
 _EPOCH_UNITS = {10: 1, 13: 10**3, 16: 10**6, 19: 10**9}
 
@@ -66,6 +69,11 @@ def parse_time(text: str, zone: tzinfo) -> datetime | None:
         return time.replace(tzinfo=_zone(part["prefix"] or part["zone"], zone))
     except ValueError:
         return None
+
+
+def is_accepted(started_at: datetime, now: datetime) -> bool:
+    """Return whether BigQuery accepts a new row of a call with this start: up to ten years ago, or one year ahead."""
+    return _MIN_AGE < now - started_at < _MAX_AGE
 
 
 def _from_epoch(text: str, zone: tzinfo) -> datetime | None:

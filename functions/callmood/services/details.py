@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from callmood.analysis.rows import row_id
 from callmood.config import AnalysisConfig
 from callmood.errors import CallmoodError
+from callmood.names.start_times import is_accepted
 from callmood.sources.metadata import call_metadata, normalized_keys
 from callmood.types import CallMetadata, JsonRow
 from callmood.warehouse.base import Warehouse
@@ -171,6 +172,7 @@ def move_calls(warehouse: Warehouse, zone: ZoneInfo) -> int:
     """Copy the rows of calls to the day of their start in `call_details`, if they were written under another day.
 
     The copy is a newer analysis of the same recording, so it counts instead, once, and every query by day stays pruned.
+    Calls of days that BigQuery rejects stay.
 
     Parameters
     ----------
@@ -184,7 +186,10 @@ def move_calls(warehouse: Warehouse, zone: ZoneInfo) -> int:
     int
         Number of calls that moved.
     """
-    misplaced = warehouse.query(_MISPLACED, {"time_zone": zone.key})
+    now = datetime.now(UTC)
+    misplaced = [
+        call for call in warehouse.query(_MISPLACED, {"time_zone": zone.key}) if is_accepted(call["started_at"], now)
+    ]
     for call_date, group in groupby(misplaced, key=itemgetter("call_date")):
         calls = list(group)
         for first in range(0, len(calls), _BATCH):

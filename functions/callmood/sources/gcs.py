@@ -15,6 +15,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from callmood.config import AnalysisConfig
 from callmood.errors import BadRecording, CallmoodError
+from callmood.names.start_times import is_accepted
 from callmood.sources.folder import too_large
 from callmood.sources.legs import join_legs, without_other_leg
 from callmood.sources.metadata import call_metadata
@@ -24,9 +25,6 @@ _RETRY = DEFAULT_RETRY.with_timeout(60.0)
 _REQUEST_TIMEOUT_S = 60.0
 _UNPACK_BYTES = 2**16
 _GZIP = 16 + zlib.MAX_WBITS
-
-# BigQuery rejects streamed rows of other days: https://cloud.google.com/bigquery/docs/streaming-data-into-bigquery
-_MIN_AGE, _MAX_AGE = timedelta(days=-364), timedelta(days=3650)
 
 
 def _blob(client: Client, ref: ObjectRef) -> Blob:
@@ -197,7 +195,7 @@ def unpack(packed: bytes, config: AnalysisConfig) -> bytes:
 
 def _checked(call: CallMetadata, uploaded_at: datetime) -> CallMetadata:
     """Move a start time that BigQuery rejects to the labels, so that a wrong clock of a recorder causes no failure."""
-    if call.started_at is None or _MIN_AGE < uploaded_at - call.started_at < _MAX_AGE:
+    if call.started_at is None or is_accepted(call.started_at, uploaded_at):
         return call
     return replace(
         call,
