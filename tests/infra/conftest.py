@@ -1,4 +1,4 @@
-"""Fixtures for Terraform and checkov.
+"""Fixtures for Terraform.
 
 Terraform uses stand-in providers (tests/infra/provider). CALLMOOD_TERRAFORM_REGISTRY=1 selects the real providers.
 """
@@ -8,18 +8,13 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-import subprocess
-import venv
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from emulation import Emulated, emulated
 from infra.provider.install import install
 from stack.services import ServiceMissing, do_without
 from workspaces import HARDENED, IMAGES, PARTS, PROJECT, ROOT, Existing, Resource, Workspace
-
-CHECKOV = "checkov==3.3.30"
 
 
 @pytest.fixture(scope="session")
@@ -70,18 +65,6 @@ def existing(request: pytest.FixtureRequest, deployments: Callable[[str], Existi
 def applied(existing: Existing) -> list[Resource]:
     """Return the resources of the default deployment, and of the hardened one."""
     return existing.resources
-
-
-@pytest.fixture(scope="session")
-def checkov() -> Path:
-    """Install checkov once in its own environment, because it pins many dependencies."""
-    home = ROOT / ".cache" / CHECKOV.replace("==", "-")
-    if not (home / "complete").exists():
-        shutil.rmtree(home, ignore_errors=True)
-        venv.create(home, with_pip=True)
-        subprocess.run([home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", CHECKOV], check=True)
-        (home / "complete").touch()
-    return home / "bin" / "checkov"
 
 
 @pytest.fixture(scope="session")

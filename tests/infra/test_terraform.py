@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
 from workspaces import HARDENED, IMAGES, PROJECT, ROOT
@@ -173,18 +171,6 @@ def test_example_in_module_readme_plans(workspace, module):
     )
     changes = example_workspace.init().plan()["resource_changes"]
     assert [change for change in changes if change["change"]["actions"] == ["create"]]
-
-
-def test_security_checks_pass(checkov: Path):
-    scanned = subprocess.run(
-        [checkov, "--directory", ROOT / "infra", "--framework", "terraform", "--compact", "--quiet", "--skip-download"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    passed, failed = map(int, re.search(r"Passed checks: (\d+), Failed checks: (\d+)", scanned.stdout).groups())
-    assert failed == 0, scanned.stdout
-    assert passed > 40
 
 
 def test_every_skipped_security_check_has_a_reason():
