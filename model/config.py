@@ -187,11 +187,14 @@ class Baselines(_Table):
         Maximum number of other clips; the number is log-uniform.
     shrinkage_s : float
         Weight of the corpus mean, 0, in each baseline, in seconds of speech; the same in serving.
+    estimated : bool
+        Train the head again, relative to baselines as serving estimates them.
     """
 
     no_baseline_ratio: Ratio = 0.2
     max_clips: PositiveInt = 60
     shrinkage_s: Annotated[float, Field(ge=0)] = 5.0  # two clips of CREMA-D
+    estimated: bool = False
 
 
 class Training(_Table):

@@ -70,9 +70,9 @@ def refit_head(model: EmotionModel, path: Path, clips: Sequence[Clip], conf: Con
 
     content, metadata = path.read_bytes(), _metadata(path, conf)
     baseline = read_files(content)[BASELINE]
-    dataset, lines = load_lines(model, clips, cache)
+    dataset = load_lines(model, clips, cache)
     temperatures = (float(metadata["temperature"]), float(metadata["temperature_known"]))
-    weights = fit_head(read_head(content), read_parameters(baseline), temperatures, dataset, lines, conf)
+    weights = fit_head(read_head(content), read_parameters(baseline), temperatures, dataset, conf)
     write_model(out, replace_head(content, weights), metadata, baseline)
 
 

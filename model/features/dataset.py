@@ -24,8 +24,9 @@ class Dataset:
         Index into `EMOTIONS`.
     targets : ndarray of float32, shape (m, 6)
         Probability of each emotion; rows sum to 1.
-    baseline_groups : ndarray of int, shape (m,)
-        Rows with the same number share a speaker and a group of conditions, and form one another's baselines.
+    speakers, lines : ndarray of int, shape (m,)
+        Numbers from 0 of the speaker, and of the group of conditions. Rows with the same speaker and line form one
+        another's baselines.
     sample_weights : ndarray of float32, shape (m,)
         Weight of each row among those of its emotion.
     """
@@ -34,8 +35,15 @@ class Dataset:
     durations_s: NDArray[np.float32]
     labels: NDArray[np.intp]
     targets: NDArray[np.float32]
-    baseline_groups: NDArray[np.intp]
+    speakers: NDArray[np.intp]
+    lines: NDArray[np.intp]
     sample_weights: NDArray[np.float32]
+
+    @property
+    def baseline_groups(self) -> NDArray[np.intp]:
+        """Number of the speaker on the line, shape (m,)."""
+        groups: NDArray[np.intp] = self.speakers + self.lines * (1 + self.speakers.max())
+        return groups
 
     def mask(self) -> NDArray[np.float32]:
         """Return 1 for frames and 0 for padding, shape (m, t); ones of shape (m, 1) if features have no time axis."""

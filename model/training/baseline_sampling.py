@@ -71,8 +71,9 @@ def sample_baselines(
         As in `callmood.emotion.baseline.SpeakerBaseline.shrunk`.
     """
     mean, weight = np.empty_like(embedded), np.empty(len(embedded), np.float32)
-    for group in np.unique(dataset.baseline_groups):
-        rows = np.flatnonzero(dataset.baseline_groups == group)
+    groups = dataset.baseline_groups
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
         n = len(rows)
         k = np.exp(rng.uniform(0, np.log(options.max_clips), n)).astype(int)
         counts = sample_clip_counts(dataset.labels[rows], sample_emotion_mixes(rng, n), k, rng)  # (n, n)

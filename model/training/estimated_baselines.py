@@ -109,12 +109,11 @@ def sample_estimated_baselines(
     classifiers: Mapping[int, Classifier],
     parameters: BaselineParameters,
     shrinkage_s: float,
-    lines: NDArray[np.intp],
     rng: np.random.Generator,
 ) -> Floats:
     """Sample a baseline for each clip: of a call that contains it and other clips of its speaker, (m, d).
 
-    The population of a call is the median over half of the other speakers on its line.
+    The population of a call is the median over half of the other speakers on its line who have neutral clips.
 
     Parameters
     ----------
@@ -124,18 +123,19 @@ def sample_estimated_baselines(
         For each baseline group, a head that was not trained on its speaker, because callers are unknown too.
     parameters : BaselineParameters
     shrinkage_s : float
-    lines : ndarray of int, shape (m,)
-        Telephone line of each clip.
     rng : numpy.random.Generator
     """
     embedded, labels, groups = dataset.features.astype(np.float32), dataset.labels, dataset.baseline_groups
     alone = BaselineEstimator(parameters, shrinkage_s, None)
     baselines = np.empty_like(embedded)
-    for line in np.unique(lines):
-        callers = np.unique(groups[lines == line])
+    for line in np.unique(dataset.lines):
+        callers = np.unique(groups[dataset.lines == line])
         calm = {}
         for group in callers:
-            rows = rng.choice(np.flatnonzero((groups == group) & (labels == NEUTRAL)), _POPULATION_CLIPS)
+            neutral = np.flatnonzero((groups == group) & (labels == NEUTRAL))
+            if not len(neutral):
+                continue
+            rows = rng.choice(neutral, _POPULATION_CLIPS)
             one_call = np.ones((1, len(rows)), np.float32)
             calm[group] = estimate_baselines(
                 classifiers[group], alone, embedded[rows], dataset.durations_s[rows], one_call
@@ -143,11 +143,12 @@ def sample_estimated_baselines(
         for group in callers:
             rows = np.flatnonzero(groups == group)
             counts = _sample_calls(labels[rows], rng)
-            others = callers[callers != group]
-            drawn = rng.choice(others, max(1, len(others) // 2), replace=False)
-            center = np.median(np.stack([calm[other] for other in drawn]), axis=0).astype(np.float32)
-            population = BaselineEstimator(parameters, shrinkage_s, Population("", len(drawn), center, center))
             has_population = rng.random(len(rows)) < _WITH_POPULATION
+            population = alone
+            if others := [other for other in calm if other != group]:
+                drawn = rng.choice(others, max(1, len(others) // 2), replace=False)
+                center = np.median(np.stack([calm[other] for other in drawn]), axis=0).astype(np.float32)
+                population = BaselineEstimator(parameters, shrinkage_s, Population("", len(drawn), center, center))
             for selected, estimator in ((has_population, population), (~has_population, alone)):
                 baselines[rows[selected]] = estimate_baselines(
                     classifiers[group], estimator, embedded[rows], dataset.durations_s[rows], counts[selected]

@@ -119,14 +119,14 @@ def load_dataset(embedder: Embedder, clips: Sequence[Clip], config: Config, cach
     """Compute, or read from the cache, the features of clips under every condition of the configuration."""
     known: dict[tuple[str, str], int] = {}
     numbers = np.array([known.setdefault((clip.corpus, clip.speaker), len(known)) for clip in clips], np.intp)
-    parts, groups = [], []
-    for group, conditions in enumerate(config.data.conditions):
+    parts, lines = [], []
+    for line, conditions in enumerate(config.data.conditions):
         for condition in conditions:
             if condition.channel == "random_telephone" and config.data.telephone_channel is not None:
                 condition = replace(condition, telephone_channel=config.data.telephone_channel)
             features, durations_s = embeddings(embedder, clips, condition, cache)
             parts.append((mean_aligned(features, clips), durations_s))
-            groups.append(numbers + group * len(clips))
+            lines.append(line)
     return Dataset(
         features=np.concatenate([features for features, _ in parts]),
         durations_s=np.concatenate([durations_s for _, durations_s in parts]),
@@ -134,7 +134,8 @@ def load_dataset(embedder: Embedder, clips: Sequence[Clip], config: Config, cach
         targets=np.tile([target_distribution(clip, config.training) for clip in clips], (len(parts), 1)).astype(
             np.float32
         ),
-        baseline_groups=np.concatenate(groups),
+        speakers=np.tile(numbers, len(parts)),
+        lines=np.repeat(np.array(lines, np.intp), len(clips)),
         sample_weights=np.tile([config.data.sample_weights.get(clip.corpus, 1.0) for clip in clips], len(parts)).astype(
             np.float32
         ),

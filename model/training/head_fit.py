@@ -1,11 +1,11 @@
-"""Train the head of a model file again, relative to baselines as serving estimates them.
+"""Train a head again, relative to baselines as serving estimates them.
 
-The first training of a network uses means of clips as baselines (`model.training.train`), because the estimate needs a
+The first training of a network uses means of clips as baselines (`model.training.fit`), because the estimate needs a
 trained head. This step has three parts:
 
 1. Train heads on parts of the speakers, so that each speaker has a head that does not know the speaker.
 2. Estimate baselines of simulated calls with these heads, with and without a population.
-3. Train the head of the file relative to these baselines, from its weights.
+3. Train the head relative to these baselines, from its weights.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from callmood.emotion.baseline import BaselineParameters
 from callmood.types import EMOTIONS
 from model.augmentation.conditions import AcousticCondition
 from model.config import Config
-from model.data.corpora import Clip
+from model.data.corpora import Clip, CorpusError
 from model.features.dataset import Dataset
 from model.features.embedding_cache import Embedder, embeddings
 from model.networks import Network
 from model.networks.network import relative_head, scaling_encoder
 from model.networks.tflite_head import Weights
 from model.training.estimated_baselines import Classifier, sample_estimated_baselines
-from model.training.train import fit
+from model.training.fit import fit
 
 LINES: tuple[tuple[AcousticCondition, ...], ...] = (
     (AcousticCondition("clean", "whole"),),
@@ -48,8 +48,8 @@ _LEARNING_RATE = 2e-4  # a fifth of that of the first training
 _DRAWS = 2  # baselines of each clip, in alternate epochs
 
 
-def load_lines(embedder: Embedder, clips: Sequence[Clip], cache: Path) -> tuple[Dataset, NDArray[np.intp]]:
-    """Embed clips on all lines, or read their embeddings from the cache: the dataset, and the line of each row."""
+def load_lines(embedder: Embedder, clips: Sequence[Clip], cache: Path) -> Dataset:
+    """Embed clips on all lines, or read their embeddings from the cache."""
     numbers: dict[tuple[str, str], int] = {}
     speakers = np.array([numbers.setdefault((clip.corpus, clip.speaker), len(numbers)) for clip in clips], np.intp)
     labels = np.array([EMOTIONS.index(clip.emotion) for clip in clips], np.intp)
@@ -60,15 +60,15 @@ def load_lines(embedder: Embedder, clips: Sequence[Clip], cache: Path) -> tuple[
     ]
     lines = np.repeat(np.array([line for line, _, _ in parts], np.intp), len(clips))
     labels = np.tile(labels, len(parts))
-    dataset = Dataset(
+    return Dataset(
         features=np.concatenate([embedded for _, embedded, _ in parts]).astype(np.float32),
         durations_s=np.concatenate([durations_s for _, _, durations_s in parts]),
         labels=labels,
         targets=np.eye(len(EMOTIONS), dtype=np.float32)[labels],
-        baseline_groups=np.tile(speakers, len(parts)) + lines * len(numbers),
+        speakers=np.tile(speakers, len(parts)),
+        lines=lines,
         sample_weights=np.ones(len(labels), np.float32),
     )
-    return dataset, lines
 
 
 def fit_head(
@@ -76,7 +76,6 @@ def fit_head(
     parameters: BaselineParameters,
     temperatures: tuple[float, float],
     dataset: Dataset,
-    lines: NDArray[np.intp],
     conf: Config,
 ) -> Weights:
     """Train a head from `weights`, and return its weights.
@@ -84,22 +83,27 @@ def fit_head(
     Parameters
     ----------
     weights : list of ndarray
-        Of the head of a model file; see `model.networks.tflite_head`.
+        Kernel and bias of each dense layer; see `model.networks.tflite_head`.
     parameters : BaselineParameters
-        Of the file.
     temperatures : pair of float
-        Of the file: without a speaker baseline, and with a complete one.
+        Without a speaker baseline, and with a complete one.
     dataset : Dataset
-        From `load_lines`.
-    lines : ndarray of int, shape (m,)
+        Its features are embeddings.
     conf : Config
         Head, optimization, prior, and seed of the first training.
+
+    Raises
+    ------
+    CorpusError
+        There is only one speaker, of whom no head can be ignorant.
     """
     prior = np.array([conf.serving.prior[emotion] for emotion in EMOTIONS], np.float32)
-    speakers = dataset.baseline_groups % (1 + dataset.baseline_groups[lines == 0].max())
+    folds = min(_FOLDS, int(dataset.speakers.max()) + 1)
+    if folds < 2:
+        raise CorpusError("baselines.estimated needs at least two training speakers")
     classifiers: dict[int, Classifier] = {}
-    for fold in range(_FOLDS):
-        is_known = speakers % _FOLDS != fold
+    for fold in range(folds):
+        is_known = dataset.speakers % folds != fold
         conf_of_fold = _optimization(conf, conf.seed + fold, _FOLD_EPOCHS, conf.training.learning_rate)
         trained = Classifier(_train(None, _select(dataset, is_known), None, conf_of_fold), temperatures, prior)
         classifiers |= dict.fromkeys(np.unique(dataset.baseline_groups[~is_known]).tolist(), trained)
@@ -109,7 +113,6 @@ def fit_head(
             classifiers,
             parameters,
             conf.baselines.shrinkage_s,
-            lines,
             np.random.default_rng([conf.seed, draw]),
         )
         for draw in range(_DRAWS)

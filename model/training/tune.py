@@ -26,9 +26,10 @@ from model.data.manifest import Row
 from model.files import write_json
 from model.training import folds, search_space, tune_plots
 from model.training.extract import create_embedder, load_dataset, select_clips
+from model.training.fit import evaluate_held_out
 from model.training.folds import Fold
 from model.training.search_space import SearchSpace
-from model.training.train import evaluate_held_out, train
+from model.training.train import train
 
 
 def score(conf: Config, fold: Fold, metric: str, cache: Path) -> float:

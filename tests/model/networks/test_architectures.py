@@ -49,7 +49,8 @@ def make_dataset(seconds, length=340):
         np.array(seconds, np.float32),
         np.zeros(n, int),
         np.eye(6, dtype=np.float32)[np.arange(n)],
-        np.zeros(n),
+        np.zeros(n, int),
+        np.zeros(n, int),
         np.ones(n, np.float32),
     )
 

@@ -19,7 +19,7 @@ from model import config
 from model.export import export, gates
 from model.networks.whisper_encoder import EMBEDDING, MAX_FRAMES, build_encoder
 from model.networks.whisper_weights import encoder_weights
-from model.training import runs, train
+from model.training import fit, runs
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,9 @@ def test_fitted_temperatures_depend_on_the_speaker_weight():
     shares = np.exp(true) / np.exp(true).sum(axis=1, keepdims=True)
     labels = np.array([rng.choice(6, p=share) for share in shares])
     logits = (true * (1.5 - weight)[:, None]).astype(np.float32)  # to be divided by 1.5 to 0.5
-    alone, with_baseline, loss = train.fit_temperatures(logits, weight, labels)
+    alone, with_baseline, loss = fit.fit_temperatures(logits, weight, labels)
     assert (alone, with_baseline) == pytest.approx((1.5, 0.5), abs=0.1)
-    assert loss < train.fit_temperatures(logits, np.zeros(n, np.float32), labels)[2]
+    assert loss < fit.fit_temperatures(logits, np.zeros(n, np.float32), labels)[2]
 
 
 def padded(clips, length, filling):
@@ -155,6 +155,15 @@ def test_exported_model_has_learned(trained):
     baseline = model.estimate_baseline(embedded, np.full(6, 3.0, np.float32), prior=prior)
     p = model.classify(embedded, baseline, prior)
     assert (p.argmax(axis=1) == np.arange(6)).sum() >= 4
+
+
+def test_head_is_trained_again_on_estimated_baselines(root, trained):
+    (root / "estimated.toml").write_text(f"{CONFIG}\n[baselines]\nestimated = true\n")
+    assert run_training(root, "estimated", config="estimated.toml").exit_code == 0
+    first, again = (export.load_network(run) for run in (trained, root / "estimated"))
+    for one, other in zip(first.encoder.get_weights(), again.encoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert np.abs(first.head.get_weights()[0] - again.head.get_weights()[0]).max() > 1e-4
 
 
 def test_embeddings_are_scaled_to_the_training_set(trained):

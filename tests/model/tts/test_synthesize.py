@@ -190,7 +190,7 @@ def test_dataset_aligns_and_weights_synthetic_speech(rows, tmp_path):
 
 def test_training_uses_sample_weights(tmp_path):
     """Half of the neutral clips have the embedding of the angry ones; with a low weight, that embedding is angry."""
-    train = pytest.importorskip("model.training.train", reason="needs the extra train: pip install -e '.[train,test]'")
+    fit = pytest.importorskip("model.training.fit", reason="needs the extra train: pip install -e '.[train,test]'")
     from model import config
     from model.features.dataset import Dataset
     from model.networks.network import Network, relative_head, scaling_encoder
@@ -210,20 +210,20 @@ def test_training_uses_sample_weights(tmp_path):
     for count in (1.0, 0.01):
         weights = np.array([1.0] * 40 + [count] * 20 + [1.0] * 20, np.float32)
         targets = np.eye(6, dtype=np.float32)[labels]
-        dataset = Dataset(places, np.ones(80, np.float32), labels, targets, np.arange(80), weights)
+        dataset = Dataset(places, np.ones(80, np.float32), labels, targets, np.arange(80), np.zeros(80, int), weights)
         network = Network(None, scaling_encoder(2), relative_head(2, conf.head))
         network.adapt(dataset)
-        train.fit(network, dataset, None, conf, tmp_path / str(count), lambda _: None)
-        logits, _ = train.predict_logits(network, dataset, conf.baselines)
+        fit.fit(network, dataset, None, conf, tmp_path / str(count), lambda _: None)
+        logits, _ = fit.predict_logits(network, dataset, conf.baselines)
         angry.append(np.exp(logits[0, 0]) / np.exp(logits[0]).sum())
     assert angry[0] == pytest.approx(2 / 3, abs=0.1)
     assert angry[1] > 0.9
 
 
 def test_weights_balance_emotions_and_keep_sample_weights():
-    train = pytest.importorskip("model.training.train", reason="needs the extra train: pip install -e '.[train,test]'")
+    fit = pytest.importorskip("model.training.fit", reason="needs the extra train: pip install -e '.[train,test]'")
     labels = np.array([0, 0, 4, 4, 4, 4])
-    weight = train.balanced_weights(labels, np.array([1, 1, 1, 0.25, 0.25, 0.5], np.float32))
+    weight = fit.balanced_weights(labels, np.array([1, 1, 1, 0.25, 0.25, 0.5], np.float32))
     assert weight.tolist() == pytest.approx([1.5, 1.5, 1.5, 0.375, 0.375, 0.75])
     assert weight.mean() == pytest.approx(1)
 
