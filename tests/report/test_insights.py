@@ -9,6 +9,7 @@ from call_sums import create_planted_store, generate_calls, plant_faults
 from playwright.sync_api import expect
 from report_site import build_site, page_url
 
+from callmood.report.batches import query_batches
 from callmood.report.build import Period, build_report
 from callmood.report.insights import insights_payload
 
@@ -69,14 +70,21 @@ def test_report_of_a_period_has_the_insights_of_its_last_day(open_page, planted,
 @pytest.mark.parametrize(("first", "count"), [(date(2026, 9, 21), 2), (date(2026, 10, 19), 1), (date(2026, 10, 20), 0)])
 def test_insights_compare_calls_of_the_report_only(planted, first, count):
     """The hours of deliveries are compared over eight weeks, the change of billing over two periods of two weeks."""
-    assert len(insights_payload(planted, 5, first)) == count
+    assert len(insights_payload(planted, query_batches(planted, first), 5, first)) == count
 
 
-def test_report_of_few_days_has_no_insights(open_page, planted, tmp_path):
-    site = build_period(planted, tmp_path, date(2026, 10, 1), date(2026, 10, 7))
+@pytest.mark.parametrize(
+    ("first", "last", "text"),
+    [
+        (date(2026, 10, 1), date(2026, 10, 7), "Thu, 1 Oct 2026 to Wed, 7 Oct 2026"),
+        (date.min, date(2026, 9, 23), "Mon, 21 Sept 2026 to Wed, 23 Sept 2026"),  # the first three days of the store
+    ],
+)
+def test_report_of_few_days_has_no_insights(open_page, planted, tmp_path, first, last, text):
+    site = build_period(planted, tmp_path, first, last)
     with open_page(page_url(site)) as page:
         page.wait_for_function("document.querySelector('#insights').closest('section').hidden")
-        assert page.text_content("#period") == "Thu, 1 Oct 2026 to Wed, 7 Oct 2026"
+        assert page.text_content("#period") == text
 
 
 def test_sentence_selects_its_calls(page, planted):

@@ -9,10 +9,13 @@ from synthetic_store import create_store
 
 WIDTHS = (360, 768, 1024, 1440, 1920)
 PAGES = {
-    "index": ("index.html", "days=all", "#weekday-hour svg"),
+    "index": ("index.html", "", "#weekday-hour svg"),
     "call": ("call.html", f"call={199:032x}", "#quarters svg"),
 }
 LONG_NAME = "2026-11-03T16-22-10Z_call-1004_queue-billing_agent-a17_customer-c560"
+
+
+OVERFLOWING = "all => all.filter((cell) => cell.scrollWidth > cell.clientWidth + 1).map((cell) => cell.textContent)"
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -26,6 +29,9 @@ def test_page_fits_the_width(open_page, site, view, width):
             assert page.is_visible("#list td.queue")
             assert page.is_visible("#list td.agent")
             assert page.locator("#list").bounding_box()["width"] >= min(width - 90, 1350)
+            assert page.is_visible("#queues :text('no clear change')")
+        assert page.eval_on_selector_all(".ranking :is(th, td), #why :is(th, td)", OVERFLOWING) == []
+        assert page.evaluate("(s => !s || s.scrollWidth <= s.clientWidth)(document.querySelector('#why'))")
 
 
 BREAKS = """() => [...document.querySelectorAll('.name')].flatMap((name) => {

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from callmood.report.audio import AudioSource, Clip
 from callmood.report.data_files import DetailFiles, compress, encode_json, file_number
-from callmood.report.details import ROLES, SPARKLINE_BINS, call_payload, dominant_labels, query_detail
+from callmood.report.details import CALL_COLUMNS, ROLES, SPARKLINE_BINS, call_payload, dominant_labels, query_detail
 from callmood.report.payload import LABELS, calls_payload, display_name
 from callmood.types import EMOTIONS
 
@@ -118,41 +118,6 @@ class OneCall:
         return frame.assign(recording_id=self._id)
 
 
-UNENCODED_COLUMNS = {
-    "queue": "queue",
-    "agent": "agent_id",
-    "customer": "customer_id",
-    "direction": "direction",
-    "language": "language",
-    "labels": "labels",
-    "duration": "duration_s",
-    "agentTalk": "agent_talk_s",
-    "customerTalk": "customer_talk_s",
-    "mixedTalk": "mixed_talk_s",
-    "unknownTalk": "unknown_talk_s",
-    "silence": "silence_s",
-    "longestSilence": "longest_silence_s",
-    "overlap": "overlap_s",
-    "interruptionsByAgent": "interruptions_by_agent",
-    "interruptionsByCustomer": "interruptions_by_customer",
-    "firstAnger": "first_anger_s",
-    "negativityStart": "negativity_start",
-    "negativityMiddle": "negativity_middle",
-    "negativityEnd": "negativity_end",
-    "negativityChange": "negativity_change",
-    "angerDuration": "anger_s",
-    "isNegativeCall": "is_negative_call",
-    "escalated": "escalated",
-    "recovered": "recovered",
-    "needsAttention": "needs_attention",
-    "attentionReason": "attention_reason",
-    "isSharedChannel": "is_shared_channel",
-    "isStartEstimated": "is_start_estimated",
-    "warnings": "warnings",
-    "modelVersion": "model_version",
-}
-
-
 @pytest.fixture(scope="module")
 def decode(chromium):
     """Decode a payload in a page that has the decoder, and return the value."""
@@ -223,7 +188,7 @@ def test_calls_survive_the_round_trip(decode, rows):
     moments=st.lists(worst_moments, max_size=3),
 )
 def test_call_survives_the_round_trip(decode, call, segments, timeline, moments):
-    call = dict.fromkeys(UNENCODED_COLUMNS.values()) | {f"negativity_q{i}": None for i in (1, 2, 3, 4)} | call
+    call = dict.fromkeys(CALL_COLUMNS.values()) | {f"negativity_q{i}": None for i in (1, 2, 3, 4)} | call
     call["duration_s"] = max(call["duration_s"], 1.0)
     detail = query_detail(OneCall(call["recording_id"], segments, timeline, moments), call)
     assert decode(
@@ -234,7 +199,7 @@ def test_call_survives_the_round_trip(decode, call, segments, timeline, moments)
         "name": display_name(call),
         "day": call["call_date"].isoformat(),
         "time": call["started_at"].strftime("%H:%M"),
-        **{key: call[column] for key, column in UNENCODED_COLUMNS.items()},
+        **{key: call[column] for key, column in CALL_COLUMNS.items()},
         "quarters": [None] * 4,
         "timeline": [rounded(negativity, 3) for negativity in timeline],
         "worstMoments": [

@@ -139,7 +139,8 @@ def build_report(
                 progress(done, total)
             write_data(data, f"sparklines-{batch.name}", sparklines)
     write_data(data, "reviews", reviews_payload(warehouse, period.first, period.last))
-    write_data(data, "insights", insights_payload(warehouse, min_calls_per_group, period.first, period.last))
+    insights = insights_payload(warehouse, batches, min_calls_per_group, period.first, period.last)
+    write_data(data, "insights", insights)
     write_data(data, "manifest", manifest(batches, min_calls_per_group, detail_files=details.count))
     values = {
         "agent_emotion": agent_emotion,

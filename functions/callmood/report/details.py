@@ -26,6 +26,41 @@ SPARKLINE_BINS = 40
 ROLES = ("agent", "customer", "mixed", "unknown")
 """tuple of str: roles of a segment. A payload stores the index of a role in this tuple."""
 
+CALL_COLUMNS = {
+    "queue": "queue",
+    "agent": "agent_id",
+    "customer": "customer_id",
+    "direction": "direction",
+    "language": "language",
+    "labels": "labels",
+    "duration": "duration_s",
+    "agentTalk": "agent_talk_s",
+    "customerTalk": "customer_talk_s",
+    "mixedTalk": "mixed_talk_s",
+    "unknownTalk": "unknown_talk_s",
+    "silence": "silence_s",
+    "longestSilence": "longest_silence_s",
+    "overlap": "overlap_s",
+    "interruptionsByAgent": "interruptions_by_agent",
+    "interruptionsByCustomer": "interruptions_by_customer",
+    "firstAnger": "first_anger_s",
+    "negativityStart": "negativity_start",
+    "negativityMiddle": "negativity_middle",
+    "negativityEnd": "negativity_end",
+    "negativityChange": "negativity_change",
+    "angerDuration": "anger_s",
+    "isNegativeCall": "is_negative_call",
+    "escalated": "escalated",
+    "recovered": "recovered",
+    "needsAttention": "needs_attention",
+    "attentionReason": "attention_reason",
+    "isSharedChannel": "is_shared_channel",
+    "isStartEstimated": "is_start_estimated",
+    "warnings": "warnings",
+    "modelVersion": "model_version",
+}
+"""dict of str to str: payload key to column of the view `calls`; the values are not encoded."""
+
 # Each query reads the segments of a range of days, or of one recording.
 _SEGMENTS = """
 SELECT
@@ -299,7 +334,7 @@ def call_payload(detail: CallDetail, zone: tzinfo, audio: AudioSource) -> dict[s
         "name": display_name(call),
         "day": call["call_date"].isoformat(),
         "time": time_of_day(call, zone),
-        **{key: call[column] for key, column in _CALL_COLUMNS.items()},
+        **{key: call[column] for key, column in CALL_COLUMNS.items()},
         "quarters": [call[f"negativity_q{quarter}"] for quarter in (1, 2, 3, 4)],
         "timeline": detail.timeline,
         "worstMoments": detail.worst_moments,
@@ -308,39 +343,3 @@ def call_payload(detail: CallDetail, zone: tzinfo, audio: AudioSource) -> dict[s
         "audioMessage": audio.message,
         "clips": [[round(1000 * clip.start_s), round(1000 * clip.end_s), clip.url] for clip in audio.clips],
     }
-
-
-_CALL_COLUMNS = {
-    "queue": "queue",
-    "agent": "agent_id",
-    "customer": "customer_id",
-    "direction": "direction",
-    "language": "language",
-    "labels": "labels",
-    "duration": "duration_s",
-    "agentTalk": "agent_talk_s",
-    "customerTalk": "customer_talk_s",
-    "mixedTalk": "mixed_talk_s",
-    "unknownTalk": "unknown_talk_s",
-    "silence": "silence_s",
-    "longestSilence": "longest_silence_s",
-    "overlap": "overlap_s",
-    "interruptionsByAgent": "interruptions_by_agent",
-    "interruptionsByCustomer": "interruptions_by_customer",
-    "firstAnger": "first_anger_s",
-    "negativityStart": "negativity_start",
-    "negativityMiddle": "negativity_middle",
-    "negativityEnd": "negativity_end",
-    "negativityChange": "negativity_change",
-    "angerDuration": "anger_s",
-    "isNegativeCall": "is_negative_call",
-    "escalated": "escalated",
-    "recovered": "recovered",
-    "needsAttention": "needs_attention",
-    "attentionReason": "attention_reason",
-    "isSharedChannel": "is_shared_channel",
-    "isStartEstimated": "is_start_estimated",
-    "warnings": "warnings",
-    "modelVersion": "model_version",
-}
-"""dict of str to str: payload key to column of the view `calls`; the values are not encoded."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
 from callmood.monitoring.insights import insight_filters, query_insights
+from callmood.report.batches import Batch
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
 
@@ -13,7 +15,11 @@ _COMPARABLE_DAYS = 14
 
 
 def insights_payload(
-    warehouse: Warehouse, min_calls_per_group: int, first: date = date.min, last: date = date.max
+    warehouse: Warehouse,
+    batches: Sequence[Batch],
+    min_calls_per_group: int,
+    first: date = date.min,
+    last: date = date.max,
 ) -> list[dict[str, Any]] | None:
     """Query the insights and encode them.
 
@@ -21,14 +27,16 @@ def insights_payload(
     ----------
     warehouse, min_calls_per_group, first, last
         As in `query_insights`.
+    batches : sequence of Batch
+        Those of the period, oldest first.
 
     Returns
     -------
     list of dict, or None
         JSON-serializable: ``sentence``, ``detail``, ``isWorse``, and ``filters``, the state of the page that selects
-        the calls. None: the period has less than two weeks, so nothing can be compared.
+        the calls. None: the calls are of less than two weeks, so nothing can be compared.
     """
-    if (last - first).days < _COMPARABLE_DAYS - 1:
+    if not batches or (batches[-1].last - batches[0].first).days < _COMPARABLE_DAYS - 1:
         return None
     return [
         {

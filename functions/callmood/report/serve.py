@@ -170,7 +170,7 @@ class StoreReport:
         with self._insights_lock:
             queried_at, text = self._insights
             if not text or time.monotonic() - queried_at > _INSIGHTS_INTERVAL_S:
-                text = encode_json(insights_payload(self._warehouse, self._min_calls_per_group))
+                text = encode_json(insights_payload(self._warehouse, self._query_batches(), self._min_calls_per_group))
                 self._insights = time.monotonic(), text
             return _json(text)
 

@@ -62,7 +62,8 @@
   // --- summary and details ----------------------------------------------------------------------------------------
 
   function details() {
-    const time = (seconds) => (seconds === null ? null : clock(seconds));
+    const time = (seconds) =>
+      seconds === null ? null : seconds > 0 && seconds < 10 ? `${callmood.number(seconds, 1)} s` : clock(seconds);
     const times = (n) => (n === null ? null : plural(n, "time"));
     const rows = [
       ["Queue", call.queue && callmood.nameElement(call.queue)],
