@@ -5,13 +5,46 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "tests/support")]
 
 import duckdb  # noqa: E402
 from report_site import build_site  # noqa: E402
+from starlette.testclient import TestClient  # noqa: E402
 from synthetic_store import create_store  # noqa: E402
+
+from callmood.report.serve import StoreReport, make_app  # noqa: E402
+
+
+def measure_serve(store, folder):
+    """Print the processor time of the first view and of a call page, with a new server."""
+    report = StoreReport(store, store="calls", zone=ZoneInfo("UTC"), min_calls_per_group=5, audio_cache=folder)
+    client = TestClient(make_app(report), base_url="http://localhost")
+
+    def get(*paths):
+        cpu = time.process_time()
+        [*_, last] = [client.get(path) for path in paths]
+        return last.raise_for_status().json(), time.process_time() - cpu
+
+    manifest, index_s = get("/", "/data/manifest")
+    calls, list_s = get(f"/data/calls-{manifest['batches'][-1]['name']}")
+    _, call_s = get("/call.html", f"/data/call-{calls['columns']['id'][0]}")
+    print(f"served: first view {index_s + list_s:.2f} s of CPU time, call page {call_s:.2f} s")
+
+
+def measure_build(store, folder):
+    """Print the time, memory, and size of a report."""
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak memory of earlier steps
+    wall, cpu = time.monotonic(), time.process_time()
+    data = build_site(folder, store) / "data"
+    wall, cpu = time.monotonic() - wall, time.process_time() - cpu
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    index = sum(path.stat().st_size for path in data.glob("calls-*.js")) / 1e6
+    details = [path.stat().st_size / 1e3 for path in data.glob("details-*.js")]
+    print(f"built in {wall:.0f} s ({cpu:.0f} s of CPU time), peak memory {memory:.1f} GB")
+    print(f"list of calls {index:.2f} MB; {len(details)} files of details, the largest {max(details):.0f} kB")
 
 
 def main(calls):
@@ -20,14 +53,8 @@ def main(calls):
         with duckdb.connect(str(store.path)) as connection:  # real ids are hashes, which do not compress
             for table in ("recordings", "segments"):
                 connection.execute(f"UPDATE {table} SET recording_id = md5(recording_id)")
-        wall, cpu = time.monotonic(), time.process_time()
-        data = build_site(Path(folder), store) / "data"
-        wall, cpu = time.monotonic() - wall, time.process_time() - cpu
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        index = sum(path.stat().st_size for path in data.glob("calls-*.js")) / 1e6
-        details = [path.stat().st_size / 1e3 for path in data.glob("details-*.js")]
-        print(f"built in {wall:.0f} s ({cpu:.0f} s of CPU time), peak memory {memory:.1f} GB")
-        print(f"list of calls {index:.2f} MB; {len(details)} files of details, the largest {max(details):.0f} kB")
+        measure_serve(store, Path(folder))
+        measure_build(store, Path(folder))
 
 
 if __name__ == "__main__":

@@ -104,6 +104,7 @@ def serve(
     Accept connections from this machine only.
     """
     from tempfile import TemporaryDirectory
+    from threading import Thread
 
     from callmood.report.serve import StoreReport, make_app
 
@@ -116,4 +117,5 @@ def serve(
             min_calls_per_group=settings.min_calls_per_group,
             audio_cache=Path(audio_cache),
         )
+        Thread(target=store_report.warm_up, daemon=True).start()
         run_server(make_app(store_report), listener)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -23,7 +23,7 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from callmood.errors import AnnotationError, SchemaError
+from callmood.errors import AnnotationError, CallmoodError, SchemaError
 from callmood.report.audio import AudioSource, find_local_file, is_browser_playable, transcode_to_mp3
 from callmood.report.batches import DAYS, Batch, query_batches
 from callmood.report.build import manifest, render_empty_page
@@ -93,6 +93,12 @@ class StoreReport:
         self._insights = (0.0, "")  # time of the query, and JSON
         self._query_lock, self._load_lock = Lock(), Lock()
         self._transcode_lock, self._insights_lock = Lock(), Lock()
+
+    def warm_up(self) -> None:
+        """Prepare what the first view needs, while the browser opens it."""
+        with suppress(CallmoodError):  # the first request raises it again
+            self._query_batches()
+        load_asset("vega.js")
 
     def version(self, _: Request) -> Response:
         """Return a text that changes when the store changes."""
