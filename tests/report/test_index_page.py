@@ -137,6 +137,14 @@ def test_custom_period_filters_by_day(index_page, store):
     assert index_page.text_content("#period") == "Mon, 2 Nov 2026 to Fri, 6 Nov 2026"
 
 
+def test_selection_without_calls_states_the_reason(index_page):
+    index_page.evaluate("callmood.state.update({ days: '', from: '2020-01-01', to: '2020-01-01' })")
+    index_page.wait_for_selector("#result-count:has-text('No call matches.')")
+    for section in ("#metrics", "#trend", "#weekday-hour", "#queues tbody", "#agents tbody"):
+        assert "no calls with these filters" in index_page.text_content(section).lower()
+    assert "0 calls in the previous day" in index_page.text_content("#metric-calls")
+
+
 def test_agent_with_few_calls_has_no_metrics(open_page, site, store):
     counts = store.query("SELECT agent_id, COUNT(*) AS n FROM calls GROUP BY agent_id ORDER BY n")
     few, many = counts[0], counts[-1]

@@ -9,7 +9,10 @@ callmood.groups = (() => {
     h("th", { scope: "row" }, filters.link({ [key]: name }, {}, callmood.nameElement(name)));
   const fewCalls = (columns) =>
     h("td", { class: "quiet", colspan: columns }, `fewer than ${callmood.minCallsPerGroup} calls`);
-  const emptyRow = (columns) => h("tr", {}, h("td", { colspan: columns, class: "quiet" }, "not specified in these calls"));
+  const emptyRow = (columns, calls) => {
+    const text = calls.length ? "not specified in these calls" : "no calls with these filters";
+    return h("tr", {}, h("td", { colspan: columns, class: "quiet" }, text));
+  };
 
   // --- queues -------------------------------------------------------------------------------------------------------
 
@@ -85,7 +88,7 @@ callmood.groups = (() => {
               cell(percent(row.needsAttentionRatio)),
             ],
       );
-    fill("#queues tbody", rows.length ? rows.map(tableRow) : emptyRow(6));
+    fill("#queues tbody", rows.length ? rows.map(tableRow) : emptyRow(6, calls));
   }
 
   // --- agents -------------------------------------------------------------------------------------------------------
@@ -136,7 +139,7 @@ callmood.groups = (() => {
             ],
       );
     const shown = rows.filter((row) => !state.agent || row.name === state.agent);
-    fill("#agents tbody", shown.length ? shown.map(tableRow) : emptyRow(5));
+    fill("#agents tbody", shown.length ? shown.map(tableRow) : emptyRow(5, calls));
     const none = "by name: none differs clearly from calls of the same queues, hours, and directions";
     const some = `${callmood.plural(found.length, "agent")} with a clear difference from calls of the same kind first`;
     fill("#agents-note", rows.length ? (found.length ? some : none) : "");

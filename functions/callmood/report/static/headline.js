@@ -7,8 +7,10 @@ callmood.headline = (() => {
   // Below 20 calls a share is a count, and below 200 calls a whole percentage.
   const digits = (calls) => (calls < 200 ? 0 : 1);
 
+  const previousDays = (days) => (days === 1 ? "the previous day" : `the previous ${plural(days, "day")}`);
+
   function changeText(key, now, before, days, worseWhen) {
-    const previous = `the previous ${plural(days, "day")}`;
+    const previous = previousDays(days);
     if (before.calls === 0) return h("p", { class: "change" }, `no calls in ${previous}`);
     if (before.isSuppressed) {
       return h("p", { class: "change" }, `fewer than ${callmood.minCallsPerGroup} calls in ${previous}`);
@@ -26,7 +28,7 @@ callmood.headline = (() => {
   const signed = (ratio) => `${ratio > 0 ? "+" : "−"}${callmood.number(100 * Math.abs(ratio), 1)}`;
 
   function callsChange(now, before, days) {
-    const previous = `the previous ${plural(days, "day")}`;
+    const previous = previousDays(days);
     if (before < callmood.minCallsPerGroup) return h("p", { class: "change" }, `${plural(before, "call")} in ${previous}`);
     const ratio = now / before - 1;
     const isSame = Math.abs(ratio) < 0.005;
@@ -44,7 +46,7 @@ callmood.headline = (() => {
     const now = metrics.summarize(calls);
     const previous = metrics.previousPeriod(state);
     const before = metrics.summarize(previous.calls);
-    const few = `fewer than ${callmood.minCallsPerGroup} calls`;
+    const few = calls.length ? `fewer than ${callmood.minCallsPerGroup} calls` : "no calls with these filters";
     const card = (id, title, changes, value, explanation, ...details) =>
       h(
         "div",

@@ -11,7 +11,8 @@
     const days = new Set(calls.map((call) => call.day)).size;
     const withEmotion = calls.filter((call) => call.emotionDuration > 0);
     const few = `Fewer than ${callmood.minCallsPerGroup} calls.`;
-    const reason = withEmotion.length === 0 ? "No emotion was inferred in these calls." : summary.isSuppressed ? few : null;
+    const none = calls.length ? "No emotion was inferred in these calls." : "No calls with these filters.";
+    const reason = withEmotion.length === 0 ? none : summary.isSuppressed ? few : null;
     const select = (changes) => callmood.state.update({ ...changes, page: "" });
     const rows = metrics.trend(metrics.filterByGroup(state, callmood.calls), metrics.period(state));
     const isShown = rows.some((row) => row.negativity !== null || row.weekNegativity !== null);
