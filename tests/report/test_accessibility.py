@@ -71,7 +71,7 @@ def test_hostile_name_is_rendered_as_text(open_page, tmp_path, name):
     site = build_site(tmp_path, store)
     with open_page(page_url(site), viewport=PHONE, is_new=True) as page:
         page.on("dialog", lambda _: pytest.fail("a name was executed as a script"))
-        page.wait_for_selector("#weekday-hour svg")
+        page.wait_for_selector("#trend svg")
         assert page.evaluate("document.querySelector('#list tbody .name').textContent") == name
         assert page.locator("#queues tbody th").all_text_contents() == [name]
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
@@ -112,6 +112,8 @@ def test_sparse_store_renders_without_gaps(open_page, tmp_path, calls, overrides
         if overrides.get("emotion", "") is None:
             assert page.text_content("#metric-negativity .value") == "\N{EN DASH}"
             assert "No emotion was inferred" in page.text_content("#weekday-hour")
+        else:
+            assert "Fewer than 5 calls" in page.text_content("#weekday-hour")
         page.click("#list tbody th a")
         page.wait_for_selector("body[data-state=loaded]")
         assert "NaN" not in page.content()

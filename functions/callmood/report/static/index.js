@@ -22,10 +22,10 @@
     } else {
       callmood.charts.trend("#trend", rows, (day) => select({ days: "", from: day, to: day }));
     }
-    if (reason) {
-      callmood.charts.message("#weekday-hour", reason);
+    const cells = metrics.weekdayHour(withEmotion);
+    if (reason || cells.every((cell) => cell.negativity === null)) {
+      callmood.charts.message("#weekday-hour", reason ?? `Fewer than ${callmood.minCallsPerGroup} calls in each hour.`);
     } else {
-      const cells = metrics.weekdayHour(withEmotion);
       callmood.charts.weekdayHour("#weekday-hour", cells, summary.negativity, (weekday, hour) => select({ weekday, hour }));
     }
   }
