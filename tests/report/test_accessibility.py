@@ -109,6 +109,7 @@ def test_sparse_store_renders_without_gaps(open_page, tmp_path, calls, overrides
         page.wait_for_selector("#trend *")
         assert page.text_content("#metric-calls .value") == str(calls)
         assert page.locator("#list tbody tr").count() == calls
+        assert page.text_content("#agents-note") == ""
         if overrides.get("emotion", "") is None:
             assert page.text_content("#metric-negativity .value") == "\N{EN DASH}"
             assert "No emotion was inferred" in page.text_content("#weekday-hour")

@@ -142,7 +142,8 @@ callmood.groups = (() => {
     fill("#agents tbody", shown.length ? shown.map(tableRow) : emptyRow(5, calls));
     const none = "by name: none differs clearly from calls of the same queues, hours, and directions";
     const some = `${callmood.plural(found.length, "agent")} with a clear difference from calls of the same kind first`;
-    fill("#agents-note", rows.length ? (found.length ? some : none) : "");
+    const isCompared = rows.some((row) => row.difference);
+    fill("#agents-note", isCompared ? (found.length ? some : none) : "");
   }
 
   return { renderQueues, renderAgents };
