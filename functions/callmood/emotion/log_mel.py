@@ -1,10 +1,11 @@
-"""Input features of the emotion model: Whisper's log-mel spectrogram, in pure NumPy for a fast cold start."""
+"""Input features of the emotion model: Whisper's log-mel spectrogram, without librosa for a fast cold start."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 import numpy as np
+import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -42,8 +43,8 @@ def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
         raise ValueError(f"{len(samples)} samples are too few for a spectrogram; give at least {HOP}")
     padded = np.pad(np.asarray(samples, np.float32), WINDOW // 2, mode="reflect")
     frames = sliding_window_view(padded, WINDOW)[::HOP][: len(samples) // HOP]  # (frames, 400)
-    spectrum = np.fft.rfft(frames * _hann_window())  # (frames, 201)
-    power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+    spectrum = scipy.fft.rfft(frames * _hann_window())  # (frames, 201)
+    power = spectrum.real**2 + spectrum.imag**2
     log: NDArray[np.float32] = np.log10(np.maximum(power @ _mel_filters(), np.float32(1e-10)))
     log = np.maximum(log, log.max() - 8)
     return (log + 4) / 4

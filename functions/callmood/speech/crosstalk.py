@@ -289,7 +289,8 @@ def _levels(block: Samples) -> Levels:
     """Return the level of each frame in dBFS, smoothed over 30 ms: (channels, n / 160) float32."""
     channels, n = block.shape
     whole = n // _HOP * _HOP
-    power = np.square(block[:, :whole]).reshape(channels, -1, _HOP).mean(axis=2)
+    frames = block[:, :whole].reshape(channels, -1, _HOP)
+    power = np.einsum("ijk,ijk->ij", frames, frames) / np.float32(_HOP)  # no copy of the block, unlike np.square
     if whole < n or not whole:
         power = np.concatenate([power, np.square(block[:, whole:]).mean(axis=1, keepdims=True)], axis=1)
     padded = np.pad(power, ((0, 0), (_SMOOTH // 2, _SMOOTH // 2)), mode="edge")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy.fft
 import soxr
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -112,9 +113,9 @@ def pitch_track(samples: Samples) -> NDArray[np.float64]:
 
 def _normalized_difference(frames: Samples) -> NDArray[np.float64]:
     """Return the cumulative mean normalized difference of each frame for lags from `_MIN_LAG` to `_MAX_LAG`."""
-    spectrum = np.fft.rfft(frames, _FFT)
-    head = np.fft.rfft(frames[:, :_WINDOW], _FFT)
-    correlation = np.fft.irfft(spectrum * head.conj(), _FFT)[:, : _MAX_LAG + 1]
+    spectrum = scipy.fft.rfft(frames, _FFT)
+    head = scipy.fft.rfft(frames[:, :_WINDOW], _FFT)
+    correlation = scipy.fft.irfft(spectrum * head.conj(), _FFT)[:, : _MAX_LAG + 1]
     energy = np.cumsum(np.pad(np.square(frames, dtype=np.float64), ((0, 0), (1, 0))), axis=1)
     delayed = energy[:, _WINDOW:] - energy[:, : _MAX_LAG + 1]
     difference = np.maximum(delayed[:, :1] + delayed - 2 * correlation, 0)

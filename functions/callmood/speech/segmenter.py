@@ -98,6 +98,7 @@ class Segmenter:
         self.too_quiet_s = 0.0
         self._max_pause_s = max_pause_s
         self._detector = SileroDetector(block=block)
+        self._received: list[Samples] = []  # samples that the detector has not processed yet
         self._buffer = np.empty(0, np.float32)  # samples that may still be needed
         self._buffer_start = 0  # position of its first sample
         self._segments_end = 0  # end of the last segment: the earliest sample of the next one
@@ -125,7 +126,7 @@ class Segmenter:
         list of SpeechSegment
             The segments that are now complete, in order.
         """
-        self._buffer = np.concatenate([self._buffer, samples])
+        self._received.append(samples)
         return self._advance(self._detector.process(samples))
 
     def finish(self) -> list[SpeechSegment]:
@@ -150,6 +151,10 @@ class Segmenter:
 
     def _advance(self, probabilities: Samples) -> list[SpeechSegment]:
         segments: list[SpeechSegment] = []
+        if not len(probabilities):
+            return segments
+        self._buffer = np.concatenate([self._buffer, *self._received])
+        self._received = []
         for probability in probabilities.tolist():
             if probability >= _POSSIBLE_SPEECH:
                 self._silent_chunks = 0
@@ -214,7 +219,16 @@ def _levels(samples: Samples) -> tuple[float, float]:
     power = np.square(samples, dtype=np.float64)
     frame = min(_NOISE_FRAME, len(power))
     frames = power[: len(power) // frame * frame].reshape(-1, frame).mean(axis=1)
-    return _decibels(float(power.mean())), _decibels(float(np.quantile(frames, 0.1)))
+    return _decibels(float(power.mean())), _decibels(_quantile(frames, 0.1))
+
+
+def _quantile(values: NDArray[np.float64], share: float) -> float:
+    """Return a quantile as NumPy does, in a tenth of the time for a few hundred values."""
+    position = share * (len(values) - 1)
+    low = int(position)
+    high = min(low + 1, len(values) - 1)
+    ordered = np.partition(values, (low, high))
+    return float(ordered[low] + (ordered[high] - ordered[low]) * (position - low))
 
 
 def _decibels(power: float) -> float:
@@ -243,8 +257,8 @@ def _find_speech(samples: Samples, probabilities: Samples, max_pause_s: float) -
     # The detector locates speech to about 0.1 s, the level exactly.
     possible = np.convolve(probabilities >= _POSSIBLE_SPEECH, np.ones(_LOOKBACK + 1))[_LOOKBACK:] > 0
     frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
-    power = np.convolve(np.square(frames).mean(axis=1), np.ones(3) / 3, "same")
-    loud = power > _RELATIVE_FLOOR * np.quantile(power, 0.9)
+    power = np.convolve(np.einsum("ij,ij->i", frames, frames) / _FRAME, np.ones(3) / 3, "same")
+    loud = power > _RELATIVE_FLOOR * _quantile(power, 0.9)
     active = loud & np.repeat(possible, CHUNK // _FRAME)[: len(loud)]
     edges = np.flatnonzero(np.diff(active, prepend=False, append=False)) * _FRAME
     runs = _join(edges.reshape(-1, 2).tolist(), max_pause_s)

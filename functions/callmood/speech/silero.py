@@ -259,8 +259,7 @@ def _spectra(chunks: Array) -> Array:
     # The last frame extends beyond the end of the chunk. As in training, the samples are reflected there.
     extended = np.concatenate([chunks, chunks[:, -2 : -2 - _CONTEXT : -1]], axis=1)
     frames = sliding_window_view(extended, _FRAME, axis=1)[:, ::_HOP]
-    spectrum = scipy.fft.rfft(frames * _WINDOW)
-    magnitudes: Array = np.sqrt(spectrum.real**2 + spectrum.imag**2)
+    magnitudes: Array = np.abs(scipy.fft.rfft(frames * _WINDOW))
     return magnitudes
 
 
