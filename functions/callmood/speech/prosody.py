@@ -97,7 +97,7 @@ def pitch_track(samples: Samples) -> NDArray[np.float64]:
         In Hz; 0 in frames without pitch.
     """
     frames = sliding_window_view(samples, _WINDOW + _MAX_LAG)[::_PITCH_HOP]
-    difference = _normalized_difference(frames)
+    difference = _normalized_difference(samples, frames)
     inner = difference[:, 1:-1]
     is_trough = (inner <= difference[:, :-2]) & (inner < difference[:, 2:])
     periods = is_trough & (inner < _TROUGH)
@@ -111,13 +111,14 @@ def pitch_track(samples: Samples) -> NDArray[np.float64]:
     return np.where(voiced, RATE / (first + _MIN_LAG + np.clip(vertex, -1, 1)), 0.0)
 
 
-def _normalized_difference(frames: Samples) -> NDArray[np.float64]:
+def _normalized_difference(samples: Samples, frames: Samples) -> NDArray[np.float64]:
     """Return the cumulative mean normalized difference of each frame for lags from `_MIN_LAG` to `_MAX_LAG`."""
     spectrum = scipy.fft.rfft(frames, _FFT)
     head = scipy.fft.rfft(frames[:, :_WINDOW], _FFT)
     correlation = scipy.fft.irfft(spectrum * head.conj(), _FFT)[:, : _MAX_LAG + 1]
-    energy = np.cumsum(np.pad(np.square(frames, dtype=np.float64), ((0, 0), (1, 0))), axis=1)
-    delayed = energy[:, _WINDOW:] - energy[:, : _MAX_LAG + 1]
+    total = np.cumsum(np.pad(np.square(samples, dtype=np.float64), (1, 0)))
+    energy = total[_WINDOW:] - total[:-_WINDOW]  # of the window that starts at each sample
+    delayed = sliding_window_view(energy, _MAX_LAG + 1)[::_PITCH_HOP]
     difference = np.maximum(delayed[:, :1] + delayed - 2 * correlation, 0)
     total = np.cumsum(difference[:, 1:], axis=1)
     lags = np.arange(1, _MAX_LAG + 1)
