@@ -1,4 +1,4 @@
-"""Pitch and syllable rate of one segment, in NumPy: a JIT compiler would delay the first call of a new instance."""
+"""Pitch and syllable rate of one segment. No JIT compiler: it would delay the first call of a new instance."""
 
 from __future__ import annotations
 
