@@ -88,8 +88,7 @@ callmood.date = (day, options = {}) =>
   });
 
 // Returns a function that computes the value of each key once.
-callmood.memoize = function (compute) {
-  const known = new Map();
+callmood.memoize = function (compute, known = new Map()) {
   return (key) => {
     if (!known.has(key)) known.set(key, compute(key));
     return known.get(key);

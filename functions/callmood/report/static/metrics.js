@@ -21,10 +21,15 @@ callmood.metrics = {
     return calls.filter((call) => tests.every((test) => test(call)));
   },
 
+  // Returns the first and last day of calls. It is computed once for a list of calls, because many figures need it.
+  dayRange: callmood.memoize((calls) => {
+    const last = calls.reduce((latest, call) => (call.day > latest ? call.day : latest), "");
+    return [calls.reduce((earliest, call) => (call.day < earliest ? call.day : earliest), last), last];
+  }, new WeakMap()),
+
   // Returns the first and last day of the selected period. Default: the last four weeks that have calls.
   period({ from, to, days }, calls = callmood.calls) {
-    const last = calls.reduce((latest, call) => (call.day > latest ? call.day : latest), "");
-    const first = calls.reduce((earliest, call) => (call.day < earliest ? call.day : earliest), last);
+    const [first, last] = callmood.metrics.dayRange(calls);
     if (from || to) return [from || first, to || last];
     if (days === "all" || !last) return [first, last];
     const start = callmood.addDays(last, 1 - Number(days || 28));
