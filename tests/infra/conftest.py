@@ -9,29 +9,32 @@ import functools
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 import pytest
 from emulation import Emulated, emulated
-from infra.provider.install import install
+from infra.provider.install import install, reattach
 from stack.services import ServiceMissing, do_without
 from workspaces import HARDENED, IMAGES, PARTS, PROJECT, ROOT, Existing, Resource, Workspace
 
 
 @pytest.fixture(scope="session")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Workspace]:
-    """Return a function that creates a workspace: a folder with links to the named parts of the project."""
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Workspace]]:
+    """Yield a function that creates a workspace: a folder with links to the named parts of the project."""
     binary = shutil.which(os.environ.get("CALLMOOD_TERRAFORM", "terraform"))
     if binary is None:
         do_without("terraform is not installed: https://developer.hashicorp.com/terraform/install")
-    environment = {} if os.environ.get("CALLMOOD_TERRAFORM_REGISTRY") == "1" else install()
+    is_real = os.environ.get("CALLMOOD_TERRAFORM_REGISTRY") == "1"
+    environment = {} if is_real else install()
+    with nullcontext(lambda _folder: {}) if is_real else reattach(environment) as attach:
 
-    def make(*names: str) -> Workspace:
-        folder = tmp_path_factory.mktemp("terraform")
-        for name in names:
-            (folder / name).symlink_to(ROOT / name)
-        return Workspace(binary, folder, environment)
+        def make(*names: str) -> Workspace:
+            folder = tmp_path_factory.mktemp("terraform")
+            for name in names:
+                (folder / name).symlink_to(ROOT / name)
+            return Workspace(binary, folder, environment, attach(folder))
 
-    return make
+        yield make
 
 
 @pytest.fixture(scope="session")

@@ -23,10 +23,22 @@ Resource = dict[str, Any]
 
 
 class Workspace:
-    """A folder in which Terraform (or OpenTofu: CALLMOOD_TERRAFORM=tofu) runs."""
+    """A folder in which Terraform (or OpenTofu: CALLMOOD_TERRAFORM=tofu) runs.
 
-    def __init__(self, binary: str, folder: Path, environment: dict[str, str]) -> None:
-        self.binary, self.folder = binary, folder
+    Parameters
+    ----------
+    binary : str
+        Terraform.
+    folder : Path
+        The folder.
+    environment : dict
+        Variables that make Terraform use the stand-in providers, for a deployer who runs Terraform.
+    running : dict
+        The variable that makes the methods use running providers, which is faster. Terraform then has no lock file.
+    """
+
+    def __init__(self, binary: str, folder: Path, environment: dict[str, str], running: dict[str, str]) -> None:
+        self.binary, self.folder, self._running = binary, folder, running
         self.environment = {**os.environ, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1", **environment}
 
     def run(self, *arguments: str | Path) -> str:
@@ -39,7 +51,12 @@ class Workspace:
         """Run a command that may fail."""
         command = [self.binary, *arguments]
         return subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=False
+            command,
+            cwd=self.folder,
+            env=self.environment | self._running | {"GOGC": "400"},  # less time for collecting garbage
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     def init(self) -> Workspace:

@@ -7,7 +7,9 @@ times or file modes, so equal files result in equal hashes.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
+import io
 import re
 import zipfile
 from collections.abc import Iterator
@@ -39,8 +41,27 @@ def members(folder: Path, excludes: list[str]) -> Iterator[tuple[str, Path]]:
     return walk(folder, "")
 
 
-def archive_file(config: dict[str, Any]) -> dict[str, Any]:
+@functools.lru_cache(maxsize=1)
+def zip_file(files: tuple[tuple[str, bytes], ...], mode: int) -> bytes:
+    """Return a zip file with these names and contents. Most plans of a test compress the same files."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files:
+            info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            info.external_attr = mode << 16
+            archive.writestr(info, data, zipfile.ZIP_DEFLATED)
+    return content.getvalue()
+
+
+def archive_file(config: dict[str, Any], working: Path) -> dict[str, Any]:
     """Write the archive of a configuration, and return the state of the data source.
+
+    Parameters
+    ----------
+    config : dict
+        Configuration of the data source.
+    working : Path
+        Folder in which Terraform runs.
 
     Raises
     ------
@@ -49,18 +70,14 @@ def archive_file(config: dict[str, Any]) -> dict[str, Any]:
     """
     if config["type"] != "zip" or not config["source_dir"]:
         raise ValueError("the stand-in supports zip files of a source_dir only")
-    files = list(members(Path(config["source_dir"]), config["excludes"] or []))
+    found = members(working / config["source_dir"], config["excludes"] or [])
+    files = tuple((name, path.read_bytes()) for name, path in found)
     if not files:
         raise ValueError("archive has not been created as it would be empty")
-    mode = int(config["output_file_mode"] or "0644", 8)
-    output = Path(config["output_path"])
+    content = zip_file(files, int(config["output_file_mode"] or "0644", 8))
+    output = working / config["output_path"]
     output.parent.mkdir(parents=True, exist_ok=True)
-    with zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, path in files:
-            info = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            info.external_attr = mode << 16
-            archive.writestr(info, path.read_bytes(), zipfile.ZIP_DEFLATED)
-    content = output.read_bytes()
+    output.write_bytes(content)
     sha1, sha256, sha512 = (hashlib.new(name, content) for name in ("sha1", "sha256", "sha512"))
     return config | {
         "id": sha1.hexdigest(),

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import platform
 import re
 import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -40,6 +43,30 @@ def install() -> dict[str, str]:
             _make(home)
             (home / "complete").touch()
     return {"TF_CLI_CONFIG_FILE": str(home / "terraformrc"), "TF_DISABLE_PLUGIN_TLS": "1"}
+
+
+@contextmanager
+def reattach(environment: dict[str, str]) -> Iterator[Callable[[Path], dict[str, str]]]:
+    """Run the stand-ins in one process. Yield a function that returns the variable with which Terraform uses it.
+
+    Terraform otherwise starts each provider three times for a plan, which takes half of the time of a plan.
+    """
+    home = Path(environment["TF_CLI_CONFIG_FILE"]).parent
+    command = [home / "venv" / "bin" / "python", HERE / "serve.py", *(home / f"{name}.binpb" for name in PROVIDERS)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as server:
+
+        def attach(folder: Path) -> dict[str, str]:
+            server.stdin.write(f"{folder}\n")
+            addresses = zip(PROVIDERS, json.loads(server.stdout.readline()), strict=True)
+            plugin = {"Protocol": "grpc", "ProtocolVersion": 6, "Pid": server.pid, "Test": True}
+            plugins = {
+                f"{registry}/hashicorp/{name}": {**plugin, "Addr": {"Network": "unix", "String": address}}
+                for name, address in addresses
+                for registry in REGISTRIES
+            }
+            return {"TF_REATTACH_PROVIDERS": json.dumps(plugins)}
+
+        yield attach
 
 
 def used() -> list[str]:

@@ -1,10 +1,12 @@
 """A stand-in Terraform provider: it has the schema of the real provider, and its resources exist in the state only.
 
 Terraform starts it as ``python serve.py SCHEMA.binpb`` with ``TF_DISABLE_PLUGIN_TLS=1``, reads the address from the
-first line of its output, and uses the plugin protocol, version 6. A plan is equal to that of the real provider: the
-rules of the provider decide what is valid, and which change replaces a resource (`rules.py`). An apply generates the
-values that Google would return. Tests therefore need neither the registry nor Google Cloud. With
-CALLMOOD_STAND_IN_LOG, each applied change is appended to that file as JSON, in the order of the changes.
+first line of its output, and uses the plugin protocol, version 6. With several schemas, it serves them to many runs of
+Terraform (`install.reattach`): it reads folders, and prints the addresses for runs in each folder. A plan is equal to
+that of the real provider: the rules of the provider decide what is valid, and which change replaces a resource
+(`rules.py`). An apply generates the values that Google would return. Tests therefore need neither the registry nor
+Google Cloud. With CALLMOOD_STAND_IN_LOG, each applied change is appended to that file as JSON, in the order of the
+changes.
 """
 
 from __future__ import annotations
@@ -132,10 +134,10 @@ def missing_metric(policy: dict[str, Any]) -> str | None:
 
 
 class Provider(tfplugin_pb2_grpc.ProviderServicer):
-    """The provider service, based on a schema."""
+    """The provider service, based on a schema, for runs of Terraform in a folder."""
 
-    def __init__(self, schema: pb.GetProviderSchema.Response) -> None:
-        self.schema = schema
+    def __init__(self, schema: pb.GetProviderSchema.Response, folder: Path) -> None:
+        self.schema, self.folder = schema, folder
 
     def block(self, type_name: str) -> pb.Schema.Block:
         """Return the schema block of a resource type."""
@@ -198,7 +200,7 @@ class Provider(tfplugin_pb2_grpc.ProviderServicer):
         config = decode(request.config)
         if request.type_name == "archive_file":
             try:
-                return pb.ReadDataSource.Response(state=encode(archive_file(config)))
+                return pb.ReadDataSource.Response(state=encode(archive_file(config, self.folder)))
             except (OSError, ValueError) as failure:
                 return pb.ReadDataSource.Response(diagnostics=[error(f"error creating archive: {failure}")])
         block = self.schema.data_source_schemas[request.type_name].block
@@ -229,22 +231,42 @@ class Stdio(grpc_stdio_pb2_grpc.GRPCStdioServicer):
         return iter(())
 
 
-def serve(schema: Path) -> None:
-    """Serve a schema until Terraform stops the process."""
-    ended = threading.Event()
+def start(schema: Path, folder: Path, address: str, ended: threading.Event) -> grpc.Server:
+    """Start to serve a schema at a Unix socket. Terraform sets `ended`."""
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
-    provider = Provider(pb.GetProviderSchema.Response.FromString(schema.read_bytes()))
+    provider = Provider(pb.GetProviderSchema.Response.FromString(schema.read_bytes()), folder)
     tfplugin_pb2_grpc.add_ProviderServicer_to_server(provider, server)
     grpc_controller_pb2_grpc.add_GRPCControllerServicer_to_server(Controller(ended), server)
     grpc_stdio_pb2_grpc.add_GRPCStdioServicer_to_server(Stdio(), server)
-    with tempfile.TemporaryDirectory() as folder:
-        address = f"{folder}/plugin.sock"
-        server.add_insecure_port(f"unix://{address}")
-        server.start()
+    server.add_insecure_port(f"unix://{address}")
+    server.start()
+    return server
+
+
+def serve(schema: Path) -> None:
+    """Serve a schema until Terraform stops the process."""
+    ended = threading.Event()
+    with tempfile.TemporaryDirectory() as sockets:
+        address = f"{sockets}/plugin.sock"
+        server = start(schema, Path(), address, ended)
         print(f"1|6|unix|{address}|grpc", flush=True)  # handshake of go-plugin
         ended.wait()
         server.stop(grace=0.2).wait()
 
 
+def serve_folders(schemas: list[Path]) -> None:
+    """Serve schemas for each folder in a line of the input, until the input ends."""
+    servers = []
+    with tempfile.TemporaryDirectory() as sockets:
+        for line in sys.stdin:
+            addresses = [f"{sockets}/{len(servers)}-{schema.stem}.sock" for schema in schemas]
+            for schema, address in zip(schemas, addresses, strict=True):
+                servers.append(start(schema, Path(line.strip()), address, threading.Event()))
+            print(json.dumps(addresses), flush=True)
+        for server in servers:
+            server.stop(grace=None)
+
+
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]))
+    schemas = [Path(schema) for schema in sys.argv[1:]]
+    serve_folders(schemas) if len(schemas) > 1 else serve(*schemas)
