@@ -200,6 +200,7 @@ resource "google_bigquery_data_transfer_config" "store_metrics" {
       dataset         = "${var.deployment.project_id}.${var.dataset_id}"
       reports         = "${var.deployment.project_id}.${google_bigquery_dataset.reports.dataset_id}"
       columns         = join(", ", local.tables["stored_metrics"].fields[*].name)
+      related_columns = join(", ", local.tables["related_analyses"].fields[*].name)
       metrics_version = module.views[google_bigquery_dataset.reports.dataset_id].metrics_version
     })
   }

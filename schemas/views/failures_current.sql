@@ -12,10 +12,20 @@ SELECT
   f.event_id,
   f.software_version
 FROM `${dataset}.failures` AS f
-LEFT JOIN `${dataset}.generations_current` AS g ON g.uri = f.uri AND g.generation = f.generation
+LEFT JOIN (
+  SELECT uri, MAX(generation) AS generation FROM `${dataset}.failures` GROUP BY uri
+) AS n ON n.uri = f.uri
+LEFT JOIN (
+  SELECT object_sha256, MAX(generation) AS generation FROM `${dataset}.erasures_current` GROUP BY object_sha256
+) AS g ON g.object_sha256 = TO_HEX(SHA256(f.uri))
 WHERE
   -- The failure is of the newest generation, or the event did not name one.
-  (f.uri IS NULL OR f.generation IS NULL OR g.uri IS NOT NULL)
+  (
+    f.uri IS NULL
+    OR f.generation IS NULL
+    OR (f.generation = n.generation AND IFNULL(g.generation < f.generation, TRUE))
+  )
+  -- This reads two columns of all days: an analysis can be of any day.
   AND NOT EXISTS (
     SELECT 1 FROM `${dataset}.recordings` AS r WHERE r.uri = f.uri AND r.generation >= f.generation
   )

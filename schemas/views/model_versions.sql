@@ -2,12 +2,20 @@
 -- including a canary's share and staged results. Customers' speech only.
 WITH
 newest_analyses AS (
+  -- As in recordings_current.
+  SELECT compared_day AS call_date, analysis_id, analyzed_at
+  FROM `${dataset}.version_analyses` AS c
+  WHERE
+    compared_day > DATE '0001-01-01'
+    AND NOT EXISTS (
+      SELECT 1
+      FROM `${dataset}.related_analyses` AS o
+      WHERE o.is_related AND o.call_date = c.compared_day AND o.analysis_id = c.analysis_id
+    )
+  UNION ALL
   SELECT call_date, analysis_id, analyzed_at
-  FROM `${dataset}.valid_analyses`
-  WHERE TRUE
-  QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY uri, model_version ORDER BY analyzed_at DESC, analysis_id, call_date
-  ) = 1
+  FROM `${dataset}.version_analyses`
+  WHERE compared_day = DATE '0001-01-01' AND is_related
 ),
 analyses AS (
   SELECT r.*

@@ -50,7 +50,9 @@ def _scans(nodes):
 
 def _size(field):
     if field.type == "RECORD":
-        member = " + ".join(f"2 + strlen(x.{each.name})" for each in field.fields)
+        member = " + ".join(
+            f"2 + strlen(x.{each.name})" if each.type == "STRING" else str(_FIXED[each.type]) for each in field.fields
+        )
         return f"COALESCE(list_sum([{member} for x in {field.name}]), 0)"
     if field.mode == "REPEATED":
         return f"COALESCE(list_sum([2 + strlen(x) for x in {field.name}]), 0)"

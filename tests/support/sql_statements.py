@@ -123,17 +123,21 @@ def scheduled_statements():
 def storing_script(dataset="callmood"):
     """Return Terraform's script that stores the metrics of calls, for views and tables in one dataset."""
     template = (ROOT / "infra/warehouse/store_metrics.sql").read_text(encoding="utf-8")
-    columns = ", ".join(field.name for field in tables()["stored_metrics"].fields)
-    return render(template.replace("${columns}", columns).replace("${reports}", dataset), dataset=dataset)
+    for variable, table in (("columns", "stored_metrics"), ("related_columns", "related_analyses")):
+        names = ", ".join(field.name for field in tables()[table].fields)
+        template = template.replace(f"${{{variable}}}", names)
+    return render(template.replace("${reports}", dataset), dataset=dataset)
 
 
 def storing_statements(dataset="callmood"):
-    """Return the statements of that script: the query of its variable, and the insertion with it as a parameter."""
-    [(days, insertion)] = re.findall(
-        r"DECLARE days ARRAY<DATE> DEFAULT \((.*?)\n\);\n(.*);", storing_script(dataset), re.DOTALL
+    """Return the statements of that script: the query of its variable, and the changes with it as a parameter."""
+    [(days, changes)] = re.findall(
+        r"DECLARE days ARRAY<DATE> DEFAULT \((.*?)\n\);\nBEGIN TRANSACTION;\n(.*);\nCOMMIT TRANSACTION;",
+        storing_script(dataset),
+        re.DOTALL,
     )
-    source = "infra/warehouse/store_metrics.sql"
-    return [Statement(source, days), Statement(source, insertion.replace("UNNEST(days)", "UNNEST(@days)"))]
+    statements = [days, *changes.replace("UNNEST(days)", "UNNEST(@days)").split(";\n")]
+    return [Statement("infra/warehouse/store_metrics.sql", sql) for sql in statements]
 
 
 def documented_statements():

@@ -16,16 +16,21 @@ def store_metrics(warehouse):
     if isinstance(warehouse, BigQueryWarehouse):
         warehouse._client.query(storing_script(str(warehouse._dataset))).result()
         return
-    query, insertion = (statement.sql.replace("callmood.", "").replace("`", "") for statement in storing_statements())
+    query, deletion, related, metrics = (
+        statement.sql.replace("callmood.", "").replace("`", "") for statement in storing_statements()
+    )
     [[days]] = [row.values() for row in warehouse.query(query)]
     literals = ", ".join(f"DATE '{day}'" for day in days or []) or "NULL"
-    insertion = insertion.replace("UNNEST(@days)", f"({literals})")
+    metrics = metrics.replace("UNNEST(@days)", f"({literals})")
     if isinstance(warehouse, DuckDBWarehouse):
         with warehouse.session() as connection:
-            connection.execute(to_duckdb(insertion))
+            for sql in (deletion, related, metrics):
+                connection.execute(to_duckdb(sql))
     else:
-        rows = warehouse.query(insertion[insertion.index("SELECT") :])
-        warehouse.append("stored_metrics", rows)
+        selected = [warehouse.query(sql.partition(")")[2]) for sql in (related, metrics)]
+        warehouse.clear("related_analyses")
+        for table, rows in zip(("related_analyses", "stored_metrics"), selected, strict=True):
+            warehouse.append(table, rows)
 
 
 @contextmanager

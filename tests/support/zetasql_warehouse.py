@@ -31,6 +31,9 @@ class ZetaSQLWarehouse:
         self._fields = {name: relation.fields for name, relation in (*tables().items(), *views().items())}
         self._rows = {name: [] for name in tables()}
 
+    def clear(self, table):
+        self._rows[table] = []
+
     def append(self, table, rows):
         self._rows[table] += rows
         for view in self._view_sql:

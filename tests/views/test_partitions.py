@@ -7,8 +7,10 @@ import duckdb
 import pytest
 from call_rows import call, classified, merge, unclassified
 from example_days import DAY
+from stored_metrics import other_views, store_metrics
 from warehouse_data import BERLIN, assert_equal_rows, fill, sort_rows
 
+from callmood.ops.looker import report_views
 from callmood.warehouse.dialect import LAST_DAY
 from callmood.warehouse.duckdb import DuckDBWarehouse
 from callmood.warehouse.schema import tables, views
@@ -23,7 +25,8 @@ UNPRUNED = {
     "agents_compared": "the view itself filters by day: see below",
     "insights": "the view itself filters by day: see below",
     "valid_analyses": "an analysis of any day can replace another; it reads identifying columns only",
-    "generations_current": "a generation of any day can replace another; it reads two columns only",
+    "counted_analyses": "as valid_analyses",
+    "version_analyses": "as valid_analyses",
     "erasures_current": "erasures have no call date; the table is small",
 }
 
@@ -120,3 +123,24 @@ def more_days(tmp_path_factory):
 def test_rows_of_other_days_do_not_change_the_result(local_reports, more_days, view):
     monday = sort_rows(more_days.query(f"SELECT * FROM {view} WHERE call_date = DATE '2026-11-02'"))
     assert_equal_rows(monday, sort_rows(local_reports.rows(view, call_date=MONDAY)))
+
+
+@pytest.fixture(scope="module")
+def stored_day(tmp_path_factory):
+    """Return the example days in a store whose views read stored metrics, as with Terraform's store_metrics."""
+    with pytest.MonkeyPatch.context() as patched, other_views(patched, first_unstored_day="DATE '9999-12-31'"):
+        store = DuckDBWarehouse(tmp_path_factory.mktemp("stored") / "day.duckdb", **BERLIN)
+    fill(store, DAY)
+    store_metrics(store)
+    return store
+
+
+@pytest.mark.parametrize("view", sorted(set(report_views()) - {*UNPRUNED, "data_quality", "model_versions"}))
+def test_day_filter_reaches_every_scan_with_stored_metrics(stored_day, view):
+    """Then no view reads columns of all days, so its cost does not grow with the retained months.
+
+    data_quality counts failures, which have no call date: it reads two columns of all days. DuckDB does not push a
+    filter into a subquery that is read twice, as in model_versions.
+    """
+    relevant = scans_of_query(stored_day, f"SELECT * FROM {view} WHERE call_date = DATE '2026-11-02'", view)
+    assert {table for table, _, reached in relevant if not reached} <= {"related_analyses"}

@@ -15,11 +15,12 @@ _BYTES_PER_S = 2 * 8000
 # BigQuery's minimum billed size of a streamed row; a row of `segments` is smaller.
 _ROW_BYTES = 1000
 # Bytes that BigQuery reads per call for a tile of the dashboard, by the referenced columns and the sizes of its types
-# (`./run bench views month`). A month of a tile reads stored metrics and columns of recordings, or segments. Every
-# query also reads the columns that decide which analysis counts, of all days.
-_TILE_BYTES, _TILE_SEGMENT_BYTES, _IDENTITY_BYTES = 290, 17_600, 420
-# The hourly query reads IDs of all days, and the segments of the current day, on average half of them.
-_STORING_RUNS, _STORING_BYTES = 24 * 30.4, 115
+# (`./run bench views month`): stored metrics and columns of recordings, or segments; and the columns that decide which
+# analysis counts, with stored metrics of the month, otherwise of all days.
+_TILE_BYTES, _TILE_SEGMENT_BYTES, _IDENTITY_BYTES = 290, 17_600, 310
+# The hourly query reads the columns that identify analyses of all days, and the segments of the current day, on average
+# half of them.
+_STORING_RUNS, _STORING_BYTES = 24 * 30.4, 115 + _IDENTITY_BYTES
 # Size of an event in Pub/Sub, billed for publishing and for delivery, and of the log entries of one analysis.
 _EVENT_BYTES, _LOG_BYTES = 2 * 2000, 2000
 
@@ -184,8 +185,9 @@ def tile_bytes(workload: Workload) -> float:
     >>> tile_bytes(million) < 1e9
     True
     """
-    month = _TILE_BYTES if workload.stores_metrics else _TILE_BYTES + _TILE_SEGMENT_BYTES
-    return workload.calls * (month + _IDENTITY_BYTES * workload.keep_months)
+    if workload.stores_metrics:
+        return workload.calls * (_TILE_BYTES + _IDENTITY_BYTES)
+    return workload.calls * (_TILE_BYTES + _TILE_SEGMENT_BYTES + _IDENTITY_BYTES * workload.keep_months)
 
 
 def backfill_usd(recordings: int, size_bytes: int) -> float:
