@@ -227,14 +227,10 @@ def extract(root: Path, types: list[str]) -> dict[str, Rules]:
 def main(folder: str) -> None:
     """Print the rules as JSON, with the revision that they come from."""
     root = Path(folder)
-    described = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
-    commit = described.stdout.strip() or "unknown"
-    version = re.search(r"^## (\d+\.\d+\.\d+)", (root / "CHANGELOG.md").read_text(), re.M)
-    header = {
-        "source": "github.com/hashicorp/terraform-provider-google",
-        "commit": commit,
-        "version": version[1] if version else "unknown",
-    }
+    revision = ["git", "log", "-1", "--format=%H %cs"]
+    described = subprocess.run(revision, cwd=root, capture_output=True, text=True, check=True)
+    commit, date = described.stdout.split()
+    header = {"source": "github.com/hashicorp/terraform-provider-google", "commit": commit, "date": date}
     print(json.dumps({"provider": header, "resources": extract(root, used_types())}, indent=1, sort_keys=True))
 
 
