@@ -1,5 +1,6 @@
 """`backfill` and `retry-failures`: published events are processed like uploads."""
 
+import itertools
 import json
 import re
 import time
@@ -81,6 +82,28 @@ def test_dead_lettered_recordings_are_analyzed_after_retry_failures(callmood, st
     assert callmood("retry-failures", "--topic", "recordings").exit_code == 0
     stack.until("SELECT 1 FROM recordings_current WHERE recording_id = @id", call)
     assert call.uri not in callmood("retry-failures", "--topic", "recordings", "--dry-run", "--json").stdout
+
+
+def test_lost_rows_are_restored_from_the_recordings(callmood, stack):
+    """The restore drill in docs/million-calls.md: all rows are lost, and the audio is kept."""
+    calls = [stack.upload(f"drill/{number}.wav", clip(), **{"call-id": f"drill-{number}"}) for number in range(2)]
+    columns = "call_date, call_id, uri, analysis_id, duration_s, segment_count, negativity"
+    shown = f"SELECT {columns} FROM calls WHERE call_id LIKE 'drill-%' ORDER BY call_id"
+
+    def rows_when_stored():
+        for call in calls:
+            stack.until("SELECT 1 FROM recordings WHERE recording_id = @id", call)
+        return stack.rows(shown)
+
+    before = rows_when_stored()
+    assert len(before) == 2
+    for call, table in itertools.product(calls, ("recordings", "segments")):
+        stack.rows(f"DELETE FROM {table} WHERE recording_id = @id", call)
+    assert stack.rows(shown) == []
+
+    done = callmood("backfill", f"gs://{stack.bucket.name}/drill/", "--topic", "recordings", "--rate", 100)
+    assert done.exit_code == 0, done.output
+    assert rows_when_stored() == before
 
 
 def test_every_recording_with_the_prefix_is_published(callmood, archive, published):
