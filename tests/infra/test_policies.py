@@ -106,6 +106,32 @@ def test_accounts_exist_before_their_grants(existing):
     assert checked > 20
 
 
+def test_secrets_can_be_read_before_their_use(existing):
+    """Cloud Run does not start a revision whose account cannot read a secret."""
+    kind = "google_secret_manager_secret_iam_member"
+    grants = {
+        (found["values"]["secret_id"], found["values"]["member"].partition(":")[2]): found["address"]
+        for found in of_type(existing.resources, kind)
+    }
+    uses = [
+        (found["address"], (secret["secret"], config["service_account_email"]))
+        for found in of_type(existing.resources, "google_cloudfunctions2_function")
+        for config in found["values"]["service_config"]
+        for secret in config["secret_environment_variables"]
+    ] + [
+        (found["address"], (reference["secret"], template["service_account"]))
+        for found in of_type(existing.resources, "google_cloud_run_v2_service")
+        for template in found["values"]["template"]
+        for variable in template["containers"][0]["env"]
+        for source in variable["value_source"]
+        for reference in source["secret_key_ref"]
+    ]
+    assert {use for _, use in uses} == grants.keys()
+    assert len(uses) >= 2 * is_hardened(existing)
+    for address, use in uses:
+        assert grants[use] in existing.graph[address], address
+
+
 def test_every_reader_of_a_table_with_queues_is_in_its_row_access_policy(existing):
     policies = of_type(existing.resources, "google_bigquery_row_access_policy")
     if not is_hardened(existing):
