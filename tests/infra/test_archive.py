@@ -18,6 +18,8 @@ import pytest
 from stack.services import free_port, process
 from workspaces import PROJECT, ROOT, of_type
 
+from callmood.warehouse.bigquery import BigQueryWarehouse
+
 EXAMPLE = ROOT / "tests/examples/2026-11-02T09-14-00Z_call-1001_queue-billing_agent-a17_customer-c204.wav"
 
 
@@ -127,5 +129,8 @@ def test_archive_processes_an_event_with_its_requirements_only(deployed, source,
         request = urllib.request.Request(url, json.dumps(push).encode(), {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=120) as answer:
             assert answer.status == 204, log.read_text()
-    sql = "SELECT DISTINCT role FROM `acme-calls-1.callmood_reports.segments_current`"
-    assert {row["role"] for row in cloud.bigquery.query_and_wait(sql)} == {"agent", "customer"}, log.read_text()
+    reports = BigQueryWarehouse("acme-calls-1.callmood_reports", cloud.bigquery)
+    columns = "call_id, queue, agent_id, customer_id, customer_emotion_s > 0 AS has_emotion"
+    [row] = reports.query(f"SELECT {columns} FROM calls")
+    expected = {"call_id": "1001", "queue": "billing", "agent_id": "a17", "customer_id": "c204", "has_emotion": True}
+    assert row == expected, log.read_text()
