@@ -1,5 +1,6 @@
 """Stored metrics: views return the same rows as without them, also after later changes."""
 
+import itertools
 import uuid
 from datetime import date
 
@@ -157,21 +158,29 @@ def check_after_each_change(bounded):
 @st.composite
 def analyses(draw):
     """Return analyses of few objects with few contents on some days, so that most have relatives on another day."""
+    objects = {
+        (name, generation): {
+            "content_sha256": draw(st.sampled_from(["x" * 64, f"{name}{generation}" * 32])),
+            "call_id": draw(st.sampled_from([None, "k", name])),
+            "uploaded_at": f"2026-11-04T0{index}:00:00+00:00",
+        }
+        for index, (name, generation) in enumerate(itertools.product("abc", (1, 2)))
+    }
     found = []
-    for _ in range(draw(st.integers(2, 7))):
-        name, day = draw(st.sampled_from("abc")), draw(st.sampled_from(["01", "02", "03"]))
-        found.append(
-            call(
-                name,
-                customer=[classified(0, 6, anger=0.9)],
-                at=f"2026-11-{day}T{draw(st.integers(8, 12)):02}:00:00+00:00",
-                analyzed_at=f"2026-11-{draw(st.integers(4, 9)):02}T00:00:00+00:00",
-                generation=draw(st.integers(1, 2)),
-                model=draw(st.sampled_from("12")),
-                call_id=draw(st.sampled_from([None, "k", name])),
-                content_sha256=draw(st.sampled_from(["x" * 64, name * 64])),
-            )
+    for index in range(draw(st.integers(2, 7))):
+        name, generation = draw(st.sampled_from(sorted(objects)))
+        rows = call(
+            name,
+            customer=[classified(0, 6, anger=0.9)],
+            at=f"2026-11-{draw(st.sampled_from(['01', '02', '03']))}T09:00:00+00:00",
+            analyzed_at=f"2026-11-{draw(st.integers(5, 9)):02}T00:0{index}:00+00:00",
+            generation=generation,
+            model=draw(st.sampled_from("12")),
+            **objects[name, generation],
         )
+        for row in (*rows["recordings"], *rows["segments"]):
+            row["analysis_id"] = f"{index}{row['analysis_id'][1:]}"
+        found.append(rows)
     more = draw(st.sampled_from([{}, erasure("a"), failure("b", generation=2), release("1", "published", 8)]))
     return merge(*found, more)
 
