@@ -8,3 +8,6 @@ CorpusName = Literal["cremad", "emodb", "ravdess", "savee", "tess", "synthetic",
 Split = Literal["train", "valid", "test"]
 Channel = Literal["clean", "telephone", "random_telephone"]
 Crop = Literal["whole", "speech", "random"]
+
+Runtime = Literal["ai-edge-litert", "tflite-runtime"]
+"""type: a TFLite runtime; `callmood.emotion.model.RUNTIMES` has its module."""

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from callmood.emotion.model import RUNTIMES
 from model.cli.options import (
     EVALUATION_CACHE,
     SHIPPED_MODEL,
@@ -17,12 +16,12 @@ from model.cli.options import (
     ModelOption,
     RootOption,
     checkpoint_option,
-    choice_option,
     input_argument,
     input_option,
     output_option,
 )
 from model.files import MODEL_DIR
+from model.types import Runtime
 
 app = typer.Typer()
 
@@ -115,7 +114,7 @@ def fit_head(
 def parity(
     model: Annotated[Path, typer.Option("--model", help="The .tflite file.")],
     manifest: Annotated[Path, typer.Option("--manifest", help="Manifest from the command ingest.")],
-    runtime: Annotated[str, choice_option("--runtime", choices=tuple(RUNTIMES), help="TFLite runtime.")],
+    runtime: Annotated[Runtime, typer.Option("--runtime", help="TFLite runtime.")],
 ) -> None:
     """Print the probabilities that a model file predicts on one runtime, as JSON."""
     from json import dumps

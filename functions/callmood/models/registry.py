@@ -18,14 +18,14 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from callmood.emotion.model import EmotionModel, read_model
-from callmood.emotion.self_test import check_self_test
 from callmood.errors import ModelError, RegistryError
 from callmood.models.object_store import ABSENT, ObjectStore, open_object_store
 from callmood.types import MODEL_VERSION
 
 if TYPE_CHECKING:
     from google.cloud.storage import Client
+
+    from callmood.emotion.model import EmotionModel
 
 PRODUCTION = "production"
 
@@ -247,6 +247,9 @@ class Registry:
         ModelError
             The version does not exist, is damaged, does not match its hash, or fails its self-test.
         """
+        from callmood.emotion.model import read_model  # lazy: changes of an alias do not need SciPy
+        from callmood.emotion.self_test import check_self_test
+
         try:
             content, metadata, self_test = (self.read(version, name) for name in (_MODEL, _METADATA, _SELF_TEST))
         except RegistryError as error:
