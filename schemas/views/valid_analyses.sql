@@ -3,7 +3,8 @@
 -- A newer generation, another analysis, or a copy can be of any day. Without Terraform's store_metrics, this view
 -- compares the analyses of all days, and reads the columns that identify them from all days. With store_metrics, it
 -- compares the analyses of each day, and those of related_analyses, which have relatives on other days.
--- compared_day is the day whose analyses are compared with a row; 0001-01-01: all days.
+-- compared_day is the day whose analyses are compared with a row; 0001-01-01: all days. The first branch has the column
+-- call_date itself as compared_day, because a filter on an expression of it would read all days.
 WITH
 analyses AS (
   SELECT

@@ -242,7 +242,8 @@ def test_ctrl_c_while_workers_start_prints_no_traceback(folder, tmp_path, comman
     target = {"analyze": ["--store", tmp_path / "calls.duckdb"], "calibrate": ["--out", tmp_path / "population.json"]}
     run = start(command, folder, *target[command], "--workers", 2)
     deadline = time.monotonic() + 30
-    while not any(is_starting_worker(pid) for pid in children(run)) and time.monotonic() < deadline:
+    while not any(is_starting_worker(pid) for pid in children(run)):
+        assert time.monotonic() < deadline
         time.sleep(0.01)
     time.sleep(0.2)  # a process imports the product for longer than this
     os.killpg(run.pid, signal.SIGINT)

@@ -27,7 +27,7 @@ def test_details_of_a_telephone_system_fill_fields(store, tmp_path):
         encoding="utf-8",
     )
     output = run("details", "load", cdr, "--column", "uniqueid=call_id", "--column", "calldate=started_at")
-    assert output == "2 calls loaded. 0 calls moved to the day of their start.\n"
+    assert output == "2 calls loaded. 0 calls moved to the day of the start.\n"
     first, second = store.query(
         "SELECT queue, agent_id, customer_id, direction, labels FROM recordings_current ORDER BY call_id"
     )

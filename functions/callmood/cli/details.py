@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from callmood.cli.options import DEFAULT_STORE, JsonOption, StoreOption, example
-from callmood.cli.output import out, print_json
+from callmood.cli.output import out, plural, print_json
 from callmood.errors import CallmoodError
 
 DatasetOption = Annotated[str | None, typer.Option("--dataset", help="Use this BigQuery dataset instead of the store.")]
@@ -57,7 +57,7 @@ def load(
     if as_json:
         print_json([{"loaded": len(rows), "moved": moved}])
     else:
-        out.print(f"{len(rows):,} calls loaded. {_moved(moved)}", highlight=False)
+        out.print(f"{plural(len(rows), 'call')} loaded. {_moved(moved)}", highlight=False)
 
 
 @details.command(epilog=example("callmood details apply --dataset acme.callmood"))
@@ -77,4 +77,4 @@ def apply(store: StoreOption = DEFAULT_STORE, dataset: DatasetOption = None, as_
 
 
 def _moved(number: int) -> str:
-    return f"{number:,} calls moved to the day of their start."
+    return f"{plural(number, 'call')} moved to the day of the start."

@@ -1,5 +1,6 @@
 # The views of one dataset, created in the order of their dependencies. A view refers to tables and other views as
-# `$${dataset}.name`, and to SQL that several views contain as `$${part}`, a file in `parts`. Tables are in one dataset; a view reads other views from its own dataset.
+# `$${dataset}.name`, and to SQL that several views contain as `$${part}`, a file in `parts`. Tables are in one dataset; a
+# view reads other views from its own dataset.
 
 locals {
   parts = { for name in ["group_sums", "half_widths"] : name => trimspace(file("${var.folder}/parts/${name}.sql")) }
