@@ -33,6 +33,23 @@ def wait_playing(page, after):
     )
 
 
+def test_call_appears_before_the_list_of_calls_and_without_the_chart_library(open_page, site):
+    names = []
+    with open_page(page_url(site, "call.html", "call=none"), is_new=True) as page:
+        page.wait_for_function("callmood.calls !== undefined")
+        page.on("request", lambda request: names.append("/".join(request.url.split("/")[-2:])))
+        page.goto("about:blank")
+        page.goto(page_url(site, "call.html", f"call={CALL_WITH_AUDIO}"))
+        wait_loaded(page)
+        expect(page.locator("#position")).not_to_be_empty()
+    before_list = names[: names.index("data/manifest.js")]
+    assert sum((site / name).stat().st_size for name in before_list if name.startswith("assets/")) < 120_000
+    assert [name.split("-")[0] for name in before_list if name.startswith("data/")] == [
+        "data/details",
+        "data/reviews.js",
+    ]
+
+
 def test_navigation_between_list_and_calls_keeps_the_filters(index_page):
     index_page.select_option("[name=queue]", "billing")
     index_page.click("#list tbody tr:nth-child(2) th a")

@@ -2,8 +2,8 @@
 
 import pytest
 from playwright.sync_api import expect
-from report_site import page_url
-from synthetic_store import QUEUES
+from report_site import build_site, page_url
+from synthetic_store import QUEUES, create_store
 
 TOTALS = """
 SELECT COUNT(*) AS calls, SUM(negative_s) / SUM(customer_emotion_s) AS negativity,
@@ -50,6 +50,19 @@ def test_metrics_equal_the_views(index_page, store):
 
 def test_default_period_is_last_four_weeks(index_page, store):
     assert shown_metrics(index_page) == expected_metrics(store, "call_date BETWEEN '2026-10-24' AND '2026-11-20'")
+
+
+def test_page_loads_the_calls_of_the_period_and_of_those_before_it(open_page, tmp_path, monkeypatch):
+    monkeypatch.setattr("callmood.report.batches._BATCH_CALLS", 100)
+    store = create_store(tmp_path / "calls.duckdb", calls=300, days=300)
+    [compared] = store.query("SELECT COUNT(*) AS n FROM calls WHERE call_date >= '2026-08-22'")
+    with open_page(page_url(build_site(tmp_path, store))) as page:
+        page.wait_for_selector("#list tbody tr")
+        assert compared["n"] <= page.evaluate("callmood.calls.length") <= compared["n"] + 100 < 300
+        assert "(13 weeks)" in page.text_content("#metric-negativity .usual")
+        page.select_option("[name=days]", "all")
+        expect(page.locator("#metric-calls .value")).to_have_text("300")
+        assert shown_metrics(page) == expected_metrics(store)
 
 
 def test_change_without_a_clear_interval_is_not_colored(index_page):

@@ -1,5 +1,6 @@
 """`callmood serve` as a process: the report in Chromium updates as calls are added."""
 
+import re
 import socket
 import urllib.error
 import urllib.request
@@ -131,6 +132,16 @@ def test_another_origin_cannot_include_the_data(empty_server, chromium, tmp_path
     )
     context.close()
     assert set(results) == {"refused"}
+
+
+def test_browsers_keep_the_assets_of_the_current_version(empty_server):
+    page = urllib.request.urlopen(f"{empty_server}/call.html").read().decode()
+    [script] = re.findall(r'src="(assets/base\.js\?v=\w+)"', page)
+    with urllib.request.urlopen(f"{empty_server}/{script}") as response:
+        assert "immutable" in response.headers["Cache-Control"]
+    for other in ("", "?v=0123456789abcdef"):
+        with urllib.request.urlopen(f"{empty_server}/assets/base.js{other}") as response:
+            assert response.headers["Cache-Control"] is None
 
 
 @pytest.fixture(scope="module")

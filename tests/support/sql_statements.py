@@ -24,6 +24,7 @@ TEMPLATE_FIELDS = {
     "columns": ["call_id, negativity"],
     "view": ["calls"],
     "source": ["insights"],
+    "table": ["annotations", "reviews"],
     "condition": ["call_date BETWEEN @first AND @last", "call_date = @day AND recording_id = @recording_id"],
 }
 

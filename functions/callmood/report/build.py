@@ -190,7 +190,10 @@ def manifest(batches: Sequence[Batch], min_calls_per_group: int, **values: Any) 
     dict
         JSON-serializable.
     """
-    entries = [{"name": batch.name, "version": batch.version, "calls": batch.calls} for batch in batches]
+    entries = [
+        {"name": batch.name, "last": batch.last.isoformat(), "version": batch.version, "calls": batch.calls}
+        for batch in batches
+    ]
     return {"minCallsPerGroup": min_calls_per_group, "batches": entries, **values}
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 from callmood.errors import AnnotationError
 from callmood.monitoring.annotations import Annotations, annotation_row, review_row
+from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
 
-# Joining annotations to segments is slow; without annotations it is unnecessary.
-_ANNOTATED_DAYS = """
+# Joining annotations and reviews to calls is slow, and unnecessary on days without them.
+_DAYS = """
 SELECT MIN(call_date) AS first, MAX(call_date) AS last
-FROM annotations
+FROM {table}
 WHERE call_date BETWEEN @first AND @last
 """
 
@@ -48,9 +49,11 @@ def reviews_payload(warehouse: Warehouse, first: date = date.min, last: date = d
         JSON-serializable. ``segments``: recording id, channel, start in milliseconds, annotated emotion, predicted
         emotion, and sampling. ``reviews``: recording id, verdict, and note.
     """
-    period = {"first": first, "last": last}
-    [annotated] = warehouse.query(_ANNOTATED_DAYS, period)
-    rows = warehouse.query(_SEGMENTS, annotated) if annotated["first"] else []
+
+    def query(table: str, sql: str) -> list[JsonRow]:
+        [days] = warehouse.query(_DAYS.format(table=table), {"first": first, "last": last})
+        return warehouse.query(sql, days) if days["first"] else []
+
     return {
         "segments": [
             [
@@ -61,9 +64,9 @@ def reviews_payload(warehouse: Warehouse, first: date = date.min, last: date = d
                 row["predicted_emotion"],
                 row["sampling"],
             ]
-            for row in rows
+            for row in query("annotations", _SEGMENTS)
         ],
-        "reviews": [[row["recording_id"], row["verdict"], row["note"]] for row in warehouse.query(_REVIEWS, period)],
+        "reviews": [[row["recording_id"], row["verdict"], row["note"]] for row in query("reviews", _REVIEWS)],
     }
 
 

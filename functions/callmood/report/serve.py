@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -34,7 +34,7 @@ from callmood.report.model_quality import query_model_quality
 from callmood.report.payload import calls_payload
 from callmood.report.queries import count_failures, query_call, query_calls
 from callmood.report.reviews import reviews_payload, save_reviews
-from callmood.report.templates import load_asset, render_page
+from callmood.report.templates import assets_version, load_asset, render_page
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
 
@@ -96,9 +96,12 @@ class StoreReport:
 
     def warm_up(self) -> None:
         """Prepare what the first view needs, while the browser opens it."""
+        charts = Thread(target=load_asset, args=["vega.js"])
+        charts.start()
         with suppress(CallmoodError):  # the first request raises it again
-            self._query_batches()
-        load_asset("vega.js")
+            for batch in self._query_batches()[-1:]:
+                self._calls(batch)
+        charts.join()
 
     def version(self, _: Request) -> Response:
         """Return a text that changes when the store changes."""
@@ -151,13 +154,14 @@ class StoreReport:
 
     def calls(self, request: Request) -> Response:
         """Return one batch of the list of calls."""
-        batch = self._find_batch(request)
+        return _json(self._calls(self._find_batch(request)))
 
+    def _calls(self, batch: Batch) -> str:
         def query() -> object:
             with self._warehouse.snapshot(DAYS, batch.days) as snapshot:
                 return calls_payload(query_calls(snapshot, batch.first, batch.last), self._zone)
 
-        return _json(self._cached(f"calls-{batch.name}", batch, query))
+        return self._cached(f"calls-{batch.name}", batch, query)
 
     def sparklines(self, request: Request) -> Response:
         """Return the sparklines of one batch, in the order of its calls."""
@@ -247,7 +251,10 @@ class StoreReport:
         content = load_asset(name)
         if content is None:
             raise HTTPException(404)
-        return Response(content, media_type="text/css" if name.endswith(".css") else "text/javascript")
+        media_type = "text/css" if name.endswith(".css") else "text/javascript"
+        is_current = request.query_params.get("v") == assets_version()
+        headers = {"Cache-Control": "max-age=31536000, immutable"} if is_current else None
+        return Response(content, media_type=media_type, headers=headers)
 
     def _recording(self, request: Request) -> AbstractContextManager[Warehouse]:
         return self._warehouse.snapshot("recording_id = @id", {"id": request.path_params["id"]})

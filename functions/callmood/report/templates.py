@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import subprocess
+import sys
 from datetime import datetime
 from functools import cache
+from importlib.metadata import version as package_version
 from importlib.resources import files
+from threading import Lock
 from typing import Any
 
-import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from callmood import __version__
@@ -41,6 +45,8 @@ def render_page(template: str, built_at: datetime, **values: Any) -> str:
         "emotions": EMOTIONS,
         "labels": LABELS,
         "is_served": False,
+        # Browsers keep the assets of a server, and load them again when they change.
+        "assets_version": f"?v={assets_version()}" if values.get("is_served") else "",
         "detail_files": 0,
         "agent_emotion": False,
         "without_population": 0,
@@ -101,7 +107,26 @@ def _load_static() -> dict[str, bytes]:
 
 
 @cache
+def assets_version() -> str:
+    """Return a text that changes when an asset changes."""
+    content = b"".join(_load_static().values()) + package_version("vl-convert-python").encode()
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+_BUNDLE = """
+import sys, vl_convert
+sys.stdout.buffer.write(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode())
+"""
+_bundle_lock = Lock()
+
+
 def _bundle_vega() -> bytes:
-    # vl-convert needs some seconds, so the server must not wait for it before it sends other files.
-    notice = "/* Vega, Vega-Lite and Vega-Embed, https://vega.github.io, BSD-3-Clause. */\n"
-    return (notice + vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")).encode()
+    with _bundle_lock:
+        return _run_bundler()
+
+
+@cache
+def _run_bundler() -> bytes:
+    # The bundler needs seconds, in which no other thread of its process runs.
+    done = subprocess.run([sys.executable, "-c", _BUNDLE], capture_output=True, check=True)  # noqa: S603 - a constant
+    return b"/* Vega, Vega-Lite and Vega-Embed, https://vega.github.io, BSD-3-Clause. */\n" + done.stdout

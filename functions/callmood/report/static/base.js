@@ -26,6 +26,13 @@ callmood.fill = function (selector, ...children) {
   return element;
 };
 
+callmood.svg = function (tag, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children.flat());
+  return element;
+};
+
 // A name may have any text direction and length: <bdi> isolates it from the surrounding text. It may break after a
 // separator, such as in "2026-11-03_call-1004_queue-billing.wav".
 callmood.nameElement = function (text) {
@@ -44,6 +51,15 @@ callmood.meter = (ratio, max = 1) =>
     callmood.h("span", { class: "number" }, callmood.percent(ratio)),
   );
 
+// Returns a function that computes the value of each key once.
+callmood.memoize = function (compute) {
+  const known = new Map();
+  return (key) => {
+    if (!known.has(key)) known.set(key, compute(key));
+    return known.get(key);
+  };
+};
+
 // --- formats ----------------------------------------------------------------------------------------------------
 
 callmood.clock = function (seconds) {
@@ -56,17 +72,17 @@ callmood.clock = function (seconds) {
 // Dates and numbers follow the language of the browser.
 callmood.locale = navigator.language || "en-GB";
 
-callmood.number = (value, digits = 0) =>
-  value.toLocaleString(callmood.locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+// A formatter takes longer to create than a page of numbers takes to format.
+const formatOf = callmood.memoize((key) => {
+  const [style, digits] = key.split(" ");
+  const options = { style, minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return new Intl.NumberFormat(callmood.locale, options);
+});
+
+callmood.number = (value, digits = 0) => formatOf(`decimal ${digits}`).format(value);
 
 callmood.percent = (ratio, digits = 0) =>
-  ratio === null || ratio === undefined
-    ? "–"
-    : ratio.toLocaleString(callmood.locale, {
-        style: "percent",
-        minimumFractionDigits: digits,
-        maximumFractionDigits: digits,
-      });
+  ratio === null || ratio === undefined ? "–" : formatOf(`percent ${digits}`).format(ratio);
 
 callmood.count = (n) => callmood.number(n);
 
@@ -78,22 +94,10 @@ callmood.totalTime = (seconds) =>
 const DAY_MS = 86400000;
 callmood.WEEKDAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
-callmood.date = (day, options = {}) =>
-  new Date(`${day}T00:00Z`).toLocaleDateString(callmood.locale, {
-    day: "numeric",
-    month: "short",
-    year: "numeric",
-    timeZone: "UTC",
-    ...options,
-  });
+const DATE = { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" };
 
-// Returns a function that computes the value of each key once.
-callmood.memoize = function (compute, known = new Map()) {
-  return (key) => {
-    if (!known.has(key)) known.set(key, compute(key));
-    return known.get(key);
-  };
-};
+callmood.date = (day, options = {}) =>
+  new Date(`${day}T00:00Z`).toLocaleDateString(callmood.locale, { ...DATE, ...options });
 
 callmood.dateText = callmood.memoize((day) => callmood.date(day));
 

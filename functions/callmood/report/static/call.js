@@ -187,10 +187,10 @@
     const hasTimeline = call.timeline.some((value) => value !== null);
     document.querySelector("#timeline").hidden = !hasTimeline;
     if (hasTimeline) {
-      callmood.charts.timeline("#timeline", call.timeline, call.duration);
-      callmood.charts.quarters("#quarters", call.quarters);
+      callmood.callCharts.timeline(call.timeline, call.duration);
+      callmood.callCharts.quarters(call.quarters);
     } else {
-      callmood.charts.message("#quarters", "No emotion was inferred in this call.");
+      fill("#quarters", h("p", { class: "quiet" }, "No emotion was inferred in this call."));
     }
     const change = call.negativityChange;
     const points = `${Math.abs(100 * change).toFixed(0)} points ${change > 0 ? "higher" : "lower"}`;
@@ -213,9 +213,12 @@
 
   player.onMove = lanes.movePlayhead;
   lanes.onSeek(player.seek, callmood.review.select);
+  callmood.firstNeededDay = (state) => metrics.period(state)[0]; // for the next and the previous call
   window.addEventListener("hashchange", load);
   window.addEventListener("callschange", renderNavigation);
+  const painted = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
   load()
+    .then(painted) // the call appears before the list of calls is read
     .then(callmood.reviews.load)
     .then(callmood.data.loadCalls);
 })();

@@ -1,4 +1,4 @@
-// The charts, drawn with Vega-Lite. They use the colors of the style sheet, so that they follow light, dark, and print.
+// The charts of the index page, drawn with Vega-Lite. They use the colors of the style sheet, so that they follow light, dark, and print.
 "use strict";
 
 callmood.charts = (() => {
@@ -179,60 +179,6 @@ callmood.charts = (() => {
               { field: "group", title: "metrics" },
               { field: "thresholdRatio", title: "statistic / threshold", type: "quantitative", format: ".0%" },
             ],
-          },
-        },
-        values,
-      );
-    },
-
-    quarters(selector, negativity) {
-      const values = negativity.map((ratio, i) => ({ quarter: ["first", "second", "third", "last"][i], ratio }));
-      const encoding = {
-        x: { field: "quarter", type: "ordinal", sort: null, title: "quarter of the call", axis: { labelAngle: 0 } },
-        y: {
-          field: "ratio",
-          type: "quantitative",
-          title: null,
-          axis: percentAxis,
-          scale: { domain: [0, Math.max(0.5, ...negativity.map((ratio) => ratio ?? 0))] },
-        },
-      };
-      draw(
-        selector,
-        {
-          description: "Negativity of the customer in each quarter of the call.",
-          height: 180,
-          encoding,
-          layer: [
-            { mark: { type: "bar", color: "var(--negative)", cornerRadiusEnd: 3, width: { band: 0.6 } } },
-            {
-              mark: { type: "text", dy: -8, color: "var(--ink)", fontSize: 12, aria: false },
-              encoding: { text: { field: "ratio", type: "quantitative", format: ".0%" } },
-            },
-          ],
-        },
-        values,
-      );
-    },
-
-    timeline(selector, negativity, duration) {
-      const values = negativity.map((ratio, i) => {
-        const [start, end] = [10 * i, Math.min(10 * i + 10, duration)];
-        return { start, end, ratio, time: `${callmood.clock(start)} to ${callmood.clock(end)}` };
-      });
-      draw(
-        selector,
-        {
-          description: "Negativity of the customer, per ten seconds.",
-          height: 70,
-          padding: 0,
-          mark: { type: "bar", color: "var(--negative)", opacity: 0.75, binSpacing: 1, cornerRadiusEnd: 2 },
-          encoding: {
-            x: { field: "start", type: "quantitative", axis: null, scale: { domain: [0, duration], nice: false } },
-            x2: { field: "end" },
-            y: { field: "ratio", type: "quantitative", axis: null, scale: { domain: [0, 1] } },
-            y2: { datum: 0 },
-            tooltip: [{ field: "time" }, { field: "ratio", title: "negative", type: "quantitative", format: ".0%" }],
           },
         },
         values,

@@ -64,23 +64,43 @@ callmood.data = (() => {
   // --- the list of calls ----------------------------------------------------------------------------------------
 
   const batches = new Map(); // decoded batches by name: { version, calls }
+  let listed = []; // all batches: { name, last, version, calls }
+  let wanted = new Set(); // names of the batches that are loaded or being loaded
 
-  // Loads the batches that are new or have changed, the newest first, and updates `callmood.calls`.
+  function neededBatches() {
+    const from = callmood.firstNeededDay(callmood.state.read());
+    return listed.filter(({ name, last }) => last >= from || batches.has(name));
+  }
+
+  // Whether the calls that the page needs are loaded or being loaded.
+  const hasNeededCalls = () => neededBatches().every(({ name }) => wanted.has(name));
+
+  // Loads the batches that the page needs and that are new or have changed, the newest first. Updates `callmood.calls`.
   async function update() {
     const manifest = await read("manifest");
-    const names = new Set(manifest.batches.map((batch) => batch.name));
-    for (const name of batches.keys()) if (!names.has(name)) batches.delete(name);
-    const changed = manifest.batches.filter(({ name, version }) => batches.get(name)?.version !== version).reverse();
-    const total = manifest.batches.reduce((sum, batch) => sum + batch.calls, 0);
+    listed = manifest.batches;
     callmood.minCallsPerGroup = manifest.minCallsPerGroup;
-    if (isServed) {
-      for (const batch of changed) {
-        await loadBatch(batch);
-        publish(total, batch === changed.at(-1));
-      }
-    } else {
-      await Promise.all(changed.map(loadBatch));
-      publish(total, true);
+    callmood.days = [listed[0]?.name ?? "", listed.at(-1)?.last ?? ""];
+    const names = new Set(listed.map((batch) => batch.name));
+    for (const name of batches.keys()) if (!names.has(name)) batches.delete(name);
+    const needed = neededBatches();
+    wanted = new Set(needed.map(({ name }) => name));
+    const total = needed.reduce((sum, batch) => sum + batch.calls, 0);
+    const changed = needed.filter(({ name, version }) => batches.get(name)?.version !== version).reverse();
+    try {
+      await (isServed ? loadOneByOne(changed, total) : Promise.all(changed.map(loadBatch)));
+    } catch (error) {
+      wanted = new Set(batches.keys());
+      throw error;
+    }
+    publish(total, true);
+  }
+
+  // A server needs up to a second per batch. Each view has twice the batches of the one before it.
+  async function loadOneByOne(changed, total) {
+    for (const [i, batch] of changed.entries()) {
+      await loadBatch(batch);
+      if (Number.isInteger(Math.log2(i + 1)) && i + 1 < changed.length) publish(total, false);
     }
   }
 
@@ -105,8 +125,7 @@ callmood.data = (() => {
         (a.id < b.id ? -1 : 1),
     );
     calls.forEach((call, rank) => (call.rank = rank));
-    const names = (key) => [...new Set(calls.map((call) => call[key]))].filter((name) => name !== null);
-    Object.assign(callmood, { calls, isComplete, queues: names("queue"), agents: names("agent") });
+    Object.assign(callmood, { calls, isComplete });
     window.dispatchEvent(new Event("callschange"));
   }
 
@@ -121,5 +140,5 @@ callmood.data = (() => {
 
   const sparklines = new Map(); // promises of the sparklines of a batch
 
-  return { isServed, read, readCall, loadCalls, readSparkline };
+  return { isServed, read, readCall, loadCalls, hasNeededCalls, readSparkline };
 })();

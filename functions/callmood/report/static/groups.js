@@ -2,7 +2,7 @@
 "use strict";
 
 callmood.groups = (() => {
-  const { h, fill, metrics, filters, percent, count } = callmood;
+  const { h, svg, fill, metrics, filters, percent, count } = callmood;
   const byName = (a, b) => a.name.localeCompare(b.name, callmood.locale, { numeric: true });
   const cell = (value) => h("td", { class: "number" }, value);
   const nameCell = (key, name) =>
@@ -56,9 +56,9 @@ callmood.groups = (() => {
       }
     }
     const shown = weekly.map((value) => percent(value)).join(", ");
-    return svg({ viewBox: "-2 0 64 20", class: "weeks", role: "img", "aria-label": `Negative by week: ${shown}` }, [
-      ["path", { d: path || "M0 0" }],
-    ]);
+    const label = `Negative by week: ${shown}`;
+    const line = svg("path", { d: path || "M0 0" });
+    return svg("svg", { viewBox: "-2 0 64 20", class: "weeks", role: "img", "aria-label": label }, line);
   }
 
   function renderQueues(state, calls, previous) {
@@ -93,27 +93,18 @@ callmood.groups = (() => {
 
   // --- agents -------------------------------------------------------------------------------------------------------
 
-  function svg(attributes, children) {
-    const create = (tag, values) => {
-      const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-      for (const [name, value] of Object.entries(values)) element.setAttribute(name, value);
-      return element;
-    };
-    const element = create("svg", attributes);
-    element.append(...children.map(([tag, values]) => create(tag, values)));
-    return element;
-  }
-
   // A dot for the difference and a whisker for its 95 % interval, around zero.
   function differencePlot({ difference: { value, low, high }, isDifferent }, max) {
     const x = (ratio) => (60 + (58 * Math.max(-max, Math.min(max, ratio))) / max).toFixed(1);
     const tone = isDifferent ? (value > 0 ? "worse" : "better") : "none";
     const text = `${signedPoints(value)} points, 95% interval ${signedPoints(low)} to ${signedPoints(high)}`;
-    return svg({ viewBox: "0 0 120 16", class: "difference", "data-tone": tone, role: "img", "aria-label": text }, [
-      ["line", { x1: 60, x2: 60, y1: 0, y2: 16, class: "zero" }],
-      ["line", { x1: x(low), x2: x(high), y1: 8, y2: 8 }],
-      ["circle", { cx: x(value), cy: 8, r: 4 }],
-    ]);
+    return svg(
+      "svg",
+      { viewBox: "0 0 120 16", class: "difference", "data-tone": tone, role: "img", "aria-label": text },
+      svg("line", { x1: 60, x2: 60, y1: 0, y2: 16, class: "zero" }),
+      svg("line", { x1: x(low), x2: x(high), y1: 8, y2: 8 }),
+      svg("circle", { cx: x(value), cy: 8, r: 4 }),
+    );
   }
 
   function renderAgents(state, calls) {

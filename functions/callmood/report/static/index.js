@@ -105,8 +105,17 @@
     if (callmood.isComplete) insights.load();
   }
 
+  // A longer period can need calls that are not loaded.
+  function show() {
+    if (callmood.data.hasNeededCalls()) return render();
+    filters.show(callmood.state.read());
+    fill("#loading", "Loading the calls");
+    return callmood.data.loadCalls();
+  }
+
+  callmood.firstNeededDay = metrics.firstComparedDay;
   for (const event of ["statechange", "hashchange"]) {
-    window.addEventListener(event, () => callmood.calls && render());
+    window.addEventListener(event, () => callmood.calls && show());
   }
   window.addEventListener("callschange", renderAll);
   window.addEventListener("reviewschange", () => {

@@ -206,7 +206,6 @@ callmood.lanes = (() => {
     track.style.width = `${100 * scale}%`;
     document.querySelector("#zoom-out").disabled = scale === 1;
     drawRuler();
-    window.dispatchEvent(new Event("resize")); // the timeline chart fills the width of the track
     scrollToPlayhead();
   }
 

@@ -132,7 +132,7 @@ callmood.list = (() => {
         "th",
         { scope: "row", class: "call" },
         h("a", { href: callUrl(state, call) }, callmood.nameElement(call.name)),
-        h("span", { class: "start" }, `${callmood.date(call.day)}, ${call.time}`, marks(call)),
+        h("span", { class: "start" }, `${callmood.dateText(call.day)}, ${call.time}`, marks(call)),
       ),
       h("td", { class: "queue" }, call.queue === null ? "" : callmood.nameElement(call.queue)),
       h("td", { class: "agent" }, call.agent === null ? "" : callmood.nameElement(call.agent)),

@@ -5,7 +5,7 @@
 callmood.metrics = {
   // Returns the calls that match the filters in the address.
   filterCalls(state, calls = callmood.calls) {
-    const [from, to] = callmood.metrics.period(state, calls);
+    const [from, to] = callmood.metrics.period(state);
     return callmood.metrics.filterByGroup(state, calls).filter((call) => call.day >= from && call.day <= to);
   },
 
@@ -21,24 +21,24 @@ callmood.metrics = {
     return calls.filter((call) => tests.every((test) => test(call)));
   },
 
-  // Returns the first and last day of calls. It is computed once for a list of calls, because many figures need it.
-  dayRange: callmood.memoize((calls) => {
-    const last = calls.reduce((latest, call) => (call.day > latest ? call.day : latest), "");
-    return [calls.reduce((earliest, call) => (call.day < earliest ? call.day : earliest), last), last];
-  }, new WeakMap()),
-
   // Returns the first and last day of the selected period. Default: the last four weeks that have calls.
-  period({ from, to, days }, calls = callmood.calls) {
-    const [first, last] = callmood.metrics.dayRange(calls);
+  period({ from, to, days }) {
+    const [first, last] = callmood.days;
     if (from || to) return [from || first, to || last];
     if (days === "all" || !last) return [first, last];
     const start = callmood.addDays(last, 1 - Number(days || 28));
     return [start > first ? start : first, last];
   },
 
+  // Returns the first day that the figures of the period need: those of the period before it, and the usual range.
+  firstComparedDay(state) {
+    const [from, to] = callmood.metrics.period(state);
+    return from && callmood.addDays(to, 1 - Math.max(2 * callmood.countDays(from, to), 7 * callmood.metrics.USUAL_WEEKS));
+  },
+
   // Returns the number of days of the period, and the calls of the period of the same length before it.
   previousPeriod(state, calls = callmood.calls) {
-    const [from, to] = callmood.metrics.period(state, calls);
+    const [from, to] = callmood.metrics.period(state);
     const days = from ? callmood.countDays(from, to) : 0;
     const [first, last] = [callmood.addDays(from, -days), callmood.addDays(from, -1)];
     const matching = callmood.metrics
@@ -231,12 +231,15 @@ callmood.metrics = {
   // Returns a function of a day: the number of whole weeks between the day and the last day; negative after it.
   weeksBefore: (last) => callmood.memoize((day) => Math.floor((callmood.countDays(day, last) - 1) / 7)),
 
+  USUAL_WEEKS: 13,
+
   // Returns the range of weekly negativity over the 13 weeks that end on a day, without the lowest and the highest week
   // if there are eight or more; null with fewer than four weeks.
   usualRange(calls, last) {
     const weekOf = callmood.metrics.weeksBefore(last);
-    const recent = (week) => (week >= 0 && week < 13 ? week : null);
-    const weeks = callmood.metrics.groupBy(calls, (call) => recent(weekOf(call.day)));
+    const first = callmood.addDays(last, 1 - 7 * callmood.metrics.USUAL_WEEKS);
+    const recent = calls.filter(({ day }) => day >= first && day <= last);
+    const weeks = callmood.metrics.groupBy(recent, (call) => weekOf(call.day));
     const values = [...weeks.values()]
       .map((inWeek) => callmood.metrics.summarize(inWeek).negativity)
       .filter((negativity) => negativity !== null)
