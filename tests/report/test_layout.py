@@ -18,7 +18,8 @@ LONG_NAME = "2026-11-03T16-22-10Z_call-1004_queue-billing_agent-a17_customer-c56
 OVERFLOWING = "all => all.filter((cell) => cell.scrollWidth > cell.clientWidth + 1).map((cell) => cell.textContent)"
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+# 1130: the narrowest window with two columns.
+@pytest.mark.parametrize("width", (*WIDTHS, 1130))
 @pytest.mark.parametrize("view", PAGES)
 def test_page_fits_the_width(open_page, site, view, width):
     name, state, rendered = PAGES[view]
@@ -30,6 +31,7 @@ def test_page_fits_the_width(open_page, site, view, width):
             assert page.is_visible("#list td.agent")
             assert page.locator("#list").bounding_box()["width"] >= min(width - 90, 1350)
             assert page.is_visible("#queues :text('no clear change')")
+            assert page.eval_on_selector_all(".scroll", OVERFLOWING) == []
         assert page.eval_on_selector_all(".ranking :is(th, td), #why :is(th, td)", OVERFLOWING) == []
         assert page.evaluate("(s => !s || s.scrollWidth <= s.clientWidth)(document.querySelector('#why'))")
 
