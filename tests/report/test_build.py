@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from callmood.analysis.rows import erasure_row
 from callmood.cli.app import app
 from callmood.errors import CallmoodError
+from callmood.report import templates
 from callmood.report.build import build_report
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
@@ -107,6 +108,16 @@ def test_times_are_in_the_zone_of_the_store(tmp_path):
     build_report(store, tmp_path / "out", store="s", zone=ZoneInfo("Asia/Tokyo"), min_calls_per_group=5)
     columns = read_columns(tmp_path / "out")
     assert [columns[name] for name in ("day", "time")] == [["2026-11-03"], ["07:30"]]
+
+
+@pytest.mark.parametrize("cache", ["cache", "file"])
+def test_chart_library_is_kept_in_the_cache_folder_if_there_is_one(tmp_path, monkeypatch, cache):
+    (tmp_path / "file").touch()
+    bundles = iter([b"first", b"second"])
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / cache))
+    monkeypatch.setattr(templates, "_create_bundle", lambda: next(bundles))
+    loaded = [templates._load_bundle.__wrapped__() for _ in range(2)]
+    assert loaded == ([b"first", b"first"] if cache == "cache" else [b"first", b"second"])
 
 
 def seconds_to_first_view(page):

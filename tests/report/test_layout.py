@@ -19,7 +19,7 @@ OVERFLOWING = "all => all.filter((cell) => cell.scrollWidth > cell.clientWidth +
 
 
 # 1130: the narrowest window with two columns.
-@pytest.mark.parametrize("width", (*WIDTHS, 1130))
+@pytest.mark.parametrize("width", [*WIDTHS, 1130])
 @pytest.mark.parametrize("view", PAGES)
 def test_page_fits_the_width(open_page, site, view, width):
     name, state, rendered = PAGES[view]

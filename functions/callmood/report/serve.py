@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
@@ -37,8 +36,6 @@ from callmood.report.reviews import reviews_payload, save_reviews
 from callmood.report.templates import assets_version, load_asset, render_page
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
-
-_T = TypeVar("_T")
 
 _MAX_BODY_BYTES = 100_000
 
@@ -89,7 +86,7 @@ class StoreReport:
         self._min_calls_per_group = min_calls_per_group
         self._audio_cache = audio_cache
         self._batch_cache: dict[str, tuple[str, str]] = {}  # version and JSON by name
-        self._of_version: tuple[str, dict[str, Any]] = ("", {})  # version of the store, and results by name
+        self._counted: tuple[str, list[Batch], int] | None = None  # version of the store, batches, number of failures
         self._insights = (0.0, "")  # time of the query, and JSON
         self._query_lock, self._load_lock = Lock(), Lock()
         self._transcode_lock, self._insights_lock = Lock(), Lock()
@@ -110,20 +107,16 @@ class StoreReport:
     def _query_version(self) -> str:
         return "-".join(str(count) for count in self._warehouse.query(_VERSION)[0].values())
 
-    def _once(self, name: str, query: Callable[[], _T]) -> _T:
-        """Return a result. Query it again only if the store has changed."""
+    def _counts(self) -> tuple[list[Batch], int]:
+        """Return the batches and the number of failures. Query them again only if the store has changed."""
         with self._query_lock:
             version = self._query_version()
-            if self._of_version[0] != version:
-                self._of_version = version, {}
-            results = self._of_version[1]
-            if name not in results:
-                results[name] = query()
-            result: _T = results[name]
-            return result
+            if self._counted is None or self._counted[0] != version:
+                self._counted = version, query_batches(self._warehouse), count_failures(self._warehouse)
+            return self._counted[1:]
 
     def _query_batches(self) -> list[Batch]:
-        return self._once("batches", lambda: query_batches(self._warehouse))
+        return self._counts()[0]
 
     def index_page(self, _: Request) -> Response:
         """Render the index page, or the page of an empty store."""
@@ -142,11 +135,8 @@ class StoreReport:
 
     def _limits(self) -> dict[str, int]:
         """Return the counts that the section about limits shows."""
-        without_population = sum(batch.without_population for batch in self._query_batches())
-        return {
-            "failures": self._once("failures", lambda: count_failures(self._warehouse)),
-            "without_population": without_population,
-        }
+        batches, failures = self._counts()
+        return {"failures": failures, "without_population": sum(batch.without_population for batch in batches)}
 
     def manifest(self, _: Request) -> Response:
         """List the batches of calls."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version as package_version
 from importlib.resources import files
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -122,11 +125,25 @@ _bundle_lock = Lock()
 
 def _bundle_vega() -> bytes:
     with _bundle_lock:
-        return _run_bundler()
+        return _load_bundle()
 
 
 @cache
-def _run_bundler() -> bytes:
+def _load_bundle() -> bytes:
+    """Return the bundle from the user's cache folder, or create it there. Without a cache folder, only create it."""
+    with suppress(OSError, RuntimeError):  # RuntimeError: no home folder
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "callmood"
+        path = folder / f"vega-{package_version('vl-convert-python')}.js"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(f".{os.getpid()}")
+            temporary.write_bytes(_create_bundle())
+            temporary.replace(path)
+        return path.read_bytes()
+    return _create_bundle()
+
+
+def _create_bundle() -> bytes:
     # The bundler needs seconds, in which no other thread of its process runs.
     done = subprocess.run([sys.executable, "-c", _BUNDLE], capture_output=True, check=True)  # noqa: S603 - a constant
     return b"/* Vega, Vega-Lite and Vega-Embed, https://vega.github.io, BSD-3-Clause. */\n" + done.stdout
