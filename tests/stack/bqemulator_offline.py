@@ -1,9 +1,23 @@
-"""Start bqemulator without a network: it would otherwise download DuckDB extensions that these tests do not need."""
+"""Start bqemulator without a network, and keep views in its DuckDB database.
 
+It would otherwise download DuckDB extensions that these tests do not need, and translate all views below a query again
+for each query, which takes seconds.
+"""
+
+from contextlib import suppress
+
+from bqemulator.catalog.duckdb_repository import DuckDBCatalogRepository
 from bqemulator.cli import main
+from bqemulator.jobs import executor
+from bqemulator.scripting import interpreter
 from bqemulator.sql import catalog_schema
+from bqemulator.sql.inner_query import rewrite_and_translate_statement
+from bqemulator.sql.rewriter import row_access_filter
+from bqemulator.sql.table_rewriter import rewrite_table_refs
 from bqemulator.storage.engine import DuckDBEngine
-from sqlglot import exp
+from duckdb import CatalogException
+from sqlglot import exp, parse
+from sqlglot.errors import SqlglotError
 from sqlglot.parser import Parser
 
 DuckDBEngine._load_spatial = lambda _self: None  # GEOGRAPHY
@@ -24,5 +38,55 @@ def _unnest_arrays(parser, query):
 
 
 Parser._implicit_unnests_to_explicit = _unnest_arrays
+
+_created = {}  # the query of each view in DuckDB, by project, dataset, and name
+
+
+async def _translate(sql, *, project_id, ctx, **options):
+    """Translate a statement, after the views that it reads are created in DuckDB."""
+    for name in _tables(sql, project_id):
+        table = ctx.catalog.get_table(*name)
+        if table is not None and table.view_query and _created.get(name) != table.view_query:
+            query = await _translate(table.view_query, project_id=project_id, ctx=ctx, **options)
+            view = f'"{table.project_id}__{table.dataset_id}"."{table.table_id}"'
+            with suppress(CatalogException):  # it is a view already; the emulator creates a view as an empty table
+                ctx.engine.execute(f"DROP TABLE {view}")
+            ctx.engine.execute(f"CREATE OR REPLACE VIEW {view} AS {rewrite_table_refs(query, project_id)}")
+            _created[name] = table.view_query
+    return await rewrite_and_translate_statement(sql, project_id=project_id, ctx=ctx, **options)
+
+
+def _tables(sql, project_id):
+    try:
+        statements = parse(sql, read="bigquery")
+    except SqlglotError:
+        return []  # the emulator reports it
+    tables = [table for statement in statements if statement for table in statement.find_all(exp.Table)]
+    return dict.fromkeys((table.catalog or project_id, table.db, table.name) for table in tables if table.db)
+
+
+def _forgetting_views(change):
+    """Create the views again after a change of a table, because DuckDB keeps their columns."""
+
+    def changed(catalog, *arguments, **options):
+        _created.clear()
+        return change(catalog, *arguments, **options)
+
+    return changed
+
+
+def _updated(catalog, table):
+    before = catalog.get_table(table.project_id, table.dataset_id, table.table_id)
+    if before is None or before.schema_ != table.schema_:
+        _created.clear()
+    return _update(catalog, table)
+
+
+executor.rewrite_and_translate_statement = interpreter.rewrite_and_translate_statement = _translate
+row_access_filter._Rewriter._expand_view = lambda *_node, **_view: False
+_update = DuckDBCatalogRepository.update_table
+DuckDBCatalogRepository.update_table = _updated
+for _name in ("create_table", "delete_table", "delete_dataset"):
+    setattr(DuckDBCatalogRepository, _name, _forgetting_views(getattr(DuckDBCatalogRepository, _name)))
 
 main()
