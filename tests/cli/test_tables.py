@@ -37,6 +37,11 @@ def test_first_column_is_shortened_last():
     assert "…" in text
 
 
+def test_name_is_shortened_before_a_figure_with_words():
+    cells = [["call", "duration", "worst moment"], ["c" * 40, "1:04", "12:45 happiness 98%"]]
+    assert column_widths(cells, 60) == [29, 8, 19]
+
+
 def test_prose_wraps_and_is_not_shortened():
     prose = "the customer was more negative at the end than at the start of this call"
     text = printed([{"call": "1001", "reason": prose}], 50)

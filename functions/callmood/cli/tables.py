@@ -20,6 +20,8 @@ _MIN_PROSE = 30  # prose wraps; it stays legible down to this width
 _MIN_NAME = 20  # the first column names the row, so it is shortened last
 _MIN_IDENTIFIER = 12
 
+_FIGURE = re.compile(r" \d|\d\S* ")  # a number with words, such as "0:45 anger 98%": illegible if it is shortened
+
 _ANSI = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-_])")
 
 
@@ -139,6 +141,8 @@ def column_widths(cells: Sequence[Sequence[str]], width: int | None) -> list[int
 def _minimum(index: int, column: Sequence[str], natural: int) -> int:
     if _is_prose(column[1:]):
         return min(natural, max(_MIN_PROSE, cell_len(column[0])))
+    if index > 0 and any(_FIGURE.search(cell) for cell in column[1:]):
+        return natural
     if any(character.isalpha() for cell in column[1:] for character in cell):
         return min(natural, max(_MIN_NAME if index == 0 else _MIN_IDENTIFIER, cell_len(column[0])))
     return natural  # a shortened number would be another number
