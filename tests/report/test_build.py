@@ -83,6 +83,12 @@ def test_report_can_be_limited_to_a_period(tmp_path):
     assert CliRunner().invoke(app, command).exit_code == 0
     days = read_columns(tmp_path / "out")["day"]
     assert (min(days), max(days)) == ("2026-11-13", "2026-11-18")
+    for days, text in (
+        (["--since", "2027-01-01"], "since 2027-01-01"),
+        (["--until", "2020-01-01"], "until 2020-01-01"),
+    ):
+        assert CliRunner().invoke(app, [*command[:4], *days]).exit_code == 0
+        assert f"only calls {text}" in (tmp_path / "out/index.html").read_text()
     command[-1] = "2026-11-10"
     done = CliRunner().invoke(app, command)
     assert (done.exit_code, "--since 2026-11-13 is after --until 2026-11-10" in done.output) == (2, True)

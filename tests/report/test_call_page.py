@@ -12,6 +12,7 @@ from synthetic_store import create_store
 
 from callmood.cli.output import clock
 from callmood.resources import SCHEMAS
+from callmood.types import EMOTIONS
 
 CALL_WITH_AUDIO = f"{199:032x}"
 
@@ -325,6 +326,18 @@ def test_missing_recording_shows_a_message_and_lanes_still_work(open_page, site)
         assert page.is_hidden("audio")
         page.locator(".segment").nth(4).click()
         assert page.evaluate("callmood.player.position") > 0
+
+
+def test_call_of_one_channel_states_why_it_has_no_emotion(open_page, tmp_path):
+    nothing = dict.fromkeys(("emotion", "confidence", *(f"p_{emotion}" for emotion in EMOTIONS)))
+    store = create_store(tmp_path / "calls.duckdb", calls=1, days=1, role="unknown", **nothing)
+    with duckdb.connect(str(store.path)) as connection:
+        connection.execute("UPDATE recordings SET unknown_talk_s = 30, agent_talk_s = NULL, customer_talk_s = NULL")
+    with open_page(page_url(build_site(tmp_path, store), "call.html", f"call={0:032x}")) as page:
+        page.wait_for_selector("body[data-state=loaded]")
+        assert "its one channel could not be separated" in page.text_content("#why")
+        for figure in ("#quarters", "#worst-moments"):
+            assert page.text_content(figure) == "No emotion was inferred in this call."
 
 
 def test_unknown_call_is_reported_as_not_found(open_page, site):

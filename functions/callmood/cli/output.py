@@ -187,7 +187,11 @@ def progress_bar(total: int | None, description: str) -> Iterator[ProgressBar]:
             speed = task.finished_speed or task.speed
             return Text("" if speed is None else f"{speed:,.{0 if speed >= 10 else 1}f}/s")
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), SpeedColumn())
+    class CountColumn(MofNCompleteColumn):
+        def render(self, task: Task) -> Text:
+            return Text() if task.total is None else super().render(task)
+
+    columns = (TextColumn("{task.description}"), BarColumn(), CountColumn(), SpeedColumn())
     times = (TimeElapsedColumn(), TextColumn("remaining"), TimeRemainingColumn())
     with Progress(*columns, *times, console=err, transient=True, disable=not err.is_terminal) as bar:
         yield ProgressBar(bar, description, total)

@@ -48,6 +48,12 @@ class Period:
     first: date = date.min
     last: date = date.max
 
+    def __str__(self) -> str:
+        """Describe the days, such as ``since 2026-11-02``; empty for all days."""
+        if self.first > date.min and self.last < date.max:
+            return f"from {self.first} to {self.last}"
+        return f"since {self.first}" if self.first > date.min else f"until {self.last}" if self.last < date.max else ""
+
 
 @dataclass(frozen=True)
 class AudioOptions:
@@ -113,7 +119,7 @@ def build_report(
     batches = query_batches(warehouse, period.first, period.last)
     write_assets(folder / "assets")
     if not batches:
-        html = render_empty_page(warehouse, now, store=store, folder=str(folder))
+        html = render_empty_page(warehouse, now, store=store, folder=str(folder), days=str(period))
         (folder / "index.html").write_text(html, encoding="utf-8")
         return 0
     total = sum(batch.calls for batch in batches)
@@ -238,10 +244,8 @@ def write_assets(folder: Path) -> None:
 
 
 def render_empty_page(
-    warehouse: Warehouse, now: datetime, *, store: str, folder: str = "", is_served: bool = False
+    warehouse: Warehouse, now: datetime, *, store: str, folder: str = "", days: str = "", is_served: bool = False
 ) -> str:
-    """Render the page of a store without calls, which shows the next command."""
-    failures = count_failures(warehouse)
-    return render_page(
-        "empty.html", now, failures=failures, store=quote(store), folder=quote(folder), is_served=is_served
-    )
+    """Render the page of a store without calls on the days of the report, which shows the next command."""
+    values = {"store": quote(store), "folder": quote(folder), "days": days, "is_served": is_served}
+    return render_page("empty.html", now, failures=count_failures(warehouse), **values)

@@ -135,7 +135,9 @@
         ),
       );
     };
-    const none = h("li", { class: "quiet" }, "No moment with predominantly negative customer speech.");
+    const isInferred = call.needsAttention !== null;
+    const reason = isInferred ? "No moment with predominantly negative customer speech." : "No emotion was inferred in this call.";
+    const none = h("li", { class: "quiet" }, reason);
     fill("#worst-moments", ranked.length ? ranked.slice(0, MAX_RELIABLE).map(item) : none);
     const rest = ranked.slice(MAX_RELIABLE).sort((a, b) => a.start - b.start);
     document.querySelector("#more-moments").hidden = !rest.length;

@@ -22,7 +22,10 @@ callmood.why = (() => {
   }
 
   function conclusion(call) {
-    if (call.needsAttention === null) return "No emotion of the customer was inferred.";
+    if (call.needsAttention === null) {
+      const reason = call.isSharedChannel ? ": the speakers of its one channel could not be separated" : "";
+      return `No emotion of the customer was inferred${reason}.`;
+    }
     if (!call.isNegativeCall) return "Not a negative call: no third and no anger reaches its threshold.";
     if (call.recovered) return "A negative call that recovered: its last third is below the threshold.";
     return `Needs review: ${call.attentionReason}.`;
