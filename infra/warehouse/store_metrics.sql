@@ -1,5 +1,5 @@
 -- Store the metrics of analyses whose metrics are not stored, or were stored with earlier definitions, and find the
--- analyses that are compared with those of other days. A variable prunes partitions, so the insertion of metrics reads
+-- analyses that are compared with those of other days or with failures. A variable prunes partitions, so the insertion of metrics reads
 -- the segments of days with such analyses only. In one transaction, no call is counted twice, and none is missing.
 DECLARE days ARRAY<DATE> DEFAULT (
   SELECT ARRAY_AGG(DISTINCT r.call_date)
@@ -31,7 +31,8 @@ decisions AS (
 )
 SELECT ${related_columns}
 FROM decisions
-WHERE takes_part;
+-- An analysis of an object with a failure decides whether the failure is current.
+WHERE takes_part OR uri IN (SELECT uri FROM `${dataset}.failures`);
 INSERT INTO `${dataset}.stored_metrics` (${columns})
 SELECT ${columns}
 FROM `${reports}.unstored_metrics`

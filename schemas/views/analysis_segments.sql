@@ -11,7 +11,7 @@ FROM (
   SELECT *
   FROM `${dataset}.segments`
   WHERE TRUE
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY call_date, analysis_id, segment_id ORDER BY analyzed_at DESC) = 1
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY call_date, analysis_id, segment_index ORDER BY analyzed_at DESC) = 1
 ) AS s
 JOIN (
   SELECT call_date, analysis_id, customer_talk_s, uri, duration_s

@@ -2,38 +2,33 @@
 -- the time from upload to rows.
 WITH observations AS (
   SELECT
-    call_date,
+    r.call_date,
     'call' AS kind,
-    segment_count = 0 AS is_without_speech,
-    'dual_mono' IN UNNEST(warnings) AS is_dual_mono,
-    'silent_channel' IN UNNEST(warnings) AS has_silent_channel,
-    'truncated' IN UNNEST(warnings) AS is_truncated,
-    ARRAY_LENGTH(warnings) > 0 AS has_warning,
-    call_id IS NULL AS lacks_call_id,
-    agent_id IS NULL AS lacks_agent,
-    queue IS NULL AS lacks_queue,
-    customer_id IS NULL AS lacks_customer,
-    IFNULL(started_at_source IN ('upload', 'file'), started_at = uploaded_at) AS lacks_start,
-    TIMESTAMP_DIFF(analyzed_at, uploaded_at, MILLISECOND) / 1000 AS lag_s,
-    NULL AS emotion_s,
-    NULL AS uncertain_s
-  FROM `${dataset}.recordings_current`
+    r.segment_count = 0 AS is_without_speech,
+    'dual_mono' IN UNNEST(r.warnings) AS is_dual_mono,
+    'silent_channel' IN UNNEST(r.warnings) AS has_silent_channel,
+    'truncated' IN UNNEST(r.warnings) AS is_truncated,
+    ARRAY_LENGTH(r.warnings) > 0 AS has_warning,
+    r.call_id IS NULL AS lacks_call_id,
+    r.agent_id IS NULL AS lacks_agent,
+    r.queue IS NULL AS lacks_queue,
+    r.customer_id IS NULL AS lacks_customer,
+    IFNULL(r.started_at_source IN ('upload', 'file'), r.started_at = r.uploaded_at) AS lacks_start,
+    TIMESTAMP_DIFF(r.analyzed_at, r.uploaded_at, MILLISECOND) / 1000 AS lag_s,
+    m.all_emotion_s AS emotion_s,
+    m.all_uncertain_s AS uncertain_s
+  FROM `${dataset}.recordings_current` AS r
+  LEFT JOIN `${dataset}.call_metrics` AS m ON m.call_date = r.call_date AND m.analysis_id = r.analysis_id
   UNION ALL
   SELECT
     failed_date, 'failure', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM `${dataset}.failures_current`
-  UNION ALL
-  SELECT
-    call_date, 'segment', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-    duration_s, IF(emotion = 'uncertain', duration_s, 0)
-  FROM `${dataset}.segments_current`
-  WHERE emotion IS NOT NULL
 )
 SELECT
   call_date,
   COUNTIF(kind = 'call') AS calls,
   COUNTIF(kind = 'failure') AS failures,
-  SAFE_DIVIDE(COUNTIF(kind = 'failure'), COUNTIF(kind != 'segment')) AS failure_share,
+  COUNTIF(kind = 'failure') / COUNT(*) AS failure_share,
   COUNTIF(is_without_speech) AS calls_without_speech,
   COUNTIF(is_dual_mono) AS calls_in_dual_mono,
   COUNTIF(has_silent_channel) AS calls_with_silent_channel,

@@ -1,11 +1,16 @@
 -- How do customers sound by product, campaign, or any other label? One row per day, label, and value.
 -- With fewer than ${min_calls_per_group} calls of a single agent, only the numbers of calls and agents are shown.
 WITH
+-- DuckDB passes a filter on the day to a join with UNNEST of one relation only.
+call_labels AS (
+  SELECT call_date, analysis_id, call_label.key AS label, call_label.value
+  FROM `${dataset}.recordings_current`
+  CROSS JOIN UNNEST(labels) AS call_label
+),
 labeled_calls AS (
-  SELECT c.*, call_label.key AS label, call_label.value
+  SELECT c.*, l.label, l.value
   FROM `${dataset}.calls` AS c
-  JOIN `${dataset}.recordings_current` AS r ON r.call_date = c.call_date AND r.analysis_id = c.analysis_id
-  CROSS JOIN UNNEST(r.labels) AS call_label
+  JOIN call_labels AS l ON l.call_date = c.call_date AND l.analysis_id = c.analysis_id
 ),
 label_days AS (
   SELECT

@@ -29,21 +29,25 @@ latest_outcomes AS (
   WHERE TRUE
   QUALIFY ROW_NUMBER() OVER (PARTITION BY call_id, outcome ORDER BY known_at DESC, value) = 1
 ),
+call_outcomes AS (
+  SELECT c.call_date, c.first_agent_id, c.last_agent_id, c.emotions, o.outcome, o.value
+  FROM calls_by_id AS c
+  JOIN latest_outcomes AS o ON o.call_id = c.call_id
+),
 outcome_days AS (
   SELECT
-    c.call_date,
-    o.outcome,
+    call_date,
+    outcome,
     e.emotion,
     e.is_present,
     COUNT(*) AS calls,
-    MIN(c.first_agent_id) = MAX(c.last_agent_id) AND COUNT(*) < ${min_calls_per_group} AS is_suppressed,
-    SUM(o.value) AS total,
-    SUM(o.value * o.value) AS sum_of_squares,
-    LOGICAL_AND(o.value IN (0, 1)) AS is_binary
-  FROM calls_by_id AS c
-  JOIN latest_outcomes AS o ON o.call_id = c.call_id
-  CROSS JOIN UNNEST(c.emotions) AS e
-  GROUP BY c.call_date, o.outcome, e.emotion, e.is_present
+    MIN(first_agent_id) = MAX(last_agent_id) AND COUNT(*) < ${min_calls_per_group} AS is_suppressed,
+    SUM(value) AS total,
+    SUM(value * value) AS sum_of_squares,
+    LOGICAL_AND(value IN (0, 1)) AS is_binary
+  FROM call_outcomes
+  CROSS JOIN UNNEST(emotions) AS e
+  GROUP BY call_date, outcome, e.emotion, e.is_present
 ),
 intervals AS (
   SELECT

@@ -25,9 +25,16 @@ WHERE
     OR f.generation IS NULL
     OR (f.generation = n.generation AND IFNULL(g.generation < f.generation, TRUE))
   )
-  -- This reads two columns of all days: an analysis can be of any day.
+  -- An analysis can be of any day. With Terraform's store_metrics, related_analyses has those of objects with failures.
   AND NOT EXISTS (
-    SELECT 1 FROM `${dataset}.recordings` AS r WHERE r.uri = f.uri AND r.generation >= f.generation
+    SELECT 1
+    FROM `${dataset}.recordings` AS r
+    WHERE r.uri = f.uri AND r.generation >= f.generation AND r.call_date >= ${first_unstored_day}
+  )
+  AND NOT EXISTS (
+    SELECT 1
+    FROM `${dataset}.related_analyses` AS r
+    WHERE r.uri = f.uri AND r.generation >= f.generation AND r.call_date < ${first_unstored_day}
   )
   AND NOT EXISTS (SELECT 1 FROM `${dataset}.erasures_current` AS e WHERE e.recording_id = f.recording_id)
   AND NOT EXISTS (

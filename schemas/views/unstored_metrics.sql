@@ -55,6 +55,12 @@ call_sums AS (
     SUM(p_sadness * customer_s) AS p_sadness_s,
     SUM(IF(role = 'agent' AND negativity IS NOT NULL, duration_s, 0)) AS agent_emotion_s,
     SUM(IF(role = 'agent', negativity * duration_s, 0)) AS agent_negative_s,
+    COUNT(customer_s) AS customer_segments,
+    SUM(confidence * customer_s) AS customer_confidence_s,
+    SUM(IF(emotion IS NULL, 0, duration_s)) AS all_emotion_s,
+    SUM(IF(emotion = 'uncertain', duration_s, 0)) AS all_uncertain_s,
+    SUM(confidence * duration_s) AS all_confidence_s,
+    SUM(negativity * duration_s) AS all_negative_s,
     MIN(IF(is_customer AND emotion = 'anger', start_s, NULL)) AS first_anger_s,
     SUM(until_q1_s) AS q1_s,
     SUM(until_q2_s - until_q1_s) AS q2_s,
@@ -318,5 +324,11 @@ SELECT
     NULL
   ) AS attention_reason,
   agent_emotion_s,
-  agent_negative_s
+  agent_negative_s,
+  customer_segments,
+  customer_confidence_s,
+  all_emotion_s,
+  all_uncertain_s,
+  all_confidence_s,
+  all_negative_s
 FROM call_findings

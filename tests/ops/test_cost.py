@@ -123,6 +123,11 @@ def test_bytes_of_a_tile_are_those_of_its_columns(tmp_path, monkeypatch, months)
         assert not read.get("segments")
         assert sum(read.values()) / calls * 1e6 < 1e9, "a million calls per month"
         assert sum(read.values()) == pytest.approx(tile_bytes(workload), rel=0.15), view
+    for view in ("data_quality", "model_usage", "model_versions", "emotion_by_label"):
+        read = read_bytes(path, f"FROM {view} WHERE {january}")
+        assert not read.get("segments"), view
+        assert sum(read.values()) / calls * 1e6 < 1e9, view
+    assert not read_bytes(path, "FROM failures_current").get("recordings")
     plain = DuckDBWarehouse(tmp_path / "plain.duckdb")
     add_calls(plain.path, calls * months, days=30 * months)
     read = read_bytes(plain.path, f"FROM queues_daily WHERE {january}")

@@ -1,4 +1,7 @@
-"""Calls of six minutes, over some days, in a local store. Agent and customer speak at random times."""
+"""Calls of six minutes, over some days, in a local store. Agent and customer speak at random times.
+
+Rows are in the order of days, as in a store that grows every day.
+"""
 
 import string
 
@@ -9,8 +12,9 @@ CREATE TEMP TABLE random_calls AS
 SELECT
   md5('recording' || c) AS recording_id,
   md5('analysis' || c) AS analysis_id,
-  DATE '2026-01-01' + (c % ${days})::INT AS call_date,
-  TIMESTAMPTZ '2026-01-01 08:00:00+00' + INTERVAL (c % ${days}) DAY + INTERVAL (c * 37 % 36000) SECOND AS started_at,
+  DATE '2026-01-01' + (c * ${days} // ${calls})::INT AS call_date,
+  TIMESTAMPTZ '2026-01-01 08:00:00+00' + INTERVAL (c * ${days} // ${calls}) DAY + INTERVAL (c * 37 % 36000) SECOND
+    AS started_at,
   'call-' || c AS call_id,
   'queue-' || c % 8 AS queue,
   'agent-' || c % 50 AS agent_id,
@@ -79,7 +83,8 @@ SELECT
   CASE WHEN channel = 1 THEN 0.9 - p END AS p_neutral,
   CASE WHEN channel = 1 THEN 0.02 END AS p_sadness,
   -25.0 AS level_dbfs
-FROM segment_ends;
+FROM segment_ends
+ORDER BY segment_ends.c, segment_index;
 
 INSERT INTO outcomes
 SELECT call_id, unnest(['sale', 'churn']), hash(c) % 2, analyzed_at FROM random_calls;
