@@ -22,13 +22,10 @@ segments AS (
   FROM `${dataset}.segments_current`
 ),
 segment_bins AS (
-  SELECT
-    *,
-    first_bin + bin_offset AS bin,
-    LEAST(end_s, 10 * (first_bin + bin_offset + 1)) - GREATEST(start_s, 10 * (first_bin + bin_offset)) AS overlap_s
+  SELECT *, LEAST(end_s, 10 * (bin + 1)) - GREATEST(start_s, 10 * bin) AS overlap_s
   FROM segments
-  CROSS JOIN UNNEST([0, 1]) AS bin_offset
-  WHERE end_s > 10 * (first_bin + bin_offset)
+  CROSS JOIN UNNEST([first_bin, first_bin + 1]) AS bin
+  WHERE end_s > 10 * bin
 ),
 bin_sums AS (
   SELECT

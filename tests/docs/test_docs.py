@@ -1,5 +1,6 @@
 """Documentation is complete and current: generated tables, commands, settings, packages, links, and examples."""
 
+import argparse
 import doctest
 import importlib
 import json
@@ -17,6 +18,7 @@ from write_docs import PAGES, openapi, rewritten
 import callmood
 from callmood.cli.app import app
 from callmood.config import AnalysisConfig
+from infra.operations import smoke
 from model.cli.app import app as model_app
 
 ROOT = Path(__file__).parents[2]
@@ -95,6 +97,15 @@ def test_run_commands_are_documented_and_exist():
     cases = re.findall(r"^  ([a-z][a-z |-]*)\)$", read("run"), re.MULTILINE)
     existing = {name for case in cases for name in case.split(" | ")}
     assert used == existing
+
+
+def test_documented_smoke_test_has_valid_options():
+    used = re.findall(r"^\./run smoke (.+)$", code(CURRENT), re.MULTILINE)
+    assert used
+    for arguments in used:
+        parser = argparse.ArgumentParser()
+        smoke.add_options(parser)
+        parser.parse_args(arguments.split())
 
 
 def test_every_setting_is_documented():
