@@ -18,7 +18,7 @@ WITH observations AS (
     m.all_emotion_s AS emotion_s,
     m.all_uncertain_s AS uncertain_s
   FROM `${dataset}.recordings_current` AS r
-  LEFT JOIN `${dataset}.call_metrics` AS m ON m.call_date = r.call_date AND m.analysis_id = r.analysis_id
+  LEFT JOIN `${dataset}.speech_sums` AS m ON m.call_date = r.call_date AND m.analysis_id = r.analysis_id
   UNION ALL
   SELECT
     failed_date, 'failure', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL

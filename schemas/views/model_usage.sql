@@ -16,5 +16,5 @@ SELECT
   MIN(r.analyzed_at) AS first_analyzed_at,
   MAX(r.analyzed_at) AS last_analyzed_at
 FROM `${dataset}.recordings_current` AS r
-LEFT JOIN `${dataset}.call_metrics` AS m ON m.call_date = r.call_date AND m.analysis_id = r.analysis_id
+LEFT JOIN `${dataset}.speech_sums` AS m ON m.call_date = r.call_date AND m.analysis_id = r.analysis_id
 GROUP BY r.call_date, r.model_version, r.software_version

@@ -44,6 +44,6 @@ SELECT
   MIN(a.analyzed_at) AS first_analyzed_at,
   MAX(a.analyzed_at) AS last_analyzed_at
 FROM analyses AS a
-LEFT JOIN `${dataset}.call_metrics` AS m ON m.call_date = a.call_date AND m.analysis_id = a.analysis_id
+LEFT JOIN `${dataset}.speech_sums` AS m ON m.call_date = a.call_date AND m.analysis_id = a.analysis_id
 LEFT JOIN `${dataset}.recordings_current` AS c ON c.call_date = a.call_date AND c.analysis_id = a.analysis_id
 GROUP BY a.call_date, a.model_version

@@ -7,6 +7,7 @@ import re
 import pytest
 from workspaces import HARDENED, IMAGES, PROJECT, ROOT
 
+from callmood.warehouse.dialect import view_parts
 from model.data.corpora import CORPORA
 
 MODULES = sorted(path.parent.name for path in (ROOT / "infra").glob("*/main.tf"))
@@ -20,6 +21,13 @@ def test_files_are_formatted(deployment):
 
 def test_configuration_is_valid(deployment):
     deployment.run("validate", "-no-color")
+
+
+def test_terraform_fills_every_part_of_views():
+    text = (ROOT / "infra/warehouse/views/main.tf").read_text()
+    [names] = re.findall(r"parts = \{ for name in \[(.*?)\]", text)
+    filled = set(re.findall(r'"\$\$\{(\w+)\}", local\.parts\.\1', text))
+    assert set(re.findall(r"\w+", names)) == filled == view_parts().keys()
 
 
 @pytest.mark.parametrize("name", ["defaults", "hardened"])

@@ -34,8 +34,10 @@ _METRIC_VIEWS = ("analysis_segments", "analysis_turns", "unstored_metrics")
 @cache
 def metrics_version() -> str:
     """Return the version of the definitions of stored metrics: a hash of the views that compute them."""
-    files = (SCHEMAS / "views" / f"{name}.sql" for name in _METRIC_VIEWS)
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:12]
+    sql = "".join((SCHEMAS / "views" / f"{name}.sql").read_text(encoding="utf-8") for name in _METRIC_VIEWS)
+    for name, part in view_parts().items():
+        sql = sql.replace(f"${{{name}}}", part)
+    return hashlib.sha256(sql.encode()).hexdigest()[:12]
 
 
 @cache

@@ -3,11 +3,11 @@
 # view reads other views from its own dataset.
 
 locals {
-  parts = { for name in ["call_fields", "group_sums", "half_widths"] : name => trimspace(file("${var.folder}/parts/${name}.sql")) }
+  parts = { for name in ["call_fields", "emotion_sums", "group_sums", "half_widths"] : name => trimspace(file("${var.folder}/parts/${name}.sql")) }
   sql = {
-    for file in fileset(var.folder, "*.sql") : trimsuffix(file, ".sql") => replace(replace(replace(
-      file("${var.folder}/${file}"), "$${call_fields}", local.parts.call_fields),
-      "$${group_sums}", local.parts.group_sums), "$${half_widths}", local.parts.half_widths
+    for file in fileset(var.folder, "*.sql") : trimsuffix(file, ".sql") => replace(replace(replace(replace(
+      file("${var.folder}/${file}"), "$${call_fields}", local.parts.call_fields), "$${group_sums}", local.parts.group_sums),
+      "$${half_widths}", local.parts.half_widths), "$${emotion_sums}", local.parts.emotion_sums
     )
   }
   names = toset(keys(local.sql))

@@ -1,0 +1,16 @@
+-- Sums over the segments of an analysis. customer_s: see unstored_metrics.
+COUNT(customer_s) AS customer_segments,
+SUM(customer_s) AS customer_emotion_s,
+SUM(confidence * customer_s) AS customer_confidence_s,
+SUM(negativity * customer_s) AS negative_s,
+SUM(IF(emotion = 'anger', customer_s, 0)) AS anger_s,
+SUM(IF(emotion = 'disgust', customer_s, 0)) AS disgust_s,
+SUM(IF(emotion = 'fear', customer_s, 0)) AS fear_s,
+SUM(IF(emotion = 'happiness', customer_s, 0)) AS happiness_s,
+SUM(IF(emotion = 'neutral', customer_s, 0)) AS neutral_s,
+SUM(IF(emotion = 'sadness', customer_s, 0)) AS sadness_s,
+SUM(IF(emotion = 'uncertain', customer_s, 0)) AS uncertain_s,
+SUM(IF(emotion IS NULL, 0, duration_s)) AS all_emotion_s,
+SUM(IF(emotion = 'uncertain', duration_s, 0)) AS all_uncertain_s,
+SUM(confidence * duration_s) AS all_confidence_s,
+SUM(negativity * duration_s) AS all_negative_s
