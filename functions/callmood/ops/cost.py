@@ -17,7 +17,7 @@ _ROW_BYTES = 1000
 # Bytes that BigQuery reads per call for a tile of the dashboard, by the referenced columns and the sizes of its types
 # (`./run bench views month`): stored metrics and columns of recordings, or segments; and the columns that decide which
 # analysis counts, with stored metrics of the month, otherwise of all days.
-_TILE_BYTES, _TILE_SEGMENT_BYTES, _IDENTITY_BYTES = 290, 17_600, 310
+_TILE_BYTES, _TILE_SEGMENT_BYTES, _IDENTITY_BYTES = 290, 15_700, 310
 # The hourly query reads the columns that identify analyses of all days, and the segments of the current day, on average
 # half of them.
 _STORING_RUNS, _STORING_BYTES = 24 * 30.4, 115 + _IDENTITY_BYTES
