@@ -279,6 +279,7 @@ def test_ffmpeg_is_not_loaded_for_a_wav(tmp_path):
     """)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads peak memory from /proc, which only Linux has")
 @pytest.mark.parametrize("kind", [f for f in FORMATS if str(f) in ("WAV pcm_mulaw", "FLAC flac")], ids=str)
 def test_memory_does_not_grow_with_duration(kind, tmp_path):
