@@ -11,8 +11,18 @@ from hypothesis import strategies as st
 
 from callmood.report.audio import AudioSource, Clip
 from callmood.report.data_files import DetailFiles, compress, encode_json, file_number
-from callmood.report.details import CALL_COLUMNS, ROLES, SPARKLINE_BINS, call_payload, dominant_labels, query_detail
+from callmood.report.details import (
+    CALL_COLUMNS,
+    ROLES,
+    SPARKLINE_BINS,
+    call_payload,
+    dominant_labels,
+    query_detail,
+    query_details,
+    query_sparklines,
+)
 from callmood.report.payload import LABELS, calls_payload, display_name
+from callmood.report.queries import query_calls
 from callmood.types import EMOTIONS
 
 seconds = st.floats(0, 10_000)
@@ -43,6 +53,14 @@ def test_sparkline_shows_the_label_with_the_most_speech_of_each_cell(segments):
             assert seconds.max() <= 1.5 / 8 + 1e-9
         else:
             assert seconds[shown] == pytest.approx(seconds.max())
+
+
+def test_sparklines_of_the_server_are_those_of_a_static_report(store):
+    days = {"first": date(2026, 11, 16), "last": date(2026, 11, 20)}
+    listed = query_calls(store, *days.values())
+    details = {detail.recording_id: detail.sparkline for detail in query_details(store, listed, days)}
+    assert query_sparklines(store, listed, days) == details
+    assert len(set(details.values())) > 10
 
 
 calls = st.fixed_dictionaries(

@@ -72,6 +72,12 @@ WHERE {condition}
 ORDER BY recording_id, start_s, channel
 """
 
+_LABELED_SEGMENTS = """
+SELECT recording_id, is_customer, start_s, end_s, emotion
+FROM turns
+WHERE is_customer AND emotion IS NOT NULL AND {condition}
+"""
+
 _TIMELINE = """
 SELECT recording_id, negativity
 FROM call_timeline
@@ -157,7 +163,7 @@ def query_detail(warehouse: Warehouse, call: JsonRow) -> CallDetail:
 
 def query_sparklines(warehouse: Warehouse, calls: Sequence[JsonRow], days: Mapping[str, object]) -> dict[str, str]:
     """Query the sparklines of all calls of some days, by recording id. The parameters are those of `query_details`."""
-    segments = warehouse.query_dataframe(_SEGMENTS.format(condition=DAYS), days)
+    segments = warehouse.query_dataframe(_LABELED_SEGMENTS.format(condition=DAYS), days)
     return _sparklines(segments, calls)
 
 
