@@ -11,6 +11,9 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "tests/support")]
 
 import duckdb  # noqa: E402
+from chromium import CHROMIUM_ARGS, CHROMIUM_PATH  # noqa: E402
+from playwright.sync_api import sync_playwright  # noqa: E402
+from report_server import serve  # noqa: E402
 from report_site import build_site  # noqa: E402
 from starlette.testclient import TestClient  # noqa: E402
 from synthetic_store import create_store  # noqa: E402
@@ -47,6 +50,50 @@ def measure_build(store, folder):
     print(f"list of calls {index:.2f} MB; {len(details)} files of details, the largest {max(details):.0f} kB")
 
 
+# The time from the start of the navigation until the element is drawn.
+DRAWN = """selector => {
+  const observer = new MutationObserver(() => {
+    if (!document.querySelector(selector)) return;
+    observer.disconnect();
+    requestAnimationFrame(() => setTimeout(() => (window.drawnMs = performance.now())));
+  });
+  observer.observe(document, { childList: true, subtree: true });
+}"""
+
+
+def measure_page(browser, url, selector):
+    """Return the seconds until a new browser has drawn an element of a page, and the CPU seconds of the page."""
+    context = browser.new_context()
+    page = context.new_page()
+    page.add_init_script(f"({DRAWN})({selector!r})")
+    session = context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.goto(url)
+    page.wait_for_function("window.drawnMs")
+    metrics = {metric["name"]: metric["value"] for metric in session.send("Performance.getMetrics")["metrics"]}
+    drawn_s = page.evaluate("window.drawnMs") / 1000
+    context.close()
+    return drawn_s, metrics["TaskDuration"]
+
+
+def measure_pages(store, folder):
+    """Print when a new browser has drawn the first view and the page of a call: from the disk, and from the server."""
+    [call] = store.query("SELECT recording_id FROM recordings ORDER BY call_date DESC, recording_id LIMIT 1")
+    site = (folder / "report").as_uri()
+    with sync_playwright() as playwright, serve(store.path) as server:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM_PATH, args=CHROMIUM_ARGS)
+        for name, index, folder_url in (("server", f"{server}/", server), ("disk", f"{site}/index.html", site)):
+            pages = {
+                "first view": (index, "#weekday-hour svg"),
+                "first view again": (index, "#weekday-hour svg"),
+                "call page": (f"{folder_url}/call.html#call={call['recording_id']}", "#quarters svg"),
+            }
+            for page, (url, selector) in pages.items():
+                drawn_s, cpu_s = measure_page(browser, url, selector)
+                print(f"{name}: {page} drawn after {drawn_s:.2f} s, {cpu_s:.2f} s of CPU time of the page")
+        browser.close()
+
+
 def main(calls):
     with tempfile.TemporaryDirectory() as folder:
         store = create_store(Path(folder) / "calls.duckdb", calls=calls, days=365, agents=60)
@@ -55,6 +102,7 @@ def main(calls):
                 connection.execute(f"UPDATE {table} SET recording_id = md5(recording_id)")
         measure_serve(store, Path(folder))
         measure_build(store, Path(folder))
+        measure_pages(store, Path(folder))
 
 
 if __name__ == "__main__":
