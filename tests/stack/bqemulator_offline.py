@@ -4,8 +4,6 @@ It would otherwise download DuckDB extensions that these tests do not need, and 
 for each query, which takes seconds.
 """
 
-from contextlib import suppress
-
 from bqemulator.catalog.duckdb_repository import DuckDBCatalogRepository
 from bqemulator.cli import main
 from bqemulator.jobs import executor
@@ -15,7 +13,6 @@ from bqemulator.sql.inner_query import rewrite_and_translate_statement
 from bqemulator.sql.rewriter import row_access_filter
 from bqemulator.sql.table_rewriter import rewrite_table_refs
 from bqemulator.storage.engine import DuckDBEngine
-from duckdb import CatalogException
 from sqlglot import exp, parse
 from sqlglot.errors import SqlglotError
 from sqlglot.parser import Parser
@@ -42,18 +39,31 @@ Parser._implicit_unnests_to_explicit = _unnest_arrays
 _created = {}  # the query of each view in DuckDB, by project, dataset, and name
 
 
+def _view_dataset(dataset):
+    """Return the dataset of the views in DuckDB: in their own, the emulator keeps an empty table for each view."""
+    return f"{dataset}__views"
+
+
 async def _translate(sql, *, project_id, ctx, **options):
     """Translate a statement, after the views that it reads are created in DuckDB."""
     for name in _tables(sql, project_id):
         table = ctx.catalog.get_table(*name)
         if table is not None and table.view_query and _created.get(name) != table.view_query:
             query = await _translate(table.view_query, project_id=project_id, ctx=ctx, **options)
-            view = f'"{table.project_id}__{table.dataset_id}"."{table.table_id}"'
-            with suppress(CatalogException):  # it is a view already; the emulator creates a view as an empty table
-                ctx.engine.execute(f"DROP TABLE {view}")
-            ctx.engine.execute(f"CREATE OR REPLACE VIEW {view} AS {rewrite_table_refs(query, project_id)}")
+            schema = f'"{table.project_id}__{_view_dataset(table.dataset_id)}"'
+            ctx.engine.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            ctx.engine.execute(
+                f'CREATE OR REPLACE VIEW {schema}."{table.table_id}" AS {rewrite_table_refs(query, project_id)}'
+            )
             _created[name] = table.view_query
     return await rewrite_and_translate_statement(sql, project_id=project_id, ctx=ctx, **options)
+
+
+def _refer_to_view(_rewriter, table, *, view_project, view_dataset, view_table, **_view):
+    """Replace the reference to a view by one to the view in DuckDB."""
+    alias = table.alias or view_table
+    table.replace(exp.alias_(exp.table_(view_table, _view_dataset(view_dataset), view_project), alias, table=True))
+    return True
 
 
 def _tables(sql, project_id):
@@ -77,13 +87,13 @@ def _forgetting_views(change):
 
 def _updated(catalog, table):
     before = catalog.get_table(table.project_id, table.dataset_id, table.table_id)
-    if before is None or before.schema_ != table.schema_:
+    if before is None or (before.schema_, before.view_query) != (table.schema_, table.view_query):
         _created.clear()
     return _update(catalog, table)
 
 
 executor.rewrite_and_translate_statement = interpreter.rewrite_and_translate_statement = _translate
-row_access_filter._Rewriter._expand_view = lambda *_node, **_view: False
+row_access_filter._Rewriter._expand_view = _refer_to_view
 _update = DuckDBCatalogRepository.update_table
 DuckDBCatalogRepository.update_table = _updated
 for _name in ("create_table", "delete_table", "delete_dataset"):
