@@ -149,6 +149,31 @@ def simulate(
         write_json(json, report)
 
 
+@app.command("channels")
+def channels(
+    model: ModelOption = SHIPPED_MODEL,
+    manifest: ManifestOption = None,
+    corpus: CorpusOption = None,
+    root: RootOption = None,
+    split: SplitOption = None,
+    channel: Annotated[Channel, typer.Option("--channel", help="Channel of the clips.")] = "telephone",
+    calls: Annotated[int, typer.Option("--calls", help="Calls per speaker.")] = 6,
+    seed: SeedOption = 0,
+    json: ReportOption = None,
+) -> None:
+    """Measure calls with one channel and with echoes against the same calls with two channels."""
+    from rich.console import Console
+
+    from callmood.emotion.model import load_model
+    from model.evaluation.channels import measure, show
+    from model.files import write_json
+
+    report = measure(load_model(model), _source(manifest, corpus, root, split).clips, channel, calls, seed)
+    show(report, Console())
+    if json:
+        write_json(json, report)
+
+
 @app.command("call-flags")
 def call_flags(
     model: ModelOption = SHIPPED_MODEL,
