@@ -1,6 +1,7 @@
 """Authentication by API key and access token."""
 
 import time
+from http.client import HTTPConnection
 
 import pytest
 from realtime_server import SESSION_KEY, run_server
@@ -25,6 +26,19 @@ def test_requests_without_valid_api_key_are_rejected(protected_server, example):
         assert (status, problem["code"], received["WWW-Authenticate"]) == (401, "unauthorized", "ApiKey")
         assert protected_server.request("/token", b"", **headers)[0] == 401
     assert protected_server.request("/score", example, **{"X-API-Key": API_KEY})[0] == 200
+
+
+def test_client_that_is_still_sending_receives_the_refusal(protected_server):
+    connection = HTTPConnection(protected_server.url.removeprefix("http://"), timeout=30)
+    connection.putrequest("POST", "/score")
+    connection.putheader("Content-Length", "2000000")
+    connection.putheader("Connection", "close")
+    connection.endheaders()
+    for _ in range(4):
+        time.sleep(0.2)  # the server refuses at the header
+        connection.send(bytes(500_000))
+    assert connection.getresponse().status == 401
+    connection.close()
 
 
 def test_access_token_authorizes_scoring_but_not_new_tokens(protected_server, example):

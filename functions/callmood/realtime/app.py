@@ -70,9 +70,13 @@ class Endpoints:
 
     async def score(self, request: Request) -> Response:
         """Score one recording, or several."""
-        self.authenticator.check(request.headers.get("x-api-key"))
-        if self.cores.statistics().tasks_waiting >= MAX_QUEUED:
-            raise Problem("busy", "All cores are busy and the queue is full. Retry in a few seconds.")
+        try:
+            self.authenticator.check(request.headers.get("x-api-key"))
+            if self.cores.statistics().tasks_waiting >= MAX_QUEUED:
+                raise Problem("busy", "All cores are busy and the queue is full. Retry in a few seconds.")
+        except Problem:
+            await self._discard_body(request)
+            raise
         body = await self._read_body(request)
         media_type = request.headers.get("content-type", "")
         work = partial(self.scorer.score, body, media_type, dict(request.query_params))
@@ -81,14 +85,9 @@ class Endpoints:
     async def _read_body(self, request: Request) -> bytes:
         """Return the request body, within the limits of size and time."""
         limit = self.scorer.settings.max_request_bytes
-        stated = request.headers.get("content-length", "")
-        size = int(stated[:20]) if stated.isascii() and stated.isdigit() else 0
-        if limit < size <= 2 * limit:
-            # A client that still sends when the connection closes does not receive the answer.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(BODY_TIMEOUT_S):
-                    async for _ in request.stream():
-                        pass
+        size = _stated_size(request)
+        if size > limit:
+            await self._discard_body(request)
         self.scorer.check_size(size)
         body = bytearray()
         try:
@@ -103,6 +102,18 @@ class Endpoints:
             )
             raise Problem("timeout", detail) from None
         return bytes(body)
+
+    async def _discard_body(self, request: Request) -> None:
+        """Receive a body of at most twice the limit: a client that sends to a closed connection receives no answer."""
+        limit = 2 * self.scorer.settings.max_request_bytes
+        received = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                if _stated_size(request) <= limit:
+                    async for chunk in request.stream():
+                        received += len(chunk)
+                        if received > limit:
+                            break
 
     async def token(self, request: Request) -> Response:
         """Exchange the API key for an access token."""
@@ -134,6 +145,12 @@ class Endpoints:
     async def stream(self, socket: WebSocket) -> None:
         """Analyze a real-time stream."""
         await WebSocketSession(socket, self.scorer, self.authenticator, self.connections).run()
+
+
+def _stated_size(request: Request) -> int:
+    """Return the bytes of the body by its header, or 0 if they are unknown."""
+    stated = request.headers.get("content-length", "")
+    return int(stated[:20]) if stated.isascii() and stated.isdigit() else 0
 
 
 def _problem_response(problem: Problem) -> Response:
