@@ -77,6 +77,7 @@ def copied_stores(tmp_path_factory):
 
     def create_copy(self, path, time_zone="UTC", min_calls_per_group=5, **options):
         arguments = path, time_zone, min_calls_per_group
+        # A test that runs as another user cannot read the folder.
         if path.parent.is_dir() and not path.exists() and path.name != ":memory:" and os.access(folder, os.R_OK):
             kind = time_zone, min_calls_per_group, dialect.render  # tests replace how views are rendered
             if kind in first:

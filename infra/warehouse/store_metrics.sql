@@ -1,6 +1,7 @@
 -- Store the metrics of analyses whose metrics are not stored, or were stored with earlier definitions, and find the
--- analyses that are compared with those of other days or with failures. A variable prunes partitions, so the insertion of metrics reads
--- the segments of days with such analyses only. In one transaction, no call is counted twice, and none is missing.
+-- analyses that are compared with those of other days or with failures. A variable prunes partitions, so the insertion
+-- of metrics reads the segments of days with such analyses only. In one transaction, no call is counted twice, and none
+-- is missing.
 DECLARE days ARRAY<DATE> DEFAULT (
   SELECT ARRAY_AGG(DISTINCT r.call_date)
   FROM `${dataset}.recordings` AS r

@@ -25,16 +25,13 @@ from callmood.types import SAMPLE_RATE, Role
 from model.data.corpora import Clip
 from model.evaluation.composition import Speaker, read_speakers
 from model.evaluation.metrics import intervals_over_speakers
-from model.evaluation.simulate import ANGER, SimulatedCall, analyze_simulated, query_calls
+from model.evaluation.simulate import ANGER, Samples, SimulatedCall, analyze_simulated, query_calls
 from model.training.baseline_sampling import NEUTRAL
 from model.types import Channel
-
-Samples = NDArray[np.float32]
 
 UTTERANCES = 15
 """int: utterances of each party."""
 
-CALLS_PER_SPEAKER = 6
 ECHOES = tuple((gain_db, delay_s) for gain_db in (-20, -30, -40) for delay_s in (0.0, 0.12, 0.25))
 """tuple of (int, float): level relative to the agent's voice in dB, and delay in seconds."""
 
@@ -104,9 +101,7 @@ def role_seconds(reference: Analysis, analysis: Analysis) -> tuple[float, float,
     return right_s, other_s, neither_s
 
 
-def measure(
-    model: EmotionModel, clips: Sequence[Clip], channel: Channel, calls: int = CALLS_PER_SPEAKER, seed: int = 0
-) -> dict[str, Any]:
+def measure(model: EmotionModel, clips: Sequence[Clip], channel: Channel, calls: int, seed: int) -> dict[str, Any]:
     """Simulate calls, analyze each in two channels, in one, and with echoes, and compare the results.
 
     Parameters
@@ -200,9 +195,8 @@ def show(report: dict[str, Any], console: Console) -> None:
         highlight=False,
     )
     for name, title in _TITLES.items():
-        low, high = report["intervals"].get(name, (None, None))
-        interval = f" ({low:.1f} to {high:.1f})" if low is not None else ""
-        console.print(f"{title:>55} {report[name]:.1f}{interval}", highlight=False)
+        low, high = report["intervals"][name]
+        console.print(f"{title:>55} {report[name]:.1f} ({low:.1f} to {high:.1f})", highlight=False)
     change = report["echo_change"]
     console.print(f"{_ECHO_TITLE:>55} {change['mean']:.1f} mean, {change['highest']:.1f} highest", highlight=False)
 
