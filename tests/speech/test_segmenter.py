@@ -49,8 +49,8 @@ def noise(seconds, level_dbfs):
     return samples * np.float32(10 ** (level_dbfs / 20))
 
 
-def segments(samples, cuts=()):
-    segmenter = Segmenter()
+def segments(samples, cuts=(), is_mixed=False):
+    segmenter = Segmenter(is_mixed=is_mixed)
     found = [segment for block in np.split(samples, sorted(cuts)) for segment in segmenter.process(block)]
     return found + segmenter.finish()
 
@@ -120,9 +120,10 @@ def test_segments_do_not_depend_on_the_split_of_the_stream(call, data):
     assert spans(segments(call, cuts)) == spans(segments(call))
 
 
-def test_segments_do_not_depend_on_steps_of_ten_milliseconds(call):
+@pytest.mark.parametrize("is_mixed", [False, True])
+def test_segments_do_not_depend_on_steps_of_ten_milliseconds(call, is_mixed):
     part = call[: 12 * RATE]
-    assert spans(segments(part, range(160, len(part), 160))) == spans(segments(part))
+    assert spans(segments(part, range(160, len(part), 160), is_mixed)) == spans(segments(part, (), is_mixed))
 
 
 @pytest.mark.parametrize(("pause_s", "count"), [(0.2, 1), (0.8, 2)])
@@ -159,8 +160,9 @@ def test_single_word_is_extended_to_the_minimum_duration(utterance):
     ],
     ids=["silence", "comfort noise", "loud noise", "ringing", "busy", "dial tone", "keys", "clicks"],
 )
-def test_channels_without_speech_have_no_segments(samples):
-    assert segments(telephone(samples)) == []
+@pytest.mark.parametrize("is_mixed", [False, True])
+def test_channels_without_speech_have_no_segments(samples, is_mixed):
+    assert segments(telephone(samples), is_mixed=is_mixed) == []
 
 
 def test_sentence_after_ringing_is_found(utterance):
@@ -213,7 +215,19 @@ def test_hold_music_is_not_speech(data_root):
     for path in sorted((data_root / "line").glob("hold-music-*.opus")):
         music = read(path)
         for variant in (music, telephone(music)):
-            assert found_mask(segments(variant), len(variant)).mean() < 0.02, path.name
+            for is_mixed in (False, True):
+                found = segments(variant, is_mixed=is_mixed)
+                assert found_mask(found, len(variant)).mean() < 0.02, path.name
+
+
+@pytest.mark.parametrize("quiet", [0, 1])
+def test_party_that_is_26_db_quieter_in_the_same_channel_is_found(quiet):
+    parties = [read(EXAMPLES[0].with_suffix(".wav"), channel)[: 40 * RATE] for channel in (0, 1)]
+    own, other = (found_mask(segments(party), len(party)) for party in (parties[quiet], parties[1 - quiet]))
+    channel = parties[1 - quiet] + np.float32(0.05) * parties[quiet]
+    found = found_mask(segments(channel, is_mixed=True), len(channel))
+    assert (found & own & ~other).sum() >= 0.6 * (own & ~other).sum()
+    assert (found & ~own & ~other).sum() < 0.1 * found.sum()
 
 
 @pytest.mark.parametrize("block", [2, 8])

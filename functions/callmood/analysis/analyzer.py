@@ -25,7 +25,7 @@ from callmood.errors import BadRecording
 from callmood.speech.crosstalk import MARGIN_DB, CrosstalkFilter
 from callmood.types import METADATA_WARNINGS, ROLES, SAMPLE_RATE, Recording, Role
 
-ANALYSIS_VERSION = 2
+ANALYSIS_VERSION = 3
 """int: version of the analysis. Increase it with every change of results; tests/analysis/golden.json checks it."""
 
 WARNINGS = {

@@ -14,16 +14,13 @@ from callmood.emotion.baseline import Embedding, SpeakerBaseline
 from callmood.emotion.model import EmotionModel
 from callmood.emotion.projection import project
 from callmood.speech.prosody import Prosody, measure_prosody
-from callmood.speech.segmenter import MAX_PAUSE_S, Segmenter, SpeechSegment
+from callmood.speech.segmenter import Segmenter, SpeechSegment
 from callmood.speech.silero import RECORDING_BLOCK
 from callmood.types import EMOTIONS, SAMPLE_RATE, Role
 
 UNCERTAIN = "uncertain"
 
 _NEUTRAL = EMOTIONS.index("neutral")
-
-MIXED_MAX_PAUSE_S = 0.15
-"""float: as `MAX_PAUSE_S`, for a channel with several speakers. They often answer after less than 0.3 s."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +174,7 @@ class ChannelAnalyzer:
         self.received_s = 0.0
         self.separates = separates
         self.prior_baseline = prior_baseline
-        self._segmenter = Segmenter(block, MIXED_MAX_PAUSE_S if separates else MAX_PAUSE_S)
+        self._segmenter = Segmenter(block, separates)
         self._model = model
         self._config = config
 

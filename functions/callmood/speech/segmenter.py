@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from callmood.speech.leveling import Leveler
 from callmood.speech.silero import CHUNK, RECORDING_BLOCK, SileroDetector
 from callmood.types import SAMPLE_RATE
 
@@ -24,6 +25,9 @@ MAX_SEGMENT_S = 8.0
 
 MAX_PAUSE_S = 0.3
 """float: a shorter pause is part of its segment."""
+
+MIXED_MAX_PAUSE_S = 0.15
+"""float: the same, for a channel with several parties. They often answer after less than 0.3 s."""
 
 # Tuned by measurement: docs/decisions/0003-speech-detection.md
 _POSSIBLE_SPEECH = 0.2  # a chunk with this probability may be speech
@@ -76,8 +80,9 @@ class Segmenter:
         Number of chunks of 32 ms that the detector processes at once, a multiple or a divisor of 64. A segment is
         emitted after 0.6 s of silence and the end of the current block. The default is fastest; 2 is for real-time
         calls.
-    max_pause_s : float
-        A shorter pause is part of its segment.
+    is_mixed : bool
+        Whether the channel contains several parties. Then shorter pauses end a segment, and the detector gets all
+        parties at a similar level.
 
     Attributes
     ----------
@@ -93,10 +98,11 @@ class Segmenter:
     []
     """
 
-    def __init__(self, block: int = RECORDING_BLOCK, max_pause_s: float = MAX_PAUSE_S) -> None:
+    def __init__(self, block: int = RECORDING_BLOCK, is_mixed: bool = False) -> None:
         self.speech_s = 0.0
         self.too_quiet_s = 0.0
-        self._max_pause_s = max_pause_s
+        self._max_pause_s = MIXED_MAX_PAUSE_S if is_mixed else MAX_PAUSE_S
+        self._leveler = Leveler() if is_mixed else None
         self._detector = SileroDetector(block=block)
         self._received: list[Samples] = []  # samples that the detector has not processed yet
         self._buffer = np.empty(0, np.float32)  # samples that may still be needed
@@ -127,7 +133,8 @@ class Segmenter:
             The segments that are now complete, in order.
         """
         self._received.append(samples)
-        return self._advance(self._detector.process(samples))
+        heard = self._leveler.process(samples) if self._leveler else samples
+        return self._advance(self._detector.process(heard))
 
     def finish(self) -> list[SpeechSegment]:
         """End the channel.
@@ -137,7 +144,8 @@ class Segmenter:
         list of SpeechSegment
             The remaining segments, in order.
         """
-        return self._advance(self._detector.finish()) + self._close(len(self._region))
+        segments = self._advance(self._detector.process(self._leveler.finish())) if self._leveler else []
+        return segments + self._advance(self._detector.finish()) + self._close(len(self._region))
 
     def partial(self) -> list[SpeechSegment]:
         """Return the segments of the open region, as if the channel ended now. The state does not change.
