@@ -139,4 +139,4 @@ def speakers(
 
     clips = find_clips(None, corpus, root, "train").clips
     space = write_speaker_space(load_model(model), clips, cache, out)
-    print(f"{out}: slope {space.slope:.2f}")
+    print(f"{out}: slope {space.slope:.2f}, weights {space.weights.round(2)}")

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
+from scipy.optimize import minimize
 
 from callmood.emotion.model import EmotionModel
-from callmood.speech.diarization import SpeakerSpace, cluster_centroids
+from callmood.speech.diarization import MIN_SPEAKER_S, RELIABLE_S, SpeakerSpace, divide
 from model.augmentation.conditions import AcousticCondition
 from model.data.corpora import Clip
 from model.features.embedding_cache import embeddings
@@ -25,17 +27,22 @@ CONDITIONS = (
     AcousticCondition("random_telephone", "speech", 2),
     AcousticCondition("random_telephone", "speech", 3),
     AcousticCondition("random_telephone", "random", 4),
+    AcousticCondition("telephone", "speech", 2),
 )
-"""tuple of AcousticCondition: each speaker has another telephone line in each, as the parties of a call have."""
+"""tuple of AcousticCondition: each speaker has another telephone line in each, as the parties of a call have, except in
+the last one."""
 
 CLIPS_PER_SPEAKER = 28
 DIRECTIONS = 40
-HELD_OUT = 12  # speakers that set the slope
+FOLDS = 3
+"""int: a fold of the speakers sets the slope and the weights for a discriminant of the others."""
 
 _COMPONENTS = 200
 _REGULARIZATION = 1e-2
-_TURNS = 20  # segments of a speaker in a simulated channel
-_CHANNELS = 400
+_CHANNELS = 1500  # simulated for each fold
+_SEGMENTS = (8, 12, 16, 24, 30, 48)
+_SHARES = (0.25, 0.4, 0.5, 0.6, 0.75)  # of the first speaker
+_FALSE_SPLITS = 0.02  # of the channels of one speaker
 
 Array = NDArray[np.float64]
 Strings = NDArray[np.str_]
@@ -86,32 +93,88 @@ def fit(embedded: NDArray[np.floating[Any]], voices: Strings) -> tuple[Array, Ar
     return mean, transform / np.abs(transform).max()
 
 
-def calibrate(
-    space: SpeakerSpace, embedded: NDArray[np.float32], durations_s: NDArray[np.float32], voices: Strings
-) -> float:
-    """Return the slope of the confidence with the highest likelihood on simulated channels of two speakers.
+@dataclass(frozen=True)
+class SimulatedChannels:
+    """What `divide` finds in simulated channels of speakers that the discriminant does not know.
+
+    Parameters
+    ----------
+    evidence : ndarray of float64, shape (k, 4)
+        See `Halves`.
+    has_two : ndarray of bool, shape (k,)
+        Whether the channel has two speakers.
+    margins : list of ndarray of float64
+        For each channel and segment, the similarity to its speaker minus that to the other one, times the square root
+        of its duration.
+    """
+
+    evidence: Array
+    has_two: NDArray[np.bool_]
+    margins: list[Array]
+
+
+def simulate_channels(
+    space: SpeakerSpace, embedded: NDArray[np.float32], durations_s: NDArray[np.float32], speakers: Strings
+) -> SimulatedChannels:
+    """Divide channels of one and of two speakers, each in one of several conditions.
 
     Parameters
     ----------
     space : SpeakerSpace
         Fitted without these speakers.
-    embedded : ndarray of float32, shape (k, d)
-    durations_s : ndarray of float32, shape (k,)
-    voices : ndarray of str, shape (k,)
+    embedded : ndarray of float32, shape (conditions, k, d)
+    durations_s : ndarray of float32, shape (conditions, k)
+    speakers : ndarray of str, shape (k,)
     """
     rng = np.random.default_rng(0)
-    projected, names = space.project(embedded), np.unique(voices)
-    margins = []
-    for _ in range(_CHANNELS):
-        first, second = rng.choice(names, 2, replace=False)
-        turns = np.concatenate([rng.choice(np.flatnonzero(voices == name), _TURNS) for name in (first, second)])
-        centroids = cluster_centroids(projected[turns], durations_s[turns], 2)
-        similarity = projected[turns] @ centroids.T
-        margin = (similarity[:, 0] - similarity[:, 1]) * np.sqrt(durations_s[turns]) * np.repeat([1, -1], _TURNS)
+    projected = np.stack([space.project(each) for each in embedded])
+    own = {name: np.flatnonzero(speakers == name) for name in np.unique(speakers)}
+    evidence, has_two, margins = [], [], []
+    for index in range(_CHANNELS):
+        condition, count = rng.integers(len(embedded)), int(rng.choice(_SEGMENTS))
+        first = round(count * float(rng.choice(_SHARES))) if index % 2 else count
+        names = rng.choice(list(own), 2, replace=False)
+        parts = [rng.permutation(own[name])[:n] for name, n in zip(names, (first, count - first), strict=True)]
+        chosen, sign = np.concatenate(parts), np.repeat([1, -1], [len(part) for part in parts])
+        voices, seconds = projected[condition, chosen], durations_s[condition, chosen]
+        is_reliable = seconds >= RELIABLE_S
+        if is_reliable.sum() < min(_SEGMENTS) / 2:
+            continue
+        halves = divide(voices[is_reliable], seconds[is_reliable])
+        if halves.durations_s.min() < MIN_SPEAKER_S:
+            continue
+        evidence.append(halves.evidence)
+        has_two.append(len(parts[1]) > 0)
+        margin = voices @ (halves.centroids[0] - halves.centroids[1]) * np.sqrt(seconds) * sign
         margins.append(margin if margin.sum() >= 0 else -margin)
+    return SimulatedChannels(np.array(evidence), np.array(has_two), margins)
+
+
+def calibrate(channels: Sequence[SimulatedChannels]) -> tuple[float, Array]:
+    """Fit the slope of the confidence, and the weights of the decision between one and two speakers.
+
+    Parameters
+    ----------
+    channels : sequence of SimulatedChannels
+        One for each fold.
+
+    Returns
+    -------
+    tuple of (float, ndarray of float64)
+        The slope with the highest likelihood in channels that are split, and the weights (5,) of a logistic regression,
+        whose bias is set to 2 % false splits.
+    """
+    has_two = np.concatenate([each.has_two for each in channels])
+    evidence = np.concatenate([each.evidence for each in channels])
+    inputs, sign = np.column_stack([evidence, np.ones(len(evidence))]), np.where(has_two, 1, -1)
+    weights = minimize(lambda weights: np.logaddexp(0, -sign * (inputs @ weights)).mean(), np.zeros(inputs.shape[1])).x
+    weights[-1] -= np.quantile(inputs[~has_two] @ weights, 1 - _FALSE_SPLITS)
+    is_split = has_two & (inputs @ weights >= 0)
+    margins = np.concatenate([margin for each in channels for margin in each.margins])
+    margins = margins[np.repeat(is_split, [len(margin) for each in channels for margin in each.margins])]
     slopes = np.geomspace(0.5, 50, 100)
-    losses = [np.logaddexp(0, -slope * np.concatenate(margins)).mean() for slope in slopes]
-    return float(slopes[np.argmin(losses)])
+    losses = [np.logaddexp(0, -slope * margins).mean() for slope in slopes]
+    return float(slopes[np.argmin(losses)]), weights
 
 
 def write_speaker_space(model: EmotionModel, clips: Sequence[Clip], cache: Path, output: Path) -> SpeakerSpace:
@@ -122,7 +185,7 @@ def write_speaker_space(model: EmotionModel, clips: Sequence[Clip], cache: Path,
     model : EmotionModel
         Embeds the clips.
     clips : sequence of Clip
-        Of more than `HELD_OUT` speakers.
+        Of at least two speakers per fold.
     cache : Path
         Folder of cached embeddings.
     output : Path
@@ -135,20 +198,29 @@ def write_speaker_space(model: EmotionModel, clips: Sequence[Clip], cache: Path,
     """
     sampled = sample_clips(clips, CLIPS_PER_SPEAKER)
     parts = [embeddings(model, sampled, condition, cache) for condition in CONDITIONS]
-    embedded = np.concatenate([e for e, _ in parts]).astype(np.float32)
-    durations_s = np.concatenate([d for _, d in parts])
-    speakers = np.tile([clip.speaker for clip in sampled], len(CONDITIONS))
-    lines = np.repeat([str(number) for number in range(len(CONDITIONS))], len(sampled))
-    voices = np.char.add(np.char.add(speakers, "/"), lines)
-    held_out = np.isin(speakers, np.unique(speakers)[-HELD_OUT:])
-    trial = SpeakerSpace(*fit(embedded[~held_out], voices[~held_out]), 1.0)
-    slope = calibrate(trial, embedded[held_out], durations_s[held_out], voices[held_out])
-    mean, transform = fit(embedded, voices)
+    embedded = np.stack([e for e, _ in parts]).astype(np.float32)
+    durations_s = np.stack([d for _, d in parts])
+    speakers = np.array([clip.speaker for clip in sampled])
+    names = np.random.default_rng(0).permutation(np.unique(speakers))
+    channels = []
+    for fold in np.array_split(names, FOLDS):
+        is_own = np.isin(speakers, fold)
+        trial = SpeakerSpace(*_fit_all(embedded[:, ~is_own], speakers[~is_own]), 1.0, np.zeros(5))
+        channels.append(simulate_channels(trial, embedded[:, is_own], durations_s[:, is_own], speakers[is_own]))
+    slope, weights = calibrate(channels)
+    mean, transform = _fit_all(embedded, speakers)
     with atomic_write(output) as unfinished, unfinished.open("wb") as opened:
         np.savez_compressed(
             opened,
             mean=mean.astype(np.float16),
             transform=transform.astype(np.float16),
             slope=slope,
+            weights=weights,
         )
-    return SpeakerSpace(mean, transform, slope)
+    return SpeakerSpace(mean, transform, slope, weights)
+
+
+def _fit_all(embedded: NDArray[np.float32], speakers: Strings) -> tuple[Array, Array]:
+    """Fit the discriminant on embeddings (conditions, k, d): a class is a speaker in a condition."""
+    voices = [np.char.add(speakers, f"/{number}") for number in range(len(embedded))]
+    return fit(np.concatenate(embedded), np.concatenate(voices))

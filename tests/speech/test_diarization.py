@@ -8,7 +8,7 @@ import pytest
 from callmood.speech.diarization import UNASSIGNED, SpeakerSpace, separate
 
 SIZE = 40
-SPACE = SpeakerSpace(np.zeros(SIZE), np.eye(SIZE), slope=20.0)
+SPACE = SpeakerSpace(np.zeros(SIZE), np.eye(SIZE), slope=20.0, weights=np.array([3.0, -10.0, 0.5, 0.0, 2.0]))
 
 
 def channel(speakers, turns, noise=0.35, seed=0):
@@ -28,6 +28,12 @@ def test_two_speakers_are_separated_in_order_of_appearance(seed):
     assert found.speakers == 2
     np.testing.assert_array_equal(found.labels, spoken)
     assert found.confidence.min() > 0.9
+
+
+def test_voice_that_changes_once_is_one_speaker():
+    embeddings, durations_s, spoken = channel(2, 40)
+    order = np.argsort(spoken, kind="stable")
+    assert separate(SPACE, embeddings[order], durations_s).speakers == 1
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 30, 300])

@@ -14,7 +14,7 @@ from callmood.emotion.baseline import SpeakerBaseline
 from callmood.speech.diarization import UNASSIGNED, Separation, load_speaker_space, separate
 from callmood.types import Role
 
-_MIN_FIRST = 0.9  # confidence of the segment that decides who speaks first
+_DECAY = 0.4  # weight of each next segment, in the decision who speaks first: the first one may be uncertain
 _FIRST_NUMBER = 2  # of separated speakers; 1 is the party of a channel that is mixed only in a part of the call
 _MAX_SPEAKERS = 4  # with more, the parties are not known
 
@@ -137,10 +137,16 @@ def _roles(
     elif first_is_agent is None:
         return roles
     else:
-        deciding = (separation.labels >= 0) & (separation.confidence >= _MIN_FIRST)
-        first = int(separation.labels[np.argmax(deciding)]) if deciding.any() else 0
+        first = _first_speaker(separation)
         # Of more than two speakers, the first one and the one who speaks most are the parties.
         second = int(np.argmax(np.where(np.arange(len(roles)) == first, -1, seconds)))
         agent, customer = (first, second) if first_is_agent else (second, first)
     roles[agent], roles[customer] = "agent", "customer"
     return roles
+
+
+def _first_speaker(separation: Separation) -> int:
+    """Return the speaker of the first segments, weighted by position and by how much more likely than chance it is."""
+    is_assigned = separation.labels != UNASSIGNED
+    weights = _DECAY ** np.arange(np.count_nonzero(is_assigned)) * (2 * separation.confidence[is_assigned] - 1)
+    return int(np.argmax(np.bincount(separation.labels[is_assigned], weights, separation.speakers)))

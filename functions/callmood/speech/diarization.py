@@ -24,19 +24,22 @@ UNASSIGNED = -1
 RELIABLE_S = 1.2
 """float: a segment of this duration is clustered; a shorter one is only assigned to a speaker."""
 
+MIN_SPEAKER_S = 3.0
+"""float: speech that a speaker needs."""
+
 _MAX_CLUSTERED = 400  # segments that are clustered; the others are assigned to the nearest speaker
 # Set on held-back speakers: docs/experiments/speakers.md
-_FAR_APART, _VERY_FAR_APART = 6.0, 8.0  # distance of two speakers, in standard deviations …
-_DISSIMILAR = 0.72  # … depending on whether their cosine similarity is below this
-_MANY_SEGMENTS = 24  # for which these thresholds hold; with fewer, the following ones
-_VERY_DISSIMILAR, _ALIKE, _VERY_ALIKE = 0.55, 0.8, 0.9
+_FAR_APART = 4.5  # distance of two speakers, in standard deviations, …
+_CHANCE = 36.0  # … plus this divided by the number of segments: a few can always be divided
+_MIN_TURNS = 0.35  # changes of the speaker, relative to a random order: a voice that becomes angry changes once
+_FURTHER_ODDS = 2.0  # log odds that two halves of one of several speakers need
 _MIN_FURTHER_S = 10.0  # of speech that a third speaker needs
 _MIN_SEGMENTS = 4  # that are needed to find two speakers
-_MIN_SPEAKER_S = 3.0  # of speech that a speaker needs
 _MIN_SPEAKER_SHARE = 0.04  # of all speech that a speaker needs
 _ROUNDS = 5  # of reassignment
 _MAX_SPEAKERS = 8  # that are looked for
 _MIN_CONFIDENCE = 0.6  # a less certain segment belongs to no speaker
+_MAX_RATIO = 20.0  # of distances of clusters: repeated segments have any
 
 
 class SpeakerSpace:
@@ -51,11 +54,19 @@ class SpeakerSpace:
     slope : float
         Log odds of the right speaker for each unit of similarity, for a segment of 1 s. They grow with the square root
         of the duration.
+    weights : ndarray of float, shape (5,)
+        Of `Halves.evidence`, and the bias: log odds that two halves are two speakers, and not one in several emotions.
     """
 
-    def __init__(self, mean: NDArray[np.floating[Any]], transform: NDArray[np.floating[Any]], slope: float) -> None:
+    def __init__(
+        self,
+        mean: NDArray[np.floating[Any]],
+        transform: NDArray[np.floating[Any]],
+        slope: float,
+        weights: NDArray[np.float64],
+    ) -> None:
         self._mean, self._transform = mean.astype(np.float32), transform.astype(np.float32)
-        self.slope = slope
+        self.slope, self.weights = slope, weights
 
     @property
     def size(self) -> int:
@@ -72,7 +83,30 @@ class SpeakerSpace:
 def load_speaker_space(path: Path = MODEL / "speakers.npz") -> SpeakerSpace:
     """Load the shipped discriminant once."""
     with np.load(path) as arrays:
-        return SpeakerSpace(arrays["mean"], arrays["transform"], float(arrays["slope"]))
+        return SpeakerSpace(arrays["mean"], arrays["transform"], float(arrays["slope"]), arrays["weights"])
+
+
+@dataclass(frozen=True)
+class Halves:
+    """The two groups of segments that differ most.
+
+    Parameters
+    ----------
+    centroids : ndarray of float32, shape (2, 40)
+        Mean direction of each group.
+    evidence : ndarray of float64, shape (4,)
+        Logarithm of the distance of the two groups, relative to the median distance of the five mergers before; cosine
+        similarity of the centroids; logarithms of the number of segments, and of the smaller group's share of speech.
+    durations_s : ndarray of float64, shape (2,)
+        Speech of each group.
+    distance : float
+        Of the two groups along the line between them, in standard deviations.
+    """
+
+    centroids: Array
+    evidence: NDArray[np.float64]
+    durations_s: NDArray[np.float64]
+    distance: float
 
 
 @dataclass(frozen=True)
@@ -106,8 +140,8 @@ class Separation:
 def separate(space: SpeakerSpace, embeddings: Array, durations_s: NDArray[np.floating[Any]]) -> Separation:
     """Find the speakers of a channel.
 
-    The longest segments are clustered in two by Ward's method, and each half again, while the halves are further apart
-    than those of one speaker in several emotions. Then each segment is assigned to the nearest speaker. The time is
+    The longest segments are clustered in two by Ward's method, and each half again, while the halves are more probably
+    two speakers than one in several emotions. Then each segment is assigned to the nearest speaker. The time is
     bounded for any number of segments and speakers.
 
     Parameters
@@ -126,8 +160,8 @@ def separate(space: SpeakerSpace, embeddings: Array, durations_s: NDArray[np.flo
     """
     voices = space.project(embeddings)
     clustered = np.flatnonzero(durations_s >= RELIABLE_S)
-    clustered = clustered[np.argsort(-durations_s[clustered], kind="stable")][:_MAX_CLUSTERED]
-    centroids = _speakers(voices[clustered], durations_s[clustered])
+    clustered = np.sort(clustered[np.argsort(-durations_s[clustered], kind="stable")][:_MAX_CLUSTERED])
+    centroids = _speakers(space, voices[clustered], durations_s[clustered])
     if len(centroids) < 2:
         return Separation(np.zeros(len(voices), np.intp), np.ones(len(voices)), voices[:1])
     similarity = np.asarray(voices @ centroids.T, np.float64)
@@ -139,7 +173,7 @@ def separate(space: SpeakerSpace, embeddings: Array, durations_s: NDArray[np.flo
     return Separation(np.append(np.argsort(order), UNASSIGNED)[labels], confidence, centroids[order])
 
 
-def _speakers(voices: Array, durations_s: NDArray[np.floating[Any]]) -> Array:
+def _speakers(space: SpeakerSpace, voices: Array, durations_s: NDArray[np.floating[Any]]) -> Array:
     """Return the centroid of each speaker, (n, 40): split in two while the halves are two speakers."""
     share_s = _MIN_SPEAKER_SHARE * float(durations_s.sum())
     groups: list[NDArray[np.intp]] = [np.arange(len(voices))]
@@ -148,8 +182,8 @@ def _speakers(voices: Array, durations_s: NDArray[np.floating[Any]]) -> Array:
         group = max(groups, key=lambda one: float(durations_s[one].sum()))
         groups = [one for one in groups if one is not group]
         is_first = not (groups or finished)
-        least_s = max(share_s, _MIN_SPEAKER_S if is_first else _MIN_FURTHER_S)
-        halves = _two_speakers(voices[group], durations_s[group], least_s, is_first)
+        least_s = max(share_s, MIN_SPEAKER_S if is_first else _MIN_FURTHER_S)
+        halves = _two_speakers(space, voices[group], durations_s[group], least_s, is_first)
         if halves is None:
             finished.append(group)
         else:
@@ -162,56 +196,49 @@ def _speakers(voices: Array, durations_s: NDArray[np.floating[Any]]) -> Array:
 
 
 def _two_speakers(
-    voices: Array, durations_s: NDArray[np.floating[Any]], least_s: float, is_first: bool
+    space: SpeakerSpace, voices: Array, durations_s: NDArray[np.floating[Any]], least_s: float, is_first: bool
 ) -> NDArray[np.intp] | None:
     """Return the speaker, 0 or 1, of each segment, or None if there is only one speaker."""
     if len(voices) < _MIN_SEGMENTS:
         return None
-    centroids = cluster_centroids(voices, durations_s, 2)
-    labels = (voices @ centroids.T).argmax(axis=1)
-    seconds = np.bincount(labels, durations_s, 2)
-    if seconds.min() < least_s:
+    halves = divide(voices, durations_s)
+    odds = space.weights @ np.append(halves.evidence, 1)
+    is_far = halves.distance >= _FAR_APART + _CHANCE / len(voices)
+    if halves.durations_s.min() < least_s or odds < (0 if is_first else _FURTHER_ODDS) or not is_far:
         return None
-    # Distance of the two groups along the line between them, relative to their spread along it.
-    along = voices @ (centroids[0] - centroids[1])
-    means = np.bincount(labels, along * durations_s, 2) / seconds
-    spread = float(np.sqrt((np.square(along - means[labels]) @ durations_s) / durations_s.sum()))
-    distance = float(means[0] - means[1]) / max(spread, 1e-6)
-    similarity = float(centroids[0] @ centroids[1])
-    if is_first:
-        return labels if distance >= _needed_distance(len(voices), similarity) else None
-    return labels if distance >= _VERY_FAR_APART and similarity < _DISSIMILAR else None
+    labels = (voices @ halves.centroids.T).argmax(axis=1)
+    changes, expected = np.count_nonzero(np.diff(labels)), 2 * labels.mean() * (1 - labels.mean()) * len(labels)
+    return None if is_first and changes < _MIN_TURNS * expected else labels
 
 
-def _needed_distance(segments: int, similarity: float) -> float:
-    """Return the distance of two speakers: any few segments can be divided into two groups that are far apart."""
-    if segments >= _MANY_SEGMENTS:
-        return _FAR_APART if similarity < _DISSIMILAR else _VERY_FAR_APART
-    if similarity < _VERY_DISSIMILAR:
-        return _FAR_APART
-    needed = _VERY_FAR_APART * (1 + 4 / segments)
-    return needed if similarity < _ALIKE else 1.4 * needed if similarity < _VERY_ALIKE else np.inf
-
-
-def cluster_centroids(voices: Array, durations_s: NDArray[np.floating[Any]], count: int) -> Array:
-    """Cluster segments into a given number of speakers.
+def divide(voices: Array, durations_s: NDArray[np.floating[Any]]) -> Halves:
+    """Divide segments into the two groups that differ most.
 
     Parameters
     ----------
     voices : ndarray of float32, shape (k, 40)
-        From `SpeakerSpace.project`; k is at least `count`.
+        From `SpeakerSpace.project`; k is at least 3.
     durations_s : ndarray of float, shape (k,)
-    count : int
 
     Returns
     -------
-    ndarray of float32, shape (count, 40)
-        Mean direction of each speaker.
+    Halves
+        Each with at least one segment, unless all are identical.
     """
     from scipy.cluster.hierarchy import fcluster, linkage  # lazy: stereo calls do not need it
 
-    labels = fcluster(linkage(voices, "ward"), count, "maxclust") - 1
-    return _refined(voices, durations_s, _centroids(voices, durations_s, labels, count))
+    merged = linkage(voices, "ward")
+    labels = fcluster(merged, 2, "maxclust") - 1
+    centroids = _refined(voices, durations_s, _centroids(voices, durations_s, labels, 2))
+    ratio = np.clip(merged[-1, 2] / max(np.median(merged[-6:-1, 2]), 1e-6), 1, _MAX_RATIO)
+    labels = (voices @ centroids.T).argmax(axis=1)
+    seconds = np.bincount(labels, durations_s, 2).astype(np.float64)
+    along = voices @ (centroids[0] - centroids[1])
+    means = np.bincount(labels, along * durations_s, 2) / np.maximum(seconds, 1e-6)
+    spread = float(np.sqrt((np.square(along - means[labels]) @ durations_s) / seconds.sum()))
+    share = max(seconds.min() / seconds.sum(), 1e-3)
+    evidence = np.array([np.log(ratio), centroids[0] @ centroids[1], np.log(len(voices)), np.log(share)])
+    return Halves(centroids, evidence, seconds, float(means[0] - means[1]) / max(spread, 1e-6))
 
 
 def _refined(voices: Array, durations_s: NDArray[np.floating[Any]], centroids: Array) -> Array:
