@@ -36,6 +36,14 @@ def test_voice_that_changes_once_is_one_speaker():
     assert separate(SPACE, embeddings[order], durations_s).speakers == 1
 
 
+def test_similar_voices_that_take_turns_are_two_speakers():
+    embeddings, durations_s, spoken = channel(2, 40, noise=0.6)
+    similar = embeddings + 3.0 * np.ones(SIZE, np.float32) / np.sqrt(SIZE)
+    order = np.random.default_rng(1).permutation(40)
+    assert separate(SPACE, similar[order], durations_s[order]).speakers == 1
+    np.testing.assert_array_equal(separate(SPACE, similar, durations_s).labels, spoken)
+
+
 @pytest.mark.parametrize("turns", [0, 1, 2, 3, 30, 300])
 def test_one_speaker_is_not_split(turns):
     embeddings, durations_s, _ = channel(1, turns)

@@ -32,6 +32,7 @@ _MAX_CLUSTERED = 400  # segments that are clustered; the others are assigned to 
 _FAR_APART = 4.5  # distance of two speakers, in standard deviations, …
 _CHANCE = 36.0  # … plus this divided by the number of segments: a few can always be divided
 _MIN_TURNS = 0.35  # changes of the speaker, relative to a random order: a voice that becomes angry changes once
+_CERTAIN_TURNS = 3.0  # standard deviations above a random order: two similar voices in turn are two speakers
 _FURTHER_ODDS = 2.0  # log odds that two halves of one of several speakers need
 _MIN_FURTHER_S = 10.0  # of speech that a third speaker needs
 _MIN_SEGMENTS = 4  # that are needed to find two speakers
@@ -202,13 +203,28 @@ def _two_speakers(
     if len(voices) < _MIN_SEGMENTS:
         return None
     halves = divide(voices, durations_s)
-    odds = space.weights @ np.append(halves.evidence, 1)
-    is_far = halves.distance >= _FAR_APART + _CHANCE / len(voices)
-    if halves.durations_s.min() < least_s or odds < (0 if is_first else _FURTHER_ODDS) or not is_far:
+    if halves.durations_s.min() < least_s:
         return None
     labels = (voices @ halves.centroids.T).argmax(axis=1)
-    changes, expected = np.count_nonzero(np.diff(labels)), 2 * labels.mean() * (1 - labels.mean()) * len(labels)
-    return None if is_first and changes < _MIN_TURNS * expected else labels
+    odds = float(space.weights @ np.append(halves.evidence, 1))
+    is_far = halves.distance >= _FAR_APART + _CHANCE / len(voices)
+    if not is_first:
+        return labels if is_far and odds >= _FURTHER_ODDS else None
+    turns, excess = _turns(labels)
+    is_found = is_far and odds >= 0 and turns >= _MIN_TURNS
+    return labels if is_found or excess >= _CERTAIN_TURNS else None
+
+
+def _turns(labels: NDArray[np.intp]) -> tuple[float, float]:
+    """Return the changes of the speaker relative to a random order, and their excess in standard deviations.
+
+    The expected number and its deviation are those of the runs test (Wald and Wolfowitz, 1940).
+    """
+    count, first = len(labels), int(np.count_nonzero(labels == 0))
+    expected = 2 * first * (count - first) / count
+    deviation = np.sqrt(max(expected * (expected - 1) / (count - 1), 1e-6))
+    changes = np.count_nonzero(np.diff(labels))
+    return changes / expected, float((changes - expected) / deviation)
 
 
 def divide(voices: Array, durations_s: NDArray[np.floating[Any]]) -> Halves:
