@@ -14,6 +14,7 @@ from synthetic_store import create_store
 from table_rows import commit_row, segment_row
 
 from callmood.analysis.rows import erasure_row
+from callmood.report.batches import query_batches
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
@@ -39,6 +40,30 @@ def test_page_updates_with_the_store_and_keeps_filters(open_page, tmp_path):
         store.append("erasures", [erasure_row("a" * 32, "request", datetime.now(UTC))])
         page.wait_for_function("document.querySelector('#metric-calls .value').textContent === '1'")
         assert page.locator("#list tbody th a").all_text_contents() == ["fifth"]
+
+
+def test_data_of_the_first_view_is_requested_before_the_script_of_the_page_is_loaded(open_page, store):
+    call = store.query("SELECT recording_id FROM calls LIMIT 1")[0]["recording_id"]
+    calls = f"calls-{query_batches(store)[-1].name}"
+    with serve(store.path) as url, open_page(f"{url}/", is_new=True) as page:
+        page.wait_for_function("callmood.isComplete")
+        requested, scripts = [], []
+        page.on("request", lambda request: requested.append(request.url.rsplit("/")[-1]))
+        page.route("**/*_page.js*", lambda route: scripts.append(route))
+        for path, names, drawn in (
+            ("index.html", {"manifest", calls}, "#list tbody tr"),
+            (f"call.html#call={call}", {f"call-{call}"}, "#quarters svg"),
+        ):
+            page.goto(f"{url}/{path}", wait_until="commit")
+            for _ in range(500):
+                if scripts and names <= set(requested):
+                    break
+                page.wait_for_timeout(20)
+            assert names <= set(requested)
+            scripts.pop().continue_()
+            page.wait_for_selector(drawn)
+            assert sorted(name for name in requested if name in names) == sorted(names)
+            requested.clear()
 
 
 @pytest.mark.parametrize(("codec", "subtype"), [("pcm_mulaw", "ULAW"), ("gsm_ms", "GSM610")])
@@ -91,7 +116,7 @@ def test_deeply_nested_review_is_refused(empty_server):
     assert error.value.code == 400
 
 
-PATHS = ["/", "/version", "/data/manifest", "/data/reviews", "/assets/base.js"]
+PATHS = ["/", "/version", "/data/manifest", "/data/reviews", "/assets/call_page.js"]
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
@@ -136,11 +161,11 @@ def test_another_origin_cannot_include_the_data(empty_server, chromium, tmp_path
 
 def test_browsers_keep_the_assets_of_the_current_version(empty_server):
     page = urllib.request.urlopen(f"{empty_server}/call.html").read().decode()
-    [script] = re.findall(r'src="(assets/base\.js\?v=\w+)"', page)
+    [script] = re.findall(r'src="(assets/call_page\.js\?v=\w+)"', page)
     with urllib.request.urlopen(f"{empty_server}/{script}") as response:
         assert "immutable" in response.headers["Cache-Control"]
     for other in ("", "?v=0123456789abcdef"):
-        with urllib.request.urlopen(f"{empty_server}/assets/base.js{other}") as response:
+        with urllib.request.urlopen(f"{empty_server}/assets/call_page.js{other}") as response:
             assert response.headers["Cache-Control"] is None
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock, Thread, get_native_id
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from starlette.applications import Starlette
@@ -60,6 +64,28 @@ SELECT
 """
 
 
+def _lower_priority() -> None:
+    """Let queries of other threads precede those of this thread. Only Linux has priorities of threads."""
+    if sys.platform == "linux":
+        with suppress(OSError):  # the process has a lower priority
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), 10)
+
+
+class _Counts(NamedTuple):
+    """The batches of calls and the number of failures in one version of the store."""
+
+    version: str
+    batches: list[Batch]
+    failures: int
+
+    def limits(self) -> dict[str, int]:
+        """Return the counts that the section about limits shows."""
+        return {
+            "failures": self.failures,
+            "without_population": sum(batch.without_population for batch in self.batches),
+        }
+
+
 class StoreReport:
     """Request handlers that render the files of the report from a store.
 
@@ -86,9 +112,10 @@ class StoreReport:
         self._min_calls_per_group = min_calls_per_group
         self._audio_cache = audio_cache
         self._batch_cache: dict[str, tuple[str, str]] = {}  # version and JSON by name
-        self._counted: tuple[str, list[Batch], int] | None = None  # version of the store, batches, number of failures
+        self._counted = _Counts("", [], 0)
         self._insights = (0.0, "")  # time of the query, and JSON
         self._query_lock, self._load_lock = Lock(), Lock()
+        self._background = ThreadPoolExecutor(1, "background", _lower_priority)
         self._transcode_lock, self._insights_lock = Lock(), Lock()
 
     def warm_up(self) -> None:
@@ -107,36 +134,31 @@ class StoreReport:
     def _query_version(self) -> str:
         return "-".join(str(count) for count in self._warehouse.query(_VERSION)[0].values())
 
-    def _counts(self) -> tuple[list[Batch], int]:
+    def _counts(self) -> _Counts:
         """Return the batches and the number of failures. Query them again only if the store has changed."""
         with self._query_lock:
             version = self._query_version()
-            if self._counted is None or self._counted[0] != version:
-                self._counted = version, query_batches(self._warehouse), count_failures(self._warehouse)
-            return self._counted[1:]
+            if self._counted.version != version:
+                self._counted = _Counts(version, query_batches(self._warehouse), count_failures(self._warehouse))
+            return self._counted
 
     def _query_batches(self) -> list[Batch]:
-        return self._counts()[0]
+        return self._counts().batches
 
     def index_page(self, _: Request) -> Response:
         """Render the index page, or the page of an empty store."""
         now = datetime.now(self._zone)
-        if not self._query_batches():
+        counts = self._counts()
+        if not counts.batches:
             return HTMLResponse(render_empty_page(self._warehouse, now, store=self._store, is_served=True))
-        return HTMLResponse(
-            render_page(
-                "index.html", now, is_served=True, model_quality=query_model_quality(self._warehouse), **self._limits()
-            )
-        )
+        quality = query_model_quality(self._warehouse)
+        values = {"first_data": ["manifest", f"calls-{counts.batches[-1].name}"], "model_quality": quality}
+        return HTMLResponse(render_page("index.html", now, is_served=True, **values, **counts.limits()))
 
     def call_page(self, _: Request) -> Response:
-        """Render the page that shows one call."""
-        return HTMLResponse(render_page("call.html", datetime.now(self._zone), is_served=True, **self._limits()))
-
-    def _limits(self) -> dict[str, int]:
-        """Return the counts that the section about limits shows."""
-        batches, failures = self._counts()
-        return {"failures": failures, "without_population": sum(batch.without_population for batch in batches)}
+        """Render the page that shows one call. It states earlier counts: to count takes longer than a call."""
+        counts = self._counted if self._counted.batches else self._counts()
+        return HTMLResponse(render_page("call.html", datetime.now(self._zone), is_served=True, **counts.limits()))
 
     def manifest(self, _: Request) -> Response:
         """List the batches of calls."""
@@ -151,17 +173,19 @@ class StoreReport:
             with self._warehouse.snapshot(DAYS, batch.days) as snapshot:
                 return calls_payload(query_calls(snapshot, batch.first, batch.last), self._zone)
 
-        return self._cached(f"calls-{batch.name}", batch, query)
+        is_in_first_view = self._counted.batches[-1:] == [batch]
+        return self._cached(f"calls-{batch.name}", batch, query, is_urgent=is_in_first_view)
 
     def sparklines(self, request: Request) -> Response:
         """Return the sparklines of one batch, in the order of its calls."""
         batch = self._find_batch(request)
+        listed = self._calls(batch)
 
         def query() -> list[str]:
             with self._warehouse.snapshot(DAYS, batch.days) as snapshot:
-                calls = query_calls(snapshot, batch.first, batch.last)
+                calls = snapshot.query("SELECT recording_id, duration_s FROM recordings_current")
                 sparklines = query_sparklines(snapshot, calls, batch.days)
-            return [sparklines[call["recording_id"]] for call in calls]
+            return [sparklines.get(recording_id, "") for recording_id in json.loads(listed)["columns"]["id"]]
 
         return _json(self._cached(f"sparklines-{batch.name}", batch, query))
 
@@ -170,7 +194,10 @@ class StoreReport:
         with self._insights_lock:
             queried_at, text = self._insights
             if not text or time.monotonic() - queried_at > _INSIGHTS_INTERVAL_S:
-                text = encode_json(insights_payload(self._warehouse, self._query_batches(), self._min_calls_per_group))
+                query = self._background.submit(
+                    insights_payload, self._warehouse, self._query_batches(), self._min_calls_per_group
+                )
+                text = encode_json(query.result())
                 self._insights = time.monotonic(), text
             return _json(text)
 
@@ -180,14 +207,22 @@ class StoreReport:
                 return batch
         raise HTTPException(404)
 
-    def _cached(self, name: str, batch: Batch, query: Callable[[], object]) -> str:
+    def _cached(self, name: str, batch: Batch, query: Callable[[], object], *, is_urgent: bool = False) -> str:
         """Return JSON. Query again only if the calls of the batch have changed, so that erased calls disappear."""
-        with self._load_lock:
-            version, text = self._batch_cache.get(name, ("", ""))
-            if version != batch.version:
-                text = encode_json(query())
-                self._batch_cache[name] = batch.version, text
+        version, text = self._batch_cache.get(name, ("", ""))
+        if version == batch.version:
             return text
+        if is_urgent:
+            with self._load_lock:
+                return self._load(name, batch, query)
+        return self._background.submit(self._load, name, batch, query).result()
+
+    def _load(self, name: str, batch: Batch, query: Callable[[], object]) -> str:
+        version, text = self._batch_cache.get(name, ("", ""))
+        if version != batch.version:
+            text = encode_json(query())
+            self._batch_cache[name] = batch.version, text
+        return text
 
     def reviews(self, _: Request) -> Response:
         """Return the reviews of calls and the annotations of segments."""

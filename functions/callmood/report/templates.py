@@ -80,7 +80,7 @@ def render_script(function: str, *arguments: Any) -> str:
 
 
 def load_assets() -> dict[str, bytes]:
-    """Load all files of ``assets/`` by name: those of ``static/``, and Vega as bundled by vl-convert."""
+    """Load all files of ``assets/`` by name: a style sheet, a script per page, and Vega as bundled by vl-convert."""
     return {**_load_static(), _VEGA: _bundle_vega()}
 
 
@@ -102,11 +102,33 @@ def load_asset(name: str) -> bytes | None:
 
 _VEGA = "vega.js"
 
+# One file per page: a server needs milliseconds for each file, and browsers request only six at once.
+_SHARED_SCRIPTS = ("base", "payload", "data", "metrics", "csv", "reviews", "player")
+_SCRIPTS = {
+    "index_page.js": (
+        *_SHARED_SCRIPTS,
+        "sparkline",
+        "charts",
+        "statistics",
+        "filters",
+        "headline",
+        "groups",
+        "insights",
+        "list",
+        "index",
+        "model_quality",
+        "refresh",
+    ),
+    "call_page.js": (*_SHARED_SCRIPTS, "call_charts", "lanes", "why", "review", "call"),
+    "empty_page.js": ("base", "refresh"),
+}
+
 
 @cache
 def _load_static() -> dict[str, bytes]:
     static = files("callmood.report") / "static"
-    return {file.name: file.read_bytes() for file in static.iterdir() if file.name.endswith((".js", ".css"))}
+    pages = {page: b"".join((static / f"{name}.js").read_bytes() for name in names) for page, names in _SCRIPTS.items()}
+    return {"page.css": (static / "page.css").read_bytes(), **pages}
 
 
 @cache

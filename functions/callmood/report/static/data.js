@@ -36,7 +36,10 @@ callmood.data = (() => {
 
   async function read(name, file = name) {
     if (isServed) {
-      const response = await fetch(`data/${name}`, { cache: "no-store" });
+      if (!responses.has(name)) request(name);
+      const promise = responses.get(name);
+      responses.delete(name); // the next request reads the data again
+      const response = await promise;
       if (!response.ok) throw new Error(`${name}: status ${response.status}`);
       return response.json();
     }
@@ -54,7 +57,7 @@ callmood.data = (() => {
 
   // Returns the payload of a call. The id may be shortened.
   async function readCall(id) {
-    if (isServed) return read(`call-${encodeURIComponent(id)}`);
+    if (isServed) return read(`call-${id}`);
     await loadScript(detailFile(id));
     const names = [...provided.keys()].filter((name) => name.startsWith(`call-${id}`));
     if (!id || names.length !== 1) throw new Error(`${id} is missing`);

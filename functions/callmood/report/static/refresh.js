@@ -21,5 +21,5 @@
     return callmood.data.loadCalls();
   }
 
-  poll();
+  if (document.body.dataset.served !== undefined) poll();
 })();
