@@ -161,7 +161,7 @@ class Whisper(_Table):
 
 
 class WhisperProbe(Whisper):
-    """Whisper tiny.en's frozen encoder with a trained head."""
+    """A frozen encoder with a trained head: the one distilled from Whisper tiny.en, or Whisper's with `weights`."""
 
     name: Literal["whisper_probe"]
 

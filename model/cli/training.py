@@ -70,6 +70,26 @@ def train(
     print(f"Next: python -m model export --run {run} --out {run / 'emotion.tflite'}")
 
 
+@app.command("distill")
+def distill(
+    corpus: Annotated[
+        str, choice_option("--corpus", choices=get_args(CorpusName), help="Name of a corpus; labels are not used.")
+    ],
+    root: Annotated[Path, input_option("--root", help="Its folder. Only speakers of the split train are used.")],
+    out: Annotated[Path, output_option("--out", help="The NumPy archive.")],
+    minutes: Annotated[float, typer.Option("--minutes", min=0.01, help="Duration of the training.")] = 6.0,
+    device: Annotated[str, typer.Option("--device", help="PyTorch's device: cuda or cpu.")] = "cuda",
+) -> None:
+    """Distill Whisper's encoder into a faster one, on a GPU; needs PyTorch."""
+    from model.data.selection import find_clips
+    from model.networks.whisper_weights import encoder_weights
+    from model.training.distillation import distill, speaker_streams, write_weights
+
+    streams = speaker_streams(find_clips(None, corpus, root, "train").clips)
+    write_weights(out, distill(streams, encoder_weights(), minutes, device))
+    print(f"Wrote {out}.")
+
+
 @app.command("tune")
 def tune(
     config: Annotated[Path, input_option("--config", help="Configuration to tune; see model/configs.")],

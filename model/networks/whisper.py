@@ -6,6 +6,7 @@ import keras
 
 from callmood.emotion.log_mel import N_MELS
 from model.config import Head, WhisperProbe, WhisperTuned
+from model.networks.distilled_encoder import build_distilled_encoder
 from model.networks.network import ENCODER_NAME, Network, relative_head, scaling_encoder
 from model.networks.whisper_encoder import BLOCKS, EMBEDDING, build_encoder
 from model.networks.whisper_weights import encoder_weights
@@ -14,8 +15,8 @@ CONVOLUTIONS, LAYERS_PER_BLOCK = 2, 6  # layers with weights
 
 
 def build_probe(options: WhisperProbe, head: Head) -> Network:
-    """Build a network with a frozen encoder."""
-    frontend = build_encoder(encoder_weights(options.weights))
+    """Build a network with a frozen encoder: the distilled one, or Whisper's own with other weights."""
+    frontend = build_encoder(encoder_weights(options.weights)) if options.weights else build_distilled_encoder()
     return Network(frontend, scaling_encoder(EMBEDDING), relative_head(EMBEDDING, head))
 
 

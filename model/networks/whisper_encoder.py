@@ -37,18 +37,18 @@ def build_encoder(weights: dict[str, NDArray[np.float32]]) -> keras.Model:
     valid = mask[:, :, None]  # (b, t, 1)
     valid_out = valid[:, ::2]  # (b, n, 1), n = t / 2: the second convolution halves the rate to 50 Hz
     x = _neighbors(mel * valid)  # (b, t, 240)
-    x = _gelu(_dense(x, *_convolution(weights, "conv1"))) * valid  # an unpadded clip is followed by zeros
+    x = gelu(dense(x, *_convolution(weights, "conv1"))) * valid  # an unpadded clip is followed by zeros
     x = _neighbors(x)[:, ::2]  # (b, n, 1152)
-    x = _gelu(_dense(x, *_convolution(weights, "conv2")))  # (b, n, 384)
+    x = gelu(dense(x, *_convolution(weights, "conv2")))  # (b, n, 384)
     x = Positions(weights["position_encodings/encodings"][: MAX_FRAMES // 2])(x)
 
     attention_bias = (valid_out[:, None, None, :, 0] - 1.0) * 1e9  # (b, 1, 1, n): 0, or far below all attention scores
     pooled = []
     for block in range(BLOCKS):
         layer = {k.removeprefix(f"layer_{block}/"): w for k, w in weights.items() if k.startswith(f"layer_{block}/")}
-        x = x + _attention(_norm(x, layer, "self_attention/"), attention_bias, layer)
-        x = x + _feed_forward(_norm(x, layer, "ffn/"), layer)
-        pooled += mean_and_deviation(_norm(x, weights, "") if block == BLOCKS - 1 else x, valid_out)
+        x = x + _attention(norm(x, layer, "self_attention/"), attention_bias, layer)
+        x = x + _feed_forward(norm(x, layer, "ffn/"), layer)
+        pooled += mean_and_deviation(norm(x, weights, "") if block == BLOCKS - 1 else x, valid_out)
     return keras.Model([mel, mask], ops.concatenate(pooled, axis=-1), name="encoder")
 
 
@@ -77,18 +77,18 @@ def _attention(
     x: keras.KerasTensor, attention_bias: keras.KerasTensor, layer: dict[str, NDArray[np.float32]]
 ) -> keras.KerasTensor:
     """Apply self-attention to (b, n, d), and ignore the padding."""
-    qkv = _linear(x, layer, "self_attention/linear_0")
+    qkv = linear(x, layer, "self_attention/linear_0")
     qkv = keras.layers.Reshape((-1, 3 * HEADS, WIDTH // HEADS))(qkv)
     qkv = ops.transpose(qkv, (0, 2, 1, 3))  # (b, 3 * heads, n, 64)
     query, key, value = qkv[:, :HEADS], qkv[:, HEADS : 2 * HEADS], qkv[:, 2 * HEADS :]
     scores = ops.matmul(query * (WIDTH // HEADS) ** -0.5, ops.transpose(key, (0, 1, 3, 2)))  # (b, heads, n, n)
     mixed = ops.matmul(ops.softmax(scores + attention_bias), value)
     mixed = keras.layers.Reshape((-1, WIDTH))(ops.transpose(mixed, (0, 2, 1, 3)))
-    return _linear(mixed, layer, "self_attention/linear_1")
+    return linear(mixed, layer, "self_attention/linear_1")
 
 
 def _feed_forward(x: keras.KerasTensor, layer: dict[str, NDArray[np.float32]]) -> keras.KerasTensor:
-    return _linear(_gelu(_linear(x, layer, "ffn/linear_0")), layer, "ffn/linear_1")
+    return linear(gelu(linear(x, layer, "ffn/linear_0")), layer, "ffn/linear_1")
 
 
 def mean_and_deviation(x: keras.KerasTensor, valid: keras.KerasTensor) -> list[keras.KerasTensor]:
@@ -99,18 +99,21 @@ def mean_and_deviation(x: keras.KerasTensor, valid: keras.KerasTensor) -> list[k
     return [mean, ops.sqrt(variance + 1e-8)]
 
 
-def _norm(x: keras.KerasTensor, layer: dict[str, NDArray[np.float32]], part: str) -> keras.KerasTensor:
+def norm(x: keras.KerasTensor, layer: dict[str, NDArray[np.float32]], part: str) -> keras.KerasTensor:
+    """Normalize the last axis with the weights `part` of a layer."""
     norm = keras.layers.LayerNormalization(epsilon=1e-5)
     y = norm(x)
     norm.set_weights([layer[f"{part}layer_norm/gamma"], layer[f"{part}layer_norm/beta"]])
     return y
 
 
-def _linear(x: keras.KerasTensor, layer: dict[str, NDArray[np.float32]], name: str) -> keras.KerasTensor:
-    return _dense(x, layer[f"{name}/weight"].T, layer[f"{name}/bias"])
+def linear(x: keras.KerasTensor, layer: dict[str, NDArray[np.float32]], name: str) -> keras.KerasTensor:
+    """Apply the dense layer `name` of a layer, whose weight is (out, in)."""
+    return dense(x, layer[f"{name}/weight"].T, layer[f"{name}/bias"])
 
 
-def _dense(x: keras.KerasTensor, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> keras.KerasTensor:
+def dense(x: keras.KerasTensor, kernel: NDArray[np.float32], bias: NDArray[np.float32]) -> keras.KerasTensor:
+    """Apply a dense layer with a kernel (in, out)."""
     dense = keras.layers.Dense(len(bias))
     y = dense(x)
     dense.set_weights([kernel, bias])
@@ -123,6 +126,7 @@ def _convolution(weights: dict[str, NDArray[np.float32]], name: str) -> tuple[ND
     return kernel.transpose(2, 1, 0).reshape(-1, len(kernel)), weights[f"{name}/bias"]
 
 
-def _gelu(x: keras.KerasTensor) -> keras.KerasTensor:
+def gelu(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Apply the Gaussian error linear unit."""
     # The tanh form is one fused TFLite operation, and within 1e-3 of the exact form that Whisper was trained with.
     return keras.activations.gelu(x, approximate=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from callmood.types import EMOTIONS
-from model.config import Config, Whisper
+from model.config import Config, Whisper, WhisperTuned
 from model.data.corpora import CORPORA, Clip
 from model.features.frontend import MAX_FRAMES
 
@@ -53,8 +53,9 @@ def _encoder_weights(config: Config) -> str | None:
     """Return the name or the hash of the initial encoder weights; None for a network trained from scratch."""
     if not isinstance(config.architecture, Whisper):
         return None
-    weights = config.architecture.weights
-    return hashlib.sha256(weights.read_bytes()).hexdigest()[:12] if weights else "Whisper tiny.en"
+    if weights := config.architecture.weights:
+        return hashlib.sha256(weights.read_bytes()).hexdigest()[:12]
+    return "Whisper tiny.en" if isinstance(config.architecture, WhisperTuned) else "distilled from Whisper tiny.en"
 
 
 def _corpus_summary(corpus: str, clips: Sequence[Clip]) -> str:

@@ -45,7 +45,7 @@ def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     frames = sliding_window_view(padded, WINDOW)[::HOP][: len(samples) // HOP]  # (frames, 400)
     spectrum = scipy.fft.rfft(frames * _hann_window())  # (frames, 201)
     power = spectrum.real**2 + spectrum.imag**2
-    log: NDArray[np.float32] = np.log10(np.maximum(power @ _mel_filters(), np.float32(1e-10)))
+    log: NDArray[np.float32] = np.log10(np.maximum(power @ mel_filters(), np.float32(1e-10)))
     log = np.maximum(log, log.max() - 8)
     return (log + 4) / 4
 
@@ -57,7 +57,7 @@ def _hann_window() -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=1)
-def _mel_filters() -> NDArray[np.float32]:
+def mel_filters() -> NDArray[np.float32]:
     """Return triangular mel filters of unit area, shape (201, 80).
 
     Slaney's scale is linear below 1 kHz and logarithmic above (Auditory Toolbox, 1998). The filters equal

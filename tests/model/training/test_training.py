@@ -223,7 +223,7 @@ def test_metadata_describes_the_training(trained):
     assert metadata["trained_on"] == "CREMA-D, 24 clips of 2 speakers of train"  # one is held out, one is valid
     assert metadata["may_ship"] is True
     assert metadata["config"] == config.read(trained / "config.toml").digest()
-    assert (metadata["embedding_size"], metadata["encoder_weights"]) == (EMBEDDING, "Whisper tiny.en")
+    assert (metadata["embedding_size"], metadata["encoder_weights"]) == (EMBEDDING, "distilled from Whisper tiny.en")
 
 
 def test_every_epoch_is_logged(root, trained):
