@@ -14,7 +14,18 @@ from keras import ops
 from numpy.typing import NDArray
 
 from callmood.emotion.log_mel import N_MELS
-from model.networks.whisper_encoder import BLOCKS, HEADS, WIDTH, Positions, dense, gelu, linear, norm
+from model.networks.whisper_encoder import (
+    BLOCKS,
+    HEADS,
+    WIDTH,
+    Positions,
+    convolution,
+    dense,
+    feed_forward,
+    gelu,
+    linear,
+    norm,
+)
 
 CONTEXT = {"conv1": (1, 2), "conv2": (1, 1)}
 """dict of str to tuple of int: frames before and after the current one that a convolution of stride 2 reads."""
@@ -42,16 +53,14 @@ def build_distilled_encoder(path: Path = DISTILLED) -> keras.Model:
     # One clip has no batch axis: a tenth of the encoder's time goes into its reshapes otherwise.
     x = ops.reshape(mel, (-1, N_MELS))
     for name, (before, after) in CONTEXT.items():
-        kernel = weights[f"{name}/weight"]  # (out, in, width)
-        flat = kernel.transpose(2, 1, 0).reshape(-1, len(kernel))
-        x = gelu(dense(EverySecond(before, after)(x), flat, weights[f"{name}/bias"]))
+        x = gelu(dense(EverySecond(before, after)(x), *convolution(weights, name)))
     x = Positions(weights["position_encodings/encodings"])(ops.expand_dims(x, 0))
     x = ops.squeeze(x, 0)
     pooled = []
     for block in range(BLOCKS):
         layer = {k.removeprefix(f"layer_{block}/"): w for k, w in weights.items() if k.startswith(f"layer_{block}/")}
         x = x + _attention(norm(x, layer, "self_attention/"), layer)
-        x = x + linear(gelu(linear(norm(x, layer, "ffn/"), layer, "ffn/linear_0")), layer, "ffn/linear_1")
+        x = x + feed_forward(norm(x, layer, "ffn/"), layer)
         frames = norm(x, weights, "") if block == BLOCKS - 1 else x
         mean = ops.mean(frames, axis=0)
         pooled += [mean, ops.sqrt(ops.mean(ops.square(frames - mean), axis=0) + 1e-8)]

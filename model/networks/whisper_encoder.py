@@ -37,9 +37,9 @@ def build_encoder(weights: dict[str, NDArray[np.float32]]) -> keras.Model:
     valid = mask[:, :, None]  # (b, t, 1)
     valid_out = valid[:, ::2]  # (b, n, 1), n = t / 2: the second convolution halves the rate to 50 Hz
     x = _neighbors(mel * valid)  # (b, t, 240)
-    x = gelu(dense(x, *_convolution(weights, "conv1"))) * valid  # an unpadded clip is followed by zeros
+    x = gelu(dense(x, *convolution(weights, "conv1"))) * valid  # an unpadded clip is followed by zeros
     x = _neighbors(x)[:, ::2]  # (b, n, 1152)
-    x = gelu(dense(x, *_convolution(weights, "conv2")))  # (b, n, 384)
+    x = gelu(dense(x, *convolution(weights, "conv2")))  # (b, n, 384)
     x = Positions(weights["position_encodings/encodings"][: MAX_FRAMES // 2])(x)
 
     attention_bias = (valid_out[:, None, None, :, 0] - 1.0) * 1e9  # (b, 1, 1, n): 0, or far below all attention scores
@@ -47,7 +47,7 @@ def build_encoder(weights: dict[str, NDArray[np.float32]]) -> keras.Model:
     for block in range(BLOCKS):
         layer = {k.removeprefix(f"layer_{block}/"): w for k, w in weights.items() if k.startswith(f"layer_{block}/")}
         x = x + _attention(norm(x, layer, "self_attention/"), attention_bias, layer)
-        x = x + _feed_forward(norm(x, layer, "ffn/"), layer)
+        x = x + feed_forward(norm(x, layer, "ffn/"), layer)
         pooled += mean_and_deviation(norm(x, weights, "") if block == BLOCKS - 1 else x, valid_out)
     return keras.Model([mel, mask], ops.concatenate(pooled, axis=-1), name="encoder")
 
@@ -87,7 +87,8 @@ def _attention(
     return linear(mixed, layer, "self_attention/linear_1")
 
 
-def _feed_forward(x: keras.KerasTensor, layer: dict[str, NDArray[np.float32]]) -> keras.KerasTensor:
+def feed_forward(x: keras.KerasTensor, layer: dict[str, NDArray[np.float32]]) -> keras.KerasTensor:
+    """Apply the two dense layers of a block to each frame."""
     return linear(gelu(linear(x, layer, "ffn/linear_0")), layer, "ffn/linear_1")
 
 
@@ -120,8 +121,8 @@ def dense(x: keras.KerasTensor, kernel: NDArray[np.float32], bias: NDArray[np.fl
     return y
 
 
-def _convolution(weights: dict[str, NDArray[np.float32]], name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Convert weights of a convolution (out, in, 3) to those of a dense layer over neighbors, (3 * in, out)."""
+def convolution(weights: dict[str, NDArray[np.float32]], name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Convert weights of a convolution (out, in, k) to those of a dense layer over neighbors, (k * in, out)."""
     kernel = weights[f"{name}/weight"]
     return kernel.transpose(2, 1, 0).reshape(-1, len(kernel)), weights[f"{name}/bias"]
 

@@ -133,8 +133,8 @@ class Segmenter:
             The segments that are now complete, in order.
         """
         self._received.append(samples)
-        heard = self._leveler.process(samples) if self._leveler else samples
-        return self._advance(self._detector.process(heard))
+        leveled = self._leveler.process(samples) if self._leveler else samples
+        return self._advance(self._detector.process(leveled))
 
     def finish(self) -> list[SpeechSegment]:
         """End the channel.
