@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the applications do; must be set before numpy is loaded
+
 # tflite-runtime must be loaded before TensorFlow, which the tests of training import; otherwise it loads no model.
 with suppress(ImportError):  # not available for this Python
     import tflite_runtime.interpreter  # noqa: F401

@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -68,6 +69,7 @@ class Statement:
         ]
 
 
+@cache
 def python_statements():
     """Return the statements of Python modules: string literals, and constants of a module."""
     found = []
@@ -81,9 +83,10 @@ def python_statements():
 
 def _strings(module, path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    formatted = {node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)}
+    nodes = list(ast.walk(tree))
+    formatted = {node for node in nodes if isinstance(node, ast.JoinedStr)}
     fragments = {fragment for node in formatted for fragment in node.values}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Constant) and node not in fragments and _is_statement(node):
             yield node.value
     constants = [node for node in tree.body if isinstance(node, ast.Assign)]

@@ -1,1 +1,6 @@
 """Cloud Functions: parse an event, call a service, answer the request."""
+
+import os
+
+# Numpy's threads double the processor time of the detector's small products, and save 5 % of the elapsed time.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -63,6 +63,11 @@ WHERE uri IN (
 )
 """
 _SELECTED = "SELECT * FROM recordings_current WHERE {condition}"
+_SEGMENTS = """
+SELECT s.*
+FROM segments AS s
+JOIN recordings_current AS r ON r.call_date = s.call_date AND r.recording_id = s.recording_id
+"""
 
 # Writers of callmood hold the lock for milliseconds. After this time another program holds it.
 _REPORT_AFTER_S = 1.0
@@ -356,6 +361,8 @@ class DuckDBWarehouse:
     def snapshot(self, condition: str, parameters: Mapping[str, object]) -> Iterator[DuckDBWarehouse]:
         """Select recordings once for several queries. Otherwise each reads all rows of `recordings` several times.
 
+        The segments of a single recording are also selected once.
+
         Parameters
         ----------
         condition : str
@@ -376,10 +383,12 @@ class DuckDBWarehouse:
             reader._session = connection
             try:
                 connection.execute(f"CREATE TEMP TABLE recordings AS {related}", parameters)
-                connection.execute(f"CREATE TEMP TABLE recordings_current AS {selected}", parameters)
+                created = connection.execute(f"CREATE TEMP TABLE recordings_current AS {selected}", parameters)
+                if created.fetchone() == (1,):  # the segments of many recordings need too much memory
+                    connection.execute(f"CREATE TEMP TABLE segments AS {_SEGMENTS}")
                 yield reader
             finally:
-                for name in ("recordings_current", "recordings"):
+                for name in ("segments", "recordings_current", "recordings"):
                     connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
     @contextmanager
