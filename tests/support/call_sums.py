@@ -51,6 +51,11 @@ def plant_faults(calls):
 
 def query_view(name, calls, **variables):
     """Return the rows of a view that reads only `calls` and the labels of `recordings_current`."""
+    return query_views([name], calls, **variables)[0]
+
+
+def query_views(names, calls, **variables):
+    """Return the rows of each view."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'; SET threads = 1")
         calls = calls.assign(negative_s=calls["negativity"] * calls["customer_emotion_s"])
@@ -61,10 +66,13 @@ def query_view(name, calls, **variables):
             "CREATE TABLE recordings_current AS "
             "SELECT call_date, analysis_id, [{'key': 'product', 'value': product}] AS labels FROM calls"
         )
-        sql = (Path(SCHEMAS) / f"views/{name}.sql").read_text(encoding="utf-8")
-        cursor = connection.execute(to_duckdb(sql, **variables))
-        columns = [column[0] for column in cursor.description]
-        return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        found = []
+        for name in names:
+            sql = (Path(SCHEMAS) / f"views/{name}.sql").read_text(encoding="utf-8")
+            cursor = connection.execute(to_duckdb(sql, **variables))
+            columns = [column[0] for column in cursor.description]
+            found.append([dict(zip(columns, row, strict=True)) for row in cursor.fetchall()])
+        return found
 
 
 def create_planted_store(path, calls, **overrides):
