@@ -10,7 +10,9 @@ _COUNT = "import os, {module}, numpy; numpy.ones((256, 256)) @ numpy.ones((256, 
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs /proc of Linux")
-@pytest.mark.parametrize("module", ["callmood.cli.app", "callmood.realtime.__main__", "callmood.cloud_functions.handlers"])
+@pytest.mark.parametrize(
+    "module", ["callmood.cli.app", "callmood.realtime.__main__", "callmood.cloud_functions.handlers"]
+)
 def test_application_computes_in_one_thread(module):
     environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
     command = [sys.executable, "-c", _COUNT.format(module=module)]
