@@ -65,6 +65,19 @@ def test_page_loads_the_calls_of_the_period_and_of_those_before_it(open_page, tm
         assert shown_metrics(page) == expected_metrics(store)
 
 
+def test_calls_are_compared_once_all_are_loaded(index_page):
+    publish = "isComplete => { callmood.isComplete = isComplete; window.dispatchEvent(new Event('callschange')); }"
+    compared = index_page.locator("#metrics .change").all_text_contents()
+    queues = index_page.locator("#queues td.change, #queues td.number.quiet").all_text_contents()
+    assert any("change" in text for text in queues)
+    index_page.evaluate(publish, False)
+    assert set(index_page.locator("#metrics .change").all_text_contents()) == {"loading the previous 28 days"}
+    assert index_page.text_content("#metric-negativity .usual") == "usual range: loading"
+    assert not any("change" in text for text in index_page.locator("#queues td").all_text_contents())
+    index_page.evaluate(publish, True)
+    assert index_page.locator("#metrics .change").all_text_contents() == compared
+
+
 def test_change_without_a_clear_interval_is_not_colored(index_page):
     change = index_page.locator("#metric-negativity .change")
     assert change.text_content() == "no clear change from the previous 28 days"

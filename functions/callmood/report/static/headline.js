@@ -11,6 +11,7 @@ callmood.headline = (() => {
 
   function changeText(key, now, before, days, worseWhen) {
     const previous = previousDays(days);
+    if (!before) return h("p", { class: "change" }, `loading ${previous}`);
     if (before.calls === 0) return h("p", { class: "change" }, `no calls in ${previous}`);
     if (before.isSuppressed) {
       return h("p", { class: "change" }, `fewer than ${callmood.minCallsPerGroup} calls in ${previous}`);
@@ -29,6 +30,7 @@ callmood.headline = (() => {
 
   function callsChange(now, before, days) {
     const previous = previousDays(days);
+    if (before === undefined) return h("p", { class: "change" }, `loading ${previous}`);
     if (before < callmood.minCallsPerGroup) return h("p", { class: "change" }, `${plural(before, "call")} in ${previous}`);
     const ratio = now / before - 1;
     const isSame = Math.abs(ratio) < 0.005;
@@ -45,7 +47,7 @@ callmood.headline = (() => {
   function render(state, calls) {
     const now = metrics.summarize(calls);
     const previous = metrics.previousPeriod(state);
-    const before = metrics.summarize(previous.calls);
+    const before = callmood.isComplete ? metrics.summarize(previous.calls) : null; // a part of the calls would mislead
     const few = calls.length ? `fewer than ${callmood.minCallsPerGroup} calls` : "no calls with these filters";
     const card = (id, title, changes, value, explanation, ...details) =>
       h(
@@ -109,7 +111,7 @@ callmood.headline = (() => {
         { sort: "start" },
         count(now.calls),
         callmood.totalTime(now.duration),
-        callsChange(now.calls, before.calls, previous.days),
+        callsChange(now.calls, before?.calls, previous.days),
       ),
     );
     fill("#emotion-mix", now.negativity === null ? [] : emotionMix(now));
@@ -117,6 +119,7 @@ callmood.headline = (() => {
   }
 
   function usualRange(state, decimals) {
+    if (!callmood.isComplete) return h("p", { class: "usual" }, "usual range: loading");
     const [, last] = metrics.period(state);
     const range = metrics.usualRange(metrics.filterByGroup(state, callmood.calls), last);
     const text = range

@@ -89,7 +89,7 @@
     const order = JSON.stringify([key, state.queueSort, state.queueReversed]);
     if (order !== renderedQueues) {
       renderedQueues = order;
-      groups.renderQueues(state, calls, metrics.previousPeriod(state).calls);
+      groups.renderQueues(state, calls, callmood.isComplete ? metrics.previousPeriod(state).calls : []);
     }
     list.render(state, calls);
   }

@@ -6,6 +6,7 @@ callmood.lanes = (() => {
   const ROLE_NAMES = { agent: "Agent", customer: "Customer", mixed: "Not separated", unknown: "Unknown speaker" };
   const MIN_SILENCE_S = 5;
   const MIN_WIDTH_PX = 8; // as in page.css
+  const RULER_LABEL_PX = 44; // of 1:00:00
   const MAX_FIRST_SCALE = 8;
   const track = document.querySelector("#track");
   const scroller = document.querySelector("#scroller");
@@ -213,9 +214,12 @@ callmood.lanes = (() => {
     const interval =
       [5, 10, 15, 30, 60, 120, 300, 600, 1800].find((step) => (step / call.duration) * track.clientWidth > 70) ?? 3600;
     const marks = Array.from({ length: Math.ceil(call.duration / interval) }, (_, i) => i * interval);
+    const isCut = (second) => (1 - second / call.duration) * track.clientWidth < RULER_LABEL_PX;
     fill(
       "#ruler",
-      marks.map((second) => h("span", { style: { left: `${(100 * second) / call.duration}%` } }, clock(second))),
+      marks.map((second) =>
+        h("span", { style: { left: `${(100 * second) / call.duration}%` } }, isCut(second) ? "" : clock(second)),
+      ),
     );
   }
 
