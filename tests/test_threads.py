@@ -3,13 +3,19 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-_COUNT = "import os, {module}, numpy; numpy.ones((256, 256)) @ numpy.ones((256, 256)); print(len(os.listdir('/proc/self/task')))"
+_THREADS = Path("/proc/self/task")
+_COUNT = f"""
+import os, {{module}}, numpy
+numpy.ones((256, 256)) @ numpy.ones((256, 256))
+print(len(os.listdir("{_THREADS}")))
+"""
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs /proc of Linux")
+@pytest.mark.skipif(not _THREADS.is_dir(), reason="needs /proc of Linux")
 @pytest.mark.parametrize(
     "module", ["callmood.cli.app", "callmood.realtime.__main__", "callmood.cloud_functions.handlers"]
 )

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
-import sys
 import urllib.request
-import venv
 import zipfile
 
 import pytest
+from environments import deployed_python
 from stack.services import free_port, process
 from workspaces import PROJECT, ROOT, of_type
 
@@ -59,31 +55,14 @@ def changed(plan):
 
 
 @pytest.fixture(scope="module")
-def python():
-    """Return a Python interpreter with the packages of requirements.txt only."""
-    wanted = (ROOT / "requirements.txt").read_bytes() + sys.version.encode()
-    home = ROOT / ".cache" / f"deployed-{hashlib.sha256(wanted).hexdigest()[:12]}"
-    home.parent.mkdir(exist_ok=True)
-    with home.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (home / "complete").exists():
-            shutil.rmtree(home, ignore_errors=True)
-            venv.create(home, with_pip=True)
-            pip = [home / "bin/pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*pip, "--requirement", ROOT / "requirements.txt"], check=True)
-            (home / "complete").touch()
-    return home / "bin/python"
-
-
-@pytest.fixture(scope="module")
-def source(deployed, python, tmp_path_factory):
+def source(deployed, tmp_path_factory):
     """Return the folder of the unpacked archive, built like Cloud Functions does."""
     folder = tmp_path_factory.mktemp("archive")
     with zipfile.ZipFile(deployed[0].folder / "build/functions.zip") as archive:
         archive.extractall(folder)
     build = analyze(deployed[1], "build_config")["environment_variables"]
     # The buildpack compiles the sources like this: https://github.com/GoogleCloudPlatform/buildpacks, cmd/python.
-    compiled = [python, "-m", "compileall", "-f", "-q", "."]
+    compiled = [deployed_python(), "-m", "compileall", "-f", "-q", "."]
     subprocess.run(compiled, cwd=folder, env=os.environ | build, check=True)
     return folder
 
@@ -103,11 +82,11 @@ def test_bytecode_is_validated_by_source_hash(source):
         assert flags & 1, f"{path} is validated by timestamp (PEP 552)"
 
 
-def test_archive_processes_an_event_with_its_requirements_only(deployed, source, python, cloud):
+def test_archive_processes_an_event_with_its_requirements_only(deployed, source, cloud):
     settings = analyze(deployed[1], "service_config")["environment_variables"]
     build = analyze(deployed[1], "build_config")
     port = free_port()
-    command = [python, "-m", "functions_framework", "--host", "127.0.0.1", "--port", port]
+    command = [deployed_python(), "-m", "functions_framework", "--host", "127.0.0.1", "--port", port]
     framework = {
         "FUNCTION_TARGET": build["entry_point"],
         "FUNCTION_SOURCE": str(source / build["environment_variables"]["GOOGLE_FUNCTION_SOURCE"]),

@@ -1,6 +1,5 @@
 """The wheel in an environment of its own: it contains all data, and `callmood demo` works without a checkout."""
 
-import hashlib
 import json
 import os
 import subprocess
@@ -9,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from environments import deployed_python, environment, pip_install
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,19 +24,21 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def python(wheel):
-    """Return a Python with the wheel and its dependencies. The dependencies are kept between runs."""
+    """Return a Python with the wheel and its dependencies. The dependencies are kept between runs.
+
+    Those of requirements.txt are those of the wheel (`test_layers`), so they are taken from another environment.
+    """
     with zipfile.ZipFile(wheel) as archive:
         [metadata] = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         required = "".join(line for line in archive.read(metadata).decode().splitlines() if "Requires-Dist" in line)
-    venv = ROOT / ".cache" / f"wheel-{hashlib.sha256(required.encode()).hexdigest()[:12]}"
-    interpreter = venv / "bin" / "python"
-    pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    if not (venv / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-        subprocess.run([*pip, f"{wheel}[local]"], check=True)
-        (venv / "complete").touch()
-    subprocess.run([*pip, "--force-reinstall", "--no-deps", wheel], check=True)
-    return interpreter
+    [deployed] = deployed_python().parents[1].glob("lib/python*/site-packages")
+    with environment("wheel", required.encode()) as (home, is_new):
+        if is_new:
+            [packages] = home.glob("lib/python*/site-packages")
+            (packages / "deployed.pth").write_text(f"{deployed}\n")
+            pip_install(home, f"{wheel}[local]")
+        pip_install(home, "--force-reinstall", "--no-deps", wheel)
+    return home / "bin/python"
 
 
 def run(python, folder, *arguments):
