@@ -27,7 +27,8 @@ predictions AS (
       ELSE 'sadness'
     END AS predicted_emotion
   FROM `${dataset}.segments_current`
-  WHERE emotion IS NOT NULL
+  -- As emotion IS NOT NULL. With a plain column of `segments`, DuckDB sorts all columns to drop duplicates.
+  WHERE negativity IS NOT NULL
 )
 SELECT
   p.call_date,

@@ -41,5 +41,6 @@ SELECT
   COUNTIF(duration_s >= 2 AND duration_s < 4) AS n_duration_3,
   COUNTIF(duration_s >= 4) AS n_duration_4
 FROM `${dataset}.segments_current`
-WHERE is_customer AND emotion IS NOT NULL
+-- One condition on both tables of the join: see annotated_segments.
+WHERE IF(is_customer, emotion, NULL) IS NOT NULL
 GROUP BY call_date, recording_id, queue, model_version

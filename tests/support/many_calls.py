@@ -86,6 +86,12 @@ SELECT
 FROM segment_ends
 ORDER BY segment_ends.c, segment_index;
 
+INSERT INTO annotations BY NAME
+SELECT
+  md5('annotation' || segment_id) AS annotation_id, recording_id, call_date, channel, start_s, end_s,
+  'anger' AS emotion, 'random' AS sampling, analyzed_at AS annotated_at
+FROM segments WHERE hash(segment_id) % 6000 = 0;
+
 INSERT INTO outcomes
 SELECT call_id, unnest(['sale', 'churn']), hash(c) % 2, analyzed_at FROM random_calls;
 
