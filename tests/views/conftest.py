@@ -14,14 +14,21 @@ from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
 @pytest.fixture(scope="session")
-def bigquery_client(tmp_path_factory):
+def emulator_url(tmp_path_factory):
     try:
-        with bigquery_emulator(tmp_path_factory.mktemp("logs")) as url, pytest.MonkeyPatch.context() as patched:
-            patched.setenv("BIGQUERY_EMULATOR_HOST", url)
-            patched.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
-            yield connect()
+        with bigquery_emulator(tmp_path_factory.mktemp("logs")) as url:
+            yield url
     except ServiceMissing as missing:
         do_without(missing)
+
+
+@pytest.fixture(scope="session")
+def bigquery_client(emulator_url):
+    """Return a client of the emulator. The environment of later tests in the session stays as it was."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("BIGQUERY_EMULATOR_HOST", emulator_url)
+        patched.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
+        return connect()
 
 
 @pytest.fixture(scope="session")

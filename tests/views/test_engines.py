@@ -1,8 +1,10 @@
 """DuckDB, the BigQuery emulator, and ZetaSQL return the same rows, with the columns that the schemas describe."""
 
+import os
 from datetime import date, datetime
 
 import pytest
+from stack.services import PROJECT
 from warehouse_data import assert_equal_rows, sort_rows
 from zetasql_warehouse import NOT_EXECUTED
 
@@ -26,6 +28,11 @@ def test_engine_returns_the_rows_of_the_local_store(local_reports, request, engi
     expected = sort_rows(local_reports.rows(view))
     assert expected, "the example days have rows for every view"
     assert_equal_rows(expected, sort_rows(request.getfixturevalue(engine).rows(view)))
+
+
+def test_emulator_is_not_in_the_environment_of_later_tests(bigquery_client):
+    assert "BIGQUERY_EMULATOR_HOST" not in os.environ
+    assert bigquery_client.project == PROJECT
 
 
 def test_only_named_views_are_not_executed_by_zetasql(zetasql_reports):

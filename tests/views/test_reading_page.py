@@ -32,8 +32,10 @@ def reports_dataset(bigquery_client):
     return warehouse
 
 
-def test_all_blocks_of_the_page_run(tmp_path, monkeypatch, capsys, reports_dataset):
+def test_all_blocks_of_the_page_run(tmp_path, monkeypatch, capsys, reports_dataset, emulator_url):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", emulator_url)
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", PROJECT)
     monkeypatch.setattr(google.auth, "default", lambda **_: (AnonymousCredentials(), PROJECT))
     fill(
         DuckDBWarehouse(Path("callmood.duckdb"), **BERLIN), {table: DAY[table] for table in ("recordings", "segments")}
