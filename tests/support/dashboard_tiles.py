@@ -29,7 +29,7 @@ _TILES = {
         SELECT started_at, call_id, queue, attention_reason, uri, peak_start_s, negativity
         FROM calls WHERE $month AND needs_attention ORDER BY negativity DESC LIMIT 100""",
     "agents: compared": """
-        SELECT agent_id, calls, negativity, expected_negativity, difference, difference_low, difference_high, is_different
+        SELECT agent_id, calls, negativity, expected_negativity, difference, difference_low, difference_high
         FROM agents_compared""",
     "call: negativity": """
         SELECT bin_start_s, AVG(negativity) AS negativity

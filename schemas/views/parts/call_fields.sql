@@ -1,4 +1,8 @@
--- Details that were loaded later fill fields of the call.
+-- What all segments of a call have in common is read from one row of recordings. Details that were loaded later fill
+-- fields of the call.
+r.recording_id AS recording_id,
+r.call_id AS call_id,
+r.model_version AS model_version,
 r.queue AS queue,
 r.agent_id AS agent_id,
 IF(
