@@ -1,7 +1,9 @@
 """From the bucket to SQL, through the real client libraries and everything between."""
 
+import io
 import time
 
+import soundfile
 from recordings import clip, example
 from stack.services import ROOT, function
 
@@ -166,6 +168,29 @@ def test_killed_function_leaves_nothing_visible_and_the_next_delivery_completes(
     assert len(segments) == recording["segment_count"] > 0
     assert len(stack.rows("SELECT 1 FROM segments WHERE recording_id = @id", call)) > len(segments)
     assert stack.rows(FAILED, call) == []
+
+
+def leg(number):
+    """Return one channel of eight seconds of a call."""
+    audio, rate = soundfile.read(io.BytesIO(clip()))
+    file = io.BytesIO()
+    soundfile.write(file, audio[:, number], rate, format="WAV", subtype="ULAW")
+    return file.getvalue()
+
+
+def test_files_of_two_parties_become_one_call_and_a_missing_one_is_not_awaited_forever(stack, tmp_path):
+    waiting = stack.environment | {"LEG_WAIT_S": "4"}
+    with function("analyze", tmp_path, **waiting) as url, stack.pushing_to(url):
+        agent = stack.upload("2026-11-02T09-14-00Z_call-31_leg-agent.wav", leg(0))
+        alone = stack.upload("2026-11-02T09-15-00Z_call-32_leg-customer.wav", leg(1))
+        customer = stack.upload("2026-11-02T09-14-00Z_call-31_leg-customer.wav", leg(1))
+        [call] = stack.until(CURRENT, customer)
+        [lone] = stack.until(CURRENT, alone)
+    assert call["channel_roles"] == ["agent", "customer"]
+    assert [found["generation"] for found in call["legs"]] == [agent.generation, customer.generation]
+    assert stack.rows(CURRENT, agent) == stack.rows(FAILED, agent) == []
+    assert call["warnings"] == []
+    assert (lone["channel_roles"], lone["warnings"]) == (["customer"], ["leg_missing"])
 
 
 def test_recording_that_always_fails_becomes_a_dead_letter_with_a_failures_row(stack, tmp_path):
