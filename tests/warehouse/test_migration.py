@@ -125,11 +125,12 @@ def old(tmp_path, current):
 
 def test_views_of_a_migrated_store_have_the_same_rows(old, current):
     migrated = DuckDBWarehouse(old, **BERLIN)
-    for view in views():
-        rows, expected = (
-            [comparable(row) for row in store.query(f"SELECT * FROM {view}")] for store in (migrated, current)
-        )
-        assert_equal_rows(sort_rows(rows), sort_rows(expected))
+    with migrated.session(), current.session():
+        for view in views():
+            rows, expected = (
+                [comparable(row) for row in store.query(f"SELECT * FROM {view}")] for store in (migrated, current)
+            )
+            assert_equal_rows(sort_rows(rows), sort_rows(expected))
 
 
 def comparable(row):
