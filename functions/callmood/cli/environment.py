@@ -46,7 +46,9 @@ def read_report_settings() -> ReportSettings:
     return load_settings(ReportSettings)
 
 
-def create_store(path: Path, settings: ReportSettings, lock_timeout_s: float | None = None) -> DuckDBWarehouse:
+def create_store(
+    path: Path, settings: ReportSettings, lock_timeout_s: float | None = None, threads: int | None = None
+) -> DuckDBWarehouse:
     """Open a local store, and create it if it does not exist.
 
     Parameters
@@ -57,6 +59,8 @@ def create_store(path: Path, settings: ReportSettings, lock_timeout_s: float | N
         Time zone and minimum group size of the views.
     lock_timeout_s : float, optional
         Seconds to wait while another program holds the store.
+    threads : int, optional
+        Threads of a query. Default: one for each processor.
     """
     from callmood.cli.output import err
     from callmood.warehouse.duckdb import LOCK_TIMEOUT_S, DuckDBWarehouse
@@ -67,6 +71,7 @@ def create_store(path: Path, settings: ReportSettings, lock_timeout_s: float | N
         settings.min_calls_per_group,
         lock_timeout_s=LOCK_TIMEOUT_S if lock_timeout_s is None else lock_timeout_s,
         on_wait=lambda sentence: err.print(sentence, markup=False, highlight=False),
+        threads=threads,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -111,7 +112,8 @@ def serve(
     settings = read_report_settings()
     with bind_port(port) as listener, TemporaryDirectory() as audio_cache:
         store_report = StoreReport(
-            create_store(store, settings),
+            # The browser and other requests need the other processors.
+            create_store(store, settings, threads=max(1, (os.cpu_count() or 1) // 2)),
             store=str(store),
             zone=settings.zone,
             min_calls_per_group=settings.min_calls_per_group,

@@ -148,6 +148,8 @@ class DuckDBWarehouse:
         Seconds to wait while another program holds the store; infinity for a run that must not stop.
     on_wait : callable
         Receives a sentence when the store has been locked for a second, once for each wait.
+    threads : int, optional
+        Threads of a query. Default: one for each processor. One thread is faster for queries of a few rows.
 
     Raises
     ------
@@ -163,8 +165,10 @@ class DuckDBWarehouse:
         *,
         lock_timeout_s: float = LOCK_TIMEOUT_S,
         on_wait: Callable[[str], None] = lambda _: None,
+        threads: int | None = None,
     ) -> None:
         self.path = path
+        self._config: dict[str, Any] = {} if threads is None else {"threads": threads}
         self._translate = partial(to_duckdb, time_zone=time_zone, min_calls_per_group=min_calls_per_group)
         self._lock_timeout_s, self._on_wait = lock_timeout_s, on_wait
         self._session: duckdb.DuckDBPyConnection | None = None
@@ -206,7 +210,7 @@ class DuckDBWarehouse:
         started, is_reported = time.monotonic(), False
         while True:
             try:
-                return duckdb.connect(str(self.path), read_only=read_only)
+                return duckdb.connect(str(self.path), read_only=read_only, config=self._config)
             except duckdb.Error as error:
                 if (full := self._disk_full(error)) is not None:
                     raise full from None
