@@ -29,7 +29,7 @@ _SLOW = (
     *("models/", "monitoring/test_daily_check", "packaging/", "realtime/", "report/", "services/test_bad_files"),
     *("services/test_batch", "services/test_calibrate", "services/test_details", "services/test_digest"),
     *("services/test_erase", "services/test_legs", "ops/test_cost", "stack/", "views/"),
-    *("warehouse/test_migration", "warehouse/test_zetasql"),
+    *("warehouse/test_migration", "warehouse/test_zetasql", "test_threads"),
 )
 
 
