@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from threading import Lock, Thread, get_native_id
 from typing import NamedTuple
@@ -126,6 +127,7 @@ class StoreReport:
             for batch in self._query_batches()[-1:]:
                 self._calls(batch)
         charts.join()
+        import_module("pandas")  # for the first page of a call
 
     def version(self, _: Request) -> Response:
         """Return a text that changes when the store changes."""
