@@ -5,6 +5,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from zoneinfo import ZoneInfo
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +92,10 @@ def measure_pages(store, folder):
             for page, (url, selector) in pages.items():
                 drawn_s, cpu_s = measure_page(browser, url, selector)
                 print(f"{name}: {page} drawn after {drawn_s:.2f} s, {cpu_s:.2f} s of CPU time of the page")
+        ids = [row["recording_id"] for row in store.query("SELECT recording_id FROM recordings ORDER BY 1 LIMIT 16")]
+        drawn = [measure_page(browser, f"{server}/call.html#call={key}", "#quarters svg")[0] for key in ids]  # any days
+        taken = f"{min(drawn):.2f} to {max(drawn):.2f} s, in the median {median(drawn):.2f} s"
+        print(f"server: pages of {len(ids)} calls drawn after {taken}")
         browser.close()
 
 

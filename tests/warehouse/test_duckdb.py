@@ -85,6 +85,7 @@ def test_snapshot_has_the_selected_recordings_in_all_views(create, tmp_path):
     parameters = {"id": other["recording_id"]}
     with store.snapshot("recording_id = @id", parameters) as snapshot:
         assert snapshot.query("SELECT recording_id AS id FROM segments_current") == [parameters]
+        assert snapshot.query("SELECT recording_id AS id FROM segments") == [parameters]  # selected once
         selected = snapshot.query(calls, parameters)
     assert len(selected) == 1
     assert selected == store.query(calls, parameters)
