@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# Must be set before numpy and librosa are loaded.
-os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the applications do
-os.environ["NUMBA_DISABLE_JIT"] = "1"  # in a new environment, librosa compiles for 25 s what the tests use for one
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the applications do; must be set before numpy is loaded
 
 # tflite-runtime must be loaded before TensorFlow, which the tests of training import; otherwise it loads no model.
 with suppress(ImportError):  # not available for this Python
