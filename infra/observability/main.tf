@@ -144,8 +144,9 @@ resource "google_monitoring_alert_policy" "dead_letters" {
 # Google sends the mail about a failed scheduled query to the owner of the query, which is a service account.
 resource "google_monitoring_alert_policy" "queries" {
   for_each = { for name, query in {
-    erase         = { name = "the nightly erasure failed", content = "Views hide erased calls, but their rows are still in the tables. The run history of the scheduled query in BigQuery contains the reason. Fix it, then run the query again." }
-    store_metrics = { name = "the metrics of calls are not stored", content = "Reports lack the calls that were analyzed since the last run. The run history of the scheduled query in BigQuery contains the reason. Fix it, then run the query again: it stores all metrics that are missing." }
+    erase          = { name = "the nightly erasure failed", content = "Views hide erased calls, but their rows are still in the tables. The run history of the scheduled query in BigQuery contains the reason. Fix it, then run the query again." }
+    store_metrics  = { name = "the metrics of calls are not stored", content = "Reports lack the calls that were analyzed since the last run. The run history of the scheduled query in BigQuery contains the reason. Fix it, then run the query again: it stores all metrics that are missing." }
+    store_outcomes = { name = "the outcomes of calls are not stored", content = "The view emotion_by_outcome has the outcomes of the last successful run. The run history of the scheduled query in BigQuery contains the reason. Fix it, then run the query again: it stores all outcomes." }
   } : name => query if contains(keys(var.queries), name) }
 
   project               = var.deployment.project_id

@@ -29,7 +29,7 @@ variable "delivery" {
 }
 
 variable "queries" {
-  description = "IDs of the scheduled queries, by name (`erase`, `store_metrics`): projects/…/transferConfigs/ID."
+  description = "IDs of the scheduled queries, by name (`erase`, `store_metrics`, `store_outcomes`): projects/…/transferConfigs/ID."
   type        = map(string)
 }
 

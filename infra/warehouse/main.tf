@@ -207,3 +207,25 @@ resource "google_bigquery_data_transfer_config" "store_metrics" {
 
   depends_on = [module.views]
 }
+
+# The table of outcomes has no day of the call. Reports then read the outcomes of the days that they show.
+resource "google_bigquery_data_transfer_config" "store_outcomes" {
+  count = var.store_metrics ? 1 : 0
+
+  project              = var.deployment.project_id
+  location             = var.location
+  display_name         = "${var.dataset_id}: store the outcomes of calls by day"
+  data_source_id       = "scheduled_query"
+  schedule             = "every day 04:00"
+  service_account_name = var.accounts["eraser"]
+
+  params = {
+    query = templatefile("${path.module}/store_outcomes.sql", {
+      dataset = "${var.deployment.project_id}.${var.dataset_id}"
+      reports = "${var.deployment.project_id}.${google_bigquery_dataset.reports.dataset_id}"
+      columns = join(", ", local.tables["stored_outcomes"].fields[*].name)
+    })
+  }
+
+  depends_on = [module.views]
+}

@@ -26,15 +26,16 @@ output "tables" {
 }
 
 output "erasable_tables" {
-  description = "Names of the tables that the nightly erasure deletes rows from."
-  value       = setunion(local.erasable, ["call_details"])
+  description = "Names of the tables that the scheduled queries delete rows from."
+  value       = setunion(local.erasable, ["call_details", "stored_outcomes"])
 }
 
 output "scheduled_queries" {
-  description = "IDs of the scheduled queries (projects/…/transferConfigs/ID): `erase` deletes the rows of erased calls, and `store_metrics`, if enabled, stores the metrics of calls."
+  description = "IDs of the scheduled queries (projects/…/transferConfigs/ID): `erase` deletes the rows of erased calls. With `store_metrics`, `store_metrics` stores the metrics of calls, and `store_outcomes` their outcomes."
   value = merge(
     { erase = google_bigquery_data_transfer_config.erase.name },
     { for config in google_bigquery_data_transfer_config.store_metrics : "store_metrics" => config.name },
+    { for config in google_bigquery_data_transfer_config.store_outcomes : "store_outcomes" => config.name },
   )
 }
 

@@ -23,16 +23,24 @@ calls_by_id AS (
   WHERE call_id IS NOT NULL AND customer_emotion_s > 0
   GROUP BY call_date, call_id
 ),
+-- With Terraform's store_metrics, all outcomes are stored by day: outcomes has no day of the call, so it is read entirely.
+loaded_outcomes AS (
+  SELECT * FROM `${dataset}.stored_outcomes`
+  UNION ALL
+  SELECT *
+  FROM `${dataset}.outcomes_by_day`
+  WHERE call_date >= ${first_unstored_day} AND known_at >= TIMESTAMP(${first_unstored_day})
+),
 latest_outcomes AS (
-  SELECT call_id, outcome, value
-  FROM `${dataset}.outcomes`
+  SELECT call_date, call_id, outcome, value
+  FROM loaded_outcomes
   WHERE TRUE
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY call_id, outcome ORDER BY known_at DESC, value) = 1
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY call_date, call_id, outcome ORDER BY known_at DESC, value) = 1
 ),
 call_outcomes AS (
   SELECT c.call_date, c.first_agent_id, c.last_agent_id, c.emotions, o.outcome, o.value
   FROM calls_by_id AS c
-  JOIN latest_outcomes AS o ON o.call_id = c.call_id
+  JOIN latest_outcomes AS o ON o.call_date = c.call_date AND o.call_id = c.call_id
 ),
 outcome_days AS (
   SELECT

@@ -297,6 +297,10 @@ def test_every_alert_links_to_an_entry_of_the_runbook(existing):
     links = {one["address"]: one["values"]["documentation"][0]["content"] for one in policies}
     for address, content in links.items():
         assert re.search(r"docs/million-calls\.md#([\w-]+)$", content)[1] in entries, address
+    # Those of scheduled queries that are options.
+    queries = re.findall(r'\{ name = "([^"]+)", content', (ROOT / "infra/observability/main.tf").read_text())
+    assert {name.replace(" ", "-") for name in queries} <= entries
+    assert len(queries) == 3
     assert len(entries) >= len({content.rpartition("#")[2] for content in links.values()}) > 5
 
 

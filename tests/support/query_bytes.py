@@ -44,7 +44,8 @@ def _scans(nodes):
             columns, filters = extra.get("Projections", []), extra.get("Filters", [])
             columns = {columns} if isinstance(columns, str) else set(columns)
             text = filters if isinstance(filters, str) else " AND ".join(filters)
-            yield table, columns, " AND ".join(re.findall(r"call_date *[<>=]+ *'[\d-]+'::DATE", text))
+            bound = rf"{tables()[table].partition_field} *[<>=]+ *'[^']+'::(?:DATE|TIMESTAMP WITH TIME ZONE)"
+            yield table, columns, " AND ".join(re.findall(bound, text))
         yield from _scans(node["children"])
 
 

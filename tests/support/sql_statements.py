@@ -144,6 +144,19 @@ def storing_statements(dataset="callmood"):
     return [Statement("infra/warehouse/store_metrics.sql", sql) for sql in statements]
 
 
+def outcomes_script(dataset="callmood"):
+    """Return Terraform's script that stores the outcomes of calls, for views and tables in one dataset."""
+    template = (ROOT / "infra/warehouse/store_outcomes.sql").read_text(encoding="utf-8")
+    names = ", ".join(field.name for field in tables()["stored_outcomes"].fields)
+    return render(template.replace("${columns}", names).replace("${reports}", dataset), dataset=dataset)
+
+
+def outcomes_statements(dataset="callmood"):
+    """Return the statements of that script."""
+    [changes] = re.findall(r"BEGIN TRANSACTION;\n(.*);\nCOMMIT TRANSACTION;", outcomes_script(dataset), re.DOTALL)
+    return [Statement("infra/warehouse/store_outcomes.sql", sql) for sql in changes.split(";\n")]
+
+
 def documented_statements():
     """Return the statements in SQL blocks and in commands of the documentation."""
     for path in sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")]):

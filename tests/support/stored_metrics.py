@@ -1,8 +1,8 @@
-"""Store the metrics of calls as the scheduled query of Terraform does, in each engine."""
+"""Store the metrics and outcomes of calls as the scheduled queries of Terraform do, in each engine."""
 
 from contextlib import contextmanager
 
-from sql_statements import storing_script, storing_statements
+from sql_statements import outcomes_script, outcomes_statements, storing_script, storing_statements
 
 from callmood.warehouse import dialect
 from callmood.warehouse import duckdb as duckdb_warehouse
@@ -16,9 +16,7 @@ def store_metrics(warehouse):
     if isinstance(warehouse, BigQueryWarehouse):
         warehouse._client.query(storing_script(str(warehouse._dataset))).result()
         return
-    query, deletion, related, metrics = (
-        statement.sql.replace("callmood.", "").replace("`", "") for statement in storing_statements()
-    )
+    query, deletion, related, metrics = _local_sql(storing_statements())
     [[days]] = [row.values() for row in warehouse.query(query)]
     literals = ", ".join(f"DATE '{day}'" for day in days or []) or "NULL"
     metrics = metrics.replace("UNNEST(@days)", f"({literals})")
@@ -31,6 +29,25 @@ def store_metrics(warehouse):
         warehouse.clear("related_analyses")
         for table, rows in zip(("related_analyses", "stored_metrics"), selected, strict=True):
             warehouse.append(table, rows)
+
+
+def store_outcomes(warehouse):
+    """Run the script that stores outcomes, or its statements."""
+    if isinstance(warehouse, BigQueryWarehouse):
+        warehouse._client.query(outcomes_script(str(warehouse._dataset))).result()
+        return
+    deletion, insertion = _local_sql(outcomes_statements())
+    if isinstance(warehouse, DuckDBWarehouse):
+        with warehouse.session() as connection:
+            for sql in (deletion, insertion):
+                connection.execute(to_duckdb(sql))
+    else:
+        warehouse.clear("stored_outcomes")
+        warehouse.append("stored_outcomes", warehouse.query(insertion.partition(")")[2]))
+
+
+def _local_sql(statements):
+    return [statement.sql.replace("callmood.", "").replace("`", "") for statement in statements]
 
 
 @contextmanager

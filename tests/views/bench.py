@@ -16,7 +16,7 @@ import pytest
 from dashboard_tiles import tiles
 from many_calls import add_calls
 from query_bytes import read_bytes
-from stored_metrics import other_views, store_metrics
+from stored_metrics import other_views, store_metrics, store_outcomes
 
 from callmood.ops.looker import report_views
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -57,6 +57,7 @@ def month(path):
     add_calls(path, YEAR_CALLS, days=365)
     started = time.perf_counter()
     store_metrics(store)
+    store_outcomes(store)
     print(f"metrics stored in {time.perf_counter() - started:.0f} s", flush=True)
     [(calls,)] = [row.values() for row in store.query(f"SELECT COUNT(*) AS n FROM recordings WHERE {JANUARY}")]
     queries = {

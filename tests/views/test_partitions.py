@@ -17,6 +17,7 @@ from callmood.warehouse.schema import tables, views
 
 MONDAY = date(2026, 11, 2)
 PARTITIONED = {name for name, table in tables().items() if table.partition_field == "call_date"}
+PARTITION_FIELDS = {name: table.partition_field for name, table in tables().items()}
 
 # Views that read all days, and the reason.
 UNPRUNED = {
@@ -38,25 +39,26 @@ IDENTIFYING = {
 
 
 def scans(plan):
-    """Yield (table, columns, whether the filter on the day reaches it) of every scan in a plan."""
+    """Yield (table, columns, whether a filter on the column that partitions it reaches it) of every scan in a plan."""
     for node in plan:
         extra = node.get("extra_info", {})
         if "Table" in extra:
             columns = extra.get("Projections", [])
             columns = {columns} if isinstance(columns, str) else set(columns)
-            yield extra["Table"].rpartition(".")[2], columns, "call_date" in str(extra.get("Filters"))
+            table = extra["Table"].rpartition(".")[2]
+            yield table, columns, PARTITION_FIELDS.get(table, "call_date") in str(extra.get("Filters"))
         yield from scans(node["children"])
 
 
-def scans_of_query(store, sql, last_day="2026-11-02"):
-    """Return the scans of partitioned tables in the plan of a query."""
+def scans_of_query(store, sql, last_day="2026-11-02", of=PARTITIONED):
+    """Return the scans of some tables in the plan of a query."""
     with duckdb.connect(str(store.path), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"CREATE TEMP MACRO {LAST_DAY} AS DATE '{last_day}'")  # as DuckDBWarehouse does
         # These optimizers join rows by their number in the file, which hides the columns that the plan reads.
         connection.execute("SET disabled_optimizers = 'late_materialization, top_n_window_elimination'")
         [(_, plan)] = connection.execute(f"EXPLAIN (FORMAT json) {sql}").fetchall()
-    return [scan for scan in scans(json.loads(plan)) if scan[0] in PARTITIONED]
+    return [scan for scan in scans(json.loads(plan)) if scan[0] in of]
 
 
 @pytest.mark.parametrize("view", sorted(set(views()) - set(UNPRUNED)))
@@ -129,3 +131,12 @@ def test_day_filter_reaches_every_scan_with_stored_metrics(stored_day, view):
     day = "failed_date" if view == "failures_current" else "call_date"
     relevant = scans_of_query(stored_day, f"SELECT * FROM {view} WHERE {day} = DATE '2026-11-02'")
     assert {table for table, _, reached in relevant if not reached} <= {"related_analyses"}
+
+
+def test_outcomes_are_not_read_when_they_are_stored_by_day(tmp_path, monkeypatch):
+    """DuckDB drops scans of days after the last one, so its plan shows the filter for an earlier day only."""
+    with other_views(monkeypatch, first_unstored_day="DATE '2026-11-02'"):
+        store = DuckDBWarehouse(tmp_path / "day.duckdb", **BERLIN)
+    earlier = {"call_id": "calm", "outcome": "sale", "value": 1.0, "known_at": "2026-10-01T00:00:00+00:00"}
+    fill(store, merge(DAY, {"outcomes": [earlier]}))
+    assert [reached for *_, reached in scans_of_query(store, "FROM emotion_by_outcome", of={"outcomes"})] == [True]

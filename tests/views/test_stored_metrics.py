@@ -11,7 +11,7 @@ from example_days import DAY, release
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stack.services import PROJECT
-from stored_metrics import other_views, store_metrics
+from stored_metrics import other_views, store_metrics, store_outcomes
 from warehouse_data import BERLIN, assert_equal_rows, fill, sort_rows
 from zetasql_warehouse import ZetaSQLWarehouse
 
@@ -194,6 +194,50 @@ def test_comparison_by_day_returns_the_same_rows_as_with_all_days(plain_rows, bo
         store_metrics(bounded)
         for view in ("recordings_current", "model_versions"):
             assert_equal_rows(rows(bounded, view), rows(plain_rows, view))
+
+
+def test_outcomes_are_stored_by_day_in_each_engine(stored):
+    before = rows(stored, "emotion_by_outcome")
+    store_outcomes(stored)
+    store_outcomes(stored)  # replaces the rows
+    found = rows(stored, "stored_outcomes")
+    assert found == rows(stored, "outcomes_by_day")
+    assert {row["call_id"] for row in found} == {row["call_id"] for row in rows(stored, "outcomes")} - {"unknown"}
+    assert_equal_rows(rows(stored, "emotion_by_outcome"), before)
+
+
+def test_stored_outcomes_return_the_same_rows(bounded):
+    """A call of two days, corrections, withdrawn outcomes, and erasures take effect with the next run."""
+    fresh = InMemoryWarehouse("Europe/Berlin")
+    changes = {
+        "example days": DAY,
+        "call of two days": speech("calm-later", 0.8, at="2026-11-03T09:00:00+00:00", call_id="calm"),
+        "correction": outcome("calm", 0.0, day=9),
+        "earlier value": outcome("calm", 1.0, day=1),
+        "first outcome of a call": outcome("late", 1.0, day=2),
+        "late call": LATE,
+        "erasure": erasure("recovers"),
+    }
+    with bounded.exclusive():
+        for name, change in changes.items():
+            before = rows(fresh, "emotion_by_outcome")
+            for warehouse in (fresh, bounded):
+                fill(warehouse, change)
+            store_metrics(bounded)
+            store_outcomes(bounded)
+            after = rows(fresh, "emotion_by_outcome")
+            assert_equal_rows(rows(bounded, "emotion_by_outcome"), after)
+            assert (after != before) == (name not in ("earlier value", "first outcome of a call")), name
+        for warehouse in (fresh, bounded):
+            with warehouse.session() as connection:
+                connection.execute("DELETE FROM outcomes WHERE outcome = 'sale'")
+        store_outcomes(bounded)
+        assert_equal_rows(rows(bounded, "emotion_by_outcome"), rows(fresh, "emotion_by_outcome"))
+
+
+def outcome(call_id, value, day):
+    known_at = f"2026-11-{day:02}T00:00:00+00:00"
+    return {"outcomes": [{"call_id": call_id, "outcome": "sale", "value": value, "known_at": known_at}]}
 
 
 def test_second_run_stores_nothing(stored):

@@ -2,7 +2,7 @@
 
 import pytest
 import sqlglot
-from sql_statements import python_statements, scheduled_statements, storing_statements
+from sql_statements import outcomes_statements, python_statements, scheduled_statements, storing_statements
 from sqlglot import exp
 
 from callmood.warehouse.schema import tables, views
@@ -32,6 +32,7 @@ ALL_DAYS = {
     "callmood.services.reprocess": "the recordings of a bucket have any day",
     "infra/warehouse/erase.sql": "an erased recording has any day",
     "infra/warehouse/store_metrics.sql": "an analysis without stored metrics has any day; a variable prunes segments",
+    "infra/warehouse/store_outcomes.sql": "outcomes are loaded for calls of any day; it reads two columns of recordings",
 }
 
 _LOWER_BOUNDS = (exp.EQ, exp.GT, exp.GTE, exp.Between)
@@ -80,7 +81,7 @@ def _bounds_day(condition, qualifiers):
 
 STATEMENTS = [
     each
-    for each in [*python_statements(), *scheduled_statements(), *storing_statements()]
+    for each in [*python_statements(), *scheduled_statements(), *storing_statements(), *outcomes_statements()]
     if each.source not in LOCAL_MODULES
 ]
 

@@ -3,7 +3,13 @@
 import re
 
 import pytest
-from sql_statements import documented_statements, python_statements, scheduled_statements, storing_statements
+from sql_statements import (
+    documented_statements,
+    outcomes_statements,
+    python_statements,
+    scheduled_statements,
+    storing_statements,
+)
 
 from callmood.errors import QueryError
 from callmood.resources import SCHEMAS
@@ -42,6 +48,11 @@ def test_bigquery_accepts_the_script_that_stores_metrics(analyzer):
     assert len(changes) == 3
     for change in changes:
         assert analyzer.output_columns(change.sql, change.parameters) == []
+
+
+def test_bigquery_accepts_the_script_that_stores_outcomes(analyzer):
+    for change in outcomes_statements():
+        assert analyzer.output_columns(change.sql) == []
 
 
 @pytest.mark.parametrize("statement", list(documented_statements()), ids=lambda statement: statement.name)
