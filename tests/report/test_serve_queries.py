@@ -2,15 +2,17 @@
 
 import os
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, get_native_id
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
+from starlette.testclient import TestClient
 
 from callmood.report import serve as serve_module
-from callmood.report.serve import StoreReport
+from callmood.report.serve import StoreReport, make_app
 
 TIMEOUT_S = 20
 
@@ -54,3 +56,25 @@ def test_queries_after_the_first_view_have_a_lower_priority(report, monkeypatch)
     [newest] = report._query_batches()
     assert int(report.calls(request(batch=newest.name)).body) == usual
     assert int(report.insights(request()).body) > usual
+
+
+def test_stopping_server_answers_waiting_requests_at_once(report, store, monkeypatch):
+    numbers, is_running = "UNNEST(GENERATE_ARRAY(1, 100000))", Event()
+
+    def run_slow_query(*_):
+        is_running.set()
+        return store.query(f"SELECT COUNTIF(a < b) AS n FROM {numbers} AS a CROSS JOIN {numbers} AS b")
+
+    monkeypatch.setattr(serve_module, "insights_payload", run_slow_query)
+    client = TestClient(make_app(report), base_url="http://localhost")
+    [newest] = report._query_batches()
+    with ThreadPoolExecutor(2) as browser:
+        running = browser.submit(client.get, "/data/insights")
+        is_running.wait(TIMEOUT_S)
+        waiting = browser.submit(client.get, f"/data/sparklines-{newest.name}")
+        while not report._background._work_queue.qsize():
+            time.sleep(0.01)
+        report.stop()
+        assert running.result(TIMEOUT_S).status_code == waiting.result(TIMEOUT_S).status_code == 503
+    for path in ("/data/manifest", "/data/insights", f"/data/calls-{newest.name}"):
+        assert client.get(path).status_code == 503

@@ -1,5 +1,6 @@
 """The local store: tables, views, and stores of older versions."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
@@ -164,3 +165,35 @@ def test_threads_read_while_another_writes(tmp_path):
         for task in (*reads, *writes):
             task.result()
     assert store.query("SELECT COUNT(*) AS n FROM reviews") == [{"n": 10}]
+
+
+SLOW = """
+SELECT COUNTIF(a < b) AS n
+FROM UNNEST(GENERATE_ARRAY(1, 100000)) AS a CROSS JOIN UNNEST(GENERATE_ARRAY(1, 100000)) AS b
+"""
+
+
+def read(store):
+    store.query(SLOW)
+
+
+def read_snapshot(store):
+    with store.snapshot("recording_id = @id", {"id": "a"}) as snapshot:
+        snapshot.query(SLOW)
+
+
+@pytest.mark.parametrize("run", [read, read_snapshot])
+def test_stopped_queries_end_at_once_and_writing_continues(store, run):
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(run, store)
+        while not store._reading:
+            time.sleep(0.01)
+        store.stop_queries()
+        with pytest.raises(QueryError):
+            running.result(timeout=20)
+    with pytest.raises(QueryError, match="stopped"):
+        store.query("SELECT 1 AS n")
+    store.append("reviews", [{"review_id": "1", "recording_id": "a", "call_date": "2026-11-20", "reviewed_at": NOON}])
+
+
+NOON = "2026-11-20T12:00:00+00:00"

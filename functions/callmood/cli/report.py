@@ -120,4 +120,4 @@ def serve(
             audio_cache=Path(audio_cache),
         )
         Thread(target=store_report.warm_up, daemon=True).start()
-        run_server(make_app(store_report), listener)
+        run_server(make_app(store_report), listener, store_report.stop)

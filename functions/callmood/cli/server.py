@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from callmood.cli.output import err
 from callmood.errors import CallmoodError
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from starlette.applications import Starlette
 
 
@@ -39,8 +42,8 @@ def bind_port(port: int) -> socket.socket:
     return listener
 
 
-def run_server(app: Starlette, listener: socket.socket) -> None:
-    """Print the address and serve the application. Return after Ctrl-C.
+def run_server(app: Starlette, listener: socket.socket, on_stop: Callable[[], None] = lambda: None) -> None:
+    """Print the address and serve the application. Return after Ctrl-C, when all requests are answered.
 
     Parameters
     ----------
@@ -48,9 +51,16 @@ def run_server(app: Starlette, listener: socket.socket) -> None:
         The application.
     listener : socket
         Result of `bind_port`.
+    on_stop : callable
+        Called at Ctrl-C, to end requests that take long.
     """
     import uvicorn
 
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            super().handle_exit(sig, frame)
+            on_stop()
+
     port = listener.getsockname()[1]
     err.print(f"Open http://127.0.0.1:{port} in a browser. Stop with Ctrl-C.", highlight=False)
-    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])
+    Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])

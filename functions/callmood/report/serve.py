@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from importlib import import_module
@@ -27,7 +27,7 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from callmood.errors import AnnotationError, CallmoodError, SchemaError
+from callmood.errors import AnnotationError, CallmoodError, QueryError, SchemaError
 from callmood.report.audio import AudioSource, find_local_file, is_browser_playable, transcode_to_mp3
 from callmood.report.batches import DAYS, Batch, query_batches
 from callmood.report.build import manifest, render_empty_page
@@ -41,6 +41,7 @@ from callmood.report.reviews import reviews_payload, save_reviews
 from callmood.report.templates import assets_version, load_asset, render_page
 from callmood.types import JsonRow
 from callmood.warehouse.base import Warehouse
+from callmood.warehouse.duckdb import DuckDBWarehouse
 
 _MAX_BODY_BYTES = 100_000
 
@@ -92,7 +93,7 @@ class StoreReport:
 
     Parameters
     ----------
-    warehouse : Warehouse
+    warehouse : DuckDBWarehouse
         The store.
     store : str
         Name of the store in the commands that the page of an empty store shows.
@@ -105,7 +106,7 @@ class StoreReport:
     """
 
     def __init__(
-        self, warehouse: Warehouse, *, store: str, zone: ZoneInfo, min_calls_per_group: int, audio_cache: Path
+        self, warehouse: DuckDBWarehouse, *, store: str, zone: ZoneInfo, min_calls_per_group: int, audio_cache: Path
     ) -> None:
         self._warehouse = warehouse
         self._store = store
@@ -118,6 +119,7 @@ class StoreReport:
         self._query_lock, self._load_lock = Lock(), Lock()
         self._background = ThreadPoolExecutor(1, "background", _lower_priority)
         self._transcode_lock, self._insights_lock = Lock(), Lock()
+        self._is_stopping = False
 
     def warm_up(self) -> None:
         """Prepare what the first view needs, while the browser opens it."""
@@ -128,6 +130,18 @@ class StoreReport:
                 self._calls(batch)
         charts.join()
         import_module("pandas")  # for the first page of a call
+
+    def stop(self) -> None:
+        """End running queries and cancel waiting ones: a year of calls can take many seconds."""
+        self._is_stopping = True
+        self._background.shutdown(wait=False, cancel_futures=True)
+        self._warehouse.stop_queries()
+
+    def answer_stopped(self, _: Request, error: Exception) -> Response:
+        """Answer a request whose query has been stopped."""
+        if not self._is_stopping:
+            raise error
+        return PlainTextResponse("The server is stopping.", 503)
 
     def version(self, _: Request) -> Response:
         """Return a text that changes when the store changes."""
@@ -359,4 +373,5 @@ def make_app(report: StoreReport) -> Starlette:
             Route("/reviews", report.save_reviews, methods=["POST"]),
         ],
         middleware=[localhost_only, Middleware(SameOriginOnly)],
+        exception_handlers=dict.fromkeys((CancelledError, QueryError, RuntimeError), report.answer_stopped),
     )

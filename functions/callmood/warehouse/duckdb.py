@@ -13,7 +13,7 @@ from copy import copy
 from functools import cache, partial
 from importlib.metadata import version as package_version
 from pathlib import Path
-from threading import Condition, RLock
+from threading import Condition, Event, RLock
 from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
@@ -172,6 +172,8 @@ class DuckDBWarehouse:
         self._translate = partial(to_duckdb, time_zone=time_zone, min_calls_per_group=min_calls_per_group)
         self._lock_timeout_s, self._on_wait = lock_timeout_s, on_wait
         self._session: duckdb.DuckDBPyConnection | None = None
+        self._reading: set[duckdb.DuckDBPyConnection] = set()
+        self._stopped = Event()
         self._threads = _ThreadLock()
         version = _schema_version(time_zone, min_calls_per_group)
         # A current store is only read, so that a query needs neither write access nor an exclusive lock.
@@ -398,11 +400,29 @@ class DuckDBWarehouse:
     @contextmanager
     def _read(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Open the file for reading. The last day with recordings is a constant: see `LAST_DAY`."""
-        with self._connect(read_only=True) as connection:
+        with self._connect(read_only=True) as connection, self._interruptible(connection):
             [day] = connection.execute(_LAST_DAY_SQL).fetchone() or (None,)
             value = f"'{day}'" if day else "NULL"
             connection.execute(f"CREATE OR REPLACE TEMP MACRO {LAST_DAY} AS CAST({value} AS DATE)")
             yield connection
+
+    @contextmanager
+    def _interruptible(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        self._reading.add(connection)
+        try:
+            if self._stopped.is_set():
+                raise QueryError("queries have been stopped")
+            yield
+        except duckdb.InterruptException as error:
+            raise QueryError(str(error)) from None
+        finally:
+            self._reading.discard(connection)
+
+    def stop_queries(self) -> None:
+        """End the running queries of all threads with `QueryError`, and refuse later ones. Writing continues."""
+        self._stopped.set()
+        for connection in tuple(self._reading):
+            connection.interrupt()
 
     @contextmanager
     def _run(self, sql: str, parameters: Mapping[str, object] | None) -> Iterator[duckdb.DuckDBPyConnection]:
