@@ -32,7 +32,7 @@ ALL_DAYS = {
     "callmood.services.reprocess": "the recordings of a bucket have any day",
     "infra/warehouse/erase.sql": "an erased recording has any day",
     "infra/warehouse/store_metrics.sql": "an analysis without stored metrics has any day; a variable prunes segments",
-    "infra/warehouse/store_outcomes.sql": "outcomes are loaded for calls of any day; it reads two columns of recordings",
+    "infra/warehouse/store_outcomes.sql": "outcomes are loaded for calls of any day; two columns of recordings",
 }
 
 _LOWER_BOUNDS = (exp.EQ, exp.GT, exp.GTE, exp.Between)
