@@ -4,8 +4,8 @@ SELECT
   r.call_date,
   r.started_at,
   r.started_at_source,
-  MOD(EXTRACT(DAYOFWEEK FROM r.call_date) + 5, 7) + 1 AS weekday,
-  EXTRACT(HOUR FROM r.started_at AT TIME ZONE '${time_zone}') AS hour,
+  r.weekday,
+  r.hour,
   r.recording_id,
   r.analysis_id,
   r.call_id,
@@ -14,7 +14,7 @@ SELECT
   r.customer_id,
   r.direction,
   r.language,
-  -- The view reads recordings_current once: BigQuery bills the columns that identify rows for each scan.
+  -- The view reads timed_recordings once: BigQuery bills the columns that identify rows for each scan.
   (
     SELECT STRING_AGG(CONCAT(l.key, '=', l.value), ', ' ORDER BY CONCAT(l.key, '=', l.value))
     FROM UNNEST(r.labels) AS l
@@ -97,7 +97,7 @@ SELECT
   r.model_version,
   r.population_version,
   r.analyzed_at
-FROM `${dataset}.recordings_current` AS r
+FROM `${dataset}.timed_recordings` AS r
 LEFT JOIN `${dataset}.call_metrics` AS f ON f.call_date = r.call_date AND f.analysis_id = r.analysis_id
 -- With Terraform's store_metrics, a call appears when its metrics are stored.
 WHERE f.analysis_id IS NOT NULL OR r.segment_count = 0

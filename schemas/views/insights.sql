@@ -6,29 +6,30 @@
 -- Both sides of a comparison have at least ${min_calls_per_group} calls.
 -- Each subquery is read at most twice: BigQuery can evaluate a subquery again for each reference.
 WITH
+-- calls has labels as text. Reading it and the labels would read the columns that identify recordings twice.
 recent_calls AS (
   SELECT
-    c.recording_id,
-    c.queue,
-    c.direction,
-    c.language,
-    c.weekday,
-    c.hour,
+    r.recording_id,
+    r.queue,
+    r.direction,
+    r.language,
+    r.weekday,
+    r.hour,
     r.labels,
-    DIV(DATE_DIFF(${last_day}, c.call_date, DAY), 7) AS week,
-    c.customer_emotion_s AS emotion_s,
-    c.negative_s,
+    DIV(DATE_DIFF(${last_day}, r.call_date, DAY), 7) AS week,
+    m.customer_emotion_s AS emotion_s,
+    m.negative_s,
     -- Less the difference of the queue from all calls: a change of the mix of queues by hour is not a concentration.
-    c.negative_s - c.customer_emotion_s * (
-      SUM(c.negative_s) OVER by_queue / SUM(c.customer_emotion_s) OVER by_queue
-      - SUM(c.negative_s) OVER () / SUM(c.customer_emotion_s) OVER ()
+    m.negative_s - m.customer_emotion_s * (
+      SUM(m.negative_s) OVER by_queue / SUM(m.customer_emotion_s) OVER by_queue
+      - SUM(m.negative_s) OVER () / SUM(m.customer_emotion_s) OVER ()
     ) AS adjusted_negative_s
-  FROM `${dataset}.calls` AS c
-  JOIN `${dataset}.recordings_current` AS r ON r.call_date = c.call_date AND r.analysis_id = c.analysis_id
-  WHERE c.call_date BETWEEN DATE_SUB(${last_day}, INTERVAL 55 DAY) AND ${last_day}
-    AND r.call_date BETWEEN DATE_SUB(${last_day}, INTERVAL 55 DAY) AND ${last_day}
-    AND c.customer_emotion_s > 0
-  WINDOW by_queue AS (PARTITION BY IFNULL(c.queue, ''))
+  FROM `${dataset}.timed_recordings` AS r
+  JOIN `${dataset}.call_metrics` AS m ON m.call_date = r.call_date AND m.analysis_id = r.analysis_id
+  WHERE r.call_date BETWEEN DATE_SUB(${last_day}, INTERVAL 55 DAY) AND ${last_day}
+    AND m.call_date BETWEEN DATE_SUB(${last_day}, INTERVAL 55 DAY) AND ${last_day}
+    AND m.customer_emotion_s > 0
+  WINDOW by_queue AS (PARTITION BY IFNULL(r.queue, ''))
 ),
 -- The groups of each call. Times are those of one queue (queue_time) and of all queues (time). Weekday 0 stands for all
 -- days.

@@ -57,7 +57,7 @@ def test_report_views_are_flat_and_have_a_date():
     internal = {
         *("erasures_current", "valid_analyses", "counted_analyses", "version_analyses"),
         *("analysis_segments", "analysis_turns", "call_metrics", "speech_sums", "unstored_metrics"),
-        "outcomes_by_day",
+        *("outcomes_by_day", "timed_recordings"),
     }
     assert set(views()) - set(report_views()) == {"recordings_current", "segments_current", "turns"} | internal
     for name in report_views():

@@ -50,7 +50,7 @@ def plant_faults(calls):
 
 
 def query_view(name, calls, **variables):
-    """Return the rows of a view that reads only `calls` and the labels of `recordings_current`."""
+    """Return the rows of a view that reads only `calls`, or metrics and recordings."""
     return query_views([name], calls, **variables)[0]
 
 
@@ -62,10 +62,13 @@ def query_views(names, calls, **variables):
         connection.execute("CREATE TABLE calls AS SELECT * FROM calls")
         connection.execute("CREATE TABLE recordings AS SELECT call_date FROM calls")
         connection.execute(f"CREATE MACRO {LAST_DAY} AS (SELECT MAX(call_date) FROM recordings)")
+        connection.execute("CREATE TABLE call_metrics AS SELECT * FROM calls")
         connection.execute(
-            "CREATE TABLE recordings_current AS "
-            "SELECT call_date, analysis_id, [{'key': 'product', 'value': product}] AS labels FROM calls"
+            "CREATE TABLE timed_recordings AS "
+            "SELECT * EXCLUDE (customer_emotion_s, negative_s, negativity), [{'key': 'product', 'value': product}] AS labels "
+            "FROM calls"
         )
+        connection.execute("CREATE VIEW recordings_current AS FROM timed_recordings")
         found = []
         for name in names:
             sql = (Path(SCHEMAS) / f"views/{name}.sql").read_text(encoding="utf-8")
