@@ -63,6 +63,12 @@ def test_page_loads_the_calls_of_the_period_and_of_those_before_it(open_page, tm
         page.select_option("[name=days]", "all")
         expect(page.locator("#metric-calls .value")).to_have_text("300")
         assert shown_metrics(page) == expected_metrics(store)
+        # The page of a call needs only the calls of the period, for the next and the previous call.
+        [shown] = store.query("SELECT COUNT(*) AS n FROM calls WHERE call_date >= '2026-10-24'")
+        page.select_option("[name=days]", "28")
+        page.click("#list tbody th a")
+        page.wait_for_function("callmood.calls")
+        assert shown["n"] <= page.evaluate("callmood.calls.length") <= shown["n"] + 100 < 300
 
 
 def test_calls_are_compared_once_all_are_loaded(index_page):
