@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from callmood.errors import QueryError
-from callmood.warehouse.dialect import render, to_duckdb
+from callmood.warehouse.dialect import bind, render, to_duckdb
 
 PROPERTY = settings(deadline=None, max_examples=60)
 
@@ -174,3 +174,22 @@ def test_rendering_rejects_unknown_variables(name):
 def test_any_text_is_translated_or_rejected_as_a_query_error(text):
     with contextlib.suppress(QueryError):
         assert isinstance(to_duckdb(text), str)
+
+
+VALUES = (
+    TEXT | INTEGERS | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.none() | DATES | TIMESTAMPS
+)
+
+
+@PROPERTY
+@given(VALUES | st.lists(TEXT, max_size=3))
+def test_bound_value_is_the_value_of_the_query(value):
+    sql = bind('SELECT $value, \'$value\', "$value" FROM (SELECT 1 AS "$value") /* it\'s $value */', {"value": value})
+    assert CONNECTION.execute(sql).fetchall() == [(value, "$value", 1)]
+
+
+def test_query_without_the_value_of_a_parameter_is_an_error():
+    with pytest.raises(QueryError, match="@day"):
+        bind("SELECT $day", {"days": 1})
+    with pytest.raises(QueryError, match="NUL"):
+        bind("SELECT $name", {"name": "a\0b"})

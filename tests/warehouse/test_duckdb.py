@@ -1,5 +1,7 @@
 """The local store: tables, views, and stores of older versions."""
 
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -197,3 +199,18 @@ def test_stopped_queries_end_at_once_and_writing_continues(store, run):
 
 
 NOON = "2026-11-20T12:00:00+00:00"
+
+
+WITHOUT_PANDAS = """
+import sys
+from callmood.warehouse.duckdb import InMemoryWarehouse
+store = InMemoryWarehouse()
+store.append("reviews", [{"review_id": "1", "recording_id": "a", "call_date": "2026-11-20", "reviewed_at": "NOON"}])
+assert store.query("SELECT COUNT(*) AS n FROM reviews WHERE recording_id = @id", {"id": "a"}) == [{"n": 1}]
+assert "pandas" not in sys.modules
+"""
+
+
+def test_rows_are_written_and_queried_without_pandas():
+    """Importing it takes 0.2 s and 20 MB in each instance of a function and each command."""
+    subprocess.run([sys.executable, "-c", WITHOUT_PANDAS.replace("NOON", NOON)], check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from callmood.types import text_sha256
+from callmood.warehouse.dialect import bind
 
 if TYPE_CHECKING:
     from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -24,10 +25,11 @@ def is_alerted(store: DuckDBWarehouse, call: str) -> bool:
     """
     with store.session() as connection:
         connection.execute(_TABLE)
-        return bool(connection.execute("SELECT 1 FROM alerts WHERE call_sha256 = ?", [text_sha256(call)]).fetchall())
+        sql = bind("SELECT 1 FROM alerts WHERE call_sha256 = $call", {"call": text_sha256(call)})
+        return bool(connection.execute(sql).fetchall())
 
 
 def mark_alerted(store: DuckDBWarehouse, call: str) -> None:
     """Record that an alert was sent for a call; parameters as in `is_alerted`. Only a hash of the ID is stored."""
     with store.session() as connection:
-        connection.execute("INSERT INTO alerts VALUES (?, now())", [text_sha256(call)])
+        connection.execute(bind("INSERT INTO alerts VALUES ($call, now())", {"call": text_sha256(call)}))

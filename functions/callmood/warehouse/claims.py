@@ -12,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from callmood.warehouse.dialect import bind
+
 if TYPE_CHECKING:
     from callmood.warehouse.duckdb import DuckDBWarehouse
 
@@ -20,6 +22,14 @@ CREATE TABLE IF NOT EXISTS claims (
   key VARCHAR NOT NULL, host VARCHAR NOT NULL, pid BIGINT NOT NULL, started VARCHAR NOT NULL, claimed_at TIMESTAMPTZ
 )
 """
+
+_HELD = """
+SELECT key, host, pid, started, claimed_at > now() - to_hours($hours)
+FROM claims
+WHERE list_contains($keys, key)
+"""
+_DELETE = "DELETE FROM claims WHERE list_contains($keys, key)"
+_INSERT = "INSERT INTO claims SELECT unnest($keys), $host, $pid, $started, now()"
 
 # A process on another machine cannot be checked. Longer than the analysis of one recording takes.
 _REMOTE_CLAIM_HOURS = 2
@@ -36,7 +46,7 @@ class Claims:
 
     def __init__(self, store: DuckDBWarehouse) -> None:
         self._store = store
-        self._host, self._pid, self._started = platform.node(), os.getpid(), _start_time(os.getpid())
+        self._process = {"host": platform.node(), "pid": os.getpid(), "started": _start_time(os.getpid())}
 
     def take(self, keys: Iterable[str]) -> set[str]:
         """Claim what no other running process has claimed.
@@ -54,36 +64,30 @@ class Claims:
         wanted = list(dict.fromkeys(keys))
         with self._store.session() as connection:
             connection.execute(_TABLE)
-            rows = connection.execute(
-                "SELECT key, host, pid, started, claimed_at > now() - to_hours(?) FROM claims "
-                "WHERE list_contains(?, key)",
-                [_REMOTE_CLAIM_HOURS, wanted],
-            ).fetchall()
+            rows = connection.execute(bind(_HELD, {"hours": _REMOTE_CLAIM_HOURS, "keys": wanted})).fetchall()
             taken = {key for key, host, pid, started, is_recent in rows if self._is_held(host, pid, started, is_recent)}
             free = [key for key in wanted if key not in taken]
-            connection.execute("DELETE FROM claims WHERE list_contains(?, key)", [free])
             if free:
-                connection.execute(
-                    "INSERT INTO claims SELECT unnest(?), ?, ?, ?, now()", [free, self._host, self._pid, self._started]
-                )
+                connection.execute(bind(_DELETE, {"keys": free}))
+                connection.execute(bind(_INSERT, {"keys": free, **self._process}))
         return set(free)
 
     def release(self, keys: Iterable[str]) -> None:
         """End claims of this process."""
         with self._store.session() as connection:
-            connection.execute("DELETE FROM claims WHERE list_contains(?, key)", [list(keys)])
+            connection.execute(bind(_DELETE, {"keys": list(keys)}))
 
     def release_all(self) -> None:
         """End all claims of this process."""
         with self._store.session() as connection:
             connection.execute(_TABLE)
-            connection.execute("DELETE FROM claims WHERE host = ? AND pid = ?", [self._host, self._pid])
+            connection.execute(bind("DELETE FROM claims WHERE host = $host AND pid = $pid", self._process))
 
     def _is_held(self, host: str, pid: int, started: str, is_recent: bool) -> bool:
         """Return whether another running process has a claim."""
-        if host != self._host:
+        if host != self._process["host"]:
             return is_recent
-        return pid != self._pid and _is_running(pid) and _start_time(pid) == started
+        return pid != self._process["pid"] and _is_running(pid) and _start_time(pid) == started
 
 
 def _is_running(pid: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from datetime import date
 from functools import cache, lru_cache
 from graphlib import TopologicalSorter
@@ -22,6 +23,7 @@ from callmood.errors import QueryError
 from callmood.resources import SCHEMAS
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_TEXT_OR_PARAMETER = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|/\*.*?\*/|\$(\w+)""", re.DOTALL)
 
 LAST_DAY = "last_call_date()"
 """str: macro of a local store that returns the last day with recordings. DuckDB evaluates a subquery too late to skip
@@ -142,6 +144,47 @@ def to_duckdb(sql: str, dataset: str = "callmood", *, time_zone: str = "UTC", mi
         return _Generator(dialect="duckdb", unsupported_level=ErrorLevel.RAISE).generate(statements[0])
     except SqlglotError as error:
         raise QueryError(f"the local store cannot run this query: {error}") from None
+
+
+def bind(sql: str, parameters: Mapping[str, object]) -> str:
+    """Replace each ``$name`` in DuckDB SQL by a literal.
+
+    DuckDB imports pandas for its own parameters, which takes 0.2 s and 20 MB in each process.
+
+    Parameters
+    ----------
+    sql : str
+        DuckDB SQL.
+    parameters : mapping of str to object
+        Values by name: text, numbers, dates, times, None, and lists of them.
+
+    Returns
+    -------
+    str
+        DuckDB SQL without parameters.
+
+    Raises
+    ------
+    QueryError
+        A parameter has no value, or a text contains the character NUL.
+
+    Examples
+    --------
+    >>> bind("SELECT '$5' FROM calls WHERE queue = $queue AND anger_s > $seconds", {"queue": "men's", "seconds": 1.5})
+    "SELECT '$5' FROM calls WHERE queue = 'men''s' AND anger_s > 1.5e0"
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] is None:
+            return match[0]
+        if match[1] not in parameters:
+            raise QueryError(f"the query needs a value of @{match[1]}")
+        return _Generator(dialect="duckdb").generate(exp.convert(parameters[match[1]]))
+
+    bound = _TEXT_OR_PARAMETER.sub(value, sql)
+    if "\0" in bound:
+        raise QueryError("a value of the query contains the character NUL")
+    return bound
 
 
 def _unnest_in_projection(select: exp.Select) -> None:

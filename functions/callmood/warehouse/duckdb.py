@@ -22,7 +22,7 @@ from callmood.errors import QueryError, WarehouseError
 from callmood.resources import SCHEMAS
 from callmood.types import JsonRow
 from callmood.warehouse import dialect
-from callmood.warehouse.dialect import LAST_DAY, to_duckdb, view_parts, view_templates
+from callmood.warehouse.dialect import LAST_DAY, bind, to_duckdb, view_parts, view_templates
 from callmood.warehouse.formulas import formula_as_text_sql
 from callmood.warehouse.migration import complete_erasures, rename_old_schema
 from callmood.warehouse.schema import Field, Table, check_rows, tables, views
@@ -51,6 +51,12 @@ _PANDAS_TYPES = {
 }
 
 _LAST_DAY_SQL = "SELECT MAX(call_date) FROM recordings"
+
+# DuckDB would parse a constant twice: VALUES hides it from the optimizer.
+_APPEND = """
+INSERT INTO "{table}" BY NAME
+SELECT unnest(from_json(json, $structure), max_depth := 2) FROM (VALUES ($rows)) AS given(json)
+"""
 
 # Which analysis of a recording counts depends on analyses of the same bytes, and on later ones of the same objects.
 _RELATED = """
@@ -281,7 +287,7 @@ class DuckDBWarehouse:
             for name, sql in view_sql.items():
                 connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {sql}')
             connection.execute("DELETE FROM store_version")
-            connection.execute("INSERT INTO store_version VALUES (?)", [version])
+            connection.execute(bind("INSERT INTO store_version VALUES ($version)", {"version": version}))
 
     def _update_table(self, connection: duckdb.DuckDBPyConnection, table: Table) -> None:
         columns = ", ".join(
@@ -319,11 +325,9 @@ class DuckDBWarehouse:
         if not rows:
             return
         structure = json.dumps([{field.name: _json_structure(field) for field in tables()[table].fields}])
+        sql = _APPEND.format(table=table)
         with self._connect() as connection:
-            connection.execute(
-                f"INSERT INTO \"{table}\" BY NAME SELECT unnest(from_json($1, '{structure}'), max_depth := 2)",
-                [json.dumps(rows)],
-            )
+            connection.execute(bind(sql, {"rows": json.dumps(rows), "structure": structure}))
 
     def query(self, sql: str, parameters: Mapping[str, object] | None = None) -> list[JsonRow]:
         """Run a BigQuery SQL query. It cannot change the store.
@@ -382,14 +386,16 @@ class DuckDBWarehouse:
             A warehouse whose views contain only these recordings, without `insights` and `agents_compared`, which
             depend on the last day of the store. No program can write to the store meanwhile.
         """
-        related, selected = (self._translate(sql.format(condition=condition)) for sql in (_RELATED, _SELECTED))
+        related, selected = (
+            bind(self._translate(sql.format(condition=condition)), parameters) for sql in (_RELATED, _SELECTED)
+        )
         with self._read() as connection:
             # Names refer to temporary tables first, also in views.
             reader = copy(self)
             reader._session = connection
             try:
-                connection.execute(f"CREATE TEMP TABLE recordings AS {related}", parameters)
-                created = connection.execute(f"CREATE TEMP TABLE recordings_current AS {selected}", parameters)
+                connection.execute(f"CREATE TEMP TABLE recordings AS {related}")
+                created = connection.execute(f"CREATE TEMP TABLE recordings_current AS {selected}")
                 if created.fetchone() == (1,):  # the segments of many recordings need too much memory
                     connection.execute(f"CREATE TEMP TABLE segments AS {_SEGMENTS}")
                 yield reader
@@ -426,10 +432,10 @@ class DuckDBWarehouse:
 
     @contextmanager
     def _run(self, sql: str, parameters: Mapping[str, object] | None) -> Iterator[duckdb.DuckDBPyConnection]:
-        translated = self._translate(sql)
+        bound = bind(self._translate(sql), parameters or {})
         with self._read() as connection:
             try:
-                yield connection.execute(translated, parameters)
+                yield connection.execute(bound)
             except duckdb.Error as error:
                 raise QueryError(str(error)) from None
 
