@@ -76,6 +76,14 @@ def test_later_load_replaces_an_earlier_one(store, tmp_path):
     assert [row["queue"] for row in store.query("SELECT queue FROM calls WHERE call_id = '17.1'")] == ["new"]
 
 
+def test_last_of_several_rows_of_one_call_counts(store, tmp_path):
+    cdr = tmp_path / "cdr.csv"
+    lines = (f"{call_id},{number}\n" for number in range(9) for call_id in ("17.1", "17.2"))
+    cdr.write_text("call_id,queue\n" + "".join(lines))
+    assert json_lines(run("details", "load", cdr, "--json")) == [{"loaded": 2, "moved": 0}]
+    assert [row["queue"] for row in store.query("SELECT queue FROM calls")] == ["8", "8"]
+
+
 def test_names_previews_a_pattern(tmp_path):
     for name in ("out-+4930123456-201-20240312-142233-1710253353.123.wav", "holiday.wav"):
         (tmp_path / name).write_bytes(b"RIFF")

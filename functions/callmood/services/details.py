@@ -52,7 +52,7 @@ _BATCH = 100
 
 
 def read_details(path: Path, config: AnalysisConfig, columns: Mapping[str, str]) -> list[JsonRow]:
-    """Read a CSV file with one call per row.
+    """Read a CSV file with one row per call. Of several rows of one call, the last one counts.
 
     Parameters
     ----------
@@ -85,7 +85,9 @@ def read_details(path: Path, config: AnalysisConfig, columns: Mapping[str, str])
     names = [str(name) for name in reader.fieldnames or ()]
     if missing := sorted(set(columns) - set(names)):
         raise CallmoodError(f"{path} has no column {', '.join(missing)}; it has {', '.join(names)}")
-    now, rows, errors = datetime.now(UTC), [], []
+    now = datetime.now(UTC)
+    rows: dict[str, JsonRow] = {}
+    errors: list[str] = []
     for number, values in enumerate(reader, 2):
         known = {columns.get(name, name): value for name, value in values.items() if name and isinstance(value, str)}
         call = call_metadata("", known, config)
@@ -94,7 +96,7 @@ def read_details(path: Path, config: AnalysisConfig, columns: Mapping[str, str])
         elif call.warnings:
             errors.append(f"line {number}: the start time cannot be read")
         else:
-            rows.append(_row(call, now))
+            rows[call.call_id] = _row(call, now)
     if names and "call_id" not in normalized_keys(columns.get(name, name) for name in names):
         raise CallmoodError(
             f"{path} has no column call_id; name it with --column NAME=call_id. It has {', '.join(names)}"
@@ -102,7 +104,7 @@ def read_details(path: Path, config: AnalysisConfig, columns: Mapping[str, str])
     if errors:
         shown = "; ".join(errors[:_MAX_ERRORS])
         raise CallmoodError(f"{path} has {len(errors)} invalid rows, so nothing was loaded: {shown}")
-    return rows
+    return list(rows.values())
 
 
 def _row(call: CallMetadata, loaded_at: datetime) -> JsonRow:
