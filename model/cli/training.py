@@ -150,13 +150,28 @@ def speakers(
     root: Annotated[Path, input_option("--root", help="Its folder. Only speakers of the split train are used.")],
     model: Annotated[Path, input_option("--model", help="The .tflite file that embeds the clips.")] = SHIPPED_MODEL,
     cache: CacheOption = EVALUATION_CACHE,
-    out: Annotated[Path, output_option("--out", help="The NumPy archive.")] = MODEL_DIR / "speakers.npz",
+    out: Annotated[
+        Path, output_option("--out", help="The NumPy archive, or a .tflite file: the model with the packed archive.")
+    ] = MODEL_DIR / "speakers.npz",
 ) -> None:
-    """Fit the discriminant that separates the speakers of one channel."""
+    """Fit the discriminant that separates the speakers of one channel.
+
+    The shipped archive is for the encoder of the shipped model. A model with another encoder needs its own, packed into
+    its file: otherwise the roles in its calls of one channel are unknown.
+    """
+    from callmood.emotion.associated_files import SPEAKERS
     from callmood.emotion.model import load_model
     from model.data.selection import find_clips
-    from model.training.speakers import write_speaker_space
+    from model.export.export import read_model, write_model
+    from model.files import atomic_write
+    from model.training.speakers import fit_speaker_space
 
     clips = find_clips(None, corpus, root, "train").clips
-    space = write_speaker_space(load_model(model), clips, cache, out)
+    space = fit_speaker_space(load_model(model), clips, cache)
+    if out.suffix == ".tflite":
+        content, metadata, files = read_model(model)
+        write_model(out, content, metadata, files | {SPEAKERS: space.to_bytes()})
+    else:
+        with atomic_write(out) as unfinished:
+            unfinished.write_bytes(space.to_bytes())
     print(f"{out}: slope {space.slope:.2f}, weights {space.weights.round(2)}")

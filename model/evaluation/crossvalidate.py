@@ -97,7 +97,7 @@ def test(conf: Config, fold: Fold, run: Path, cache: Path) -> list[Predictions]:
         manifest.write(fold.rows, run / "manifest.parquet")
         runs.start(run, conf, run / "manifest.parquet", resume=True)
         train(conf, fold.rows, run, cache)
-        write_model(file, to_tflite(load_network(run)), run_metadata(run), (run / BASELINE).read_bytes())
+        write_model(file, to_tflite(load_network(run)), run_metadata(run), {BASELINE: (run / BASELINE).read_bytes()})
     model = load_model(file)
     held_out = [row.as_clip() for row in fold.rows if row.split == "test"]
     return [

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from callmood.emotion.associated_files import BASELINE, read_files
+from callmood.emotion.associated_files import BASELINE
 from callmood.emotion.baseline import read_parameters
 from callmood.emotion.model import EmotionModel
 from callmood.types import EMOTIONS
 from model.augmentation.conditions import AcousticCondition
 from model.config import Config
 from model.data.corpora import Clip
-from model.export.export import write_model
+from model.export.export import read_model, write_model
 from model.features.embedding_cache import embeddings
 from model.training.baseline_fit import fit_baseline
 
@@ -25,9 +24,6 @@ CONDITIONS = (
     AcousticCondition("random_telephone", "speech", 2),
 )
 """tuple of AcousticCondition: the telephone lines of each training speaker."""
-
-# Keys of the metadata that a configuration determines without training.
-_SERVING = ("prior", "confidence_threshold")
 
 
 def refit(model: EmotionModel, path: Path, clips: Sequence[Clip], conf: Config, out: Path, cache: Path) -> None:
@@ -57,7 +53,8 @@ def refit(model: EmotionModel, path: Path, clips: Sequence[Clip], conf: Config, 
         np.tile(labels, len(parts)),
         np.concatenate([speakers + line * len(numbers) for line in range(len(parts))]),
     )
-    write_model(out, path.read_bytes(), _metadata(path, conf), parameters.to_bytes())
+    content, metadata, files = read_model(path)
+    write_model(out, content, metadata | _serving(conf), files | {BASELINE: parameters.to_bytes()})
 
 
 def refit_head(model: EmotionModel, path: Path, clips: Sequence[Clip], conf: Config, out: Path, cache: Path) -> None:
@@ -68,19 +65,13 @@ def refit_head(model: EmotionModel, path: Path, clips: Sequence[Clip], conf: Con
     from model.networks.tflite_head import read_head, replace_head  # TensorFlow: slow to import
     from model.training.head_fit import fit_head, load_lines
 
-    content, metadata = path.read_bytes(), _metadata(path, conf)
-    baseline = read_files(content)[BASELINE]
+    content, metadata, files = read_model(path)
     dataset = load_lines(model, clips, cache)
     temperatures = (float(metadata["temperature"]), float(metadata["temperature_known"]))
-    weights = fit_head(read_head(content), read_parameters(baseline), temperatures, dataset, conf)
-    write_model(out, replace_head(content, weights), metadata, baseline)
+    weights = fit_head(read_head(content), read_parameters(files[BASELINE]), temperatures, dataset, conf)
+    write_model(out, replace_head(content, weights), metadata | _serving(conf), files)
 
 
-def _metadata(path: Path, conf: Config) -> dict[str, Any]:
-    """Return the metadata of a model file with the prior and the threshold of a configuration."""
-    metadata: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    serving = conf.serving.model_dump(mode="json")
-    metadata |= {name: serving[name] for name in _SERVING}
-    for name in ("version", "calibrated_from"):  # the written file contains no population
-        metadata.pop(name, None)
-    return metadata
+def _serving(conf: Config) -> dict[str, Any]:
+    """Return the prior and the threshold of a configuration: metadata that need no training."""
+    return conf.serving.model_dump(mode="json", include={"prior", "confidence_threshold"})

@@ -16,7 +16,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from callmood.emotion.associated_files import BASELINE, pack_files, read_files
+from callmood.emotion.associated_files import BASELINE, POPULATION, pack_files, read_files
 from callmood.emotion.baseline import BaselineEstimator, BaselineParameters, read_parameters
 from callmood.emotion.log_mel import log_mel
 from callmood.emotion.model import RUNTIMES, apply_prior, temperature
@@ -37,7 +37,7 @@ SHIPPED = MODEL / "emotion.tflite"
 REFERENCE = MODEL / "emotion.tflite"
 
 
-def write_model(path: Path, content: bytes, metadata: Mapping[str, Any], baseline: bytes) -> None:
+def write_model(path: Path, content: bytes, metadata: Mapping[str, Any], files: Mapping[str, bytes]) -> None:
     """Write a model file and its metadata. The version is the first 12 digits of the file's SHA-256.
 
     Parameters
@@ -47,14 +47,30 @@ def write_model(path: Path, content: bytes, metadata: Mapping[str, Any], baselin
         A TFLite file.
     metadata : mapping
         Metadata without the version.
-    baseline : bytes
-        From `BaselineParameters.to_bytes`; it is packed into the file.
+    files : mapping of str to bytes
+        Files to pack into it, by name: `BASELINE`, and those of `callmood.emotion.associated_files` that apply.
     """
-    content = pack_files(content, {BASELINE: baseline})
+    content = pack_files(content, files)
     version = hashlib.sha256(content).hexdigest()[:12]
     with atomic_write(path) as temporary:
         temporary.write_bytes(content)
     write_json(path.with_suffix(".json"), {"version": version, **metadata})
+
+
+def read_model(path: Path) -> tuple[bytes, dict[str, Any], dict[str, bytes]]:
+    """Read a model file, to write a changed one with `write_model`.
+
+    Returns
+    -------
+    tuple of (bytes, dict, dict)
+        The file, its metadata, and its packed files, without the version and the population, which a change makes
+        invalid.
+    """
+    content = path.read_bytes()
+    metadata: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    removed = ("version", "calibrated_from", "population_version")
+    kept = {name: value for name, value in metadata.items() if name not in removed}
+    return content, kept, {name: file for name, file in read_files(content).items() if name != POPULATION}
 
 
 def run_metadata(run: Path) -> dict[str, Any]:
@@ -174,14 +190,14 @@ def export(run: Path, out: Path, gates_file: Path = gates.DEFAULT) -> None:
     content = to_tflite(network)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "emotion.tflite"
-        write_model(file, content, metadata, (run / BASELINE).read_bytes())
+        write_model(file, content, metadata, {BASELINE: (run / BASELINE).read_bytes()})
         write_json(run / "parity.json", parity(file, network, metadata, run / "manifest.parquet"))
         write_json(run / "speed.json", speed.report(file, REFERENCE))
     check_gates(gates_file, run, metadata["config"], ship)
-    write_model(out, content, metadata, (run / BASELINE).read_bytes())
+    write_model(out, content, metadata, {BASELINE: (run / BASELINE).read_bytes()})
 
 
 def export_float(run: Path, out: Path) -> None:
     """Write the model file of a run with float32 weights, to measure the cost of quantization. No gate applies."""
     metadata = run_metadata(run)
-    write_model(out, to_tflite(load_network(run), int8=False), metadata, (run / BASELINE).read_bytes())
+    write_model(out, to_tflite(load_network(run), int8=False), metadata, {BASELINE: (run / BASELINE).read_bytes()})

@@ -17,11 +17,11 @@ from scipy.linalg import eigh
 from scipy.optimize import minimize
 
 from callmood.emotion.model import EmotionModel
+from callmood.errors import CallmoodError
 from callmood.speech.diarization import MIN_SPEAKER_S, RELIABLE_S, SpeakerSpace, divide
 from model.augmentation.conditions import AcousticCondition
 from model.data.corpora import Clip
 from model.features.embedding_cache import embeddings
-from model.files import atomic_write
 
 CONDITIONS = (
     AcousticCondition("random_telephone", "speech", 2),
@@ -177,8 +177,8 @@ def calibrate(channels: Sequence[SimulatedChannels]) -> tuple[float, Array]:
     return float(slopes[np.argmin(losses)]), weights
 
 
-def write_speaker_space(model: EmotionModel, clips: Sequence[Clip], cache: Path, output: Path) -> SpeakerSpace:
-    """Fit the discriminant on the clips of all speakers, and write it.
+def fit_speaker_space(model: EmotionModel, clips: Sequence[Clip], cache: Path) -> SpeakerSpace:
+    """Fit the discriminant on the clips of all speakers.
 
     Parameters
     ----------
@@ -188,14 +188,16 @@ def write_speaker_space(model: EmotionModel, clips: Sequence[Clip], cache: Path,
         Of at least two speakers per fold.
     cache : Path
         Folder of cached embeddings.
-    output : Path
-        The NumPy archive, about 250 kB.
 
-    Returns
-    -------
-    SpeakerSpace
-        As written.
+    Raises
+    ------
+    CallmoodError
+        The encoder has no name: it was trained from scratch.
     """
+    if model.encoder is None:
+        raise CallmoodError(
+            f"model {model.version} has no pre-trained encoder, so its embeddings do not tell speakers apart"
+        )
     sampled = sample_clips(clips, CLIPS_PER_SPEAKER)
     parts = [embeddings(model, sampled, condition, cache) for condition in CONDITIONS]
     embedded = np.stack([e for e, _ in parts]).astype(np.float32)
@@ -208,16 +210,7 @@ def write_speaker_space(model: EmotionModel, clips: Sequence[Clip], cache: Path,
         trial = SpeakerSpace(*_fit_all(embedded[:, ~is_own], speakers[~is_own]), 1.0, np.zeros(5))
         channels.append(simulate_channels(trial, embedded[:, is_own], durations_s[:, is_own], speakers[is_own]))
     slope, weights = calibrate(channels)
-    mean, transform = _fit_all(embedded, speakers)
-    with atomic_write(output) as unfinished, unfinished.open("wb") as opened:
-        np.savez_compressed(
-            opened,
-            mean=mean.astype(np.float16),
-            transform=transform.astype(np.float16),
-            slope=slope,
-            weights=weights,
-        )
-    return SpeakerSpace(mean, transform, slope, weights)
+    return SpeakerSpace(*_fit_all(embedded, speakers), slope, weights, model.encoder)
 
 
 def _fit_all(embedded: NDArray[np.float32], speakers: Strings) -> tuple[Array, Array]:

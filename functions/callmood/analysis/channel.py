@@ -175,7 +175,7 @@ class ChannelAnalyzer:
         self.separates = separates
         self.prior_baseline = prior_baseline
         self._segmenter = Segmenter(block, separates)
-        self._model = model
+        self.model = model
         self._config = config
 
     @property
@@ -237,7 +237,7 @@ class ChannelAnalyzer:
             return prior
         stacked = np.stack([embedding for embedding, _ in embedded])
         durations_s = np.array([duration_s for _, duration_s in embedded], np.float32)
-        return self._model.estimate_baseline(stacked, durations_s, prior, self._config.prior)
+        return self.model.estimate_baseline(stacked, durations_s, prior, self._config.prior)
 
     def classify(self, utterances: Sequence[Utterance], speaker: Speaker, since: int = 0) -> list[Segment]:
         """Return the segments of one speaker of the channel.
@@ -269,10 +269,10 @@ class ChannelAnalyzer:
         if baseline is None or not found or not self._config.classifies(speaker.role):
             return plain
         stacked = np.stack([one.embedding for one in found if one.embedding is not None])
-        probabilities = self._model.classify(stacked, baseline, self._config.prior)
+        probabilities = self.model.classify(stacked, baseline, self._config.prior)
         threshold = self._config.confidence_threshold
         if threshold is None:
-            threshold = self._model.confidence_threshold
+            threshold = self.model.confidence_threshold
         return [
             replace(
                 segment,
@@ -299,7 +299,7 @@ class ChannelAnalyzer:
             segment.end_s,
             segment.level_dbfs,
             segment.noise_dbfs,
-            self._model.embed(segment.samples) if needed else None,
+            self.model.embed(segment.samples) if needed else None,
             is_mixed=is_mixed,
         )
 

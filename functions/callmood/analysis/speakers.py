@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from callmood.analysis.channel import ChannelAnalyzer, Segment, Speaker, Utterance, describe_voice
 from callmood.config import AnalysisConfig
 from callmood.emotion.baseline import SpeakerBaseline
-from callmood.speech.diarization import UNASSIGNED, Separation, load_speaker_space, separate
+from callmood.emotion.model import EmotionModel
+from callmood.speech.diarization import (
+    UNASSIGNED,
+    Separation,
+    SpeakerSpace,
+    read_speaker_space,
+    separate,
+    shipped_speaker_space,
+)
 from callmood.types import Role
 
 _DECAY = 0.4  # weight of each next segment, in the decision who speaks first: the first one may be uncertain
@@ -64,7 +72,7 @@ def classify_speakers(
     is_separated = None
     if mixed:
         first_is_agent = _first_is_agent(direction, config) if channel.role == "mixed" and not has_parties else None
-        found = _separate(mixed, first_is_agent, channel.prior_baseline)
+        found = _separate(mixed, _speaker_space(channel.model), first_is_agent, channel.prior_baseline)
         is_separated = any(speaker.role in ("agent", "customer") for speaker in found)
         speakers += zip(mixed, found, strict=True)
     groups: dict[tuple[Role, int | None], list[tuple[Utterance, Speaker]]] = {}
@@ -90,14 +98,22 @@ def _first_is_agent(direction: str | None, config: AnalysisConfig) -> bool | Non
     return (config.single_channel_agent == "first") != (direction == "outbound")
 
 
+def _speaker_space(model: EmotionModel) -> SpeakerSpace | None:
+    """Return the discriminant for the embeddings of a model; None if it was not fitted for its encoder."""
+    space = read_speaker_space(model.speakers) if model.speakers else shipped_speaker_space()
+    return space if space.encoder == model.encoder else None
+
+
 def _separate(
-    utterances: Sequence[Utterance], first_is_agent: bool | None, prior: SpeakerBaseline | None
+    utterances: Sequence[Utterance],
+    space: SpeakerSpace | None,
+    first_is_agent: bool | None,
+    prior: SpeakerBaseline | None,
 ) -> list[Speaker]:
     """Return the speaker of each utterance of a channel with several parties."""
-    embeddings = np.stack([one.embedding for one in utterances if one.embedding is not None])
-    space = load_speaker_space()
-    if embeddings.shape[1] != space.size:  # a model with another encoder
+    if space is None:
         return [Speaker("unknown", None, None)] * len(utterances)
+    embeddings = np.stack([one.embedding for one in utterances if one.embedding is not None])
     durations_s = np.array([one.duration_s for one in utterances])
     separation = separate(space, embeddings, durations_s)
     customer = None

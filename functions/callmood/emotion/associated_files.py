@@ -16,6 +16,10 @@ BASELINE = "baseline.npz"
 POPULATION = "population.json"
 """str: the population of callers that the model is calibrated with (`population.Population`)."""
 
+SPEAKERS = "speakers.npz"
+"""str: the discriminant of speakers, for a model with another encoder than the shipped one
+(`speech.diarization.SpeakerSpace`)."""
+
 # A fixed date, so that equal files have equal hashes. It is the first one that ZIP can represent.
 _DATE = (1980, 1, 1, 0, 0, 0)
 

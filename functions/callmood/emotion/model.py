@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from callmood.emotion.associated_files import BASELINE, POPULATION, read_files
+from callmood.emotion.associated_files import BASELINE, POPULATION, SPEAKERS, read_files
 from callmood.emotion.baseline import BaselineEstimator, SpeakerBaseline, read_parameters, unknown_speaker
 from callmood.emotion.log_mel import log_mel
 from callmood.emotion.population import Population, read_population
@@ -59,6 +59,10 @@ class EmotionModel:
         The version before calibration, which a population names. The same as `version` for a model without one.
     population : Population or None
         The population of callers that the model is calibrated with.
+    encoder : str or None
+        Weights of the encoder. Models with the same encoder have the same embeddings. None: trained from scratch.
+    speakers : bytes or None
+        The packed discriminant of speakers.
     """
 
     def __init__(self, content: bytes, metadata: Mapping[str, Any], runtime: str | None = None) -> None:
@@ -75,7 +79,9 @@ class EmotionModel:
         self._temperature_known = float(metadata.get("temperature_known", metadata["temperature"]))
         self._shrinkage_s = float(metadata["baseline_shrinkage_s"])
         self._max_frames = int(metadata["max_frames"])
+        self.encoder: str | None = metadata.get("encoder_weights")
         files = read_files(content)
+        self.speakers = files.get(SPEAKERS)
         self._parameters = read_parameters(files[BASELINE])
         self.base_version = str(metadata.get("calibrated_from", self.version))
         self.population: Population | None = None

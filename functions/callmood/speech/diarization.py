@@ -6,9 +6,9 @@ segments of one speaker point in one direction, and hierarchical clustering find
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,8 @@ class SpeakerSpace:
         of the duration.
     weights : ndarray of float, shape (5,)
         Of `Halves.evidence`, and the bias: log odds that two halves are two speakers, and not one in several emotions.
+    encoder : str
+        `EmotionModel.encoder` of the embeddings.
     """
 
     def __init__(
@@ -65,26 +67,43 @@ class SpeakerSpace:
         transform: NDArray[np.floating[Any]],
         slope: float,
         weights: NDArray[np.float64],
+        encoder: str = "",
     ) -> None:
         self._mean, self._transform = mean.astype(np.float32), transform.astype(np.float32)
-        self.slope, self.weights = slope, weights
-
-    @property
-    def size(self) -> int:
-        """Return the size of the embeddings that it projects."""
-        return len(self._mean)
+        self.slope, self.weights, self.encoder = slope, weights, encoder
 
     def project(self, embeddings: Array) -> Array:
         """Project embeddings (k, d) to unit vectors (k, 40)."""
         projected = (embeddings - self._mean) @ self._transform
         return np.asarray(projected / np.maximum(np.linalg.norm(projected, axis=1, keepdims=True), 1e-6), np.float32)
 
+    def to_bytes(self) -> bytes:
+        """Encode as a NumPy archive of about 250 kB."""
+        packed = io.BytesIO()
+        np.savez_compressed(
+            packed,
+            mean=self._mean.astype(np.float16),
+            transform=self._transform.astype(np.float16),
+            slope=self.slope,
+            weights=self.weights,
+            encoder=self.encoder,
+        )
+        return packed.getvalue()
+
 
 @cache
-def load_speaker_space(path: Path = MODEL / "speakers.npz") -> SpeakerSpace:
-    """Load the shipped discriminant once."""
-    with np.load(path) as arrays:
-        return SpeakerSpace(arrays["mean"], arrays["transform"], float(arrays["slope"]), arrays["weights"])
+def read_speaker_space(content: bytes) -> SpeakerSpace:
+    """Decode a discriminant once."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return SpeakerSpace(
+            arrays["mean"], arrays["transform"], float(arrays["slope"]), arrays["weights"], str(arrays["encoder"])
+        )
+
+
+@cache
+def shipped_speaker_space() -> SpeakerSpace:
+    """Load the discriminant for the encoder of the shipped model."""
+    return read_speaker_space((MODEL / "speakers.npz").read_bytes())
 
 
 @dataclass(frozen=True)
