@@ -1,4 +1,4 @@
-"""Which queries of `callmood serve` wait for others: those of the page that a person opens do not."""
+"""Which queries of `callmood serve` run again or wait for others: those of a page that a person opens do not wait."""
 
 import os
 import sys
@@ -9,10 +9,14 @@ from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
+from call_rows import call, classified, details, erasure
 from starlette.testclient import TestClient
+from warehouse_data import fill
 
 from callmood.report import serve as serve_module
 from callmood.report.serve import StoreReport, make_app
+from callmood.services.reprocess import publish_version
+from callmood.warehouse.duckdb import InMemoryWarehouse
 
 TIMEOUT_S = 20
 
@@ -56,6 +60,34 @@ def test_queries_after_the_first_view_have_a_lower_priority(report, monkeypatch)
     [newest] = report._query_batches()
     assert int(report.calls(request(batch=newest.name)).body) == usual
     assert int(report.insights(request()).body) > usual
+
+
+def test_served_calls_change_with_details_releases_and_erasures(tmp_path):
+    warehouse = InMemoryWarehouse()
+    report = StoreReport(warehouse, store="calls", zone=ZoneInfo("UTC"), min_calls_per_group=5, audio_cache=tmp_path)
+    client = TestClient(make_app(report), base_url="http://localhost")
+
+    def add(name, **changes):
+        fill(warehouse, call(name, queue=None, customer=[classified(0, 6)], **changes))
+
+    def answers():
+        return [client.get(f"/{path}").text for path in ("version", "data/manifest", "data/calls-2026-11-02")]
+
+    add("one", at="2026-11-02T08:00:00+00:00")
+    add("one", at="2026-11-02T08:00:01+00:00", model="2", duration_s=50.0)
+    add("two", at="2026-11-02T09:00:00+00:00")
+    add("last", at="2026-11-02T15:00:00+00:00")  # its analysis stays the newest one
+    before = answers()
+    assert answers() == before
+    fill(warehouse, details("one", queue="sales"))
+    loaded = answers()
+    publish_version(warehouse, "1")
+    published = answers()
+    fill(warehouse, erasure("two"))
+    add("three", at="2026-11-02T10:00:00+00:00")
+    replaced = answers()
+    for earlier, later in ((before, loaded), (loaded, published), (published, replaced)):
+        assert all(old != new for old, new in zip(earlier, later, strict=True))
 
 
 def test_stopping_server_answers_waiting_requests_at_once(report, store, monkeypatch):

@@ -22,7 +22,8 @@ SELECT
   COUNT(*) AS calls,
   SUM(segment_count) AS segments,
   COUNTIF(population_version IS NULL) AS without_population,
-  MAX(analyzed_at) AS analyzed_at
+  SUM(UNIX_MILLIS(analyzed_at)) AS analyses,
+  (SELECT COUNT(*) FROM call_details) AS details
 FROM recordings_current
 WHERE {DAYS}
 GROUP BY call_date
@@ -43,7 +44,8 @@ class Batch:
     without_population : int
         Number of calls that were analyzed without a population of callers.
     version : str
-        Changes when the calls of these days change.
+        Changes when the calls of these days change, by other analyses, erasures, or releases, and when any details are
+        loaded.
     """
 
     first: date
@@ -94,7 +96,6 @@ def _group(days: Iterable[JsonRow]) -> Iterable[Batch]:
 
 
 def _batch(group: list[JsonRow]) -> Batch:
-    newest = max(day["analyzed_at"] for day in group)
     calls, last = _total(group, "calls"), group[-1]["call_date"]
     return Batch(
         first=group[0]["call_date"],
@@ -102,7 +103,7 @@ def _batch(group: list[JsonRow]) -> Batch:
         calls=calls,
         segments=_total(group, "segments"),
         without_population=_total(group, "without_population"),
-        version=f"{last}-{calls}-{newest.timestamp():.3f}",
+        version=f"{last}-{calls}-{_total(group, 'analyses')}-{group[-1]['details']}",
     )
 
 

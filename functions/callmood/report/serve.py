@@ -62,7 +62,8 @@ SELECT
   (SELECT COUNT(*) FROM recordings) AS analyses,
   (SELECT COUNT(*) FROM erasures) AS erasures,
   (SELECT COUNT(*) FROM failures) AS failures,
-  (SELECT COUNT(*) FROM call_details) AS details
+  (SELECT COUNT(*) FROM call_details) AS details,
+  (SELECT COUNT(*) FROM releases) AS releases
 """
 
 
