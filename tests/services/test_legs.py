@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 import soundfile
+from audio_files import wav
 from command_line import json_lines, run
 from recordings import example
 
@@ -84,6 +85,17 @@ def test_new_content_of_one_leg_replaces_the_call(store, folder, changed):
     [after] = calls(store)
     assert after[f"{changed}_talk_s"] != before[f"{changed}_talk_s"]
     assert analyze(folder) == ["joined", "skipped"]
+
+
+def test_silent_leg_of_one_call_says_nothing_about_another_call(store, folder):
+    silence = wav(bytes(32_000))
+    put(folder, "customer", seconds=2)
+    (folder / NAME.format("agent")).write_bytes(silence)
+    analyze(folder)
+    for name in ("2026-11-02T09-15-00Z_call-8_leg-agent.wav", "2026-11-02T09-16-00Z_call-9.wav"):
+        (folder / name).write_bytes(silence)
+    analyze(folder)
+    assert [call["call_id"] for call in calls(store)] == ["7", "8", "9"]
 
 
 @pytest.mark.parametrize("removed", ["agent", "customer"])

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from audio_files import wav
 from command_line import json_lines, run
 from recordings import clip
 from table_rows import commit_row
@@ -15,6 +16,7 @@ from callmood.types import recording_id
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
 BAD = b"Dear customer, this is a letter.\n" * 20
+SILENCE = wav(bytes(32_000))
 
 
 def put(path, content, at=1_700_000_000):
@@ -33,6 +35,11 @@ def current(store):
 
 def failed(store):
     return [row["code"] for row in DuckDBWarehouse(store).query("SELECT code FROM failures_current")]
+
+
+def call_ids(store):
+    rows = DuckDBWarehouse(store).query("SELECT call_id FROM recordings_current ORDER BY call_id")
+    return [row["call_id"] for row in rows]
 
 
 @pytest.mark.parametrize("at", [1_600_000_000, 1_700_000_000, 1_800_000_000], ids=["older", "same", "newer"])
@@ -101,13 +108,24 @@ def test_moved_folder_and_store_keep_each_recording_once_at_its_new_path(store, 
     assert [name for name, *_ in current(store)] == ["a.wav", "b.wav"]
 
 
-def test_renamed_file_counts_once(store, folder):
-    put(folder / "2026-11-02T09-14-00Z_call-1.wav", clip())
+@pytest.mark.parametrize("old", ["2026-11-02T09-14-00Z_call-2.wav", "a.wav"], ids=["same call ID", "no call ID"])
+def test_renamed_file_counts_once(store, folder, old):
+    put(folder / old, clip())
     analyze(folder)
-    (folder / "2026-11-02T09-14-00Z_call-1.wav").rename(folder / "2026-11-03T09-14-00Z_call-2.wav")
+    (folder / old).rename(folder / "2026-11-03T09-14-00Z_call-2.wav")
     analyze(folder)
     rows = DuckDBWarehouse(store).query("SELECT call_id, call_date FROM recordings_current")
     assert [(row["call_id"], str(row["call_date"])) for row in rows] == [("2", "2026-11-03")]
+
+
+def test_later_call_with_the_same_silence_replaces_no_call_whose_file_was_removed(store, folder):
+    first = folder / "2026-11-02T09-14-00Z_call-1.wav"
+    put(first, SILENCE)
+    analyze(folder)
+    first.unlink()
+    put(folder / "2026-11-03T09-14-00Z_call-2.wav", SILENCE)
+    assert analyze(folder) == ["analyzed"]
+    assert call_ids(store) == ["1", "2"]
 
 
 def test_copy_counts_once_on_whatever_day(store, folder):

@@ -384,7 +384,7 @@ class BatchAnalyzer:
     ) -> tuple[list[FileResult], list[FileJob]]:
         """Claim files and plan them. Return the results of files without an analysis, and the jobs of the others."""
         keys = {path: file_ref(path).object_sha256 for path in paths}
-        contents, errors = _contents(paths, self._legs)
+        contents, errors = _contents(paths, self._legs, self._config)
         with self._store.session():  # another run must not plan the same files in between
             mine = self._claims.take(keys.values())
             busy.extend(path for path in paths if keys[path] not in mine)
@@ -444,7 +444,7 @@ class BatchAnalyzer:
 
 
 def _contents(
-    paths: Iterable[Path], legs: Mapping[Path, tuple[Path, Path]]
+    paths: Iterable[Path], legs: Mapping[Path, tuple[Path, Path]], config: AnalysisConfig
 ) -> tuple[Mapping[Path, FileContent], Mapping[Path, BadRecording]]:
     """Return the content of each file, and the errors of files that cannot be read."""
     contents: dict[Path, FileContent] = {}
@@ -453,10 +453,11 @@ def _contents(
     def read(path: Path) -> FileContent | BadRecording:
         try:
             own = content_sha256(path)
+            call_id = call_metadata(path.absolute().as_posix(), {}, config).call_id
             if path not in legs:
-                return FileContent(own)
+                return FileContent(own, call_id=call_id)
             other = content_sha256(legs[path][1])
-            return FileContent(joined_sha256([own, other]), (legs[path][1], other))
+            return FileContent(joined_sha256([own, other]), (legs[path][1], other), call_id)
         except BadRecording as bad:
             return bad
 

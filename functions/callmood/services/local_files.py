@@ -18,7 +18,7 @@ from callmood.types import JsonRow, ObjectRef
 from callmood.warehouse.base import Warehouse
 
 _ANALYSES = """
-SELECT uri, object, generation, recording_id, content_sha256, analysis_id, legs
+SELECT uri, object, generation, recording_id, content_sha256, call_id, analysis_id, legs
 FROM recordings
 WHERE
   bucket = ''
@@ -58,8 +58,8 @@ class FilePlan:
     replaces : ObjectRef or None
         The generation of this path that the content replaces.
     moved_from : tuple of ObjectRef
-        Recordings that the analysis of this file replaces: of the same content at paths that do not exist any more,
-        and of the other leg alone.
+        Recordings that the analysis of this file replaces: of the same content and call at paths that do not exist
+        any more, and of the other leg alone.
     other_leg : ObjectRef or None
         The other file of a call with one file per party.
     """
@@ -102,10 +102,13 @@ class FileContent:
         SHA-256; of two legs, `legs.joined_sha256`. None for a file that cannot be read.
     other_leg : (Path, str) or None
         Path and SHA-256 of the other leg.
+    call_id : str or None
+        ID of the call in the name.
     """
 
     sha256: str | None
     other_leg: tuple[Path, str] | None = None
+    call_id: str | None = None
 
 
 def plan_files(
@@ -154,10 +157,11 @@ def plan_files(
     erased_contents = _erased_contents(rows, erasures)
 
     joined = {
-        leg["content_sha256"]
+        (each, leg["content_sha256"])
         for row in analyses
         if known[_ref(row).object_sha256].shows(_ref(row))
         for leg in row["legs"]
+        for each in (leg["object"], row["call_id"])
     }
 
     def plan(path: Path) -> FilePlan:
@@ -168,14 +172,20 @@ def plan_files(
             return FilePlan(ref, "erased")
         if not force and analysis_id(ref.recording_id, file.other_leg is not None) in done:
             return FilePlan(ref, "done")
-        if content in joined:  # one leg of a call whose other file was removed after the analysis
+        # One leg of a call whose other file was removed after the analysis.
+        if (ref.name, content) in joined or (file.call_id and (file.call_id, content) in joined):
             return FilePlan(ref, "done")
         newest = here.newest()
         replaces = file_ref(path, newest) if here.erased_to < newest < ref.generation else None
         moved = {
             _ref(row)
             for row in analyses
-            if content and row["content_sha256"] == content and row["uri"] != ref.uri and not _path(row).exists()
+            if content
+            and row["content_sha256"] == content
+            and row["uri"] != ref.uri
+            # The same bytes with another call ID are another call, such as one without speech.
+            and (None in (row["call_id"], file.call_id) or row["call_id"] == file.call_id)
+            and not _path(row).exists()
         }
         replaced = [old for old in moved if known[old.object_sha256].shows(old)]
         other_ref = None
