@@ -3,11 +3,16 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 from command_line import EXAMPLES, run
 from model_files import command
 from registry_changes import promote_versions
 
+from callmood.emotion import population
+from callmood.emotion.population import Population
+from callmood.models.resolver import open_population
+from callmood.services import calibrate
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
 
@@ -43,6 +48,24 @@ def test_reports_use_reprocessed_calls_after_the_promotion(registry, tmp_path, o
         "SELECT model_version, SUM(calls) AS n FROM model_versions GROUP BY model_version"
     )
     assert {row["model_version"]: row["n"] for row in counted} == {one: 1, two: 1, three: 1}
+
+
+def test_backfill_uses_the_population_of_its_model(registry, tmp_path, one, two, monkeypatch):
+    store, file = tmp_path / "calls.duckdb", tmp_path / "calls.population.json"
+    given = Population(one, 50, np.zeros(3072, np.float32), np.ones(3072, np.float32))
+    file.write_bytes(given.to_json())
+    monkeypatch.setattr(population, "MIN_CALLS", 1)
+    monkeypatch.setattr(calibrate, "MIN_SPEECH_S", 0.5)
+    recording = tmp_path / EXAMPLES[0].name
+    shutil.copy(EXAMPLES[0], recording)
+    versions = []
+    for model in (one, two):
+        run("backfill", recording, "--store", store, "--model", f"{registry.uri}@{model}")
+        sql = f"SELECT population_version FROM recordings WHERE model_version = '{model}'"
+        versions.append(DuckDBWarehouse(store).query(sql)[0]["population_version"])
+    measured = open_population(str(tmp_path / f"calls.{two}.population.json"))
+    assert versions == [given.version, measured.version]
+    assert file.read_bytes() == given.to_json()
 
 
 def test_promotion_is_kept_if_reports_cannot_be_updated(registry, tmp_path, one, capsys):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from callmood.cli.calibrate import calibrated_settings
 from callmood.cli.environment import create_store, read_settings
 from callmood.cli.options import (
     DEFAULT_STORE,
@@ -132,14 +133,15 @@ def _reprocess_folder(folder: Path, model: str, store: Path, dry_run: bool, as_j
 
     registry, version = reprocess.resolve_version(model)
     files = list(find_recordings([folder]))
-    failed = 0
+    failed, workers = 0, os.cpu_count() or 1
     published = None
     if not dry_run:
         settings = read_settings(f"{registry.uri}@{version}")
         local_store = create_store(store, settings)
+        settings = calibrated_settings(settings, store, files, workers)
         reprocess.stage_version(local_store, version)
         with progress_bar(len(files), "Analyzing") as advance:
-            for result in BatchAnalyzer(local_store, settings, settings.model_uri, os.cpu_count() or 1).run(files):
+            for result in BatchAnalyzer(local_store, settings, settings.model_uri, workers).run(files):
                 failed += result.status == "failed"
                 advance()
         published = reprocess.publish_if_in_production(local_store, registry, version)

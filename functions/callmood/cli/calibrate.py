@@ -78,7 +78,8 @@ def calibrated_settings(settings: LocalSettings, store: Path, files: Sequence[Pa
     settings : LocalSettings
         Settings of the run.
     store : Path
-        The local store; `calls.duckdb` has the population `calls.population.json`.
+        The local store; `calls.duckdb` has the population `calls.population.json`, and that of another model
+        `calls.VERSION.population.json`.
     files : sequence of Path
         Recordings of the run; a random sample of them is the population.
     workers : int
@@ -94,7 +95,10 @@ def calibrated_settings(settings: LocalSettings, store: Path, files: Sequence[Pa
     if model.population:
         return settings
     file = store.with_suffix(".population.json")
-    if file.exists() and open_population(str(file)).model_version == model.base_version:
+    if file.exists() and open_population(str(file)).model_version != model.base_version:
+        # The other model can still be in use, for example until a backfill with this one is published.
+        file = store.with_suffix(f".{model.base_version}.population.json")
+    if file.exists():
         return settings.model_copy(update={"population_uri": str(file)})
     if len(files) < MIN_CALLS:
         return settings
