@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from command_line import run
+from command_line import json_lines, run
 from other_user import command_as_other_user, run_as_other_user
 from recordings import clip
 from stack.services import ROOT
@@ -339,3 +339,11 @@ def test_full_disk_of_duckdb_is_recognized(tmp_path):
     error = duckdb.IOException("Could not write file: No space left on device")
     assert "is full" in str(store._disk_full(error))
     assert store._disk_full(duckdb.IOException("Could not set lock")) is None
+
+
+@pytest.mark.parametrize("name", ["callmood.duckdb", "results"])
+def test_store_among_the_recordings_is_not_a_recording(tmp_path, name):
+    fill(tmp_path, 1)
+    for _ in range(2):
+        run("analyze", tmp_path, "--store", tmp_path / name)
+    assert json_lines(run("failures", "--store", tmp_path / name, "--json")) == []

@@ -1,5 +1,8 @@
 """`callmood export`: CSV and Parquet files that other tools can read."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import duckdb
 import pandas as pd
 import pytest
@@ -70,3 +73,23 @@ def test_invalid_export_is_an_error_and_leaves_no_file(path, tmp_path, monkeypat
     assert done.exit_code == 2
     assert message in " ".join(done.output.split())
     assert {left.name for left in tmp_path.iterdir()} == {"calls.duckdb"}
+
+
+def test_link_stays_a_link_and_its_file_is_replaced(path, tmp_path):
+    out, link = tmp_path / "real.csv", tmp_path / "link.csv"
+    out.write_text("older\n")
+    link.symlink_to(out)
+    assert export(path, "calls", link).exit_code == 0
+    assert link.is_symlink()
+    assert out.read_text().startswith("call_date,")
+
+
+def test_pipe_receives_the_rows(path, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as reader:
+        received = reader.submit(pipe.read_text)
+        done = export(path, "calls", pipe, "--format", "csv")
+        assert (done.exit_code, "2 rows" in done.output) == (0, True)
+        assert received.result(10).startswith("call_date,")
+    assert pipe.is_fifo()

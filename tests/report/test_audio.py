@@ -18,15 +18,15 @@ from callmood.report.build import AudioOptions, build_report
 
 def test_recording_in_a_bucket_is_playable_only_with_signed_urls(tmp_path):
     row = {**commit_row(), "recording_id": "r" * 32}
-    assert "gs://calls/a.wav" in provide_audio(row, tmp_path).message
-    audio = provide_audio(row, tmp_path, sign_url=lambda bucket, name: f"https://{bucket}/{name}?key")
+    assert "gs://calls/a.wav" in provide_audio(row, tmp_path, tmp_path).message
+    audio = provide_audio(row, tmp_path, tmp_path, sign_url=lambda bucket, name: f"https://{bucket}/{name}?key")
     assert audio.url == "https://calls/a.wav?key"
 
 
 def test_undecodable_recording_has_a_message_and_leaves_no_copy(tmp_path):
     (tmp_path / "a.amr").write_bytes(b"no longer audio")
     row = commit_row(bucket="", object=str(tmp_path / "a.amr"), container="amr", codec="amr_nb")
-    assert "Cannot decode the recording" in provide_audio(row, tmp_path).message
+    assert "Cannot decode the recording" in provide_audio(row, tmp_path, tmp_path).message
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["a.amr"]
 
 
@@ -46,7 +46,7 @@ def test_recording_that_browsers_play_in_part_is_copied_completely(tmp_path, con
     (tmp_path / "a.ulaw").write_bytes(content)
     row = commit_row(bucket="", object=str(tmp_path / "a.ulaw"), **columns)
     row["recording_id"] = "r" * 32
-    audio = provide_audio(row, tmp_path)
+    audio = provide_audio(row, tmp_path, tmp_path)
     assert audio.url == f"audio/{'r' * 32}.mp3"
     assert soundfile.info(tmp_path / audio.url).duration == pytest.approx(
         1 if columns["container"] == "raw" else 2, abs=0.1

@@ -68,6 +68,22 @@ def test_folder_with_other_files_is_rejected_and_unchanged(tmp_path, existing):
     assert file_names(tmp_path / "out") == [existing]
 
 
+def test_failed_or_killed_build_keeps_the_earlier_report(tmp_path):
+    store = create_store(tmp_path / "calls.duckdb", calls=3, days=1)
+    site = build_site(tmp_path, store)
+    before = all_text(site)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_report(store, site, store="s", zone=ZoneInfo("UTC"), min_calls_per_group=5, progress=stop)
+    assert all_text(site) == before
+    (site / ".new/data").mkdir(parents=True)  # of a killed process
+    build_site(tmp_path, store)
+    assert not (site / ".new").exists()
+
+
 def test_report_command_prints_the_path_and_the_number_of_calls(tmp_path):
     create_store(tmp_path / "calls.duckdb", calls=2, days=1)
     done = CliRunner().invoke(app, ["report", str(tmp_path / "out"), "--store", str(tmp_path / "calls.duckdb")])

@@ -14,10 +14,10 @@ import typer
 from rich.markup import escape
 
 from callmood.cli.calibrate import calibrated_settings
-from callmood.cli.environment import create_store, read_settings
+from callmood.cli.environment import create_store, read_settings, store_files
 from callmood.cli.interruption import interruptible
 from callmood.cli.options import DEFAULT_STORE, JsonOption, ModelOption, StoreOption, example
-from callmood.cli.output import describe, err, out, print_json, print_summary, progress_bar, result_json
+from callmood.cli.output import describe, err, out, plural, print_json, print_summary, progress_bar, result_json
 from callmood.errors import AlertError
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def analyze(
     from callmood.sources.folder import find_recordings
 
     settings = read_settings(model)
-    files = list(find_recordings(paths))
+    own = store_files(store)
+    files = [file for file in find_recordings(paths) if file not in own]
     if not files:
         err.print(f"No recordings in {escape(', '.join(map(str, paths)))}.", highlight=False)
         return
@@ -121,12 +122,15 @@ def watch(
     )
     done = 0
     files = settled_files(folder, quiet_s, lambda path: call_legs(path, settings), settings.leg_wait_s)
-    with interruptible(lambda: f"{done} recordings were analyzed."), closing(files) as paths:
+    own = store_files(store)
+    with interruptible(lambda: f"{plural(done, 'recording')} analyzed."), closing(files) as paths:
         for path in paths:
+            if path in own:
+                continue
             for result in analyzer.run([path]):
                 if result.status in ("skipped", "joined"):
                     continue
-                done += 1
+                done += result.status == "analyzed"
                 recording = result.row if result.status == "analyzed" else None
                 if as_json:
                     print_json([result_json(result)])

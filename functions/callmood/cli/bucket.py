@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from callmood.cli.calibrate import calibrated_settings
-from callmood.cli.environment import create_store, read_settings
+from callmood.cli.environment import create_store, read_settings, store_files
 from callmood.cli.options import (
     DEFAULT_STORE,
     DEFAULT_TOPIC,
@@ -132,7 +132,7 @@ def _reprocess_folder(folder: Path, model: str, store: Path, dry_run: bool, as_j
     from callmood.sources.folder import find_recordings
 
     registry, version = reprocess.resolve_version(model)
-    files = list(find_recordings([folder]))
+    files = [file for file in find_recordings([folder]) if file not in store_files(store)]
     failed, workers = 0, os.cpu_count() or 1
     published = None
     if not dry_run:

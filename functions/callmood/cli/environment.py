@@ -75,6 +75,12 @@ def create_store(
     )
 
 
+def store_files(path: Path) -> set[Path]:
+    """Return the absolute paths of the files of a local store, which are not recordings of its folder."""
+    file = path.parent.resolve() / path.name
+    return {file, file.with_name(f"{file.name}.wal")}
+
+
 def open_store(path: Path) -> DuckDBWarehouse:
     """Open a local store that must exist: a query of a new, empty store would only leave a file behind.
 

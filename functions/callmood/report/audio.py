@@ -83,7 +83,7 @@ def find_local_file(recording: JsonRow) -> Path | None:
     if recording["bucket"]:
         return None
     path = Path(recording["object"])
-    return path if path.is_file() else None
+    return path if os.path.isfile(path) else None  # noqa: PTH113 - Path.is_file raises an error if a folder is unreadable
 
 
 def is_browser_playable(recording: JsonRow) -> bool:
@@ -119,7 +119,7 @@ def open_recording(recording: JsonRow, path: Path) -> AudioStream:
     legs = [Path(leg["object"]) for leg in recording.get("legs") or []]
     channels = 1 if legs else recording["channels"]
     setting = raw_setting(recording["codec"], recording["sample_rate"], channels) if is_raw else None
-    if legs and all(leg.is_file() for leg in legs):
+    if legs and all(map(os.path.isfile, legs)):
         return open_legs([(leg, leg.suffix) for leg in legs], setting)
     if not is_raw:
         return open_audio(path)
@@ -179,8 +179,10 @@ def transcode_to_mp3(recording: JsonRow, path: Path, target: Path) -> bool:
     return True
 
 
-def provide_audio(recording: JsonRow, folder: Path, sign_url: Callable[[str, str], str] | None = None) -> AudioSource:
-    """Link a recording for the page in `folder`, or write a playable copy there.
+def provide_audio(
+    recording: JsonRow, folder: Path, new: Path, sign_url: Callable[[str, str], str] | None = None
+) -> AudioSource:
+    """Link a recording for the page in `folder`, or write a playable copy.
 
     Parameters
     ----------
@@ -188,6 +190,8 @@ def provide_audio(recording: JsonRow, folder: Path, sign_url: Callable[[str, str
         With ``recording_id``, ``uri``, ``bucket``, ``object``, ``container``, and ``codec``.
     folder : Path
         Absolute path of the folder that contains the pages.
+    new : Path
+        Folder to which a copy is written.
     sign_url : callable, optional
         Maps bucket and object to a temporary address. None: recordings in buckets are not playable.
     """
@@ -203,7 +207,7 @@ def provide_audio(recording: JsonRow, folder: Path, sign_url: Callable[[str, str
         return AudioSource(None, f"Recording not found: {recording['object']}")
     if is_browser_playable(recording):
         return AudioSource(relative_url(path, folder))
-    copy = folder / "audio" / f"{recording['recording_id']}.mp3"
+    copy = new / "audio" / f"{recording['recording_id']}.mp3"
     if transcode_to_mp3(recording, path, copy):
         return AudioSource(f"audio/{copy.name}")
     return AudioSource(None, f"Cannot decode the recording: {recording['object']}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ from callmood.warehouse.base import Warehouse
 _SITE_FILES = ("index.html", "call.html", "assets", "data", "audio", "clips")
 _MAX_CLIPS = 3
 _FORMER_SITE_FILES = ("calls.js", "calls")
+_NEW = ".new"  # folder of the report until it is complete
 
 _UNIQUE_IDS = """
 SELECT COUNT(DISTINCT SUBSTR(recording_id, 1, @digits)) = COUNT(DISTINCT recording_id) AS is_unique
@@ -114,60 +116,60 @@ def build_report(
         If the folder contains files that do not belong to a report.
     """
     folder = folder.absolute()
-    prepare_folder(folder)
-    now = datetime.now(zone)
-    batches = query_batches(warehouse, period.first, period.last)
-    write_assets(folder / "assets")
-    if not batches:
-        html = render_empty_page(warehouse, now, store=store, folder=str(folder), days=str(period))
-        (folder / "index.html").write_text(html, encoding="utf-8")
-        return 0
-    total = sum(batch.calls for batch in batches)
-    id_digits = _id_digits(warehouse, period)
-    agent_emotion = False
-    done = 0
-    progress(0, total)
-    data = folder / "data"
-    data.mkdir()
-    with DetailFiles(data, sum(batch.segments for batch in batches)) as details:
-        for batch in batches:
-            with warehouse.snapshot(DAYS, batch.days) as snapshot:
-                calls = query_calls(snapshot, batch.first, batch.last)
-                batch_details = query_details(snapshot, calls, batch.days)
-            agent_emotion = agent_emotion or any(call["agent_emotion_s"] > 0 for call in calls)
-            write_data(data, f"calls-{batch.name}", calls_payload(calls, zone, id_digits))
-            sparklines = []
-            for detail in batch_details:
-                sparklines.append(detail.sparkline)
-                source = _provide_audio(detail, folder, audio)
-                details.add(detail.recording_id, call_payload(detail, zone, source))
-                done += 1
-                progress(done, total)
-            write_data(data, f"sparklines-{batch.name}", sparklines)
-    write_data(data, "reviews", reviews_payload(warehouse, period.first, period.last))
-    insights = insights_payload(warehouse, batches, min_calls_per_group, period.first, period.last)
-    write_data(data, "insights", insights)
-    write_data(data, "manifest", manifest(batches, min_calls_per_group, detail_files=details.count))
-    values = {
-        "agent_emotion": agent_emotion,
-        "failures": count_failures(warehouse),
-        "without_population": sum(batch.without_population for batch in batches),
-        "model_quality": query_model_quality(warehouse, period.first),
-    }
-    for name in ("index.html", "call.html"):
-        page = render_page(name, now, detail_files=details.count, **values)
-        (folder / name).write_text(page, encoding="utf-8")
-    return done
+    with replaced_report(folder) as new:
+        now = datetime.now(zone)
+        batches = query_batches(warehouse, period.first, period.last)
+        write_assets(new / "assets")
+        if not batches:
+            html = render_empty_page(warehouse, now, store=store, folder=str(folder), days=str(period))
+            (new / "index.html").write_text(html, encoding="utf-8")
+            return 0
+        total = sum(batch.calls for batch in batches)
+        id_digits = _id_digits(warehouse, period)
+        agent_emotion = False
+        done = 0
+        progress(0, total)
+        data = new / "data"
+        data.mkdir()
+        with DetailFiles(data, sum(batch.segments for batch in batches)) as details:
+            for batch in batches:
+                with warehouse.snapshot(DAYS, batch.days) as snapshot:
+                    calls = query_calls(snapshot, batch.first, batch.last)
+                    batch_details = query_details(snapshot, calls, batch.days)
+                agent_emotion = agent_emotion or any(call["agent_emotion_s"] > 0 for call in calls)
+                write_data(data, f"calls-{batch.name}", calls_payload(calls, zone, id_digits))
+                sparklines = []
+                for detail in batch_details:
+                    sparklines.append(detail.sparkline)
+                    source = _provide_audio(detail, folder, new, audio)
+                    details.add(detail.recording_id, call_payload(detail, zone, source))
+                    done += 1
+                    progress(done, total)
+                write_data(data, f"sparklines-{batch.name}", sparklines)
+        write_data(data, "reviews", reviews_payload(warehouse, period.first, period.last))
+        insights = insights_payload(warehouse, batches, min_calls_per_group, period.first, period.last)
+        write_data(data, "insights", insights)
+        write_data(data, "manifest", manifest(batches, min_calls_per_group, detail_files=details.count))
+        values = {
+            "agent_emotion": agent_emotion,
+            "failures": count_failures(warehouse),
+            "without_population": sum(batch.without_population for batch in batches),
+            "model_quality": query_model_quality(warehouse, period.first),
+        }
+        for name in ("index.html", "call.html"):
+            page = render_page(name, now, detail_files=details.count, **values)
+            (new / name).write_text(page, encoding="utf-8")
+        return done
 
 
-def _provide_audio(detail: CallDetail, folder: Path, options: AudioOptions) -> AudioSource:
-    source = provide_audio(detail.call, folder, options.sign_url)
+def _provide_audio(detail: CallDetail, folder: Path, new: Path, options: AudioOptions) -> AudioSource:
+    source = provide_audio(detail.call, folder, new, options.sign_url)
     if not options.with_clips:
         return source
     # A call that needs no review has one moment, which the list of calls plays.
     count = _MAX_CLIPS if detail.call["needs_attention"] else 1
     moments = [(start / 1000, end / 1000) for start, end, *_ in detail.worst_moments[:count]]
-    return replace(source, clips=write_clips(detail.call, moments, folder))
+    return replace(source, clips=write_clips(detail.call, moments, new))
 
 
 def _id_digits(warehouse: Warehouse, period: Period) -> int | None:
@@ -203,13 +205,19 @@ def manifest(batches: Sequence[Batch], min_calls_per_group: int, **values: Any) 
     return {"minCallsPerGroup": min_calls_per_group, "batches": entries, **values}
 
 
-def prepare_folder(folder: Path) -> None:
-    """Create the folder, or delete an earlier report from it, so that no erased call remains.
+@contextmanager
+def replaced_report(folder: Path) -> Iterator[Path]:
+    """Write a report beside an earlier one, and replace that one completely, so that no erased call remains.
 
     Parameters
     ----------
     folder : Path
-        Absolute path.
+        Absolute path. Created if missing.
+
+    Yields
+    ------
+    Path
+        An empty folder for the new report. If the block fails, the earlier report stays.
 
     Raises
     ------
@@ -218,16 +226,27 @@ def prepare_folder(folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     index = folder / "index.html"
-    if any(folder.iterdir()) and not (
-        index.is_file() and 'name="generator" content="callmood' in index.read_text("utf-8")
-    ):
+    others = {path.name for path in folder.iterdir()} - {_NEW}  # an interrupted process leaves it
+    if others and not (index.is_file() and 'name="generator" content="callmood' in index.read_text("utf-8")):
         raise CallmoodError(f"{folder} is not empty and contains no report. Specify a new folder.")
-    for name in (*_SITE_FILES, *_FORMER_SITE_FILES):
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+    new = folder / _NEW
+    _delete(new)
+    new.mkdir()
+    try:
+        yield new
+        for name in (*_SITE_FILES, *_FORMER_SITE_FILES):
+            _delete(folder / name)
+        for path in sorted(new.iterdir(), key=lambda path: path != new / "index.html"):  # it marks a report
+            path.rename(folder / path.name)
+    finally:
+        _delete(new)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_assets(folder: Path) -> None:

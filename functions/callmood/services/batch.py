@@ -367,7 +367,7 @@ class BatchAnalyzer:
     def _both_legs(self, path: Path) -> tuple[Path, Path] | None:
         """Return both files of the call of a leg, if both exist."""
         legs = call_legs(path, self._config)
-        return legs if legs and all(leg.is_file() for leg in legs) else None
+        return legs if legs and all(map(os.path.isfile, legs)) else None
 
     def retire_readable_folders(self) -> None:
         """Hide failures of folders that are readable now. A folder has no analysis that replaces its failure."""

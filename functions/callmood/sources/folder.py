@@ -133,7 +133,7 @@ def content_sha256(path: Path) -> str:
     except FileNotFoundError:
         raise BadRecording("gone", "The file was moved or deleted before it could be analyzed.") from None
     except PermissionError:
-        kind = "folder" if path.is_dir() else "file"
+        kind = "folder" if os.path.isdir(path) else "file"  # noqa: PTH112 - as above
         raise BadRecording(
             "forbidden", f"The {kind} is not readable. Give read access to the user of callmood."
         ) from None

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 _SUFFIXES = {
     *(".json", ".jsonl", ".xml", ".csv", ".tsv", ".txt", ".log", ".srt", ".vtt"),  # metadata and transcripts
     *(".md", ".html", ".pdf", ".docx", ".xlsx", ".md5", ".sha256"),
+    *(".duckdb", ".wal", ".db"),  # a local store beside the recordings
 }
 # Names of incomplete files: synchronizers, browsers, recorders, and editors rename them at the end.
 _PARTIAL_SUFFIXES = {
@@ -22,8 +23,8 @@ def is_sidecar(name: str) -> bool:
     """Return whether an object is not a recording, by its name alone.
 
     Folders (names that end in a slash or in ``_$folder$``), hidden files, everything below a path part that starts
-    with a dot or an underscore, files that recorders write beside audio (transcripts, metadata, checksums), and
-    incomplete files (``.filepart``, ``.part``, ``.tmp``, ``.inprogress``, ``~``, and others).
+    with a dot or an underscore, files that recorders write beside audio (transcripts, metadata, checksums), local
+    stores, and incomplete files (``.filepart``, ``.part``, ``.tmp``, ``.inprogress``, ``~``, and others).
     Any other name, whatever its suffix, is a recording, and its bytes decide.
 
     Parameters

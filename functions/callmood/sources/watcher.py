@@ -53,7 +53,14 @@ def settled_files(
     scanned_at = float("-inf")
     wake_ms = max(50, min(500, int(quiet_s * 500)))
     # A change wakes the loop immediately; a timeout wakes it while files settle. Only the scan decides about a file.
-    for changes in watch(folder, rust_timeout=wake_ms, yield_on_timeout=True, debounce=200, raise_interrupt=True):
+    for changes in watch(
+        folder,
+        rust_timeout=wake_ms,
+        yield_on_timeout=True,
+        debounce=200,
+        raise_interrupt=True,
+        ignore_permission_denied=True,
+    ):
         now = time.monotonic()
         if not changes and not unsettled and now - scanned_at < SCAN_INTERVAL_S:
             continue

@@ -477,7 +477,7 @@ class DuckDBWarehouse:
         name : str
             Name of a view or table.
         path : Path
-            An existing file is replaced after all rows are written.
+            An existing file is replaced after all rows are written; a device or a pipe receives the rows.
         form : {"csv", "parquet"}
             Format of the file. Both contain the column names, and times in UTC.
         formulas_as_text : bool
@@ -499,16 +499,19 @@ class DuckDBWarehouse:
         if name not in known:
             raise QueryError(f"unknown view or table {name!r}; choose one of {', '.join(known)}")
         options = "FORMAT csv, HEADER" if form == "csv" else "FORMAT parquet"
+        is_file = path.is_file() or not path.exists()
         with self._read() as connection:
             try:
                 # COPY does not accept parameters.
-                target = "'" + str(path).replace("'", "''") + "'"
+                target = bind("$path", {"path": str(path.resolve() if is_file else path)})
                 source = f'"{name}"'
                 if formulas_as_text:
                     columns = connection.execute(f"DESCRIBE {source}").fetchall()
                     texts = [formula_as_text_sql(column) for column, kind, *_ in columns if kind == "VARCHAR"]
                     source = f"(SELECT * REPLACE ({', '.join(texts)}) FROM {source})"  # noqa: S608
-                written = connection.execute(f"COPY {source} TO {target} ({options}, USE_TMP_FILE true)").fetchone()
+                written = connection.execute(
+                    f"COPY {source} TO {target} ({options}, USE_TMP_FILE {is_file})"
+                ).fetchone()
             except duckdb.IOException as error:
                 raise WarehouseError(f"{path} cannot be written: {error}") from None
         return int(written[0]) if written else 0
