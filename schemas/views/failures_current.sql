@@ -1,5 +1,5 @@
 -- Which recordings could not be analyzed, and why? One row per recording, until this or a newer generation of it is
--- analyzed, or the recording is erased.
+-- analyzed, or the recording is erased. A request covers the same content without a call ID, as in valid_analyses.
 SELECT
   f.failure_id,
   DATE(f.failed_at, '${time_zone}') AS failed_date,
@@ -40,7 +40,10 @@ WHERE
   AND NOT EXISTS (
     SELECT 1
     FROM `${dataset}.erasures_current` AS e
-    WHERE e.content_sha256 = f.content_sha256 AND e.reason = 'request'
+    WHERE
+      e.content_sha256 = f.content_sha256
+      AND e.reason = 'request'
+      AND (f.call_id IS NULL OR TO_HEX(SHA256(f.call_id)) = e.call_id_sha256)
   )
 -- Repeated events repeat a failure.
 QUALIFY ROW_NUMBER() OVER (PARTITION BY IFNULL(f.uri, f.failure_id) ORDER BY f.failed_at DESC, f.failure_id) = 1

@@ -147,7 +147,7 @@ def test_silence_of_another_call_stays_after_an_erasure(store, record):
 
 
 def failure_of(path, content=None, **ids):
-    digest = hashlib.sha256(content.encode()).hexdigest() if content else None
+    digest = None if content is None else hashlib.sha256(content.encode()).hexdigest()
     row = failure_row("not_audio", "No audio.", datetime.now(UTC), file_ref(path), content_sha256=digest)
     return row | ids
 
@@ -166,6 +166,29 @@ def test_failures_of_a_customer_are_erased_with_their_files(store, tmp_path):
     assert [result.audio_deleted for result in results] == [True, True]
     assert [row["uri"] for row in store.query("SELECT uri FROM failures_current")] == [other.as_uri()]
     assert other.exists()
+
+
+@pytest.mark.parametrize("ids", [{"call_id": "1"}, {"customer_id": "k-1"}], ids=["call", "customer"])
+def test_failures_of_other_calls_with_the_same_bytes_stay(store, tmp_path, ids):
+    names = ("call-1_customer-k-1", "call-2_customer-k-2", "call-3", "call-4_leg-customer", "copy")
+    erased, *others, copy = [tmp_path / f"2026-11-02T09-14-00Z_{name}.wav" for name in names]
+    for path in (erased, *others, copy):
+        path.touch()
+    # The last row of another call has its IDs, the others have none, as in stores of older versions.
+    rows = [failure_of(path, "") for path in (erased, *others, copy)]
+    rows[1] |= {"call_id": "2", "customer_id": "k-2"}
+    store.append("failures", rows)
+    erase_all(store, find_recordings(store, **ids))
+    assert (erased.exists(), copy.exists(), [path.exists() for path in others]) == (False, False, [True] * 3)
+    assert others[0].as_uri() in [row["uri"] for row in store.query("SELECT uri FROM failures_current")]
+
+
+def test_recording_of_another_call_with_the_same_bytes_stays_also_without_a_customer(store, record):
+    record("a.wav", "silence", call_id="c-1", customer_id="k-1", segment_count=0)
+    other = record("b.wav", "silence", call_id="c-2", segment_count=0)
+    copy = record("copy.wav", "silence", segment_count=0)
+    erase_all(store, find_recordings(store, customer_id="k-1"))
+    assert (other.exists(), copy.exists(), visible(store)) == (True, False, {"b.wav"})
 
 
 def test_all_generations_of_a_file_are_erased(store, record, tmp_path):

@@ -116,7 +116,7 @@ def test_erasure_deletes_both_files_and_later_copies_stay_hidden(store, folder, 
     run("erase", "--customer-id", "c7")
     assert [path.exists() for path in paths] == [False, False]
     assert calls(store) == []
-    for path in backup.iterdir():
+    for path in sorted(backup.iterdir()):  # first the leg that represents the call, alone
         shutil.copy(path, folder)
         assert set(analyze(folder)) <= {"skipped", "joined"}
     assert calls(store) == []

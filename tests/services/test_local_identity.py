@@ -163,7 +163,7 @@ def test_request_is_final_for_the_file_its_copies_and_its_return_until_it_is_und
     assert current(store) == []
     assert DuckDBWarehouse(store).query("SELECT 1 FROM recordings") == []
     assert "already erased" in run("erase", "--customer-id", "k-1")
-    assert "1 erasures are undone" in run("erase", "--customer-id", "k-1", "--undo")
+    assert "2 erasures are undone" in run("erase", "--customer-id", "k-1", "--undo")
     assert set(analyze(folder)) == {"analyzed"}
     assert [row[0] for row in current(store)] == [
         "2026-11-02T09-14-00Z_call-1_customer-k-1.wav",
@@ -190,6 +190,18 @@ def test_failed_recording_of_an_erased_customer_does_not_return(store, folder):
     put(call, BAD, 7)
     assert analyze(folder) == ["skipped"]
     assert failed(store) == []
+
+
+def test_other_calls_with_the_silence_or_failure_of_an_erased_call_are_processed(store, folder):
+    calls = {1: SILENCE, 2: b"", 3: SILENCE, 4: b""}
+    for number, content in calls.items():
+        put(folder / f"2026-11-02T09-14-00Z_call-{number}.wav", content)
+        analyze(folder, code=int(not content))
+        if number <= 2:
+            run("erase", "--call-id", number)
+            put(folder / "copy.wav", content)
+            assert analyze(folder) == ["skipped"]
+    assert (call_ids(store), failed(store)) == (["3"], ["empty_file"])
 
 
 def test_erasure_of_a_replaced_generation_never_blocks_its_content(store, tmp_path):

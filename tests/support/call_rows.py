@@ -137,7 +137,7 @@ def details(call_id, at="2026-11-09T00:00:00+00:00", **values):
     }
 
 
-def failure(name, code="not_audio", at="2026-11-02T12:00:00+00:00", generation=1):
+def failure(name, code="not_audio", at="2026-11-02T12:00:00+00:00", generation=1, **values):
     return {
         "failures": [
             {
@@ -152,6 +152,7 @@ def failure(name, code="not_audio", at="2026-11-02T12:00:00+00:00", generation=1
                 "software_version": "0.1.0",
                 "failed_at": at,
             }
+            | values
         ]
     }
 

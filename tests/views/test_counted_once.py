@@ -1,5 +1,6 @@
 """Each recording counts once, on whatever day it falls, and the newest generation known in any table decides."""
 
+import hashlib
 import uuid
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,12 @@ def undone(name):
     rows["erasures"][0]["erased_at"] = at(10)
     return rows
 
+
+EMPTY = hashlib.sha256(b"").hexdigest()
+ERASED_FAILURE = merge(
+    failure("erased_failure", "empty_file", content_sha256=EMPTY, call_id="erased_failure"), erasure("erased_failure")
+)
+ERASED_FAILURE["erasures"][0]["content_sha256"] = EMPTY
 
 # The state of each object: (its rows, the days of its visible analyses, the codes of its visible failures).
 STATES = {
@@ -97,6 +104,13 @@ STATES = {
     ),
     "repeated_event": (merge(speech("repeated_event", at=at(6)), speech("repeated_event", at=at(6))), [6], []),
     "erased": (merge(speech("erased"), speech("erased", generation=2), erasure("erased", generation=2)), [], []),
+    "copy_of_an_erased_failure": (failure("copy_of_an_erased_failure", content_sha256=EMPTY), [], []),
+    "same_bytes_of_another_call": (
+        failure("same_bytes_of_another_call", "empty_file", content_sha256=EMPTY, call_id="c-2"),
+        [],
+        ["empty_file"],
+    ),
+    "erased_failure": (ERASED_FAILURE, [], []),
     "undone": (merge(speech("undone", at=at(2)), erasure("undone"), undone("undone")), [2], []),
 }
 

@@ -24,7 +24,7 @@ from callmood.errors import BadRecording
 from callmood.models.resolver import ModelProvider, open_models
 from callmood.services.details import with_known_start
 from callmood.services.local_files import FileContent, FilePlan, plan_files
-from callmood.services.process import ProcessResult, analyze_recording, retire, write_result
+from callmood.services.process import ProcessResult, analyze_recording, extend_request, retire, write_result
 from callmood.services.workers import WorkerPool
 from callmood.sources.folder import call_legs, content_sha256, file_ref, file_state, read_file, read_legs
 from callmood.sources.legs import joined_sha256, without_other_leg
@@ -427,6 +427,9 @@ class BatchAnalyzer:
             row = _failure_row("gone", message, job.path, job.ref, self._config, job.content_sha256)
             result = FileResult(job.path, "failed", row=row)
         with self._store.session():
+            if plan.covering is not None and result.status == "analyzed" and result.segments:
+                extend_request(self._store, plan.covering, job.ref, job.content_sha256)
+                result = FileResult(job.path, "skipped")
             if result.row is not None and result.status == "analyzed":
                 segments, row = with_known_start(self._store, result.segments, result.row, self._config.zone)
                 result = replace(result, segments=segments, row=row)

@@ -29,12 +29,15 @@ FROM failures
 WHERE uri IS NOT NULL AND generation IS NOT NULL
 """
 
-# Other generations of the same objects; and copies without metadata, which have the same bytes, so the same voice.
+# Other generations of the same objects; and copies, which have the same bytes, so the same voice. A recording with
+# another call ID is another call, such as one without speech. The views and plan_files use the same rule.
 _RELATED = """
 SELECT
   recording_id, uri, bucket, object, generation, content_sha256, call_id, customer_id, started_at AS known_at, legs
 FROM recordings
-WHERE uri IN UNNEST(@uris) OR ({column} IS NULL AND content_sha256 IN UNNEST(@contents))
+WHERE
+  uri IN UNNEST(@uris)
+  OR (content_sha256 IN UNNEST(@contents) AND (call_id IS NULL OR call_id IN UNNEST(@call_ids)))
 """
 
 _REQUESTED = """
@@ -130,14 +133,20 @@ def find_recordings(
         Both IDs are set, or neither.
     """
     column, value = _column(call_id, customer_id)
-    failures = warehouse.query(_FAILURES)
+    failures = [row | _ids(row, config or AnalysisConfig()) for row in warehouse.query(_FAILURES)]
     matches = [
         *warehouse.query(_MATCHES.format(column=column), {"id": value}),
-        *(row for row in failures if value in (row[column], _named(row, column, config or AnalysisConfig()))),
+        *(row for row in failures if row[column] == value),
     ]
-    uris, contents = _distinct(matches, "uri"), _distinct(matches, "content_sha256")
-    related = warehouse.query(_RELATED.format(column=column), {"uris": uris, "contents": contents})
-    related += [row for row in failures if row["uri"] in uris or (row["content_sha256"] in contents)]
+    uris, call_ids = _distinct(matches, "uri"), _distinct(matches, "call_id")
+    contents = _distinct(matches, "content_sha256")
+    contents += _distinct((leg for row in matches for leg in row.get("legs") or []), "content_sha256")
+    related = warehouse.query(_RELATED, {"uris": uris, "contents": contents, "call_ids": call_ids})
+    related += [
+        row
+        for row in failures
+        if row["uri"] in uris or (row["content_sha256"] in contents and row["call_id"] in (None, *call_ids))
+    ]
     rows = {row["recording_id"]: row for row in [*related, *matches]}
     for row in list(rows.values()):
         for leg in _other_legs(row):
@@ -158,10 +167,10 @@ def find_recordings(
     return sorted(candidates, key=lambda each: (each.started_at, each.ref.recording_id))
 
 
-def _named(row: JsonRow, column: str, config: AnalysisConfig) -> str | None:
-    """Return an ID in the name of a recording that failed: its row may be older than the columns of IDs."""
-    named: str | None = getattr(call_metadata(row["object"], {}, config), column)
-    return named
+def _ids(row: JsonRow, config: AnalysisConfig) -> JsonRow:
+    """Return the IDs of a recording that failed, also those in its name: its row may be older than the columns."""
+    named = call_metadata(row["object"], {}, config)
+    return {column: row[column] or getattr(named, column) for column in ("call_id", "customer_id")}
 
 
 def _other_legs(row: JsonRow) -> list[JsonRow]:
@@ -239,10 +248,18 @@ def erase_recordings(
         One per recording. An error with one recording does not stop the others.
     """
     now = datetime.now(UTC)
+    new = [each for each in candidates if not each.already_erased]
     rows = [
         erasure_row(each.ref.recording_id, "request", now, each.ref, each.content_sha256, each.call_id, customer_id)
-        for each in candidates
-        if not each.already_erased
+        for each in new
+    ]
+    # The recording of a call with one file per party states the content of both; a copy of one file is covered, too.
+    rows += [
+        erasure_row(
+            row_id("leg", each.ref.recording_id), "request", now, None, each.file_sha256, each.call_id, customer_id
+        )
+        for each in new
+        if each.file_sha256 not in (None, each.content_sha256)
     ]
     covered = {each.call_id for each in candidates}
     rows += [

@@ -14,7 +14,7 @@ from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from callmood.sources.folder import file_ref
-from callmood.types import JsonRow, ObjectRef
+from callmood.types import JsonRow, ObjectRef, text_sha256
 from callmood.warehouse.base import Warehouse
 
 _ANALYSES = """
@@ -30,13 +30,14 @@ WHERE
 """
 
 _FAILURES = """
-SELECT uri, object, generation, recording_id, content_sha256
+SELECT uri, object, generation, recording_id, content_sha256, call_id
 FROM failures
 WHERE bucket = '' AND (uri IN UNNEST(@uris) OR content_sha256 IN UNNEST(@contents))
 """
 
 _ERASURES = """
-SELECT recording_id, reason, object_sha256, generation, content_sha256
+SELECT
+  recording_id, reason, object_sha256, generation, content_sha256, call_id_sha256, customer_id_sha256
 FROM erasures_current
 WHERE
   object_sha256 IN UNNEST(@objects)
@@ -62,6 +63,9 @@ class FilePlan:
         any more, and of the other leg alone.
     other_leg : ObjectRef or None
         The other file of a call with one file per party.
+    covering : dict or None
+        Row of `erasures`: a request that erased this content of another call, so that it covers this file, unless the
+        analysis finds no speech.
     """
 
     ref: ObjectRef
@@ -69,6 +73,7 @@ class FilePlan:
     replaces: ObjectRef | None = None
     moved_from: tuple[ObjectRef, ...] = ()
     other_leg: ObjectRef | None = None
+    covering: JsonRow | None = None
 
 
 @dataclass
@@ -154,7 +159,7 @@ def plan_files(
     )
     known = _known_objects(rows, erasures)
     done = {row["analysis_id"] for row in analyses}
-    erased_contents = _erased_contents(rows, erasures)
+    requests = _requests_by_content(rows, erasures)
 
     joined = {
         (each, leg["content_sha256"])
@@ -168,7 +173,14 @@ def plan_files(
         file, here = files[path], known[refs[path].object_sha256]
         content = file.sha256
         ref = file_ref(path, here.generation_of(content))
-        if content in erased_contents and here.contents.get(ref.generation) != content:
+        call_hash = text_sha256(file.call_id) if file.call_id else None
+        covering = requests[content] if content and here.contents.get(ref.generation) != content else []
+        # Another call with the same content is erased only if it has speech, which its analysis shows.
+        is_same_call = any(
+            request["call_id_sha256"] == call_hash or request["object_sha256"] == ref.object_sha256
+            for request in covering
+        )
+        if covering and (file.call_id is None or is_same_call):
             return FilePlan(ref, "erased")
         if not force and analysis_id(ref.recording_id, file.other_leg is not None) in done:
             return FilePlan(ref, "done")
@@ -195,7 +207,7 @@ def plan_files(
             other_ref = file_ref(other, alone.generation_of(other_content))
             if alone.newest() > alone.erased_to:
                 replaced.append(file_ref(other, alone.newest()))
-        return FilePlan(ref, "analyze", replaces, tuple(replaced), other_ref)
+        return FilePlan(ref, "analyze", replaces, tuple(replaced), other_ref, covering[0] if covering else None)
 
     return {path: plan(path) for path in files}
 
@@ -217,11 +229,21 @@ def _known_objects(rows: list[JsonRow], erasures: list[JsonRow]) -> defaultdict[
     return known
 
 
-def _erased_contents(rows: list[JsonRow], erasures: list[JsonRow]) -> set[str]:
-    """Return the contents that requests erased. Erasures of older versions state only the recording."""
-    requests = {erasure["recording_id"] for erasure in erasures if erasure["reason"] == "request"}
-    stated = {erasure["content_sha256"] for erasure in erasures if erasure["reason"] == "request"}
-    return (stated | {row["content_sha256"] for row in rows if row["recording_id"] in requests}) - {None}
+def _requests_by_content(rows: list[JsonRow], erasures: list[JsonRow]) -> defaultdict[str, list[JsonRow]]:
+    """Return the requests that erased each content. Erasures of older versions state only the recording."""
+    requests: defaultdict[str, list[JsonRow]] = defaultdict(list)
+    known: defaultdict[str, list[JsonRow]] = defaultdict(list)
+    for row in rows:
+        known[row["recording_id"]].append(row)
+    for erasure in erasures:
+        if erasure["reason"] == "request":
+            if erasure["content_sha256"]:
+                requests[erasure["content_sha256"]].append(erasure)
+            for row in known[erasure["recording_id"]]:
+                call_hash = erasure["call_id_sha256"] or (text_sha256(row["call_id"]) if row["call_id"] else None)
+                if row["content_sha256"]:
+                    requests[row["content_sha256"]].append(erasure | {"call_id_sha256": call_hash})
+    return requests
 
 
 def _ref(row: JsonRow) -> ObjectRef:

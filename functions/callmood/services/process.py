@@ -129,6 +129,25 @@ def retire(warehouse: Warehouse, ref: ObjectRef) -> None:
     warehouse.append("erasures", [erasure_row(ref.recording_id, "replaced", datetime.now(UTC), ref)])
 
 
+def extend_request(warehouse: Warehouse, request: JsonRow, ref: ObjectRef, content_sha256: str | None) -> None:
+    """Extend an erasure to a recording with the same content. Undoing the request undoes this, too.
+
+    Parameters
+    ----------
+    warehouse : Warehouse
+        Receives the row of `erasures`.
+    request : dict
+        Row of `erasures`.
+    ref : ObjectRef
+        The recording.
+    content_sha256 : str or None
+        Its content.
+    """
+    row = erasure_row(ref.recording_id, "request", datetime.now(UTC), ref, content_sha256)
+    ids = {name: request[name] for name in ("call_id_sha256", "customer_id_sha256")}
+    warehouse.append("erasures", [row | ids])
+
+
 def process(
     ref: ObjectRef,
     read: Callable[[ObjectRef], Recording],
