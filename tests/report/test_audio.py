@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import soundfile
 from audio_files import wav
+from other_user import run_as_other_user
 from report_site import page_url
 from synthetic_store import create_store
 from table_rows import commit_row
 
-from callmood.report.audio import provide_audio
+from callmood.report.audio import find_local_file, provide_audio
 from callmood.report.build import AudioOptions, build_report
 
 
@@ -85,3 +86,13 @@ def test_mailed_folder_plays_clips_of_the_moments(chromium, tmp_path):
     position = page.evaluate("callmood.player.position")
     assert any(moment["start_s"] - 3.5 <= position <= moment["end_s"] + 2 for moment in moments)
     page.close()
+
+
+def test_recording_in_an_unreadable_folder_is_not_on_this_machine(shared_folder):
+    file = shared_folder / "closed/a.wav"
+    file.parent.mkdir()
+    file.write_bytes(b"RIFF")
+    recording = {"bucket": "", "object": str(file)}
+    assert run_as_other_user(lambda: find_local_file(recording)) == file
+    file.parent.chmod(0)
+    assert run_as_other_user(lambda: find_local_file(recording)) is None

@@ -197,7 +197,7 @@ def plan_files(
             and row["uri"] != ref.uri
             # The same bytes with another call ID are another call, such as one without speech.
             and (None in (row["call_id"], file.call_id) or row["call_id"] == file.call_id)
-            and not _path(row).exists()
+            and _is_gone(_path(row))
         }
         replaced = [old for old in moved if known[old.object_sha256].shows(old)]
         other_ref = None
@@ -210,6 +210,14 @@ def plan_files(
         return FilePlan(ref, "analyze", replaces, tuple(replaced), other_ref, covering[0] if covering else None)
 
     return {path: plan(path) for path in files}
+
+
+def _is_gone(path: Path) -> bool:
+    """Return whether a file was removed. In a folder that cannot be read, it may still exist."""
+    try:
+        return not path.exists()
+    except OSError:
+        return False
 
 
 def _known_objects(rows: list[JsonRow], erasures: list[JsonRow]) -> defaultdict[str, _Known]:
