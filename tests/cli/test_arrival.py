@@ -352,10 +352,11 @@ def test_store_among_the_recordings_is_not_a_recording(tmp_path, name):
 def test_copy_of_a_recording_in_a_folder_that_became_unreadable_is_analyzed(shared_folder):
     calls, store = shared_folder / "calls", shared_folder / "s.duckdb"
     (calls / "closed").mkdir(parents=True)
-    (calls / "closed/a.wav").write_bytes(clip())
+    content = clip()
+    (calls / "closed/a.wav").write_bytes(content)
     run("analyze", calls, "--store", store)
     store.chmod(0o666)
-    (calls / "b.wav").write_bytes(clip())
+    (calls / "b.wav").write_bytes(content)
     (calls / "closed").chmod(0)
     code, output, _ = command_as_other_user("analyze", calls, "--store", store, "--json", "--workers", 1)
     assert (code, statuses(output)) == (1, ["analyzed", "failed"])  # the folder is one failure
