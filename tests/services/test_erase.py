@@ -116,6 +116,48 @@ def test_error_with_one_file_does_not_stop_the_others(store, record, tmp_path):
     assert visible(store) == set()
 
 
+@pytest.fixture
+def record_link(record, tmp_path):
+    """Create an analyzed file of call 1, which is then a link to this file."""
+
+    def record_link(target):
+        link = record("2026-11-02T09-14-00Z_call-1.wav", "a", call_id="1")
+        (tmp_path / "archive").mkdir()
+        archived = link.rename(tmp_path / "archive" / target)
+        link.symlink_to(archived)
+        return link, archived
+
+    return record_link
+
+
+@pytest.mark.parametrize("name", ["real.wav", "call-1.wav"], ids=["no call ID", "same call ID"])
+def test_target_of_a_link_is_deleted(store, record_link, name):
+    link, target = record_link(name)
+    [result] = erase_all(store, find_recordings(store, call_id="1"))
+    assert (result.audio_deleted, link.is_symlink(), target.exists()) == (True, False, False)
+    [again] = erase_all(store, find_recordings(store, call_id="1"))
+    assert (again.audio_deleted, again.error) == (False, None)
+
+
+def test_target_of_a_link_that_belongs_to_another_call_stays_and_is_named(store, record_link):
+    link, target = record_link("2026-11-02T09-14-00Z_call-2.wav")
+    [result] = erase_all(store, find_recordings(store, call_id="1"))
+    assert (result.audio_deleted, link.exists(), target.exists()) == (False, True, True)
+    assert str(target) in result.error
+    assert visible(store) == set()
+
+
+def test_link_to_a_missing_file_stays_until_its_target_returns(store, record_link):
+    link, target = record_link("real.wav")
+    content = target.read_bytes()
+    target.unlink()
+    [result] = erase_all(store, find_recordings(store, call_id="1"))
+    assert (result.audio_deleted, link.is_symlink()) == (False, True)
+    target.write_bytes(content)
+    [result] = erase_all(store, find_recordings(store, call_id="1"))
+    assert (result.audio_deleted, link.is_symlink(), target.exists()) == (True, False, False)
+
+
 def test_missing_id_is_an_error(store):
     with pytest.raises(ValueError, match="call_id or customer_id"):
         find_recordings(store)

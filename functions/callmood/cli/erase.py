@@ -49,9 +49,9 @@ def erase(
 
     The erasure covers analyses, failures, details, all generations, and copies of the same bytes without a call ID,
     also later ones. The same bytes with another call ID are another call, which stays if it was known before, or if it
-    has no speech or cannot be analyzed. The report states what was removed, and what remains for how long. Exit code 1:
-    the ID is unknown, or some audio could not be deleted. The results are hidden even then. Repeating the command is
-    safe.
+    has no speech or cannot be analyzed. A link is deleted with its target, unless the name of the target has another
+    call ID. The report states what was removed, and what remains for how long. Exit code 1: the ID is unknown, or some
+    audio could not be deleted. The results are hidden even then. Repeating the command is safe.
     """
     from callmood.services import erase as service
     from callmood.warehouse.duckdb import DuckDBWarehouse

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -69,6 +70,8 @@ class ErasureCandidate:
         ID of its call.
     file_sha256 : str or None
         Content of the file; differs from `content_sha256` for a call with one file per party.
+    target_of_other_call : Path or None
+        The file that a local file links to, if its name has another call ID. It is not deleted.
     """
 
     ref: ObjectRef
@@ -77,6 +80,7 @@ class ErasureCandidate:
     content_sha256: str | None = None
     call_id: str | None = None
     file_sha256: str | None = None
+    target_of_other_call: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -161,6 +165,7 @@ def find_recordings(
             row["content_sha256"],
             row["call_id"],
             _file_sha256(row, config or AnalysisConfig()),
+            _target_of_other_call(row, config or AnalysisConfig()),
         )
         for row in rows.values()
     ]
@@ -198,6 +203,15 @@ def _file_sha256(row: JsonRow, config: AnalysisConfig) -> str | None:
         return None
     own: list[str] = [leg["content_sha256"] for leg in row.get("legs") or [] if leg["object"] == row["object"]]
     return own[0] if own else row["content_sha256"]
+
+
+def _target_of_other_call(row: JsonRow, config: AnalysisConfig) -> Path | None:
+    """Return the target of a local file that is a link, if the name of the target has another call ID."""
+    if row["bucket"] or not os.path.islink(row["object"]):  # noqa: PTH114 - it may be in an unreadable folder
+        return None
+    target = Path(os.path.realpath(row["object"]))
+    call_id = call_metadata(target.as_posix(), {}, config).call_id
+    return None if call_id in (None, row["call_id"]) else target
 
 
 def _distinct(rows: Iterable[JsonRow], column: str) -> list[str]:
@@ -271,7 +285,12 @@ def erase_recordings(
         warehouse.append("erasures", rows)
     for each in candidates:
         try:
-            if each.ref.bucket:
+            if each.target_of_other_call:
+                message = (
+                    f"The file is a link to {each.target_of_other_call}, whose name has another call ID. Delete both."
+                )
+                yield ErasureResult(each.ref, audio_deleted=False, error=message)
+            elif each.ref.bucket:
                 yield ErasureResult(each.ref, audio_deleted=delete_object(each.ref))
             else:
                 yield ErasureResult(each.ref, audio_deleted=delete_file(each.ref, each.file_sha256))
@@ -295,7 +314,7 @@ def undo_requests(warehouse: Warehouse, recording_ids: Sequence[str]) -> None:
 
 
 def delete_file(ref: ObjectRef, content: str | None) -> bool:
-    """Delete a local file, unless its content changed: then it is another recording.
+    """Delete a local file, and the file that it links to, unless the content changed: then it is another recording.
 
     Parameters
     ----------
@@ -307,7 +326,13 @@ def delete_file(ref: ObjectRef, content: str | None) -> bool:
     Returns
     -------
     bool
-        False if the file does not exist any more, or has another content.
+        False if the file does not exist any more, or has another content. A link to a missing file stays: its target
+        can be on a drive that is not mounted now.
+
+    Raises
+    ------
+    OSError
+        The audio cannot be deleted.
     """
     path = Path(ref.name)
     if not path.is_file() and not path.exists():
@@ -320,5 +345,6 @@ def delete_file(ref: ObjectRef, content: str | None) -> bool:
             if bad.code == "gone":
                 return False
             raise OSError(bad.message) from None
-    path.unlink()
+    path.resolve().unlink()  # first, so that a repeated request finds the audio if this fails
+    path.unlink(missing_ok=True)
     return True
