@@ -277,3 +277,34 @@ def test_details_are_erased_with_their_call_and_find_its_customer(store, record)
     }
     assert store.query("SELECT call_id FROM call_details") == [{"call_id": "c-2"}]
     assert len(find_requests(store, customer_id="k-1")) == 2
+
+
+def test_customer_of_a_call_is_that_of_its_name_then_of_its_newest_details(store, record, tmp_path):
+    named = record("named.wav", "a", call_id="c-1", customer_id="k-1")
+    corrected = record("corrected.wav", "b", call_id="c-2")
+    failed = tmp_path / "failed.wav"
+    failed.touch()
+    store.append("failures", [failure_of(failed, "", call_id="c-3")])
+    later = "2026-11-10T00:00:00+00:00"
+    store.append(
+        "call_details",
+        [
+            details("c-1", customer_id="k-2"),
+            details("c-2", customer_id="k-1"),
+            details("c-2", customer_id="k-2", loaded_at=later),
+            details("c-3", customer_id="k-2"),
+        ],
+    )
+    assert [
+        row["customer_id"] for row in store.query("SELECT customer_id FROM recordings_current ORDER BY call_id")
+    ] == [
+        "k-1",
+        "k-2",
+    ]
+    found = {
+        customer: {each.ref.name for each in find_recordings(store, customer_id=customer)}
+        for customer in ("k-1", "k-2")
+    }
+    assert found == {"k-1": {str(named)}, "k-2": {str(corrected), str(failed)}}
+    assert find_details(store, customer_id="k-1") == []
+    assert find_details(store, customer_id="k-2") == ["c-1", "c-2", "c-3"]

@@ -35,7 +35,7 @@ _TYPES = {
     "days": "DATES",
     "digits": "INT64",
     "since": "TIMESTAMP",
-    **dict.fromkeys(("analyses", "recording_ids", "uris", "contents", "objects"), "ARRAY"),
+    **dict.fromkeys(("analyses", "recording_ids", "call_ids", "uris", "contents", "objects"), "ARRAY"),
 }
 _TYPES_IN_MODULE = {
     "model.data.labeling": {"since": "DATE"},

@@ -21,7 +21,7 @@ _MATCHES = """
 SELECT
   recording_id, uri, bucket, object, generation, content_sha256, call_id, customer_id, started_at AS known_at, legs
 FROM recordings
-WHERE {column} = @id OR call_id IN (SELECT call_id FROM call_details WHERE {column} = @id)
+WHERE {column} = @id OR ({column} IS NULL AND call_id IN UNNEST(@call_ids))
 """
 
 _FAILURES = """
@@ -49,7 +49,18 @@ WHERE
   AND (recording_id IN UNNEST(@recording_ids) OR call_id_sha256 = @id_sha256 OR customer_id_sha256 = @id_sha256)
 """
 
-_DETAILS = "SELECT DISTINCT call_id FROM call_details WHERE {column} = @id"
+# The details that count, as in the view recordings_current: an earlier row can name another customer.
+_DETAILS = """
+SELECT call_id
+FROM (
+  SELECT call_id, customer_id
+  FROM call_details
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY call_id ORDER BY loaded_at DESC, detail_id) = 1
+)
+WHERE {column} = @id
+ORDER BY call_id
+"""
 
 
 @dataclass(frozen=True)
@@ -138,9 +149,10 @@ def find_recordings(
     """
     column, value = _column(call_id, customer_id)
     failures = [row | _ids(row, config or AnalysisConfig()) for row in warehouse.query(_FAILURES)]
+    detailed = find_details(warehouse, call_id=call_id, customer_id=customer_id)
     matches = [
-        *warehouse.query(_MATCHES.format(column=column), {"id": value}),
-        *(row for row in failures if row[column] == value),
+        *warehouse.query(_MATCHES.format(column=column), {"id": value, "call_ids": detailed}),
+        *(row for row in failures if row[column] == value or (row[column] is None and row["call_id"] in detailed)),
     ]
     uris, call_ids = _distinct(matches, "uri"), _distinct(matches, "call_id")
     contents = _distinct(matches, "content_sha256")
