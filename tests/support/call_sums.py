@@ -64,9 +64,8 @@ def query_views(names, calls, **variables):
         connection.execute(f"CREATE MACRO {LAST_DAY} AS (SELECT MAX(call_date) FROM recordings)")
         connection.execute("CREATE TABLE call_metrics AS SELECT * FROM calls")
         connection.execute(
-            "CREATE TABLE timed_recordings AS "
-            "SELECT * EXCLUDE (customer_emotion_s, negative_s, negativity), [{'key': 'product', 'value': product}] AS labels "
-            "FROM calls"
+            "CREATE TABLE timed_recordings AS SELECT * EXCLUDE (customer_emotion_s, negative_s, negativity), "
+            "[{'key': 'product', 'value': product}] AS labels FROM calls"
         )
         connection.execute("CREATE VIEW recordings_current AS FROM timed_recordings")
         found = []
