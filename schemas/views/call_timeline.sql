@@ -16,10 +16,10 @@ bins AS (
   FROM call_roles
   CROSS JOIN UNNEST(GENERATE_ARRAY(0, CAST(CEIL(duration_s / 10) AS INT64) - 1)) AS bin
 ),
--- A segment is shorter than a bin, so it overlaps at most two.
+-- A segment is shorter than a bin, so it overlaps at most two. Those of analyses that do not count have no bins.
 segments AS (
   SELECT *, CAST(FLOOR(start_s / 10) AS INT64) AS first_bin
-  FROM `${dataset}.segments_current`
+  FROM `${dataset}.analysis_segments`
 ),
 segment_bins AS (
   SELECT *, LEAST(end_s, 10 * (bin + 1)) - GREATEST(start_s, 10 * bin) AS overlap_s
