@@ -1,11 +1,8 @@
 """Erasure in BigQuery and Cloud Storage."""
 
-import re
-from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from recordings import clip
-from sql_statements import scheduled_statements
 
 from callmood.services.erase import erase_recordings, find_recordings
 from callmood.sources import gcs
@@ -30,17 +27,3 @@ def test_erased_customer_is_hidden_and_their_audio_deleted(stack):
     assert all(each.already_erased for each in again)
     results = erase_recordings(stack.warehouse, again, partial(gcs.delete, stack.bucket.client))
     assert not any(each.audio_deleted for each in results)
-
-
-def test_nightly_erasure_spares_rows_that_bigquery_cannot_delete_yet(stack):
-    """BigQuery rejects DML on rows that were streamed in the last 30 minutes."""
-    now = datetime.now(UTC)
-    for statement in scheduled_statements():
-        (condition,) = re.findall(
-            r"^ +AND (.+ < TIMESTAMP_SUB\(CURRENT_TIMESTAMP\(\), INTERVAL 2 HOUR\));$", statement.sql, re.M
-        )
-        (column,) = re.findall(r"\w+_at\b", condition)
-        for age, deleted in ((timedelta(minutes=40), False), (timedelta(hours=3), True)):
-            written = f"TIMESTAMP('{(now - age).isoformat()}')"
-            (row,) = stack.rows(f"SELECT {condition} AS deleted FROM (SELECT {written} AS {column})")
-            assert row["deleted"] is deleted, statement

@@ -2,22 +2,18 @@
 
 import json
 import threading
-import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from recordings import clip
 from scripted_http import scripted_http
+from stack.proxy import Proxy, google_error
 from stack.services import function
 
 COMMITS = "SELECT recording_id FROM recordings WHERE recording_id = @id"
 CURRENT = "SELECT recording_id FROM recordings_current WHERE recording_id = @id"
 SEGMENTS = "SELECT segment_id FROM segments_current WHERE recording_id = @id"
-
-
-def google_error(status, reason, message):
-    return status, {"error": {"code": status, "message": message, "errors": [{"reason": reason, "message": message}]}}
 
 
 def no_such_field(request):
@@ -51,41 +47,6 @@ FAULTS = {
         lambda _: (*google_error(429, "rateLimitExceeded", "Reduce your request rate"), ("Retry-After", "1")),
     ),
 }
-
-
-class Proxy:
-    """A service in front of an emulator. It gives the fault as the answer to the next requests of one kind."""
-
-    def __init__(self, server, target):
-        self._target, self._lock = target, threading.Lock()
-        self.kind, self.fault, self.left = "", None, 0
-        self.url = server.url
-        server.answer = self._answer
-
-    def _answer(self, request):
-        with self._lock:
-            failing = self.left > 0 and self.kind in request.path
-            self.left -= failing
-        if failing:
-            return self.fault(request)
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in ("host", "connection")}
-        forwarded = urllib.request.Request(
-            self._target + request.path, request.body or None, headers, method=request.method
-        )
-        try:
-            with urllib.request.urlopen(forwarded) as done:
-                return done.status, done.read(), *self._kept(done.headers)
-        except urllib.error.HTTPError as error:
-            return error.code, error.read()
-
-    @staticmethod
-    def _kept(headers):
-        return [
-            (name, value) for name, value in headers.items() if name.lower().startswith(("x-goog", "content-encoding"))
-        ]
-
-    def fail(self, kind, fault, times):
-        self.kind, self.fault, self.left = kind, fault, times
 
 
 @pytest.fixture(scope="module")

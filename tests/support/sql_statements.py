@@ -124,6 +124,12 @@ def scheduled_statements():
     yield Statement("infra/warehouse/erase_details.sql", render(details, dataset="callmood"))
 
 
+def erasing_script(dataset="callmood"):
+    """Return Terraform's script that deletes the rows of erased calls. Rows of recordings are deleted last."""
+    statements = sorted(scheduled_statements(), key=lambda statement: statement.source.endswith(" recordings"))
+    return "\n".join(statement.sql for statement in statements).replace("`callmood.", f"`{dataset}.")
+
+
 def storing_script(dataset="callmood"):
     """Return Terraform's script that stores the metrics of calls, for views and tables in one dataset."""
     template = (ROOT / "infra/warehouse/store_metrics.sql").read_text(encoding="utf-8")
