@@ -104,8 +104,8 @@ class ObjectRef:
 METADATA_WARNINGS = {
     "start_unread": "The start time in the name or metadata is ambiguous, has an unknown format, or is outside the "
     "calendar. The time of the upload or file replaces it.",
-    "leg_missing": "The recording is one leg of a call, and the other leg did not arrive in time (`LEG_WAIT_S`). When "
-    "it arrives, the complete call replaces this result.",
+    "leg_missing": "The recording is one leg of a call, and the other leg is empty, or did not arrive in time "
+    "(`LEG_WAIT_S`). When it arrives, the complete call replaces this result.",
 }
 """dict of str to str: every warning about the metadata of a call, and its meaning."""
 

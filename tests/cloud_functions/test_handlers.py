@@ -328,14 +328,14 @@ def test_other_functions_do_not_import_the_analysis():
 LEGS = {leg: f"2026/2026-11-02T09-14-00Z_call-7_leg-{leg}.wav" for leg in ("agent", "customer")}
 
 
-def storage_with_legs(generations, created="2026-11-02T10:00:00Z"):
+def storage_with_legs(generations, created="2026-11-02T10:00:00Z", empty=()):
     """Return an answer function: Cloud Storage with some legs of a call, each with its current generation."""
     call, rate = soundfile.read(example(1001), frames=10 * 8000)
     contents = {}
     for channel, leg in enumerate(LEGS):
         file = io.BytesIO()
         soundfile.write(file, call[:, channel], rate, format="WAV", subtype="ULAW")
-        contents[leg] = file.getvalue()
+        contents[leg] = b"" if leg in empty else file.getvalue()
 
     def answer(request):
         for leg, generation in generations.items():
@@ -408,3 +408,14 @@ def test_leg_waits_for_the_other_one_and_is_then_analyzed_alone(analyze_calls, g
     assert analyze_calls.push(leg_event("customer", 4)) == 204
     [call] = rows(google, "recordings")
     assert (call["channel_roles"], call["warnings"], call["legs"]) == (["customer"], ["leg_missing"], [])
+
+
+@pytest.mark.parametrize("generation", [4, 12])
+def test_empty_leg_fails_alone_and_the_other_one_is_analyzed(analyze_calls, google, generation):
+    google.answer = storage_with_legs({"agent": 9, "customer": generation}, empty=["customer"])
+    assert analyze_calls.push(leg_event("customer", generation)) == 204
+    assert analyze_calls.push(leg_event("agent", 9)) == 204
+    [call] = rows(google, "recordings")
+    assert (call["object"], call["warnings"], call["legs"]) == (LEGS["agent"], ["leg_missing"], [])
+    assert [(row["object"], row["code"]) for row in rows(google, "failures")] == [(LEGS["customer"], "empty_file")]
+    assert rows(google, "erasures") == []

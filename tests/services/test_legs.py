@@ -142,6 +142,19 @@ def test_failed_leg_that_is_repaired_completes_the_call(store, folder):
     assert DuckDBWarehouse(store).query("SELECT * FROM failures_current") == []
 
 
+def test_empty_leg_fails_alone_and_completes_the_call_when_it_is_repaired(store, folder):
+    put(folder, "agent", seconds=2)
+    (folder / NAME.format("customer")).touch()
+    assert analyze(folder, code=1) == ["analyzed", "failed"]
+    assert [call["warnings"].count("leg_missing") for call in calls(store)] == [1]
+    [failure] = DuckDBWarehouse(store).query("SELECT code, uri FROM failures_current")
+    assert (failure["code"], failure["uri"].endswith("_leg-customer.wav")) == ("empty_file", True)
+    put(folder, "customer", seconds=2)
+    assert analyze(folder) == ["analyzed", "joined"]
+    assert [call["channel_roles"] for call in calls(store)] == [["agent", "customer"]]
+    assert DuckDBWarehouse(store).query("SELECT * FROM failures_current") == []
+
+
 def test_legs_of_other_formats_lengths_and_names_are_joined(store, folder, monkeypatch):
     monkeypatch.setenv("FILENAME_PATTERN", r"(?P<leg>[a-z]+)/(?P<call_id>\d+)")
     for leg, seconds in (("out", 10), ("in", 20)):

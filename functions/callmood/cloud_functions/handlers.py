@@ -90,14 +90,18 @@ def _leg_reader(
 ) -> Callable[[ObjectRef], Recording] | None:
     """Return the function that reads the call of a leg, or None if the event of the other leg completes the call.
 
-    Both events compare the same two generations, so exactly one of them completes the call, in any order of events.
+    Both events compare the same two generations, so exactly one of them completes the call, in any order of events. An
+    empty leg has a failure of its own, and the other one counts as alone.
     """
     from callmood.services.process import retire
     from callmood.sources.gcs import fetch_legs, find_current
 
     current = find_current(clients.storage, ref.bucket, ref.name)
     other = find_current(clients.storage, ref.bucket, names.other)
-    if other is None:
+    if current and current.is_empty:
+        other = None
+    elif other is None or other.is_empty:
+        other = None
         age_s = (datetime.now(UTC) - current.created_at).total_seconds() if current else settings.leg_wait_s
         if age_s < settings.leg_wait_s:
             raise LegAwaited(f"the other leg of the call has not arrived; it may take {settings.leg_wait_s:g} s.")

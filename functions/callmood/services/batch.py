@@ -154,6 +154,11 @@ def _state(path: Path) -> tuple[int, ...] | None:
         return None
 
 
+def _size(path: Path) -> int:
+    state = _state(path)
+    return state[0] if state else 0
+
+
 def _undeliverable(path: Path, ref: ObjectRef, error: Exception, config: AnalysisConfig) -> JsonRow:
     message = f"Unexpected error in callmood ({type(error).__name__}: {error}). Please report it."
     return _failure_row("undeliverable", message, path, ref, config)
@@ -365,9 +370,10 @@ class BatchAnalyzer:
             self._claims.release_all()
 
     def _both_legs(self, path: Path) -> tuple[Path, Path] | None:
-        """Return both files of the call of a leg, if both exist."""
+        """Return both files of the call of a leg, if both exist and neither is empty."""
         legs = call_legs(path, self._config)
-        return legs if legs and all(map(os.path.isfile, legs)) else None
+        # Path.is_file raises an error in an unreadable folder.
+        return legs if legs and all(os.path.isfile(leg) and _size(leg) > 0 for leg in legs) else None  # noqa: PTH113
 
     def retire_readable_folders(self) -> None:
         """Hide failures of folders that are readable now. A folder has no analysis that replaces its failure."""

@@ -100,10 +100,13 @@ class StoredObject:
         That generation.
     created_at : datetime
         Its creation time, with its time zone.
+    is_empty : bool
+        Whether it has no bytes.
     """
 
     ref: ObjectRef
     created_at: datetime
+    is_empty: bool
 
 
 def find_current(client: Client, bucket: str, name: str) -> StoredObject | None:
@@ -122,7 +125,7 @@ def find_current(client: Client, bucket: str, name: str) -> StoredObject | None:
         Cloud Storage did not answer, or denied access.
     """
     blob = client.bucket(bucket).get_blob(name, retry=_RETRY, timeout=_REQUEST_TIMEOUT_S)
-    return StoredObject(ObjectRef(bucket, name, blob.generation), blob.time_created) if blob else None
+    return StoredObject(ObjectRef(bucket, name, blob.generation), blob.time_created, not blob.size) if blob else None
 
 
 def fetch_legs(

@@ -103,6 +103,8 @@ def _is_complete(
         state = file_state(path)
     except OSError:
         return False
+    if state[0] == 0:
+        return False
     if yielded.get(path) == state:
         return True
     settling, since = unsettled.get(path, (None, now))
