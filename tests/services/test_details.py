@@ -1,6 +1,6 @@
 """Calls without a start of their own belong to the day of their start in the details of the telephone system."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -9,6 +9,7 @@ from command_line import json_lines, run
 from recordings import clip
 from warehouse_data import fill
 
+from callmood.monitoring.annotations import Annotations, annotation_row, review_row
 from callmood.services.details import move_calls
 from callmood.warehouse.duckdb import DuckDBWarehouse, InMemoryWarehouse
 
@@ -75,6 +76,23 @@ def test_all_views_show_the_call_on_its_day(warehouse):
     ]
     for view in ("annotated_segments", "reviews_current"):
         assert [row["call_date"].day for row in warehouse.query(f"SELECT call_date FROM {view}")] == [2]
+
+
+def test_review_that_is_imported_after_the_move_is_shown(warehouse):
+    [call] = warehouse.query("SELECT recording_id FROM calls WHERE call_id = 'late'")
+    exported = call | {"call_date": str(UPLOADED), "annotated_by": "bob"}
+    segment = {"channel": "1", "start_s": "0.0", "end_s": "6.0", "emotion": "fear", "sampling": "random"}
+    move_calls(warehouse, BERLIN)
+    now = datetime(2026, 11, 6, tzinfo=UTC)
+    review, annotation = (
+        review_row(exported | {"verdict": "not_worth_it"}, now),
+        annotation_row(exported | segment, now),
+    )
+    Annotations([annotation], [review]).write(warehouse)
+    assert warehouse.query("SELECT verdict, reviewed_by FROM reviews_current") == [
+        {"verdict": "not_worth_it", "reviewed_by": "bob"}
+    ]
+    assert warehouse.query("SELECT annotated_emotion FROM annotated_segments") == [{"annotated_emotion": "fear"}]
 
 
 def test_later_details_move_the_call_again(warehouse):

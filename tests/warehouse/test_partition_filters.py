@@ -27,6 +27,7 @@ LOCAL_MODULES = {
 
 # Statements that read all days, and the reason.
 ALL_DAYS = {
+    "callmood.monitoring.annotations": "the call of a review can have moved to another day; it reads two columns",
     "callmood.services.erase": "an erasure must find every recording of a call or customer",
     "callmood.services.details": "a call of any day can have a start on another day; it reads four columns",
     "callmood.services.reprocess": "the recordings of a bucket have any day",

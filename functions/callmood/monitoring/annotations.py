@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -31,6 +32,8 @@ _MAX_NOTE_CHARS = 5000
 _REQUIRED_COLUMNS = ("recording_id", "call_date", "channel", "start_s", "end_s", "emotion", "sampling")
 _MAX_LISTED_ERRORS = 5
 
+_DAYS = "SELECT DISTINCT recording_id, call_date FROM recordings WHERE recording_id IN UNNEST(@recording_ids)"
+
 
 @dataclass(frozen=True)
 class Annotations:
@@ -48,16 +51,25 @@ class Annotations:
     reviews: list[JsonRow]
 
     def write(self, warehouse: Warehouse) -> None:
-        """Append the rows.
+        """Append the rows, under each day that their recordings have in the warehouse.
+
+        Details can move a call to another day after a person received it.
 
         Parameters
         ----------
         warehouse : Warehouse
             Warehouse with the tables.
         """
+        days: defaultdict[str, list[str]] = defaultdict(list)
+        recording_ids = sorted({row["recording_id"] for row in (*self.segments, *self.reviews)})
+        for known in warehouse.query(_DAYS, {"recording_ids": recording_ids}) if recording_ids else []:
+            days[known["recording_id"]].append(known["call_date"].isoformat())
         for table, rows in (("annotations", self.segments), ("reviews", self.reviews)):
-            if rows:
-                warehouse.append(table, rows)
+            dated = [
+                {**row, "call_date": day} for row in rows for day in days[row["recording_id"]] or [row["call_date"]]
+            ]
+            if dated:
+                warehouse.append(table, dated)
 
 
 def read_annotations(path: Path, annotated_at: datetime) -> Annotations:
