@@ -1,6 +1,6 @@
 """Translated BigQuery SQL: DuckDB returns the values that BigQuery returns."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import duckdb
 import pytest
@@ -33,10 +33,23 @@ VALUES = {
     "DATE_TRUNC(DATE '2024-02-07', WEEK(MONDAY))": date(2024, 2, 5),
     "DATE_TRUNC(DATE '2024-02-07', WEEK)": date(2024, 2, 4),
     "DATE_TRUNC(DATE '2024-02-07', MONTH)": date(2024, 2, 1),
+    "TIMESTAMP_TRUNC(TIMESTAMP '2024-02-07 10:40:00+00', HOUR)": datetime(2024, 2, 7, 10, tzinfo=UTC),
+    "DATE_TRUNC(TIMESTAMP '2024-02-07 10:40:00+00', MINUTE)": datetime(2024, 2, 7, 10, 40, tzinfo=UTC),
+    "TIMESTAMP_TRUNC(TIMESTAMP '2024-02-07 23:40:00+00', DAY, 'Europe/Berlin')": datetime(2024, 2, 7, 23, tzinfo=UTC),
+    "DATETIME_TRUNC(DATETIME '2024-02-07 10:40:00', WEEK)": datetime(2024, 2, 4),
+    "DATE_TRUNC('2024-02-07', MONTH)": date(2024, 2, 1),
     "DATE_ADD(DATE '2024-02-28', INTERVAL 1 DAY)": date(2024, 2, 29),
     "DATE_SUB(DATE '2024-03-01', INTERVAL 1 DAY)": date(2024, 2, 29),
     "DATE_DIFF(DATE '2024-03-01', DATE '2024-02-28', DAY)": 2,
     "TIMESTAMP_DIFF(TIMESTAMP '2024-01-01 00:01:00+00', TIMESTAMP '2024-01-01', SECOND)": 60,
+    "TIMESTAMP_DIFF(TIMESTAMP '2024-01-01 11:00:00+00', TIMESTAMP '2024-01-01 10:59:30+00', HOUR)": 0,
+    "TIMESTAMP_DIFF(TIMESTAMP '2024-01-01 10:00:00+00', TIMESTAMP '2024-01-02 09:00:00+00', DAY)": 0,
+    "DATETIME_DIFF(DATETIME '2024-01-01 11:00:00', DATETIME '2024-01-01 10:59:30', HOUR)": 1,
+    "UNIX_SECONDS(TIMESTAMP '2024-01-01 00:00:00.9+00')": 1704067200,
+    "CAST(2.5 AS INT64)": 3,
+    "CAST(-2.5 AS INT64)": -3,
+    "SAFE_CAST(0.5 AS INT64)": 1,
+    "CAST('2' AS INT64)": 2,
     "FORMAT_TIMESTAMP('%Y-%m-%d %H:%M', TIMESTAMP '2024-06-01 22:30:00+00', 'Europe/Berlin')": "2024-06-02 00:30",
     "FORMAT_DATE('%Y-%m', DATE '2024-06-01')": "2024-06",
     "FORMAT('%.1f s in %d calls of %s', 1.26, 3, 'sales')": "1.3 s in 3 calls of sales",

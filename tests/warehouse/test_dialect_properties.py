@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from zetasql_warehouse import ZetaSQLWarehouse
 
 from callmood.errors import QueryError
 from callmood.warehouse.dialect import bind, render, to_duckdb
@@ -69,6 +70,46 @@ def test_date_trunc_returns_the_first_day_of_the_period(day):
         value = evaluate(f"DATE_TRUNC(DATE '{day}', {period})")
         assert value == first, period
         assert type(value) is date
+
+
+TIME_UNITS = ["MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR"]
+WEEKDAYS = ["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
+WEEKS = [f"WEEK({day})" for day in WEEKDAYS]
+DATE_UNITS = ["DAY", "WEEK", *WEEKS, "ISOWEEK", "MONTH", "QUARTER", "YEAR", "ISOYEAR"]
+
+
+def literals(at):
+    """Return a time as a TIMESTAMP, a DATETIME, and a DATE."""
+    return f"TIMESTAMP '{at:%F %T.%f}+00'", f"DATETIME '{at:%F %T.%f}'", f"DATE '{at:%F}'"
+
+
+@pytest.fixture(scope="module")
+def zetasql():
+    return ZetaSQLWarehouse("UTC", 5)
+
+
+@settings(deadline=None, max_examples=2)
+@given(TIMESTAMPS, TIMESTAMPS | st.timedeltas(timedelta(-3), timedelta(3)), ZONES, st.floats(-1e15, 1e15), INTEGERS)
+@example(datetime(2026, 10, 25, 1, 40, tzinfo=UTC), timedelta(hours=1), "Europe/Berlin", 0.49999999999999994, -5)
+def test_times_and_integers_are_those_of_bigquery(zetasql, at, other, zone, number, halves):
+    stamp, local, day = literals(at)
+    other_stamp, other_local, other_day = literals(at + other if isinstance(other, timedelta) else other)
+    expressions = [f"UNIX_SECONDS({stamp})", *(f"CAST({x!r} AS INT64)" for x in (number, halves / 2))]
+    for unit in (*TIME_UNITS, "DAY"):
+        expressions += [f"{function}_DIFF({stamp}, {other_stamp}, {unit})" for function in ("TIMESTAMP", "DATE")]
+    for unit in DATE_UNITS:
+        expressions += [f"DATE_TRUNC({day}, {unit})", f"DATE_DIFF({day}, {other_day}, {unit})"]
+    for unit in (*TIME_UNITS, *DATE_UNITS):
+        expressions += [
+            f"DATETIME_DIFF({local}, {other_local}, {unit})",
+            f"TIMESTAMP(DATETIME_TRUNC({local}, {unit}))",
+            f"DATE_TRUNC({stamp}, {unit})",
+            f"TIMESTAMP_TRUNC({stamp}, {unit}, '{zone}')",
+        ]
+    sql = "SELECT " + ", ".join(f"{expression} AS x{index}" for index, expression in enumerate(expressions))
+    values = CONNECTION.execute(to_duckdb(sql)).fetchone()
+    [expected] = zetasql.query(sql)
+    assert dict(zip(expressions, values, strict=True)) == dict(zip(expressions, expected.values(), strict=True))
 
 
 @PROPERTY

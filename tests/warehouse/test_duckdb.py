@@ -101,6 +101,13 @@ def test_invalid_row_rejects_all_rows(store):
     assert store.query("SELECT COUNT(*) AS n FROM segments") == [{"n": 0}]
 
 
+@pytest.mark.parametrize("columns", ["1 AS a, 2 AS A", "* FROM segments AS s JOIN segments AS o USING (segment_id)"])
+def test_columns_with_the_same_name_are_a_query_error(store, columns):
+    for run in (store.query, store.query_dataframe):
+        with pytest.raises(QueryError, match="several columns of the result are named"):
+            run(f"SELECT {columns}")
+
+
 def test_unknown_column_is_a_query_error(store):
     with pytest.raises(QueryError, match="no_such"):
         store.query("SELECT no_such FROM segments")

@@ -25,6 +25,31 @@ from callmood.resources import SCHEMAS
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _TEXT_OR_PARAMETER = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|/\*.*?\*/|\$(\w+)""", re.DOTALL)
 
+_TIME_UNITS = ("MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR")
+
+# Days after which a week of BigQuery is one of DuckDB, which begins on Monday.
+_WEEKS = {
+    "ISOWEEK": 0,
+    "WEEK(MONDAY)": 0,
+    "WEEK(SUNDAY)": 1,
+    "WEEK(SATURDAY)": 2,
+    "WEEK(FRIDAY)": 3,
+    "WEEK(THURSDAY)": 4,
+    "WEEK(WEDNESDAY)": 5,
+    "WEEK(TUESDAY)": 6,
+}
+
+_ARGUMENT_TYPES = {
+    exp.DateDiff: exp.DType.DATE,
+    exp.DateTrunc: exp.DType.DATE,
+    exp.DatetimeDiff: exp.DType.DATETIME,
+    exp.DatetimeTrunc: exp.DType.DATETIME,
+    exp.TimestampDiff: exp.DType.TIMESTAMPTZ,
+    exp.TimestampTrunc: exp.DType.TIMESTAMPTZ,
+}
+
+_WHOLE_NUMBERS = (exp.Ceil, exp.Floor, exp.Round)
+
 LAST_DAY = "last_call_date()"
 """str: macro of a local store that returns the last day with recordings. DuckDB evaluates a subquery too late to skip
 the rows of earlier days, so a connection replaces the macro by a constant."""
@@ -275,6 +300,16 @@ def view_templates(folder: Path) -> dict[str, str]:
     return {name: templates[name] for name in TopologicalSorter(reads).static_order()}
 
 
+def _unit(expression: exp.Expr) -> str:
+    unit = expression.args["unit"]
+    return f"WEEK({unit.name})".upper() if isinstance(unit, exp.WeekStart) else str(unit.name).upper()
+
+
+def _typed(function: exp.Expr, value: exp.Expr) -> exp.Expr:
+    """Return the argument of a function; a text is a date or time, as in BigQuery."""
+    return exp.cast(value, _ARGUMENT_TYPES[type(function)]) if value.is_string else value
+
+
 class _Generator(DuckDBGenerator):
     """SQLGlot's DuckDB generator, with corrections where its result differs from BigQuery's."""
 
@@ -282,9 +317,50 @@ class _Generator(DuckDBGenerator):
         # COUNT_IF returns HUGEINT, and NULL if all values are NULL. BigQuery's COUNTIF returns INT64, and 0.
         return f"COUNT(*) FILTER(WHERE {self.sql(expression, 'this')})"
 
-    def datetrunc_sql(self, expression: exp.DateTrunc) -> str:
-        # DuckDB returns a TIMESTAMP for a DATE; BigQuery returns a DATE.
-        return f"CAST({super().datetrunc_sql(expression)} AS DATE)"
+    def _truncate(self, expression: exp.DateTrunc | exp.TimestampTrunc | exp.DatetimeTrunc) -> str:
+        # DuckDB returns a TIMESTAMP for a DATE, weeks begin on Monday, and SQLGlot returns a DATE for a TIMESTAMP.
+        value = self.sql(_typed(expression, expression.this))
+        part, shift, back = _unit(expression), "", ""
+        if days := _WEEKS.get(part):
+            shift, back = f" + INTERVAL {days} DAY", f" - INTERVAL {days} DAY"
+        if part in _WEEKS:
+            part = "WEEK"
+        zone = self.sql(expression, "zone")
+        if not zone:
+            return f"CAST_TO_TYPE(DATE_TRUNC('{part}', {value}{shift}){back}, {value})"
+        local = f"({value} AT TIME ZONE {zone})"
+        start = f"(DATE_TRUNC('{part}', {local}{shift}){back})"
+        if part in _TIME_UNITS:  # at the end of daylight saving time, one local hour is two hours
+            return f"({value} - ({local} - {start}))"
+        return f"({start} AT TIME ZONE {zone})"
+
+    def _difference(self, expression: exp.DateDiff | exp.TimestampDiff | exp.DatetimeDiff) -> str:
+        # Between TIMESTAMPs, BigQuery counts whole intervals. Between others, it counts boundaries, as DuckDB does.
+        for name in ("this", "expression"):
+            expression.set(name, _typed(expression, expression.args[name]))
+        part = _unit(expression)  # SQLGlot changes it
+        boundaries = DuckDBGenerator.TRANSFORMS[type(expression)](self, expression)
+        if part not in (*_TIME_UNITS, "DAY"):
+            return boundaries
+        whole = self.func("DATE_SUB", exp.Literal.string(part), expression.expression, expression.this)
+        return self._if_type("TIMESTAMP WITH TIME ZONE", self.sql(expression, "this"), whole, boundaries)
+
+    def _unix_seconds(self, expression: exp.UnixSeconds) -> str:
+        # SQLGlot rounds; BigQuery returns the last whole second.
+        return f"CAST(FLOOR(EPOCH({self.sql(expression, 'this')})) AS BIGINT)"
+
+    def cast_sql(self, expression: exp.Cast, safe_prefix: str | None = None) -> str:
+        sql = super().cast_sql(expression, safe_prefix)
+        if not expression.to.is_type(exp.DType.BIGINT) or isinstance(expression.this, _WHOLE_NUMBERS):
+            return sql
+        # DuckDB rounds a half to the even number, and BigQuery rounds it away from zero.
+        value = self.sql(expression, "this")
+        rounded = f"{safe_prefix or ''}CAST(ROUND(TRY_CAST({value} AS DOUBLE)) AS BIGINT)"
+        return self._if_type("DOUBLE", value, rounded, sql)
+
+    def _if_type(self, name: str, value: str, result: str, otherwise: str) -> str:
+        """Return SQL that depends on the type of a value; DuckDB decides it once for a query."""
+        return f"CASE WHEN TYPEOF({value}) = '{name}' THEN {result} ELSE {otherwise} END"
 
     def _date_arithmetic(self, expression: exp.Expr) -> str:
         # As for DATE_TRUNC.
@@ -336,6 +412,13 @@ class _Generator(DuckDBGenerator):
     TRANSFORMS = {  # noqa: RUF012 - SQLGlot declares it like this
         **DuckDBGenerator.TRANSFORMS,
         exp.DateAdd: _date_arithmetic,
+        exp.DateDiff: _difference,
         exp.DateSub: _date_arithmetic,
+        exp.DateTrunc: _truncate,
+        exp.DatetimeDiff: _difference,
+        exp.DatetimeTrunc: _truncate,
+        exp.TimestampDiff: _difference,
+        exp.TimestampTrunc: _truncate,
         exp.TimeToStr: _format_time,
+        exp.UnixSeconds: _unix_seconds,
     }

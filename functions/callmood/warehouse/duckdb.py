@@ -7,6 +7,7 @@ import json
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
@@ -349,7 +350,8 @@ class DuckDBWarehouse:
         Raises
         ------
         QueryError
-            The query is not valid BigQuery SQL, names a table or column that does not exist, or would change the store.
+            The query is not valid BigQuery SQL, names a table or column that does not exist, returns two columns with
+            the same name, or would change the store.
         """
         with self._run(sql, parameters) as result:
             columns = [column[0] for column in result.description or ()]
@@ -438,7 +440,9 @@ class DuckDBWarehouse:
         bound = bind(self._translate(sql), parameters or {})
         with self._read() as connection:
             try:
-                yield connection.execute(bound)
+                result = connection.execute(bound)
+                _check_names([column[0] for column in result.description or ()])
+                yield result
             except duckdb.Error as error:
                 raise QueryError(str(error)) from None
 
@@ -515,6 +519,13 @@ class DuckDBWarehouse:
             except duckdb.IOException as error:
                 raise WarehouseError(f"{path} cannot be written: {error}") from None
         return int(written[0]) if written else 0
+
+
+def _check_names(columns: Sequence[str]) -> None:
+    """Raise QueryError if two columns of a result have the same name, which BigQuery does not support."""
+    counts = Counter(name.lower() for name in columns)
+    if repeated := [name for name, count in counts.items() if count > 1]:
+        raise QueryError(f"several columns of the result are named {', '.join(repeated)}; name each of them with AS")
 
 
 def _unmask(values: Any) -> Any:
