@@ -39,7 +39,7 @@ _WEEKS = {
     "WEEK(TUESDAY)": 6,
 }
 
-_ARGUMENT_TYPES = {
+_ARGUMENT_TYPES: dict[type[exp.Expr], exp.DType] = {
     exp.DateDiff: exp.DType.DATE,
     exp.DateTrunc: exp.DType.DATE,
     exp.DatetimeDiff: exp.DType.DATETIME,
