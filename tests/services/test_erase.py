@@ -130,7 +130,7 @@ def record_link(record, tmp_path):
     return record_link
 
 
-@pytest.mark.parametrize("name", ["real.wav", "call-1.wav"], ids=["no call ID", "same call ID"])
+@pytest.mark.parametrize("name", ["real.wav", "2026-11-02T09-15-00Z_call-1.wav"], ids=["no call ID", "same call ID"])
 def test_target_of_a_link_is_deleted(store, record_link, name):
     link, target = record_link(name)
     [result] = erase_all(store, find_recordings(store, call_id="1"))
@@ -178,6 +178,15 @@ def test_erased_content_stays_hidden_under_another_name(store, record):
     assert store.query("SELECT 1 FROM segments_current") == []
     undo_requests(store, find_requests(store, call_id="c-1"))
     assert visible(store) == {"a.wav", "renamed.wav"}
+
+
+def test_undoing_an_erasure_includes_the_copies_without_a_call_id(store, record):
+    for name, ids in (("a.wav", {"call_id": "c-1"}), ("copy.wav", {})):
+        record(name, "a", **ids)
+    erase_all(store, find_recordings(store, call_id="c-1"))
+    undo_requests(store, find_requests(store, call_id="c-1"))
+    assert visible(store) == {"a.wav"}
+    assert store.query("SELECT 1 FROM erasures_current") == []
 
 
 def test_silence_of_another_call_stays_after_an_erasure(store, record):

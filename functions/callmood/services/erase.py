@@ -175,9 +175,9 @@ def find_recordings(
             row["known_at"],
             row["recording_id"] in requested,
             row["content_sha256"],
-            row["call_id"],
+            row["call_id"] or call_id,  # a copy without a call ID is one of this call, also for --undo
             _file_sha256(row, config or AnalysisConfig()),
-            _target_of_other_call(row, config or AnalysisConfig()),
+            _target_of_other_call(row, call_ids, config or AnalysisConfig()),
         )
         for row in rows.values()
     ]
@@ -217,13 +217,12 @@ def _file_sha256(row: JsonRow, config: AnalysisConfig) -> str | None:
     return own[0] if own else row["content_sha256"]
 
 
-def _target_of_other_call(row: JsonRow, config: AnalysisConfig) -> Path | None:
-    """Return the target of a local file that is a link, if the name of the target has another call ID."""
+def _target_of_other_call(row: JsonRow, call_ids: list[str], config: AnalysisConfig) -> Path | None:
+    """Return the target of a local file that is a link, if the name of the target has none of these call IDs."""
     if row["bucket"] or not os.path.islink(row["object"]):  # noqa: PTH114 - it may be in an unreadable folder
         return None
     target = Path(os.path.realpath(row["object"]))
-    call_id = call_metadata(target.as_posix(), {}, config).call_id
-    return None if call_id in (None, row["call_id"]) else target
+    return None if call_metadata(target.as_posix(), {}, config).call_id in (None, *call_ids) else target
 
 
 def _distinct(rows: Iterable[JsonRow], column: str) -> list[str]:
@@ -299,7 +298,8 @@ def erase_recordings(
         try:
             if each.target_of_other_call:
                 message = (
-                    f"The file is a link to {each.target_of_other_call}, whose name has another call ID. Delete both."
+                    f"The file is a link to {each.target_of_other_call}, whose name has another call ID. "
+                    "If it is the same call, delete both."
                 )
                 yield ErasureResult(each.ref, audio_deleted=False, error=message)
             elif each.ref.bucket:
