@@ -4,10 +4,13 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 
 import duckdb
 import pytest
+from call_rows import call, classified, erasure
 from table_rows import commit_row, segment_row
+from warehouse_data import fill
 
 from callmood.errors import QueryError, SchemaError, WarehouseError
 from callmood.warehouse.base import write_analysis
@@ -221,3 +224,22 @@ assert "pandas" not in sys.modules
 def test_rows_are_written_and_queried_without_pandas():
     """Importing it takes 0.2 s and 20 MB in each instance of a function and each command."""
     subprocess.run([sys.executable, "-c", WITHOUT_PANDAS.replace("NOON", NOON)], check=True)
+
+
+def test_last_day_has_calls_that_count():
+    warehouse = InMemoryWarehouse()
+
+    def last_days():
+        [row] = warehouse.query("SELECT ${last_day} AS day")
+        with warehouse.snapshot("call_date >= @first", {"first": date(2026, 1, 1)}) as snapshot:
+            return [row["day"], snapshot.query("SELECT ${last_day} AS day")[0]["day"]]
+
+    assert last_days() == [None, None]
+    for name, day in (("first", 2), ("second", 3), ("third", 4)):
+        fill(warehouse, call(name, at=f"2026-11-0{day}T09:00:00+00:00", customer=[classified(0, 6)]))
+        assert last_days() == [date(2026, 11, day)] * 2
+    fill(warehouse, erasure("third"))
+    assert last_days() == [date(2026, 11, 3)] * 2
+    copied = call("second", at="2026-11-02T09:00:00+00:00", analyzed_at="2026-11-05T00:00:00+00:00", model="2")
+    fill(warehouse, copied)
+    assert last_days() == [date(2026, 11, 2)] * 2

@@ -51,7 +51,7 @@ _ARGUMENT_TYPES: dict[type[exp.Expr], exp.DType] = {
 _WHOLE_NUMBERS = (exp.Ceil, exp.Floor, exp.Round)
 
 LAST_DAY = "last_call_date()"
-"""str: macro of a local store that returns the last day with recordings. DuckDB evaluates a subquery too late to skip
+"""str: macro of a local store that returns the last day with calls. DuckDB evaluates a subquery too late to skip
 the rows of earlier days, so a connection replaces the macro by a constant."""
 
 # The views that define stored metrics, in the order of their hash in Terraform.
@@ -82,7 +82,7 @@ def render(
     ----------
     sql : str
         BigQuery SQL that can contain ``${dataset}``, ``${time_zone}``, ``${min_calls_per_group}``,
-        ``${metrics_version}``, `view_parts`, and two days. ``${last_day}`` is the last day with recordings; Terraform
+        ``${metrics_version}``, `view_parts`, and two days. ``${last_day}`` is the last day with calls; Terraform
         renders the current day, so that BigQuery reads only the days that a view needs. ``${first_unstored_day}`` is
         the first day whose metrics are computed from segments if they are not stored: here all days; with Terraform's
         ``store_metrics`` none, because BigQuery would read the segments of every day of the report.
@@ -112,7 +112,7 @@ def render(
         "metrics_version": metrics_version(),
         "first_unstored_day": "DATE '0001-01-01'",
         **view_parts(),
-        "last_day": last_day or f"(SELECT MAX(call_date) FROM `{dataset}.recordings`)",  # noqa: S608 - a template
+        "last_day": last_day or f"(SELECT MAX(call_date) FROM `{dataset}.recordings_current`)",  # noqa: S608 - a template
     }
 
     def value(match: re.Match[str]) -> str:
@@ -282,6 +282,7 @@ def view_until(template: str, last_day: date, min_calls_per_group: int) -> str:
     return render(sql, dataset="", min_calls_per_group=min_calls_per_group, last_day=f"DATE '{last_day.isoformat()}'")
 
 
+@cache
 def view_templates(folder: Path) -> dict[str, str]:
     """Return the BigQuery SQL template of each view by name. Each view follows the views that it reads.
 

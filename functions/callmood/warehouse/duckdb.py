@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from copy import copy
+from datetime import date
 from functools import cache, partial
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -51,7 +52,9 @@ _PANDAS_TYPES = {
     "TIMESTAMP WITH TIME ZONE": "datetime64[us, UTC]",
 }
 
-_LAST_DAY_SQL = "SELECT MAX(call_date) FROM recordings"
+# The rows of the newest day may all be replaced, for example because their calls moved to the days of their starts.
+_LAST_DAY_SQL = "SELECT MAX(call_date) FROM recordings_current"
+_NEWEST_DAY_SQL = "SELECT MAX(call_date) FROM recordings"
 
 # DuckDB would parse a constant twice: VALUES hides it from the optimizer.
 _APPEND = """
@@ -89,6 +92,16 @@ def _view_sql(time_zone: str, min_calls_per_group: int) -> Mapping[str, str]:
     """Return the SQL of all views by name, in the order of their creation."""
     translate = partial(to_duckdb, time_zone=time_zone, min_calls_per_group=min_calls_per_group)
     return {name: translate(sql) for name, sql in view_templates(SCHEMAS / "views").items()}
+
+
+@cache
+def _last_day_names() -> tuple[str, ...]:
+    """Return the names in SQL that depends on the last day: of the macro, and of views."""
+    names = [LAST_DAY.removesuffix("()")]
+    for name, sql in view_templates(SCHEMAS / "views").items():
+        if "${last_day}" in sql or any(f"${{dataset}}.{other}" in sql for other in names):
+            names.append(name)
+    return tuple(names)
 
 
 @cache
@@ -286,9 +299,10 @@ class DuckDBWarehouse:
             for table in tables().values():
                 self._update_table(connection, table)
             complete_erasures(connection)
-            connection.execute(f"CREATE OR REPLACE MACRO {LAST_DAY} AS ({_LAST_DAY_SQL})")
             for name, sql in view_sql.items():
                 connection.execute(f'CREATE OR REPLACE VIEW "{name}" AS {sql}')
+                if name == "recordings_current":  # for the views that follow
+                    connection.execute(f"CREATE OR REPLACE MACRO {LAST_DAY} AS ({_LAST_DAY_SQL})")
             connection.execute("DELETE FROM store_version")
             connection.execute(bind("INSERT INTO store_version VALUES ($version)", {"version": version}))
 
@@ -390,32 +404,50 @@ class DuckDBWarehouse:
             A warehouse whose views contain only these recordings, without `insights` and `agents_compared`, which
             depend on the last day of the store. No program can write to the store meanwhile.
         """
+        with self._read() as connection, self._selected(connection, condition, parameters):
+            days = connection.execute("SELECT call_date FROM recordings_current LIMIT 2").fetchall()
+            if len(days) == 1:  # the segments of many recordings need too much memory
+                connection.execute("CREATE TEMP TABLE segments AS" + bind(_SEGMENTS, {"day": days[0][0]}))
+            reader = copy(self)
+            reader._session = connection
+            yield reader
+
+    @contextmanager
+    def _selected(
+        self, connection: duckdb.DuckDBPyConnection, condition: str, parameters: Mapping[str, object]
+    ) -> Iterator[None]:
+        """Select recordings into temporary tables. Names refer to these first, also in views."""
         related, selected = (
             bind(self._translate(sql.format(condition=condition)), parameters) for sql in (_RELATED, _SELECTED)
         )
-        with self._read() as connection:
-            # Names refer to temporary tables first, also in views.
-            reader = copy(self)
-            reader._session = connection
-            try:
-                connection.execute(f"CREATE TEMP TABLE recordings AS {related}")
-                connection.execute(f"CREATE TEMP TABLE recordings_current AS {selected}")
-                days = connection.execute("SELECT call_date FROM recordings_current LIMIT 2").fetchall()
-                if len(days) == 1:  # the segments of many recordings need too much memory
-                    connection.execute("CREATE TEMP TABLE segments AS" + bind(_SEGMENTS, {"day": days[0][0]}))
-                yield reader
-            finally:
-                for name in ("segments", "recordings_current", "recordings"):
-                    connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
+        try:
+            connection.execute(f"CREATE TEMP TABLE recordings AS {related}")
+            connection.execute(f"CREATE TEMP TABLE recordings_current AS {selected}")
+            yield
+        finally:
+            for name in ("segments", "recordings_current", "recordings"):
+                connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
     @contextmanager
-    def _read(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open the file for reading. The last day with recordings is a constant: see `LAST_DAY`."""
+    def _read(self, sql: str = "") -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open the file for reading. For SQL that depends on the last day, it is a constant: see `LAST_DAY`."""
         with self._connect(read_only=True) as connection, self._interruptible(connection):
-            [day] = connection.execute(_LAST_DAY_SQL).fetchone() or (None,)
-            value = f"'{day}'" if day else "NULL"
-            connection.execute(f"CREATE OR REPLACE TEMP MACRO {LAST_DAY} AS CAST({value} AS DATE)")
+            if any(name in sql.lower() for name in _last_day_names()):
+                day = self._last_day(connection)
+                value = f"'{day}'" if day else "NULL"
+                connection.execute(f"CREATE OR REPLACE TEMP MACRO {LAST_DAY} AS CAST({value} AS DATE)")
             yield connection
+
+    def _last_day(self, connection: duckdb.DuckDBPyConnection) -> date | None:
+        """Return the last day with calls. Usually it is the newest day, which is checked without reading the others."""
+        newest: date | None
+        [newest] = connection.execute(_NEWEST_DAY_SQL).fetchone() or (None,)
+        if newest is not None and self._session is None:  # the recordings are not selected yet
+            with self._selected(connection, "call_date = @day", {"day": newest}):
+                if connection.execute("SELECT 1 FROM recordings_current LIMIT 1").fetchall():
+                    return newest
+        [newest] = connection.execute(_LAST_DAY_SQL).fetchone() or (None,)
+        return newest
 
     @contextmanager
     def _interruptible(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -438,7 +470,7 @@ class DuckDBWarehouse:
     @contextmanager
     def _run(self, sql: str, parameters: Mapping[str, object] | None) -> Iterator[duckdb.DuckDBPyConnection]:
         bound = bind(self._translate(sql), parameters or {})
-        with self._read() as connection:
+        with self._read(bound) as connection:
             try:
                 result = connection.execute(bound)
                 _check_names([column[0] for column in result.description or ()])
@@ -504,7 +536,7 @@ class DuckDBWarehouse:
             raise QueryError(f"unknown view or table {name!r}; choose one of {', '.join(known)}")
         options = "FORMAT csv, HEADER" if form == "csv" else "FORMAT parquet"
         is_file = path.is_file() or not path.exists()
-        with self._read() as connection:
+        with self._read(name) as connection:
             try:
                 # COPY does not accept parameters.
                 target = bind("$path", {"path": str(path.resolve() if is_file else path)})
