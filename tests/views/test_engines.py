@@ -4,9 +4,10 @@ import os
 from datetime import date, datetime
 
 import pytest
+from example_days import check
 from stack.services import PROJECT
-from warehouse_data import assert_equal_rows, sort_rows
-from zetasql_warehouse import NOT_EXECUTED
+from warehouse_data import BERLIN, assert_equal_rows, sort_rows
+from zetasql_warehouse import NOT_EXECUTED, ZetaSQLWarehouse
 
 from callmood.errors import QueryError
 from callmood.warehouse.schema import views
@@ -39,6 +40,13 @@ def test_only_named_views_are_not_executed_by_zetasql(zetasql_reports):
     for view in NOT_EXECUTED:
         with pytest.raises(QueryError, match="Unsupported built-in function"):
             zetasql_reports.warehouse.query(f"SELECT * FROM {view}")
+
+
+def test_threshold_of_zero_has_no_ratio():
+    """A division by 0 is an error in BigQuery, but not in DuckDB."""
+    warehouse = ZetaSQLWarehouse(**BERLIN)
+    warehouse.append("drift_checks", [check("noise_db", "ks", statistic=0.2, threshold=0.0, reference="abc")])
+    assert warehouse.query("SELECT threshold_ratio FROM drift_checks_current") == [{"threshold_ratio": None}]
 
 
 @pytest.mark.parametrize("view", views())
