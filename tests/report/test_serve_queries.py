@@ -1,4 +1,4 @@
-"""Which queries of `callmood serve` run again or wait for others: those of a page that a person opens do not wait."""
+"""Requests to `callmood serve`: which queries run again, which wait for others, and how a recording is sent."""
 
 import os
 import sys
@@ -88,6 +88,17 @@ def test_served_calls_change_with_details_releases_and_erasures(tmp_path):
     replaced = answers()
     for earlier, later in ((before, loaded), (loaded, published), (published, replaced)):
         assert all(old != new for old, new in zip(earlier, later, strict=True))
+
+
+def test_recording_is_sent_as_audio_whatever_its_name(tmp_path):
+    file, warehouse = tmp_path / "call.htm", InMemoryWarehouse()
+    file.write_bytes(b"<script>alert(1)</script>")
+    rows = call("one", customer=[], bucket="", object=str(file), container="wav", codec="pcm_mulaw")
+    fill(warehouse, rows)
+    report = StoreReport(warehouse, store="calls", zone=ZoneInfo("UTC"), min_calls_per_group=5, audio_cache=tmp_path)
+    client = TestClient(make_app(report), base_url="http://localhost")
+    answer = client.get(f"/audio/{rows['recordings'][0]['recording_id']}")
+    assert (answer.content, answer.headers["content-type"]) == (file.read_bytes(), "audio/wav")
 
 
 def test_stopping_server_answers_waiting_requests_at_once(report, store, monkeypatch):

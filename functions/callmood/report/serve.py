@@ -278,14 +278,16 @@ class StoreReport:
         """Send the recording of a call in a format that browsers play. Supports range requests, for seeking."""
         with self._recording(request) as snapshot:
             call = self._find_call(snapshot, request)
-        path = find_local_file(call)
+        path, container = find_local_file(call), call["container"]
         if path is not None and not is_browser_playable(call):
+            container = "mp3"
             copy = self._audio_cache / f"{call['recording_id']}.mp3"
             with self._transcode_lock:
                 path = copy if copy.exists() or transcode_to_mp3(call, path, copy) else None
         if path is None:
             raise HTTPException(404)
-        return FileResponse(path)
+        # Not by its name: a browser would run the scripts of a recording that is named like a page.
+        return FileResponse(path, media_type=f"audio/{'mpeg' if container == 'mp3' else container}")
 
     def asset(self, request: Request) -> Response:
         """Send a style sheet or a script."""
