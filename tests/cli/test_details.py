@@ -57,6 +57,7 @@ def test_details_of_a_telephone_system_fill_fields(store, tmp_path):
             (),
             "2 invalid rows, so nothing was loaded: line 2: the start",
         ),
+        (f"call_id,note\n1,{'x' * 131_073}\n", (), "is not valid CSV after line 1"),
         ("call_id\n1\n", ("--column", "uniqueid=call_id"), "no column uniqueid"),
         ("call_id\n1\n", ("--column", "call_id"), "NAME=FIELD"),
     ],

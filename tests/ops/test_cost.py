@@ -13,6 +13,7 @@ from stored_metrics import other_views, store_metrics, store_outcomes
 from typer.testing import CliRunner
 
 from callmood.cli.app import app
+from callmood.errors import CallmoodError
 from callmood.ops.cost import PRICES, FunctionSpec, Workload, estimate, load_prices, tile_bytes
 from callmood.warehouse.duckdb import DuckDBWarehouse
 
@@ -50,6 +51,15 @@ def test_custom_prices_replace_list_prices(tmp_path):
     (tmp_path / "prices.json").write_text(json.dumps(expensive))
     given = json.loads(cost("--hours", "10", "--json", "--prices", str(tmp_path / "prices.json")).stdout)
     assert given["usd"] == pytest.approx(10 * total(Workload(hours=10)))
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"prices": {"vcpu_second": {"usd": "1"}}}'])
+def test_invalid_prices_are_reported(tmp_path, content):
+    (tmp_path / "prices.json").write_text(content)
+    with pytest.raises(CallmoodError, match="cannot be read as prices"):
+        load_prices(tmp_path / "prices.json")
+    with pytest.raises(CallmoodError, match="cannot be read as prices"):
+        load_prices(tmp_path)
 
 
 def test_every_price_names_its_source():

@@ -57,6 +57,10 @@ def test_command_prints_the_digest_of_the_last_day(store):
     assert (row["first_day"], row["last_day"]) == ("2026-11-02", "2026-11-08")
 
 
+def test_week_before_all_calendars_is_reported(store):
+    assert "too early" in run("digest", "--store", store.path, "--last-day", "0001-01-03", code=2)
+
+
 def test_command_posts_a_signed_message_to_the_webhook(store, monkeypatch):
     monkeypatch.setenv("ALERT_SECRET", SECRET)
     with scripted_http() as receiver:

@@ -15,6 +15,8 @@ from callmood.errors import CallmoodError
 
 commands = typer.Typer()
 
+_FIRST_YEAR = 1970  # of earlier weeks, the days that they are compared with may not exist
+
 _LAST_DAY = "SELECT MAX(call_date) AS day FROM recordings_current"
 
 
@@ -63,6 +65,8 @@ def digest(
         raise CallmoodError(
             f"store {store} contains no calls; analyze some with: callmood analyze FOLDER --store {store}"
         )
+    if day.year < _FIRST_YEAR:
+        raise CallmoodError(f"{day} is too early; the last day of a week with calls is in {_FIRST_YEAR} or later")
     summary = weekly_digest(warehouse, day, settings.min_calls_per_group)
     if topic:
         from google.cloud.pubsub_v1 import PublisherClient

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from callmood.errors import CallmoodError
+
 PRICES = Path(__file__).with_name("prices.json")
 
 # Two channels of 8 kHz mu-law, the usual format of telephone systems.
@@ -102,9 +104,26 @@ def load_prices(path: Path = PRICES) -> Mapping[str, Any]:
     ----------
     path : Path
         `prices.json`, or a file with the same keys.
+
+    Raises
+    ------
+    CallmoodError
+        The file is not JSON, or lacks a price.
     """
-    prices: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        prices: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not _is_complete(prices):
+            raise ValueError(f"it needs the keys and numbers of {PRICES}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CallmoodError(f"{path} cannot be read as prices: {error!r}") from None
     return prices
+
+
+def _is_complete(prices: Mapping[str, Any]) -> bool:
+    shipped = json.loads(PRICES.read_text(encoding="utf-8"))
+    numbers = [prices["prices"][name]["usd"] for name in shipped["prices"]]
+    numbers += [other["usd_per_hour"] for other in prices["alternatives"] if other["name"]]
+    return shipped.keys() <= prices.keys() and all(isinstance(number, int | float) for number in numbers)
 
 
 def estimate(workload: Workload, function: FunctionSpec, prices: Mapping[str, Any]) -> list[CostItem]:

@@ -82,13 +82,17 @@ def read_details(path: Path, config: AnalysisConfig, columns: Mapping[str, str])
         raise CallmoodError(f"{path} is not UTF-8; convert it, for example with iconv") from None
     header = text.partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
-    names = [str(name) for name in reader.fieldnames or ()]
+    try:
+        names = [str(name) for name in reader.fieldnames or ()]
+        lines = list(reader)
+    except csv.Error as error:
+        raise CallmoodError(f"{path} is not valid CSV after line {reader.line_num}: {error}") from None
     if missing := sorted(set(columns) - set(names)):
         raise CallmoodError(f"{path} has no column {', '.join(missing)}; it has {', '.join(names)}")
     now = datetime.now(UTC)
     rows: dict[str, JsonRow] = {}
     errors: list[str] = []
-    for number, values in enumerate(reader, 2):
+    for number, values in enumerate(lines, 2):
         known = {columns.get(name, name): value for name, value in values.items() if name and isinstance(value, str)}
         call = call_metadata("", known, config)
         if call.call_id is None:
