@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -83,6 +84,12 @@ def row(clip: Clip, duration_s: float) -> Row:
         race=clip.race,
         votes=clip.votes,
     )
+
+
+def digest(rows: Sequence[Row]) -> str:
+    """Return a hash of the clips, 8 hexadecimal digits. Paths are excluded, because the corpora may have moved."""
+    clips = [(row.corpus, row.clip, row.speaker, row.emotion, row.split) for row in rows]
+    return hashlib.sha256(repr(clips).encode()).hexdigest()[:8]
 
 
 def write(rows: Sequence[Row], path: Path) -> None:

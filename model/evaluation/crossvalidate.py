@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from rich.console import Console
@@ -65,6 +66,8 @@ def crossvalidate(
     ------
     ConfigError
         The manifest has too few speakers, corpora, or sentences.
+    RunError
+        The folder contains folds of another configuration or manifest.
     """
     conf = folds.train_split_only(conf)
     if by == "corpus":
@@ -91,11 +94,18 @@ def test(conf: Config, fold: Fold, run: Path, cache: Path) -> list[Predictions]:
     -------
     list of Predictions
         One for each of `CONDITIONS`.
+
+    Raises
+    ------
+    RunError
+        The folder contains a fold of another configuration or manifest.
     """
     file = run / "emotion.tflite"
+    with TemporaryDirectory() as folder:
+        fold_manifest = Path(folder) / "manifest.parquet"
+        manifest.write(fold.rows, fold_manifest)
+        runs.start(run, conf, fold_manifest, resume=True)
     if not file.with_suffix(".json").exists():
-        manifest.write(fold.rows, run / "manifest.parquet")
-        runs.start(run, conf, run / "manifest.parquet", resume=True)
         train(conf, fold.rows, run, cache)
         write_model(file, to_tflite(load_network(run)), run_metadata(run), {BASELINE: (run / BASELINE).read_bytes()})
     model = load_model(file)

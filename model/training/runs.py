@@ -39,13 +39,12 @@ def start(run: Path, conf: config.Config, manifest_file: Path, resume: bool) -> 
                 shutil.copyfile(manifest_file, temporary)
     elif not resume:
         raise RunError(f"{run} already contains a run; continue it with --resume, or choose another folder")
-    elif config.read(own_config) != conf or _clips(own_manifest) != _clips(manifest_file):
+    elif config.read(own_config) != conf or not _same_clips(own_manifest, manifest_file):
         raise RunError(f"{run} was started with another configuration or manifest; choose another folder")
 
 
-def _clips(file: Path) -> list[tuple[str, ...]]:
-    """Return the relevant columns of a manifest. Paths are excluded, because the corpora may have moved."""
-    return [(row.corpus, row.clip, row.speaker, row.emotion, row.split) for row in manifest.read(file)]
+def _same_clips(one: Path, other: Path) -> bool:
+    return manifest.digest(manifest.read(one)) == manifest.digest(manifest.read(other))
 
 
 def save_checkpoint(checkpoint: Path, state: Sequence[keras.Variable], history: History) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from model import config
 from model.config import Config, ConfigError
+from model.data import manifest
 from model.data.manifest import Row
 from model.files import write_json
 from model.training import folds, search_space, tune_plots
@@ -84,7 +85,7 @@ def open_study(file: Path, base: Config, space: SearchSpace, rows: Sequence[Row]
     subject = {
         "config": base.digest(),
         "space": space.model_dump(mode="json", exclude={"trials"}),
-        "clips": len(rows),
+        "clips": manifest.digest(rows),
     }
     if study.user_attrs.setdefault("subject", subject) != subject:
         raise ConfigError(f"{file} is a study of another configuration, search space, or manifest; choose another file")

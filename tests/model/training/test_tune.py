@@ -1,6 +1,7 @@
 """Tuning and cross-validation on synthetic tones. These tests need TensorFlow (extra `train`)."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from model_program import model_error, model_output
 from callmood.emotion.model import load_model
 from model import config
 from model.config import ConfigError
+from model.data import manifest
 from model.evaluation import crossvalidate
 from model.training import search_space, tune
 
@@ -89,6 +91,21 @@ def test_another_study_is_not_overwritten(root):
     (root / "other.toml").write_text(SPACE.replace("1e-6", "1e-5"))
     options = ["--space", root / "other.toml", "--study", root / "study.db", "--trials", 3]
     message = model_error("tune", *arguments(root), *options)
+    assert "is a study of another configuration, search space, or manifest" in message
+
+
+def with_one_label_changed(path, out):
+    rows = manifest.read(path)
+    manifest.write([replace(rows[0], emotion="anger" if rows[0].emotion != "anger" else "neutral"), *rows[1:]], out)
+
+
+def test_study_of_another_manifest_is_not_continued(folder, monkeypatch):
+    monkeypatch.setattr(tune, "score", lambda *_: 1.0)
+    options = ["--config", folder / "small.toml", "--space", folder / "space.toml", "--study", folder / "study.db"]
+    (folder / "space.toml").write_text(SPACE)
+    model_output("tune", *options, "--manifest", folder / "m.parquet", "--trials", 1)
+    with_one_label_changed(folder / "m.parquet", folder / "m.parquet")
+    message = model_error("tune", *options, "--manifest", folder / "m.parquet", "--trials", 2)
     assert "is a study of another configuration, search space, or manifest" in message
 
 
@@ -210,3 +227,9 @@ def test_cross_validation_tests_every_speaker_on_an_independent_model(root, monk
     monkeypatch.setattr(crossvalidate, "train", lambda *_: pytest.fail("trained again"))
     model_output("crossvalidate", *options)
     assert json.loads((root / "folds.json").read_text()) == report
+    # The results of another configuration or manifest are not reported.
+    (root / "wider.toml").write_text(CONFIG.replace("size = 16", "size = 24"))
+    with_one_label_changed(root / "m.parquet", root / "changed.parquet")
+    for option, file in (("--config", "wider.toml"), ("--manifest", "changed.parquet")):
+        message = "was started with another configuration or manifest; choose another folder"
+        assert message in model_error("crossvalidate", *options, option, root / file)
