@@ -96,12 +96,16 @@ def promote(
     store: StoreOption = None,
 ) -> None:
     """Promote a registered version to production, for all recordings or for a share of them."""
-    from model.deployment.promote import describe, promote, publish_results
+    from model.deployment.promote import describe, open_warehouses, promote, publish_results
 
+    if canary is not None and (store or dataset):
+        raise typer.BadParameter(
+            "--store and --dataset apply to the promotion for all recordings; omit them with --canary"
+        )
+    warehouses = open_warehouses(store, dataset)  # before the alias changes, so that a missing store changes nothing
     models = Registry(registry)
     release = promote(models, alias, version, canary)
-    if canary is None:
-        publish_results(release.version, store, dataset)
+    publish_results(release.version, warehouses)
     _synchronize(models)
     print(describe(alias, release))
 
@@ -118,12 +122,13 @@ def rollback(
     store: StoreOption = None,
 ) -> None:
     """Remove a canary, or return to the previous version."""
-    from model.deployment.promote import describe, publish_results
+    from model.deployment.promote import describe, open_warehouses, publish_results
     from model.deployment.rollback import rollback
 
+    warehouses = open_warehouses(store, dataset)
     models = Registry(registry)
     release = rollback(models, alias, canary)
-    publish_results(release.version, store, dataset)
+    publish_results(release.version, warehouses)
     _synchronize(models)
     print(describe(alias, release))
 

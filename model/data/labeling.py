@@ -31,7 +31,7 @@ from callmood.report.templates import render_script
 from callmood.sources.folder import read_file
 from callmood.types import EMOTIONS, SAMPLE_RATE, JsonRow, ObjectRef, Recording
 from callmood.warehouse.base import Warehouse
-from callmood.warehouse.duckdb import DuckDBWarehouse
+from callmood.warehouse.duckdb import DuckDBWarehouse, require_store
 
 PAGE = Path(__file__).parent / "label_page"
 COLUMNS = (
@@ -303,13 +303,11 @@ def open_warehouse(source: Path | str, time_zone: str, min_calls_per_group: int)
 
     Raises
     ------
-    CallmoodError
+    WarehouseError
         The store does not exist.
     """
     if isinstance(source, str):
         from callmood.warehouse.bigquery import BigQueryWarehouse
 
         return BigQueryWarehouse(source)
-    if not source.exists():
-        raise CallmoodError(f"store {source} does not exist; create it with callmood analyze FOLDER --store {source}")
-    return DuckDBWarehouse(source, time_zone, min_calls_per_group)
+    return DuckDBWarehouse(require_store(source), time_zone, min_calls_per_group)

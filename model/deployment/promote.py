@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from google.api_core.exceptions import GoogleAPIError
@@ -10,6 +11,7 @@ from google.auth.exceptions import GoogleAuthError
 from callmood.errors import CallmoodError, RegistryError, WarehouseError
 from callmood.models.registry import Registry, Release
 from callmood.services import reprocess
+from callmood.warehouse.base import Warehouse
 
 
 def promote(registry: Registry, alias: str, version: str, canary: float | None) -> Release:
@@ -49,23 +51,37 @@ def promote(registry: Registry, alias: str, version: str, canary: float | None) 
     return registry.update(alias, "promote" if canary is None else "canary", changed)
 
 
-def publish_results(version: str, store: Path | None, dataset: str | None) -> None:
+def open_warehouses(store: Path | None, dataset: str | None) -> list[Warehouse]:
+    """Open the warehouses whose reports a promotion changes.
+
+    Raises
+    ------
+    WarehouseError
+        The store does not exist, or cannot be opened.
+    """
+    warehouses: list[Warehouse] = []
+    if store:
+        from callmood.warehouse.duckdb import DuckDBWarehouse, require_store
+
+        warehouses.append(DuckDBWarehouse(require_store(store)))
+    if dataset:
+        from callmood.warehouse.bigquery import BigQueryWarehouse
+
+        warehouses.append(BigQueryWarehouse(dataset))
+    return warehouses
+
+
+def publish_results(version: str, warehouses: Iterable[Warehouse]) -> None:
     """Make reports use a version's analyses of calls that earlier versions analyzed too.
 
     Raises
     ------
     WarehouseError
-        The warehouse is not updated. The alias is changed nevertheless.
+        A warehouse is not updated. The alias is changed nevertheless.
     """
     try:
-        if store:
-            from callmood.warehouse.duckdb import DuckDBWarehouse
-
-            reprocess.publish_version(DuckDBWarehouse(store), version)
-        if dataset:
-            from callmood.warehouse.bigquery import BigQueryWarehouse
-
-            reprocess.publish_version(BigQueryWarehouse(dataset), version)
+        for warehouse in warehouses:
+            reprocess.publish_version(warehouse, version)
     except (CallmoodError, GoogleAPIError, GoogleAuthError) as error:
         raise WarehouseError(
             f"{version} is in production, but reports still use earlier versions: {error}. Fix the cause, and repeat "

@@ -28,7 +28,7 @@ from callmood.monitoring.drift import COUNT_METRICS, MEAN_METRICS
 from callmood.settings import ReportSettings, load_settings
 from callmood.types import EMOTIONS, SAMPLE_RATE, CallMetadata, JsonRow, ObjectRef, Recording
 from callmood.warehouse.base import Warehouse
-from callmood.warehouse.duckdb import DuckDBWarehouse
+from callmood.warehouse.duckdb import DuckDBWarehouse, require_store
 from model.augmentation.conditions import CALL_LEVELS, AcousticCondition, apply_condition
 from model.data.corpora import Clip
 from model.files import atomic_write
@@ -155,10 +155,10 @@ def reference_from_store(store: Path, model: EmotionModel, since: date, until: d
     Raises
     ------
     CallmoodError
-        The store has no complete rows of this model version.
+        The store does not exist, or has no complete rows of this model version.
     """
     settings = load_settings(ReportSettings)
-    warehouse = DuckDBWarehouse(store, settings.time_zone, settings.min_calls_per_group)
+    warehouse = DuckDBWarehouse(require_store(store), settings.time_zone, settings.min_calls_per_group)
     rows = query_features(warehouse, model.version, since, until)
     return build_reference(rows, model.version, f"calls from {since} to {until}")
 

@@ -18,6 +18,7 @@ from callmood.emotion.self_test import check_self_test
 from callmood.errors import RegistryError
 from callmood.models.registry import Registry, Release
 from callmood.types import ObjectRef
+from callmood.warehouse.duckdb import DuckDBWarehouse
 from model.deployment import promote, rollback
 
 RECORDING_IDS = [ObjectRef("calls", f"{number}.wav", 1).recording_id for number in range(4000)]
@@ -92,6 +93,25 @@ def test_invalid_command_reports_an_error(registry, one, capsys, arguments, mess
     assert command(name, *(one if each == "ONE" else each for each in given), "--registry", registry.uri) == 1
     assert message in capsys.readouterr().err
     assert registry.releases() == {}
+
+
+def test_missing_store_is_refused_before_the_alias_changes(registry, one, two, tmp_path, capsys):
+    at = ("--registry", registry.uri, "--store", tmp_path / "typo.duckdb")
+    assert command("promote", one, *at) == 1
+    assert registry.releases() == {}
+    promote_versions(registry, one, two)
+    assert command("rollback", *at) == 1
+    assert registry.release("production").version == two
+    assert "typo.duckdb does not exist" in capsys.readouterr().err
+    assert not (tmp_path / "typo.duckdb").exists()
+
+
+def test_store_of_a_canary_is_refused(registry, one, two, tmp_path, capsys):
+    promote_versions(registry, one)
+    at = ("--registry", registry.uri, "--store", DuckDBWarehouse(tmp_path / "calls.duckdb").path)
+    assert command("promote", two, *at, "--canary", "0.1") == 2
+    assert "with --canary" in " ".join(capsys.readouterr().err.split())
+    assert registry.release("production").canary is None
 
 
 def test_canary_share_is_between_0_and_1(registry, one, two):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from callmood.errors import CallmoodError
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -91,12 +89,12 @@ def open_store(path: Path) -> DuckDBWarehouse:
 
     Raises
     ------
-    CallmoodError
+    WarehouseError
         The file does not exist.
     """
-    if not path.exists():
-        raise CallmoodError(f"store {path} does not exist; create it with: callmood analyze FOLDER --store {path}")
-    return create_store(path, read_report_settings())
+    from callmood.warehouse.duckdb import require_store
+
+    return create_store(require_store(path), read_report_settings())
 
 
 def open_warehouse(store: Path, dataset: str | None) -> Warehouse:
@@ -111,7 +109,7 @@ def open_warehouse(store: Path, dataset: str | None) -> Warehouse:
 
     Raises
     ------
-    CallmoodError
+    WarehouseError
         No dataset is named, and the file does not exist.
     """
     if dataset is None:

@@ -154,6 +154,19 @@ class _ThreadLock:
                 self._changed.notify_all()
 
 
+def require_store(path: Path) -> Path:
+    """Return the path of a store that must exist: opening a missing store would create an empty one.
+
+    Raises
+    ------
+    WarehouseError
+        The file does not exist.
+    """
+    if not path.exists():
+        raise WarehouseError(f"store {path} does not exist; create it with: callmood analyze FOLDER --store {path}")
+    return path
+
+
 class DuckDBWarehouse:
     """A warehouse in one DuckDB file. Each operation opens and closes the file, so several processes can share it.
 

@@ -100,3 +100,10 @@ def test_version_that_is_not_the_canary_is_not_compared(store, registry, capsys)
     assert command("compare-canary", "0123456789ab", *at) == 2
     assert "0123456789ab is not the canary" in capsys.readouterr().err
     assert command("compare-canary", registry.release("production").version, *at) == 0, "it is in production already"
+
+
+def test_comparison_in_a_missing_store_is_not_possible(registry, tmp_path, capsys):
+    canary, results = registry.release("production").canary, tmp_path / "typo.duckdb"
+    assert command("compare-canary", canary, "--registry", registry.uri, "--results", results) == 2
+    assert "typo.duckdb does not exist" in capsys.readouterr().err
+    assert not results.exists()
