@@ -133,7 +133,7 @@ def test_day_without_calls_is_not_an_error(monitor):
     assert service.requests == []
 
 
-@pytest.mark.parametrize("body", [{"day": "yesterday"}, {"day": 7}, [1], "2026-11-01"])
+@pytest.mark.parametrize("body", [{"day": "yesterday"}, {"day": "0001-01-05"}, {"day": 7}, [1], "2026-11-01"])
 def test_body_without_a_valid_day_is_rejected(monitor, body):
     assert request(monitor[0], body) == 400
 

@@ -151,6 +151,7 @@ def test_accuracy_is_measured_on_calls_of_the_last_90_days(tmp_path):
     store = DuckDBWarehouse(tmp_path / "calls.duckdb")
     append_calls(store, "2026-08-03", np.random.default_rng(4), 3)
     append_calls(store, "2026-08-04", np.random.default_rng(5), 2)
+    append_calls(store, "2026-11-03", np.random.default_rng(6), 4)
     location = ("recording_id", "call_date", "channel", "start_s", "end_s")
     for segment in store.query("SELECT * FROM segments_current"):
         row = {name: str(segment[name]) if name == "call_date" else segment[name] for name in location}
@@ -205,6 +206,11 @@ class TestCommand:
         rows = [json.loads(line) for line in run.stdout.splitlines()]
         assert run.exit_code == 0
         assert {row["call_date"] for row in rows} == {"2026-11-02"}
+
+    def test_day_before_all_calls_is_an_error(self, path):
+        run = self.run(path, "--day", "0001-01-05")
+        assert run.exit_code == 2
+        assert "0001-01-05 is too early" in run.output
 
     def test_reference_of_another_model_is_ignored(self, path, tmp_path, month):
         other = json.loads(month[1]) | {"model_version": "another"}

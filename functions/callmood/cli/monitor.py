@@ -11,6 +11,8 @@ import typer
 from callmood.cli.environment import open_store, open_warehouse
 from callmood.cli.options import DEFAULT_STORE, JsonOption, StoreOption, example
 from callmood.cli.output import err, out, plural, print_json, print_table
+from callmood.errors import CallmoodError
+from callmood.names.start_times import EARLIEST
 
 commands = typer.Typer()
 
@@ -42,6 +44,8 @@ def monitor(
 
     settings = load_settings(DriftSettings)
     local_store = open_store(store)
+    if day and min(day).year < EARLIEST.year:
+        raise CallmoodError(f"{min(day).date()} is too early; calls start in {EARLIEST.year} or later")
     days = [each.date() for each in day or ()] or [row["call_date"] for row in local_store.query(_UNCHECKED_DAYS)]
     load_reference = reference_loader(settings.model_uri, settings.reference_uri)
     rows = []

@@ -24,6 +24,7 @@ from callmood.cloud_functions.pubsub import (
     read_json,
 )
 from callmood.errors import BadEvent, LegAwaited
+from callmood.names.start_times import EARLIEST
 from callmood.settings import AlertSettings, DatasetSettings, MonitorSettings
 
 log = logging.getLogger(__name__)
@@ -125,6 +126,8 @@ def handle_schedule(
             body: Any = read_json(request.stream.read(MAX_BODY_BYTES + 1))
             today = datetime.now(settings.zone).date()
             day = date.fromisoformat(body["day"]) if body else today - timedelta(days=1)
+            if day.year < EARLIEST.year:
+                raise ValueError(f"{day} is too early; calls start in {EARLIEST.year} or later")
         except (ValueError, TypeError, KeyError, BadEvent) as error:
             log.error("Not checked: the body contains no valid day: %s", error)
             return 'send {"day": "2026-11-20"}, or nothing for yesterday', 400

@@ -21,7 +21,7 @@ _CALLS = "SELECT * FROM call_features WHERE call_date = @day ORDER BY recording_
 _ANNOTATIONS = """
 SELECT model_version, recording_id, COUNTIF(is_correct) AS correct, COUNT(*) AS annotated
 FROM annotated_segments
-WHERE call_date >= @first AND sampling = 'random' AND is_correct IS NOT NULL
+WHERE call_date >= @first AND call_date <= @day AND sampling = 'random' AND is_correct IS NOT NULL
 GROUP BY model_version, recording_id
 ORDER BY model_version, recording_id
 """
@@ -57,7 +57,7 @@ def check_day(
     warehouse : Warehouse
         Warehouse with the views.
     day : date
-        Day in the configured time zone.
+        Day in the configured time zone, in 1970 or later.
     load_reference : callable
         Returns the reference of a model version. Without one, it returns None, and the calls are not compared.
     min_calls_per_group : int
@@ -107,9 +107,9 @@ def check_day(
 
 
 def _accuracy_rows(warehouse: Warehouse, day: date, checked_at: datetime) -> list[JsonRow]:
-    """Return one row per model version, over the randomly sampled, annotated segments of 90 days."""
+    """Return one row per model version, over the randomly sampled, annotated segments of the 90 days up to this day."""
     by_version: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for call in warehouse.query(_ANNOTATIONS, {"first": day - _ACCURACY_PERIOD}):
+    for call in warehouse.query(_ANNOTATIONS, {"first": day - _ACCURACY_PERIOD, "day": day}):
         by_version[call["model_version"]].append((call["correct"], call["annotated"]))
     rows = []
     for version, calls in by_version.items():
