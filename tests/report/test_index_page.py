@@ -257,3 +257,28 @@ def test_back_button_reverts_a_link(index_page, queue):
     index_page.go_back()
     assert state(index_page) == {}
     assert index_page.input_value("[name=queue]") == ""
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["days=abc", "days=1e9", "from=foo", "from=2026-11-31", "from=1026-11-02", "flag=constructor", "sort=__proto__"],
+)
+def test_edited_address_shows_the_calls(open_page, site, state):
+    with open_page(page_url(site, state=state)) as page:
+        page.wait_for_selector("#list tbody tr")
+        page.wait_for_selector("#trend svg")
+
+
+def test_period_in_reverse_order_is_the_period(open_page, site):
+    with open_page(page_url(site, state="from=2026-11-20&to=2026-11-02")) as page:
+        page.wait_for_selector("#list tbody tr")
+        assert page.input_value("[name=from]") == "2026-11-02"
+        assert page.input_value("[name=to]") == "2026-11-20"
+
+
+def test_year_can_be_typed(open_page, site):
+    with open_page(page_url(site, state="from=2026-11-02&to=2026-11-20")) as page:
+        page.wait_for_selector("#list tbody tr")
+        page.focus("[name=from]")
+        page.keyboard.type("11032026")  # month, day, year
+        page.wait_for_function("location.hash.includes('from=2026-11-03')")

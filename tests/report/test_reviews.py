@@ -181,3 +181,39 @@ def test_filtered_list_is_exported_as_csv(index_page, tmp_path):
     assert shown == f"{len(rows)} calls"
     assert {row["queue"] for row in rows} == {"sales"}
     assert [row["call"] for row in rows][:50] == index_page.locator("#list tbody th a").all_text_contents()
+
+
+def test_two_tabs_keep_the_reviews_of_each_other(open_page, small_store, tmp_path):
+    site = build_site(tmp_path, small_store)
+    with open_page(page_url(site, "call.html", f"call={CALL}"), is_new=True) as page:
+        page.wait_for_selector("body[data-state=loaded]")
+        other = page.context.new_page()
+        other.goto(page_url(site, "call.html", f"call={3:032x}"))
+        other.wait_for_selector("body[data-state=loaded]")
+        page.check("#review [value=agree]")
+        other.check("#review [value='not_worth_it']")
+        other.goto(page_url(site, "call.html", f"call={CALL}"))
+        other.reload()
+        other.wait_for_selector("#review [value=agree]:checked")
+        page.wait_for_function("callmood.reviews.countOwn() === 2")
+
+
+def test_note_belongs_to_the_call_on_which_it_was_typed(open_page, small_store, tmp_path):
+    first, second = CALL, f"{3:032x}"
+    site = build_site(tmp_path, small_store)
+    with open_page(page_url(site, "call.html", f"call={first}"), is_new=True) as page:
+        page.wait_for_selector("body[data-state=loaded]")
+        page.evaluate("call => { location.hash = `call=${call}`; }", second)
+        page.wait_for_function("name => document.title.startsWith(name)", arg=page_title(small_store, second))
+        page.focus("#review [name=note]")
+        page.keyboard.type("about the second")
+        page.go_back()
+        page.wait_for_function("name => document.title.startsWith(name)", arg=page_title(small_store, first))
+        assert page.input_value("#review [name=note]") == ""
+        notes = page.evaluate("callmood.reviews.reviewed().map(([call, { note }]) => [call, note])")
+    assert notes == [[second, "about the second"]]
+
+
+def page_title(store, call):
+    [row] = store.query("SELECT call_id, uri FROM calls WHERE recording_id = @id", {"id": call})
+    return row["call_id"] or row["uri"].rpartition("/")[2]

@@ -105,12 +105,27 @@ callmood.longDate = (day) => callmood.date(day, { weekday: "short" });
 
 callmood.addDays = (day, n) => new Date(Date.parse(`${day}T00:00Z`) + n * DAY_MS).toISOString().slice(0, 10);
 
+// Whether a text is a real date.
+callmood.isDay = (text) =>
+  /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)) && callmood.addDays(text, 0) === text;
+
 callmood.countDays = (first, last) => Math.round((Date.parse(last) - Date.parse(first)) / DAY_MS) + 1;
 
 // --- state: filters and sort order are in the address after #, so that a link or a bookmark restores the view -----
 
+const VALID = new Map([
+  ["from", callmood.isDay],
+  ["to", callmood.isDay],
+  ["days", (text) => /^(all|[1-9]\d{0,3})$/.test(text)],
+  ["t", (text) => Number(text) >= 0 && Number.isFinite(Number(text))],
+]);
+
 callmood.state = {
-  read: () => Object.fromEntries(new URLSearchParams(location.hash.slice(1))),
+  // Values that no page writes are left out: people edit addresses.
+  read() {
+    const values = [...new URLSearchParams(location.hash.slice(1))];
+    return Object.fromEntries(values.filter(([name, value]) => VALID.get(name)?.(value) ?? true));
+  },
   toHash(values) {
     const set = Object.entries(values).filter(([, value]) => value !== "" && value !== null && value !== undefined);
     return `#${new URLSearchParams(set)}`;

@@ -40,7 +40,7 @@ callmood.filters = (() => {
   const NAMES = {
     weekday: (value) => FULL_WEEKDAYS[Number(value) - 1] ?? value,
     hour: hourText,
-    flag: (value) => metrics.FLAGS[value]?.title ?? value,
+    flag: (value) => (Object.hasOwn(metrics.FLAGS, value) ? metrics.FLAGS[value].title : value),
     review: () => "needs review",
     q: (value) => `“${value}”`,
   };
@@ -58,6 +58,7 @@ callmood.filters = (() => {
     ];
     const valuesOf = (key) => sorted(new Set(callmood.calls.map((call) => call[key]).filter((value) => value !== null)));
     const numbersOf = (key) => [...new Set(callmood.calls.map((call) => call[key]))].sort((a, b) => a - b).map(String);
+    for (const field of [fields.from, fields.to]) [field.min, field.max] = callmood.days;
     fill(fields.queue, options("All queues", valuesOf("queue")));
     fill(fields.agent, options("All agents", valuesOf("agent")));
     fill(fields.direction, options("Both directions", valuesOf("direction")));
@@ -88,8 +89,9 @@ callmood.filters = (() => {
   function showFilters(state) {
     const [from, to] = metrics.period(state);
     fields.days.value = state.from || state.to ? "custom" : state.days || "28";
-    fields.from.value = from;
-    fields.to.value = to;
+    for (const [field, day] of [[fields.from, from], [fields.to, to]]) {
+      if (document.activeElement !== field) field.value = day; // a year is typed digit by digit
+    }
     for (const name of [...GROUP, "flag", "emotion"]) show(fields[name], state[name]);
     const isActive = [...PERIOD, ...GROUP, ...LIST].some((key) => state[key]);
     document.querySelector("#clear").hidden = !isActive;
@@ -114,7 +116,8 @@ callmood.filters = (() => {
   }
 
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("change", ({ target: { name, value } }) => {
+  form.addEventListener("change", ({ target: { name, value, validity } }) => {
+    if (!validity.valid) return; // a day before the first call, such as in the year 2 while 2026 is being typed
     const period = { days: "", from: "", to: "" };
     if (name === "days" && value === "custom") return fields.from.focus();
     if (name === "days") return callmood.state.update({ ...period, days: value === "28" ? "" : value, page: "" });

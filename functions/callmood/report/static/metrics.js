@@ -24,7 +24,7 @@ callmood.metrics = {
   // Returns the first and last day of the selected period. Default: the last four weeks that have calls.
   period({ from, to, days }) {
     const [first, last] = callmood.days;
-    if (from || to) return [from || first, to || last];
+    if (from || to) return [from || first, to || last].sort();
     if (days === "all" || !last) return [first, last];
     const start = callmood.addDays(last, 1 - Number(days || 28));
     return [start > first ? start : first, last];
@@ -141,13 +141,13 @@ callmood.metrics = {
     const words = (q ?? "").toLowerCase().split(/\s+/).filter(Boolean);
     const found = calls.filter((call) => {
       if (review && !call.needsAttention) return false;
-      if (flag && FLAGS[flag] && !FLAGS[flag].test(call)) return false;
+      if (Object.hasOwn(FLAGS, flag) && !FLAGS[flag].test(call)) return false;
       if (emotion && !hasEmotion(call, emotion)) return false;
       if (!words.length) return true;
       const text = callmood.metrics.searchText(call);
       return words.every((word) => text.includes(word));
     });
-    found.sort(orders[sort] ?? orders.priority);
+    found.sort(Object.hasOwn(orders, sort) ? orders[sort] : orders.priority);
     return reversed ? found.reverse() : found;
   },
 
@@ -186,9 +186,12 @@ callmood.metrics = {
     };
   })(),
 
-  // Returns one row per day of the period. `weekNegativity` covers the seven days that end on the day. It is null on days
+  // Returns one row per day of the period that is not before the first or after the last call. `weekNegativity` covers the seven days that end on the day. It is null on days
   // without calls, and where fewer than three of the seven days have calls.
-  trend(calls, [from, to]) {
+  trend(calls, period) {
+    const [first, last] = callmood.days;
+    const from = period[0] > first ? period[0] : first;
+    const to = period[1] < last ? period[1] : last;
     const callsByDay = callmood.metrics.groupBy(calls, (call) => call.day);
     const days = [];
     for (let day = callmood.addDays(from, -6); day <= to; day = callmood.addDays(day, 1)) {

@@ -27,16 +27,26 @@ callmood.review = (() => {
   }
 
   function render(newCall) {
+    const isOther = call?.id !== newCall.id;
+    if (call && isOther) saveTyped();
     call = newCall;
     segment = null;
     fill(status, "");
     form.elements.reviewer.value = reviews.reviewer();
-    renderForm();
+    renderForm(isOther);
     renderSegment();
   }
 
-  function renderForm() {
-    if (!call || form.contains(document.activeElement)) return;
+  // The browser can go back to another call while the form has the focus, without an event of the form.
+  function saveTyped() {
+    const { verdict = "", note = "" } = reviews.review(call.id) ?? {};
+    const typed = form.elements.note.value.trim();
+    if (form.elements.verdict.value === (verdict ?? "") && typed === (note ?? "")) return;
+    report(reviews.setReview(call, form.elements.verdict.value, typed));
+  }
+
+  function renderForm(isOther = false) {
+    if (!call || (!isOther && form.contains(document.activeElement))) return;
     const { verdict, note } = reviews.review(call.id) ?? {};
     for (const input of form.elements.verdict) input.checked = input.value === verdict;
     form.elements.note.value = note ?? "";

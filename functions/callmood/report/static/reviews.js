@@ -55,16 +55,19 @@ callmood.reviews = (() => {
     return (sent = sent.then(post, post));
   }
 
-  // Saves one line. Returns a promise that fails if it cannot be saved.
-  async function save(kind, line) {
+  // Saves one value. Returns a promise that fails if it cannot be saved.
+  async function save(kind, key, value) {
     window.dispatchEvent(new Event("reviewschange"));
     if (isServed) {
-      await send(kind, line);
+      await send(kind === "labels" ? "segments" : kind, value.line);
     } else {
-      const own = (map) => [...map].filter(([, value]) => value.line);
-      localStorage.setItem(STORAGE_KEY, JSON.stringify({ labels: own(labels), reviews: own(reviews) }));
+      const own = readBrowser(); // another tab may have saved others
+      own[kind] = [...own[kind].filter(([other]) => other !== key), [key, value]];
+      localStorage.setItem(STORAGE_KEY, JSON.stringify(own));
     }
   }
+
+  if (!isServed) window.addEventListener("storage", ({ key }) => key === STORAGE_KEY && load());
 
   function reviewer(name) {
     try {
@@ -86,14 +89,16 @@ callmood.reviews = (() => {
       sampling: "report",
       annotated_by: reviewer(),
     };
-    labels.set(keyOf(call, segment), { emotion, predicted: predicted(segment), sampling: "report", callId: call.id, line });
-    return save("segments", line);
+    const label = { emotion, predicted: predicted(segment), sampling: "report", callId: call.id, line };
+    labels.set(keyOf(call, segment), label);
+    return save("labels", keyOf(call, segment), label);
   }
 
   function setReview(call, verdict, note) {
     const line = { recording_id: call.id, call_date: call.day, verdict, note, annotated_by: reviewer() };
-    reviews.set(call.id, { verdict, note, line });
-    return save("reviews", line);
+    const review = { verdict, note, line };
+    reviews.set(call.id, review);
+    return save("reviews", call.id, review);
   }
 
   const predicted = ({ probabilities }) => callmood.EMOTIONS[probabilities.indexOf(Math.max(...probabilities))];
