@@ -97,6 +97,10 @@ def import_labels(
     from callmood.monitoring.annotations import read_annotations
 
     found = read_annotations(labels, datetime.now(UTC))
-    found.write(open_warehouse(store, dataset))
+    unknown = found.write(open_warehouse(store, dataset))
     reviews = f" and {plural(len(found.reviews), 'review')}" if found.reviews else ""
     err.print(f"{plural(len(found.segments), 'label')}{reviews} imported.", highlight=False)
+    if unknown:
+        effect = "has no effect" if unknown == 1 else "have no effect"
+        reason = "the warehouse does not contain the recording_id"
+        err.print(f"{plural(unknown, 'line')} {effect}: {reason}.", highlight=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -50,7 +51,7 @@ class Annotations:
     segments: list[JsonRow]
     reviews: list[JsonRow]
 
-    def write(self, warehouse: Warehouse) -> None:
+    def write(self, warehouse: Warehouse) -> int:
         """Append the rows, under each day that their recordings have in the warehouse.
 
         Details can move a call to another day after a person received it.
@@ -59,17 +60,25 @@ class Annotations:
         ----------
         warehouse : Warehouse
             Warehouse with the tables.
+
+        Returns
+        -------
+        int
+            Number of rows whose recording is not in the warehouse.
         """
-        days: defaultdict[str, list[str]] = defaultdict(list)
+        known_days: defaultdict[str, list[str]] = defaultdict(list)
         recording_ids = sorted({row["recording_id"] for row in (*self.segments, *self.reviews)})
         for known in warehouse.query(_DAYS, {"recording_ids": recording_ids}) if recording_ids else []:
-            days[known["recording_id"]].append(known["call_date"].isoformat())
+            known_days[known["recording_id"]].append(known["call_date"].isoformat())
         for table, rows in (("annotations", self.segments), ("reviews", self.reviews)):
             dated = [
-                {**row, "call_date": day} for row in rows for day in days[row["recording_id"]] or [row["call_date"]]
+                {**row, "call_date": day}
+                for row in rows
+                for day in known_days.get(row["recording_id"], [row["call_date"]])
             ]
             if dated:
                 warehouse.append(table, dated)
+        return sum(row["recording_id"] not in known_days for row in (*self.segments, *self.reviews))
 
 
 def read_annotations(path: Path, annotated_at: datetime) -> Annotations:
@@ -150,9 +159,10 @@ def review_row(line: Mapping[str, str], reviewed_at: datetime) -> JsonRow:
     if note is not None and len(note) > _MAX_NOTE_CHARS:
         raise ValueError(f"the note has {len(note)} characters; at most {_MAX_NOTE_CHARS} are possible")
     reviewer = (line.get("annotated_by") or "").strip() or None
+    recording_id = _recording_id(line)
     return {
-        "review_id": row_id(line["recording_id"], reviewer, reviewed_at.isoformat()),
-        "recording_id": line["recording_id"],
+        "review_id": row_id(recording_id, reviewer, reviewed_at.isoformat()),
+        "recording_id": recording_id,
         "call_date": date.fromisoformat(line["call_date"]).isoformat(),
         "verdict": verdict,
         "note": note,
@@ -176,14 +186,16 @@ def annotation_row(line: Mapping[str, str], annotated_at: datetime) -> JsonRow:
     ValueError
         A value is invalid.
     """
-    emotion, sampling = line["emotion"].strip().lower(), line["sampling"].strip()
+    emotion, sampling = line["emotion"].strip().lower(), (line["sampling"] or "").strip()
     if emotion not in ANNOTATED_EMOTIONS:
         raise ValueError(f"unknown emotion {emotion!r}; choose one of {', '.join(ANNOTATED_EMOTIONS)}")
     if sampling not in SAMPLINGS:
         raise ValueError(f"unknown sampling {sampling!r}; choose one of {', '.join(SAMPLINGS)}")
     annotator = (line.get("annotated_by") or "").strip() or None
-    segment = (line["recording_id"], int(line["channel"]), float(line["start_s"]), float(line["end_s"]))
+    segment = (_recording_id(line), int(line["channel"]), float(line["start_s"]), float(line["end_s"]))
     recording_id, channel, start_s, end_s = segment
+    if not 0 <= start_s < end_s < math.inf:
+        raise ValueError(f"{start_s:g} s to {end_s:g} s is not a segment; the end must be after the start")
     return {
         "annotation_id": row_id(*segment, annotator),
         "recording_id": recording_id,
@@ -196,3 +208,9 @@ def annotation_row(line: Mapping[str, str], annotated_at: datetime) -> JsonRow:
         "annotated_by": annotator,
         "annotated_at": annotated_at.isoformat(),
     }
+
+
+def _recording_id(line: Mapping[str, str]) -> str:
+    if not (line["recording_id"] or "").strip():
+        raise ValueError("the recording_id is empty")
+    return line["recording_id"]
