@@ -11,6 +11,7 @@ from registry_changes import promote_versions
 
 from callmood.emotion import population
 from callmood.emotion.population import Population
+from callmood.errors import WarehouseError
 from callmood.models.resolver import open_population
 from callmood.services import calibrate
 from callmood.warehouse.duckdb import DuckDBWarehouse
@@ -68,9 +69,13 @@ def test_backfill_uses_the_population_of_its_model(registry, tmp_path, one, two,
     assert file.read_bytes() == given.to_json()
 
 
-def test_promotion_is_kept_if_reports_cannot_be_updated(registry, tmp_path, one, capsys):
-    (tmp_path / "no.duckdb").write_text("not a store")
-    assert command("promote", one, "--registry", registry.uri, "--store", tmp_path / "no.duckdb") == 1
+def test_promotion_is_kept_if_reports_cannot_be_updated(registry, tmp_path, one, capsys, monkeypatch):
+    def locked(*_):
+        raise WarehouseError("the store is locked")
+
+    store = DuckDBWarehouse(tmp_path / "calls.duckdb").path
+    monkeypatch.setattr(DuckDBWarehouse, "append", locked)
+    assert command("promote", one, "--registry", registry.uri, "--store", store) == 1
     assert f"{one} is in production, but reports still use earlier versions" in capsys.readouterr().err
     assert registry.release("production").version == one
 
