@@ -20,7 +20,10 @@ def listing(registry: Registry) -> dict[str, Any]:
 
 def lines(registry: Registry) -> Iterator[str]:
     """Yield the same as lines of text."""
-    for version in registry.versions():
+    versions = registry.versions()
+    if not versions:
+        yield f"{registry.uri} has no versions"
+    for version in versions:
         yield _version_line(version.lineage, version.files)
     for change in registry.history():
         yield f"{change['at']}  {change['action']} {change['version']} as {change['alias']}, {change['share']:.0%}"

@@ -84,6 +84,9 @@ def test_metadata_of_a_registered_version_cannot_change(registry, tmp_path, caps
     [
         (("promote", "0123456789ab"), "has no version '0123456789ab'"),
         (("promote", "ONE", "--canary", "0.5"), "promote a first version without --canary"),
+        (("promote", "ONE", "--alias", "my alias"), "'my alias' is not a valid alias"),
+        (("promote", "ONE", "--alias", "-x"), "'-x' is not a valid alias"),
+        (("promote", "ONE", "--alias", "abcdefabcdef"), "'abcdefabcdef' is not a valid alias"),
         (("rollback",), "no alias 'production'"),
         (("register", "--model", "nowhere.tflite"), "nowhere"),
     ],
@@ -95,9 +98,16 @@ def test_invalid_command_reports_an_error(registry, one, capsys, arguments, mess
     assert registry.releases() == {}
 
 
+def test_registry_without_versions_is_reported(tmp_path, capsys):
+    assert command("versions", "--registry", tmp_path / "typo") == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'typo'} has no versions\n"
+
+
 def test_missing_store_is_refused_before_the_alias_changes(registry, one, two, tmp_path, capsys):
     at = ("--registry", registry.uri, "--store", tmp_path / "typo.duckdb")
     assert command("promote", one, *at) == 1
+    (tmp_path / "no.duckdb").write_text("not a store")
+    assert command("promote", one, "--registry", registry.uri, "--store", tmp_path / "no.duckdb") == 1
     assert registry.releases() == {}
     promote_versions(registry, one, two)
     assert command("rollback", *at) == 1

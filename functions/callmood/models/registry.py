@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 PRODUCTION = "production"
 
-_REGISTRY_URI = re.compile(r"(?P<root>.+)@(?P<name>[A-Za-z0-9][A-Za-z0-9_-]*)")
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+_REGISTRY_URI = re.compile(rf"(?P<root>.+)@(?P<name>{_NAME})")
 _ALIASES = "aliases.json"
 _MODEL, _METADATA, _SELF_TEST, _LINEAGE = "emotion.tflite", "emotion.json", "selftest.npz", "lineage.json"
 _MAX_ATTEMPTS = 5
@@ -332,11 +333,16 @@ class Registry:
         Raises
         ------
         RegistryError
-            `transition` raises it, or other processes change the aliases during every attempt.
+            A URI cannot select the new alias, `transition` raises it, or other processes change the aliases during
+            every attempt.
         """
         for _ in range(_MAX_ATTEMPTS):
             state, etag = self._state()
             current = _release(state["aliases"][alias]) if alias in state["aliases"] else None
+            if current is None and (MODEL_VERSION.fullmatch(alias) or not re.fullmatch(_NAME, alias)):
+                raise RegistryError(
+                    f"{alias!r} is not a valid alias; use letters, digits, - and _, and not the form of a version"
+                )
             release = transition(current)
             if release == current:
                 return release
