@@ -18,7 +18,7 @@ from callmood.models.registry import PRODUCTION, Registry
 from callmood.types import EMOTIONS, JsonRow
 from callmood.warehouse.base import Warehouse
 from callmood.warehouse.bigquery import BigQueryWarehouse
-from callmood.warehouse.duckdb import DuckDBWarehouse, require_store
+from model.stores import open_store
 
 # Recordings arrive after the start of the call that dates them. Calls that started earlier are from a backfill, and
 # without this limit BigQuery would scan the whole table.
@@ -177,7 +177,7 @@ def compare_canary_in(results: str, registry: Registry, version: str, limits: Li
         The DuckDB file does not exist.
     """
     if results.endswith(".duckdb"):
-        return compare_canary(DuckDBWarehouse(require_store(Path(results))), registry, version, limits)
+        return compare_canary(open_store(Path(results)), registry, version, limits)
     return compare_canary(BigQueryWarehouse(results), registry, version, limits, MAX_AGE)
 
 

@@ -12,6 +12,7 @@ from callmood.errors import CallmoodError, RegistryError, WarehouseError
 from callmood.models.registry import Registry, Release
 from callmood.services import reprocess
 from callmood.warehouse.base import Warehouse
+from model.stores import open_store
 
 
 def promote(registry: Registry, alias: str, version: str, canary: float | None) -> Release:
@@ -61,9 +62,7 @@ def open_warehouses(store: Path | None, dataset: str | None) -> list[Warehouse]:
     """
     warehouses: list[Warehouse] = []
     if store:
-        from callmood.warehouse.duckdb import DuckDBWarehouse, require_store
-
-        warehouses.append(DuckDBWarehouse(require_store(store)))
+        warehouses.append(open_store(store))
     if dataset:
         from callmood.warehouse.bigquery import BigQueryWarehouse
 

@@ -25,13 +25,13 @@ from callmood.config import AnalysisConfig
 from callmood.emotion.model import EmotionModel
 from callmood.errors import CallmoodError
 from callmood.monitoring.drift import COUNT_METRICS, MEAN_METRICS
-from callmood.settings import ReportSettings, load_settings
 from callmood.types import EMOTIONS, SAMPLE_RATE, CallMetadata, JsonRow, ObjectRef, Recording
 from callmood.warehouse.base import Warehouse
-from callmood.warehouse.duckdb import DuckDBWarehouse, require_store
+from callmood.warehouse.duckdb import DuckDBWarehouse
 from model.augmentation.conditions import CALL_LEVELS, AcousticCondition, apply_condition
 from model.data.corpora import Clip
 from model.files import atomic_write
+from model.stores import open_store
 from model.training.baseline_sampling import sample_emotion_mixes
 
 Samples = NDArray[np.float32]
@@ -157,9 +157,7 @@ def reference_from_store(store: Path, model: EmotionModel, since: date, until: d
     CallmoodError
         The store does not exist, or has no complete rows of this model version.
     """
-    settings = load_settings(ReportSettings)
-    warehouse = DuckDBWarehouse(require_store(store), settings.time_zone, settings.min_calls_per_group)
-    rows = query_features(warehouse, model.version, since, until)
+    rows = query_features(open_store(store), model.version, since, until)
     return build_reference(rows, model.version, f"calls from {since} to {until}")
 
 

@@ -7,11 +7,13 @@ from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_files import command, model_file
 from registry_changes import change_self_test, damage_self_test, promote_versions, truncate_model
+from table_rows import commit_row
 
 from callmood.emotion.model import RUNTIMES, load_model
 from callmood.emotion.self_test import check_self_test
@@ -114,6 +116,20 @@ def test_missing_store_is_refused_before_the_alias_changes(registry, one, two, t
     assert registry.release("production").version == two
     assert "typo.duckdb does not exist" in capsys.readouterr().err
     assert not (tmp_path / "typo.duckdb").exists()
+
+
+def test_promotion_keeps_the_time_zone_of_the_store(registry, one, tmp_path, monkeypatch):
+    def views():
+        with duckdb.connect(str(store)) as connection:
+            return str(connection.execute("SELECT sql FROM duckdb_views() WHERE NOT internal ORDER BY 1").fetchall())
+
+    store = tmp_path / "calls.duckdb"
+    monkeypatch.setenv("TIME_ZONE", "Asia/Kolkata")
+    DuckDBWarehouse(store, "Asia/Kolkata").append("recordings", [commit_row()])
+    before = views()
+    assert command("promote", one, "--registry", registry.uri, "--store", store) == 0
+    assert "Asia/Kolkata" in before
+    assert views() == before
 
 
 def test_store_of_a_canary_is_refused(registry, one, two, tmp_path, capsys):
