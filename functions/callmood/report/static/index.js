@@ -14,7 +14,10 @@
     const none = calls.length ? "No emotion was inferred in these calls." : "No calls with these filters.";
     const reason = withEmotion.length === 0 ? none : summary.isSuppressed ? few : null;
     const select = (changes) => callmood.state.update({ ...changes, page: "" });
-    const rows = metrics.trend(metrics.filterByGroup(state, callmood.calls), metrics.period(state));
+    const [from, to] = metrics.period(state);
+    const [first, last] = callmood.days; // the period of a link can begin centuries before
+    const drawn = [from > first ? from : first, to < last ? to : last];
+    const rows = metrics.trend(metrics.filterByGroup(state, callmood.calls), drawn);
     const isShown = rows.some((row) => row.negativity !== null || row.weekNegativity !== null);
     if (reason || days < 2 || !isShown) {
       const needed = `${callmood.minCallsPerGroup} calls on a day, or in seven days`;

@@ -186,12 +186,9 @@ callmood.metrics = {
     };
   })(),
 
-  // Returns one row per day of the period that is not before the first or after the last call. `weekNegativity` covers the seven days that end on the day. It is null on days
+  // Returns one row per day of the period. `weekNegativity` covers the seven days that end on the day. It is null on days
   // without calls, and where fewer than three of the seven days have calls.
-  trend(calls, period) {
-    const [first, last] = callmood.days;
-    const from = period[0] > first ? period[0] : first;
-    const to = period[1] < last ? period[1] : last;
+  trend(calls, [from, to]) {
     const callsByDay = callmood.metrics.groupBy(calls, (call) => call.day);
     const days = [];
     for (let day = callmood.addDays(from, -6); day <= to; day = callmood.addDays(day, 1)) {
