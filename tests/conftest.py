@@ -1,5 +1,6 @@
 """Fixtures that several test modules use, and the tiers of tests."""
 
+import gc
 import os
 import shutil
 import signal
@@ -43,6 +44,12 @@ def pytest_ignore_collect(collection_path, config):
     if config.getoption("markexpr") == "not slow" and collection_path.is_file() and _is_slow(collection_path):
         return True
     return None
+
+
+def pytest_collection_finish():
+    """Exclude the imported modules from garbage collection, which would visit a million objects again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
