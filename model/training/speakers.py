@@ -196,7 +196,7 @@ def fit_speaker_space(model: EmotionModel, clips: Sequence[Clip], cache: Path) -
     """
     if model.encoder is None:
         raise CallmoodError(
-            f"model {model.version} has no pre-trained encoder, so its embeddings do not tell speakers apart"
+            f"model {model.version} has no pre-trained encoder: its embeddings cannot separate speakers"
         )
     sampled = sample_clips(clips, CLIPS_PER_SPEAKER)
     parts = [embeddings(model, sampled, condition, cache) for condition in CONDITIONS]

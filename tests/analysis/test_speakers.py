@@ -1,4 +1,4 @@
-"""The speakers of a channel with several parties: whom the model can tell apart, and who speaks first."""
+"""The speakers of a channel with several parties: which of them the model can separate, and who speaks first."""
 
 import hashlib
 import json

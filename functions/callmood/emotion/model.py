@@ -60,7 +60,7 @@ class EmotionModel:
     population : Population or None
         The population of callers that the model is calibrated with.
     encoder : str or None
-        Weights of the encoder. Models with the same encoder have the same embeddings. None: trained from scratch.
+        Pre-trained weights of the encoder, which fine-tuning can have changed. None: trained from scratch.
     speakers : bytes or None
         The packed discriminant of speakers.
     """

@@ -376,5 +376,6 @@ def make_app(report: StoreReport) -> Starlette:
             Route("/reviews", report.save_reviews, methods=["POST"]),
         ],
         middleware=[localhost_only, Middleware(SameOriginOnly)],
+        # RuntimeError: the executor of a stopped server accepts no queries.
         exception_handlers=dict.fromkeys((CancelledError, QueryError, RuntimeError), report.answer_stopped),
     )
